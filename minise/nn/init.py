@@ -1,0 +1,41 @@
+"""Initial weights: normal, with a variance that keeps signals at their size from layer to layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.backend import Array
+
+Initialiser: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], npt.DTypeLike], Array]
+
+
+def he_normal(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32
+) -> Array:
+    """Variance 2 / fan_in, for weights (out, in, …) before a relu (He et al. 2015, eq. 10)."""
+    return _normal(rng, shape, 2.0, dtype)
+
+
+def lecun_normal(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32
+) -> Array:
+    """Variance 1 / fan_in, for weights (out, in, …) before anything but a relu."""
+    return _normal(rng, shape, 1.0, dtype)
+
+
+def _normal(
+    rng: np.random.Generator, shape: tuple[int, ...], gain: float, dtype: npt.DTypeLike
+) -> Array:
+    # drawn in float64 whatever the dtype, so that float32 and float64 nets start alike
+    fan_in = math.prod(shape[1:])
+    return (rng.standard_normal(shape) * math.sqrt(gain / fan_in)).astype(dtype)
+
+
+def generator(rng: np.random.Generator | None) -> np.random.Generator:
+    """`rng`, or where none was passed a new generator with seed 0, never the global state."""
+    return np.random.default_rng(0) if rng is None else rng

@@ -1,0 +1,139 @@
+"""`Parameter` and `Layer`: what holds the numbers that are learned.
+
+`y, backward = layer.forward(x)`; then `dx = backward(dy)` gives the gradient of the input and
+adds those of the parameters to their `grad`. Nothing is stored on the layer between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from minise.backend import Array
+from minise.errors import InputError
+
+Backward: TypeAlias = Callable[[Array], Array]
+
+
+class Parameter:
+    """A learned array and its gradient, of one shape and dtype."""
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+        self.grad = np.zeros_like(value)
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"
+
+
+class Buffer:
+    """An array that belongs to the layer's state but is not learned by gradient."""
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+
+
+class Layer:
+    """A function of an array, with parameters. A subclass writes `forward`.
+
+    Parameters, buffers and layers that are set as attributes are found by themselves, in the order
+    in which they were first set; their attribute's name is their name in `state_dict`.
+    """
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """The output for x, and the function from dy to dx that adds to every `grad`."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def __call__(self, x: Array) -> Array:
+        """The output alone, in evaluation mode."""
+        return self.forward(x, training=False)[0]
+
+    def children(self) -> Iterator[tuple[str, Layer]]:
+        """The layers that this one is built of, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Layer):
+                yield name, value
+
+    def named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
+        """Every parameter and buffer with its full name, as in "se.fc1.weight"."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter | Buffer):
+                yield prefix + name, value
+            elif isinstance(value, Layer):
+                yield from value.named_state(f"{prefix}{name}.")
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its full name; one that is used in two places comes once."""
+        seen: set[int] = set()
+        for name, value in self.named_state():
+            if isinstance(value, Parameter) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def parameters(self) -> list[Parameter]:
+        """Every parameter, once."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set every gradient to 0, since `backward` only adds."""
+        for parameter in self.parameters():
+            parameter.grad.fill(0)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters and buffers by name, in forward order."""
+        return {name: entry.value.copy() for name, entry in self.named_state()}
+
+    def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> None:
+        """Copy the arrays of `state` into this layer, each cast to the dtype that it has here.
+
+        Raises `InputError` that lists what is missing, left over or of another shape, and then
+        changes nothing. With `strict=False` only another shape is an error.
+        """
+        own = dict(self.named_state())
+        wrong = [
+            f"{name} has shape {np.shape(state[name])}, expected {own[name].value.shape}"
+            for name in own
+            if name in state and np.shape(state[name]) != own[name].value.shape
+        ]
+        if strict:
+            wrong += [f"{name} is missing" for name in own if name not in state]
+            wrong += [f"{name} is unknown" for name in state if name not in own]
+        if wrong:
+            raise InputError(f"state of {type(self).__name__} does not fit: {'; '.join(wrong)}")
+        for name, entry in own.items():
+            if name in state:
+                entry.value[...] = state[name]
+
+
+def chain(
+    layers: list[Layer], x: Array, training: bool = True
+) -> tuple[Array, Backward]:
+    """Run layers one after the other; their backwards run in reverse order."""
+    backwards: list[Backward] = []
+    for layer in layers:
+        x, backward_of_layer = layer.forward(x, training)
+        backwards.append(backward_of_layer)
+
+    def backward(dy: Array) -> Array:
+        for backward_of_layer in reversed(backwards):
+            dy = backward_of_layer(dy)
+        return dy
+
+    return x, backward
+
+
+class Sequential(Layer):
+    """Layers one after the other. `Sequential(a, b)` names them "0", "1"; keywords name them.
+
+    Without any layers it is the identity.
+    """
+
+    def __init__(self, *layers: Layer, **named: Layer) -> None:
+        for name, layer in [*((str(k), layer) for k, layer in enumerate(layers)), *named.items()]:
+            setattr(self, name, layer)
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """The last layer's output."""
+        return chain([layer for _, layer in self.children()], x, training)

@@ -1,0 +1,278 @@
+"""The simple layers: each is one operation of `minise.ops` with what it has to remember."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from minise import ops, shapes
+from minise.backend import Array, array_module
+from minise.nn.init import Initialiser, generator, he_normal, lecun_normal
+from minise.nn.layer import Backward, Buffer, Layer, Parameter
+from minise.shapes import Pair
+
+
+class Conv2d(Layer):
+    """Convolution, x (N, C, H, W) -> y (N, F, OH, OW); see `ops.conv2d`.
+
+    `weight` (F, C/groups, KH, KW) starts with He's variance, `bias` (F,) at 0. Without an `rng`
+    the weights are drawn with seed 0: pass one generator to all layers of a net.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        size = shapes.pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = shapes.pair("Conv2d", "stride", stride, 1)
+        self.padding = shapes.pair("Conv2d", "padding", padding, 0)
+        self.dilation = shapes.pair("Conv2d", "dilation", dilation, 1)
+        if groups < 1 or in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"Conv2d: {groups} groups must divide in_channels {in_channels} "
+                f"and out_channels {out_channels}"
+            )
+        self.groups = groups
+        shape = (out_channels, in_channels // groups, *size)
+        self.weight = Parameter(he_normal(generator(rng), shape, dtype))
+        self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, F, OH, OW)."""
+        y, saved = ops.conv2d(
+            x,
+            self.weight.value,
+            self.bias.value if self.bias else None,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+
+        def backward(dy: Array) -> Array:
+            dx, dw, db = ops.conv2d_backward(dy, saved)
+            self.weight.grad += dw
+            if self.bias is not None:
+                self.bias.grad += db
+            return dx
+
+        return y, backward
+
+
+class Linear(Layer):
+    """A linear map of rows, x (N, in) -> y (N, out); `weight` (out, in), `bias` (out,)."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        init: Initialiser = lecun_normal,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.weight = Parameter(init(generator(rng), (out_features, in_features), dtype))
+        self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, in) -> (N, out)."""
+        y, saved = ops.linear(x, self.weight.value, self.bias.value if self.bias else None)
+
+        def backward(dy: Array) -> Array:
+            dx, dw, db = ops.linear_backward(dy, saved)
+            self.weight.grad += dw
+            if self.bias is not None:
+                self.bias.grad += db
+            return dx
+
+        return y, backward
+
+
+class BatchNorm2d(Layer):
+    """Batch normalisation of each channel, in training by the batch, else by running averages.
+
+    A training pass moves `running_mean` and `running_var` (unbiased) by `momentum` towards the
+    batch's: the one thing that any forward in minise changes.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        *,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.eps, self.momentum = eps, momentum
+        self.weight = Parameter(np.ones(num_features, dtype))
+        self.bias = Parameter(np.zeros(num_features, dtype))
+        self.running_mean = Buffer(np.zeros(num_features, dtype))
+        self.running_var = Buffer(np.ones(num_features, dtype))
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        running = (self.running_mean.value, self.running_var.value)
+        y, saved = ops.batch_norm(
+            x,
+            self.weight.value,
+            self.bias.value,
+            statistics=None if training else running,
+            eps=self.eps,
+        )
+        if training:
+            M = x.size // x.shape[1]  # values in a channel, N·H·W
+            for average, new in zip(running, (saved.mean, saved.var * (M / (M - 1))), strict=True):
+                average += self.momentum * (new - average)
+
+        def backward(dy: Array) -> Array:
+            dx, dw, db = ops.batch_norm_backward(dy, saved)
+            self.weight.grad += dw
+            self.bias.grad += db
+            return dx
+
+        return y, backward
+
+
+class ReLU(Layer):
+    """max(x, 0)."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """Any shape."""
+        y, saved = ops.relu(x)
+        return y, lambda dy: ops.relu_backward(dy, saved)
+
+
+class Sigmoid(Layer):
+    """1 / (1 + exp(−x))."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """Any shape."""
+        y, saved = ops.sigmoid(x)
+        return y, lambda dy: ops.sigmoid_backward(dy, saved)
+
+
+class Tanh(Layer):
+    """tanh(x)."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """Any shape."""
+        y, saved = ops.tanh(x)
+        return y, lambda dy: ops.tanh_backward(dy, saved)
+
+
+class HardSigmoid(Layer):
+    """x/6 + 1/2, cut off at 0 and 1."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """Any shape."""
+        y, saved = ops.hard_sigmoid(x)
+        return y, lambda dy: ops.hard_sigmoid_backward(dy, saved)
+
+
+class MaxPool2d(Layer):
+    """The largest pixel of each window; see `ops.max_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        *,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.window = shapes.pooling_window("MaxPool2d", kernel_size, stride, padding)
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, OH, OW)."""
+        size, stride, padding, _ = self.window
+        y, saved = ops.max_pool2d(x, size, stride, padding, ceil_mode=self.ceil_mode)
+        return y, lambda dy: ops.max_pool2d_backward(dy, saved)
+
+
+class AvgPool2d(Layer):
+    """The average of each window; see `ops.avg_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        *,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        self.window = shapes.pooling_window("AvgPool2d", kernel_size, stride, padding)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, OH, OW)."""
+        y, saved = ops.avg_pool2d(
+            x,
+            self.window.size,
+            self.window.stride,
+            self.window.padding,
+            ceil_mode=self.ceil_mode,
+            count_include_pad=self.count_include_pad,
+        )
+        return y, lambda dy: ops.avg_pool2d_backward(dy, saved)
+
+
+class GlobalAvgPool(Layer):
+    """The mean of each map, whatever its size."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C)."""
+        z, saved = ops.global_avg_pool(x)
+        return z, lambda dz: ops.global_avg_pool_backward(dz, saved)
+
+
+class GlobalMaxPool(Layer):
+    """The largest pixel of each map, whatever its size."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C)."""
+        z, saved = ops.global_max_pool(x)
+        return z, lambda dz: ops.global_max_pool_backward(dz, saved)
+
+
+class Flatten(Layer):
+    """All axes but the first become one, in row order."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C·H·W)."""
+        shape = x.shape
+        features = x.size // len(x) if len(x) else int(np.prod(shape[1:]))
+        return x.reshape(len(x), features), lambda dy: dy.reshape(shape)
+
+
+class Dropout(Layer):
+    """In training, each number is set to 0 with probability p and the others divided by 1 − p.
+
+    The mask is drawn from `rng`, so two passes differ (Srivastava et al. 2014).
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p is {p}, expected 0 <= p < 1")
+        self.p, self.rng = p, rng
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """Any shape."""
+        if not training or self.p == 0:
+            return x, lambda dy: dy
+        xp = array_module(x)
+        kept = xp.asarray(self.rng.random(x.shape) >= self.p)
+        keep = kept.astype(x.dtype) / (1 - self.p)  # 0 or 1 / (1 − p)
+        return x * keep, lambda dy: dy * keep

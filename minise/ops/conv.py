@@ -1,0 +1,113 @@
+"""Convolution (cross-correlation, as every framework means it).
+
+    y[n, f, oh, ow] = b[f] + Σ over c, i, j of w[f, c, i, j] · x[n, c, oh·s − p + i·d, ow·s − p + j·d]
+
+with stride s, padding p (zeros) and dilation d. With G groups, filter f sees only the C/G channels
+of its own group.
+
+Read it tap by tap: for one fixed (i, j), a convolution is a 1×1 convolution, which is a matrix
+product over channels, of a shifted image. All three passes below are that product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from minise import shapes
+from minise.backend import Array, array_module, kernel
+from minise.shapes import Pair, Window
+
+
+class Conv2dSaved(NamedTuple):
+    """What the backward of `conv2d` needs."""
+
+    x: Array  # (N, C, H, W)
+    w: Array  # (F, C/G, KH, KW)
+    has_bias: bool
+    window: Window
+    groups: int
+
+
+def conv2d(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    *,
+    stride: int | Pair = 1,
+    padding: int | Pair = 0,
+    dilation: int | Pair = 1,
+    groups: int = 1,
+) -> tuple[Array, Conv2dSaved]:
+    """Convolve each image of x (N, C, H, W) with the filters w (F, C/groups, KH, KW).
+
+    b is (F,) or None. Each of stride, padding, dilation is an integer or (vertical, horizontal).
+    Returns y (N, F, OH, OW) with OH = floor((H + 2·padding − dilation·(KH − 1) − 1) / stride) + 1,
+    in the dtype of x, float32 or float64.
+
+    Raises `ValueError` for shapes that do not fit, `TypeError` for mixed or other dtypes.
+    """
+    window = Window(
+        (w.shape[2], w.shape[3]) if w.ndim == 4 else (0, 0),
+        shapes.pair("conv2d", "stride", stride, 1),
+        shapes.pair("conv2d", "padding", padding, 0),
+        shapes.pair("conv2d", "dilation", dilation, 1),
+    )
+    OH, OW = shapes.check_conv2d(x, w, b, window, groups)
+    saved = Conv2dSaved(x, w, b is not None, window, groups)
+    if fast := kernel("conv2d", x, w):
+        return fast(x, w, b, window, groups, (OH, OW)), saved
+
+    N, F = x.shape[0], w.shape[0]
+    xp = array_module(x)
+    w_grouped = w.reshape(groups, F // groups, *w.shape[1:])  # (G, F/G, C/G, KH, KW)
+    y = xp.zeros((N, groups, F // groups, OH * OW), dtype=x.dtype)
+    for i, j, patch in _patches(_pad(x, window, (OH, OW)), window, groups, (OH, OW)):
+        y += w_grouped[..., i, j] @ patch  # (G, F/G, C/G) @ (N, G, C/G, OH·OW)
+    y = y.reshape(N, F, OH, OW)
+    return (y if b is None else y + b[:, None, None]), saved
+
+
+def conv2d_backward(dy: Array, saved: Conv2dSaved) -> tuple[Array, Array, Array | None]:
+    """Gradients (dx, dw, db) of a convolution, given dy (N, F, OH, OW); db is None without a bias.
+
+    Tap by tap the forward is y += w x, so dx += wᵀ dy and dw += dy xᵀ.
+    """
+    x, w, has_bias, window, groups = saved
+    (N, C, H, W), F = x.shape, w.shape[0]
+    OH, OW = shapes.output_sizes("conv2d_backward", x, window)
+    shapes.check_cotangent("conv2d_backward", dy, x, (N, F, OH, OW))
+    db = dy.sum(axis=(0, 2, 3)) if has_bias else None
+    if fast := kernel("conv2d_backward", dy, x, w):
+        return *fast(dy, x, w, window, groups), db
+
+    xp = array_module(x)
+    w_grouped = w.reshape(groups, F // groups, *w.shape[1:])  # (G, F/G, C/G, KH, KW)
+    dw = xp.empty_like(w_grouped)
+    dy_flat = dy.reshape(N, groups, F // groups, OH * OW)
+    x_padded = _pad(x, window, (OH, OW))
+    dx_padded = xp.zeros_like(x_padded)
+    for i, j, patch in _patches(x_padded, window, groups, (OH, OW)):
+        # (N, G, F/G, OH·OW) @ (N, G, OH·OW, C/G), summed over the batch
+        dw[..., i, j] = (dy_flat @ patch.swapaxes(-1, -2)).sum(axis=0)
+        # (G, C/G, F/G) @ (N, G, F/G, OH·OW), back to where the patch was taken
+        dpatch = w_grouped[..., i, j].swapaxes(-1, -2) @ dy_flat
+        dx_padded[:, :, *shapes.tap(i, j, window, (OH, OW))] += dpatch.reshape(N, C, OH, OW)
+    top, left = window.padding
+    return dx_padded[:, :, top : top + H, left : left + W], dw.reshape(w.shape), db
+
+
+def _pad(x: Array, window: Window, output: Pair) -> Array:
+    padded: Array = array_module(x).pad(x, shapes.padding_for(x, window, output))
+    return padded
+
+
+def _patches(
+    x_padded: Array, window: Window, groups: int, output: Pair
+) -> Iterator[tuple[int, int, Array]]:
+    """For each tap (i, j), the pixels it meets: (N, G, C/G, OH·OW)."""
+    N, C = x_padded.shape[:2]
+    for i in range(window.size[0]):
+        for j in range(window.size[1]):
+            patch = x_padded[:, :, *shapes.tap(i, j, window, output)]  # (N, C, OH, OW)
+            yield i, j, patch.reshape(N, groups, C // groups, output[0] * output[1])

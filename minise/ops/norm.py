@@ -1,0 +1,87 @@
+"""Batch normalisation over the batch and the pixels of each channel (Ioffe & Szegedy, 2015).
+
+    x̂ = (x − μ) / √(σ² + ε),   y = w · x̂ + b          with μ, σ² (biased) for each channel
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from minise import shapes
+from minise.backend import Array, array_module, kernel
+
+
+class BatchNormSaved(NamedTuple):
+    """What the backward of `batch_norm` needs. x̂ is computed anew from it: that saves an array."""
+
+    x: Array  # (N, C, H, W)
+    w: Array  # (C,)
+    mean: Array  # (C,)
+    var: Array  # (C,), biased
+    eps: float
+    from_batch: bool  # whether mean and var were computed from x, and so depend on it
+
+
+def batch_norm(
+    x: Array,
+    w: Array,
+    b: Array,
+    *,
+    statistics: tuple[Array, Array] | None = None,
+    eps: float = 1e-5,
+) -> tuple[Array, BatchNormSaved]:
+    """Normalise each channel of x (N, C, H, W), then scale by w (C,) and shift by b (C,).
+
+    `statistics` is (mean, variance), each (C,), for evaluation; without it they are those of this
+    batch, and `saved.mean` and `saved.var` (biased) tell them. Raises `ValueError` for shapes that
+    do not fit and for a batch with fewer than two values in a channel, `TypeError` for dtypes.
+    """
+    mean, var = statistics if statistics is not None else (None, None)
+    shapes.check_arrays("batch_norm", x=x, w=w, b=b, mean=mean, var=var)
+    shapes.check_image("batch_norm", x)
+    N, C, H, W = x.shape
+    for name, array in {"w": w, "b": b, "mean": mean, "var": var}.items():
+        if array is not None and array.shape != (C,):
+            raise ValueError(f"batch_norm: {name} has shape {array.shape}, x {x.shape} wants {(C,)}")
+    if statistics is None and N * H * W < 2:
+        raise ValueError(
+            f"batch_norm: x {x.shape} has {N * H * W} values in a channel; "
+            "the statistics of a batch need at least 2"
+        )
+    if mean is None or var is None:
+        if fast := kernel("batch_statistics", x):
+            mean, var = fast(x)
+        else:
+            mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))  # (C,), (C,)
+    saved = BatchNormSaved(x, w, mean, var, eps, statistics is None)
+
+    if fast := kernel("batch_norm", x, w, b):
+        return fast(x, w, b, mean, var, eps), saved
+    x_hat = _normalise(saved)  # (N, C, H, W)
+    return w[:, None, None] * x_hat + b[:, None, None], saved
+
+
+def batch_norm_backward(dy: Array, saved: BatchNormSaved) -> tuple[Array, Array, Array]:
+    """Gradients (dx, dw, db), given dy (N, C, H, W).
+
+    Where the statistics came from the batch, a pixel moves its channel's mean and variance too:
+    dx loses the mean of dy, and the part of dy that lies along x̂ (Ioffe & Szegedy, section 3).
+    """
+    x, w, _, var, eps, from_batch = saved
+    shapes.check_cotangent("batch_norm_backward", dy, x, x.shape)
+    if fast := kernel("batch_norm_backward", dy, x, w):
+        return fast(dy, *saved)  # type: ignore[no-any-return]
+    x_hat = _normalise(saved)  # (N, C, H, W)
+    db = dy.sum(axis=(0, 2, 3))  # (C,)
+    dw = (dy * x_hat).sum(axis=(0, 2, 3))  # (C,)
+    if from_batch:
+        M = x.size // x.shape[1]  # values in a channel, N·H·W
+        dy = dy - (db / M)[:, None, None] - x_hat * (dw / M)[:, None, None]
+    dx = dy * (w / array_module(x).sqrt(var + eps))[:, None, None]
+    return dx, dw, db
+
+
+def _normalise(saved: BatchNormSaved) -> Array:
+    x, mean, var, eps = saved.x, saved.mean, saved.var, saved.eps
+    x_hat: Array = (x - mean[:, None, None]) / array_module(x).sqrt(var + eps)[:, None, None]
+    return x_hat

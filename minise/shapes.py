@@ -1,0 +1,192 @@
+"""Arithmetic on shapes, and the checks at the door of every operation.
+
+Numba's code checks no bounds, so nothing reaches a kernel that has not passed here. A message
+names the operation, what it got and what it expected.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+from minise.backend import Array, array_module
+
+Pair = tuple[int, int]
+
+
+class Window(NamedTuple):
+    """How a window of KH × KW taps slides over an image; each field is (vertical, horizontal)."""
+
+    size: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair = (1, 1)
+
+
+def check_arrays(operation: str, **arrays: Array | None) -> None:
+    """All arrays of one kind and one dtype, float32 or float64. None is passed over."""
+    given = {name: array for name, array in arrays.items() if array is not None}
+    try:
+        array_module(*given.values())
+    except TypeError as error:
+        raise TypeError(f"{operation}: {error}") from None
+    dtypes = {array.dtype for array in given.values()}
+    if len(dtypes) > 1:
+        listed = ", ".join(f"{name} {array.dtype}" for name, array in given.items())
+        raise TypeError(f"{operation}: mixed dtypes: {listed}; expected one for all of them")
+    for name, array in given.items():
+        if array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{operation}: {name} is {array.dtype}, expected float32 or float64")
+
+
+def check_ndim(operation: str, name: str, array: Array, letters: str) -> None:
+    """`letters` names the axes expected, as in "N, C, H, W"."""
+    if array.ndim != letters.count(",") + 1:
+        raise ValueError(f"{operation}: {name} has shape {array.shape}, expected ({letters})")
+
+
+def check_image(operation: str, x: Array) -> None:
+    """A float array (N, C, H, W) with at least one pixel; N and C may be 0."""
+    check_arrays(operation, x=x)
+    check_ndim(operation, "x", x, "N, C, H, W")
+    if 0 in x.shape[2:]:
+        raise ValueError(f"{operation}: x has no pixels: {x.shape}")
+
+
+def check_cotangent(operation: str, dy: Array, like: Array, shape: tuple[int, ...]) -> None:
+    """`dy` must have the shape of the output, and the kind and dtype of the input `like`."""
+    check_arrays(operation, dy=dy, x=like)
+    if dy.shape != shape:
+        raise ValueError(f"{operation}: dy has shape {dy.shape}, the output had {shape}")
+
+
+def pair(operation: str, name: str, value: int | Pair, at_least: int) -> Pair:
+    """An integer, or two of them for (vertical, horizontal), none below `at_least`."""
+    values = value if isinstance(value, tuple) else (value, value)
+    try:
+        down, across = map(operator.index, values)
+    except (TypeError, ValueError):
+        raise TypeError(f"{operation}: {name} is {value!r}, expected an integer or two") from None
+    if min(down, across) < at_least:
+        raise ValueError(f"{operation}: {name} is {value!r}, expected at least {at_least}")
+    return down, across
+
+
+def output_size(size: int, window: Window, axis: int, *, ceil_mode: bool = False) -> int:
+    """The number of places of a window along one axis, axis 0 vertical, 1 horizontal.
+
+    floor((size + 2·padding − dilation·(kernel − 1) − 1) / stride) + 1, or with the ceiling, where
+    a last window must still begin inside the image or its left padding (as PyTorch has it).
+    """
+    kernel, stride, padding, dilation = (field[axis] for field in window)
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    if room < 0:
+        return 0
+    if not ceil_mode:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + padding else count
+
+
+def output_sizes(operation: str, x: Array, window: Window, *, ceil_mode: bool = False) -> Pair:
+    """(OH, OW); raises `ValueError` where the window is larger than the padded image."""
+    H, W = x.shape[2:]
+    OH = output_size(H, window, 0, ceil_mode=ceil_mode)
+    OW = output_size(W, window, 1, ceil_mode=ceil_mode)
+    if OH < 1 or OW < 1:
+        raise ValueError(f"{operation}: x is smaller than the window: x {x.shape}, {window}")
+    return OH, OW
+
+
+def tap(i: int, j: int, window: Window, output: Pair) -> tuple[slice, slice]:
+    """Where tap (i, j) of the window lies in a padded image, for every output pixel at once."""
+    rows, columns = (
+        slice(start := k * dilation, start + (count - 1) * stride + 1, stride)
+        for k, count, stride, dilation in zip(
+            (i, j), output, window.stride, window.dilation, strict=True
+        )
+    )
+    return rows, columns
+
+
+def padding_for(x: Array, window: Window, output: Pair) -> list[Pair]:
+    """What `numpy.pad` has to add to (N, C, H, W) so that every tap of every window is inside.
+
+    With `ceil_mode` the last window can reach beyond the padding: then there is more at the end.
+    """
+    widths = [(0, 0), (0, 0)]
+    for axis, size in enumerate(x.shape[2:]):
+        kernel, stride, padding, dilation = (field[axis] for field in window)
+        reach = (output[axis] - 1) * stride + dilation * (kernel - 1) + 1
+        widths.append((padding, max(padding, reach - padding - size)))
+    return widths
+
+
+def check_conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> Pair:
+    """Everything that `conv2d` asks of its arguments; returns (OH, OW)."""
+    check_arrays("conv2d", x=x, w=w, b=b)
+    check_image("conv2d", x)
+    check_ndim("conv2d", "w", w, "F, C / groups, KH, KW")
+    C, F = x.shape[1], w.shape[0]
+    if groups < 1 or C % groups or F % groups:
+        raise ValueError(
+            f"conv2d: {groups} groups must divide the {C} channels of x and the {F} filters of w"
+        )
+    if 0 in w.shape:
+        raise ValueError(f"conv2d: w is empty: {w.shape}")
+    if C != w.shape[1] * groups:
+        raise ValueError(
+            f"conv2d: x has {C} channels, w expects {w.shape[1] * groups}: x {x.shape}, w {w.shape}"
+        )
+    if b is not None and b.shape != (F,):
+        raise ValueError(f"conv2d: b has shape {b.shape}, expected ({F},) for w {w.shape}")
+    return output_sizes("conv2d", x, window)
+
+
+def pooling_window(
+    operation: str, kernel_size: int | Pair, stride: int | Pair | None, padding: int | Pair
+) -> Window:
+    """A pooling's window. Padding is at most half the window, so that each window has a pixel."""
+    size = pair(operation, "kernel_size", kernel_size, 1)
+    window = Window(
+        size,
+        size if stride is None else pair(operation, "stride", stride, 1),
+        pair(operation, "padding", padding, 0),
+    )
+    if any(p > k // 2 for p, k in zip(window.padding, size, strict=True)):
+        raise ValueError(
+            f"{operation}: padding {window.padding} is more than half of kernel_size {size}"
+        )
+    return window
+
+
+def window_counts(
+    size: int, window: Window, axis: int, count: int, include_pad: bool
+) -> list[int]:
+    """How many pixels each of `count` windows averages over, along one axis.
+
+    With `include_pad` the padding counts as pixels; what lies beyond it never does.
+    """
+    kernel, stride, padding, _ = (field[axis] for field in window)
+    low, high = (-padding, size + padding) if include_pad else (0, size)
+    starts = [o * stride - padding for o in range(count)]
+    return [min(start + kernel, high) - max(start, low) for start in starts]
+
+
+def check_labels(operation: str, labels: Array, shape: tuple[int, int]) -> None:
+    """One integer label per row, each naming one of the columns."""
+    N, K = shape
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise TypeError(f"{operation}: labels are {labels.dtype}, expected integers")
+    if labels.shape != (N,):
+        raise ValueError(f"{operation}: labels have shape {labels.shape}, expected ({N},)")
+    wrong = np.flatnonzero((labels < 0) | (labels >= K))
+    if wrong.size:
+        raise ValueError(
+            f"{operation}: label {labels[wrong[0]]} at index {wrong[0]} is outside the "
+            f"{K} classes (0 to {K - 1})"
+        )
+
+
