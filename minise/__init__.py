@@ -1,0 +1,19 @@
+"""Squeeze-and-Excitation networks from scratch on NumPy: every gradient by hand, and proved."""
+
+from minise import backend, models, nn, ops
+from minise.backend import set_num_threads
+from minise.errors import InputError
+from minise.nn import SEBlock, SEResidual
+
+__all__ = [
+    "InputError",
+    "SEBlock",
+    "SEResidual",
+    "backend",
+    "models",
+    "nn",
+    "ops",
+    "set_num_threads",
+]
+
+__version__ = "0.1.0"

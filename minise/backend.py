@@ -89,7 +89,7 @@ def set_num_threads(threads: int) -> None:
     if _numba_kernels() is not None:
         import numba
 
-        limit = numba.config.NUMBA_NUM_THREADS
+        limit = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     if not 1 <= threads <= limit:
         raise InputError(f"threads: {threads} asked for, between 1 and {limit} can be had here")
     if _numba_kernels() is not None:

@@ -162,9 +162,7 @@ def pooling_window(
     return window
 
 
-def window_counts(
-    size: int, window: Window, axis: int, count: int, include_pad: bool
-) -> list[int]:
+def window_counts(size: int, window: Window, axis: int, count: int, include_pad: bool) -> list[int]:
     """How many pixels each of `count` windows averages over, along one axis.
 
     With `include_pad` the padding counts as pixels; what lies beyond it never does.
@@ -188,5 +186,3 @@ def check_labels(operation: str, labels: Array, shape: tuple[int, int]) -> None:
             f"{operation}: label {labels[wrong[0]]} at index {wrong[0]} is outside the "
             f"{K} classes (0 to {K - 1})"
         )
-
-

@@ -107,9 +107,7 @@ class Layer:
                 entry.value[...] = state[name]
 
 
-def chain(
-    layers: list[Layer], x: Array, training: bool = True
-) -> tuple[Array, Backward]:
+def chain(layers: list[Layer], x: Array, training: bool = True) -> tuple[Array, Backward]:
     """Run layers one after the other; their backwards run in reverse order."""
     backwards: list[Backward] = []
     for layer in layers:

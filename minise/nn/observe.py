@@ -28,5 +28,3 @@ def observed(layer: Layer, observer: Observer) -> Layer:
 
     vars(twin)["forward"] = forward
     return twin
-
-

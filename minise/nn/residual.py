@@ -1,7 +1,7 @@
 """The basic residual block (He et al. 2016, figure 2), and the same with squeeze-and-excitation.
 
-    u = branch(x)       convolution, batch norm, relu, convolution, batch norm[, SE]
-    y = relu(u + x)     where the shape changes, x goes through a 1×1 convolution and batch norm
+u = branch(x)       convolution, batch norm, relu, convolution, batch norm[, SE]
+y = relu(u + x)     where the shape changes, x goes through a 1×1 convolution and batch norm
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Squeeze-and-excitation (Hu et al., arXiv 1709.01507, section 3).
 
-    z = squeeze(x)                       the mean (or maximum) of each map         eq. 2
-    s = gate(W₂ · relu(W₁ · z))          one gate for each channel                 eq. 3
-    y = s · x                            each map times its gate                   eq. 4
+z = squeeze(x)                       the mean (or maximum) of each map         eq. 2
+s = gate(W₂ · relu(W₁ · z))          one gate for each channel                 eq. 3
+y = s · x                            each map times its gate                   eq. 4
 """
 
 from __future__ import annotations

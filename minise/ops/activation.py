@@ -56,7 +56,8 @@ def sigmoid_backward(dy: Array, saved: ActivationSaved) -> Array:
     shapes.check_cotangent("sigmoid_backward", dy, y, y.shape)
     if fast := kernel("sigmoid_backward", dy, y):
         return fast(dy, y)  # type: ignore[no-any-return]
-    return dy * y * (1 - y)
+    dx: Array = dy * y * (1 - y)
+    return dx
 
 
 def tanh(x: Array) -> tuple[Array, ActivationSaved]:
@@ -73,7 +74,8 @@ def tanh_backward(dy: Array, saved: ActivationSaved) -> Array:
     shapes.check_cotangent("tanh_backward", dy, y, y.shape)
     if fast := kernel("tanh_backward", dy, y):
         return fast(dy, y)  # type: ignore[no-any-return]
-    return dy * (1 - y * y)
+    dx: Array = dy * (1 - y * y)
+    return dx
 
 
 def hard_sigmoid(x: Array) -> tuple[Array, HardSigmoidSaved]:

@@ -51,4 +51,5 @@ def softmax_cross_entropy(
 def softmax_cross_entropy_backward(dloss: float, saved: SoftmaxCrossEntropySaved) -> Array:
     """dscores (N, K) = dloss · (p − q) / N; dloss is 1 where the loss is what is minimised."""
     p, q = saved
-    return (p - q) * (float(dloss) / p.shape[0])
+    dscores: Array = (p - q) * (float(dloss) / p.shape[0])
+    return dscores

@@ -1,6 +1,6 @@
 """Batch normalisation over the batch and the pixels of each channel (Ioffe & Szegedy, 2015).
 
-    x̂ = (x − μ) / √(σ² + ε),   y = w · x̂ + b          with μ, σ² (biased) for each channel
+x̂ = (x − μ) / √(σ² + ε),   y = w · x̂ + b          with μ, σ² (biased) for each channel
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def batch_norm(
     N, C, H, W = x.shape
     for name, array in {"w": w, "b": b, "mean": mean, "var": var}.items():
         if array is not None and array.shape != (C,):
-            raise ValueError(f"batch_norm: {name} has shape {array.shape}, x {x.shape} wants {(C,)}")
+            raise ValueError(
+                f"batch_norm: {name} has shape {array.shape}, x {x.shape} wants {(C,)}"
+            )
     if statistics is None and N * H * W < 2:
         raise ValueError(
             f"batch_norm: x {x.shape} has {N * H * W} values in a channel; "

@@ -29,7 +29,7 @@ class AvgPool2dSaved(NamedTuple):
     """The input, and how many pixels each window averaged over."""
 
     x: Array  # (N, C, H, W)
-    count: Array  # (OH, OW), in the dtype of x
+    pixels: Array  # (OH, OW), in the dtype of x
     window: Window
 
 
@@ -117,30 +117,30 @@ def avg_pool2d(
     xp = array_module(x)
     down = shapes.window_counts(x.shape[2], window, 0, OH, count_include_pad)
     across = shapes.window_counts(x.shape[3], window, 1, OW, count_include_pad)
-    count = xp.outer(xp.asarray(down, x.dtype), xp.asarray(across, x.dtype))  # (OH, OW)
-    saved = AvgPool2dSaved(x, count, window)
+    pixels = xp.outer(xp.asarray(down, x.dtype), xp.asarray(across, x.dtype))  # (OH, OW)
+    saved = AvgPool2dSaved(x, pixels, window)
     if fast := kernel("avg_pool2d", x):
-        return fast(x, count, window), saved
+        return fast(x, pixels, window), saved
 
     x_padded = xp.pad(x, shapes.padding_for(x, window, (OH, OW)))
     total = xp.zeros((*x.shape[:2], OH, OW), dtype=x.dtype)
     for _, rows, columns in _taps(window, (OH, OW)):
         total += x_padded[:, :, rows, columns]
-    return total / count, saved
+    return total / pixels, saved
 
 
 def avg_pool2d_backward(dy: Array, saved: AvgPool2dSaved) -> Array:
     """dx (N, C, H, W): each window hands an equal share of its dy to each of its pixels."""
-    x, count, window = saved
-    shapes.check_cotangent("avg_pool2d_backward", dy, x, (*x.shape[:2], *count.shape))
-    if fast := kernel("avg_pool2d_backward", dy, count):
-        return fast(dy, count, window, x.shape)  # type: ignore[no-any-return]
+    x, pixels, window = saved
+    shapes.check_cotangent("avg_pool2d_backward", dy, x, (*x.shape[:2], *pixels.shape))
+    if fast := kernel("avg_pool2d_backward", dy, pixels):
+        return fast(dy, pixels, window, x.shape)  # type: ignore[no-any-return]
 
     xp = array_module(x)
-    output = (count.shape[0], count.shape[1])
+    output = (pixels.shape[0], pixels.shape[1])
     dx_padded = xp.pad(xp.zeros(x.shape, x.dtype), shapes.padding_for(x, window, output))
     for _, rows, columns in _taps(window, output):
-        dx_padded[:, :, rows, columns] += dy / count
+        dx_padded[:, :, rows, columns] += dy / pixels
     return _crop(dx_padded, x, window)
 
 

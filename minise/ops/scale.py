@@ -1,6 +1,6 @@
 """Scale: each channel of an image times its gate, the last step of squeeze-and-excitation.
 
-    y[n, c, h, w] = s[n, c] · x[n, c, h, w]          (Hu et al., eq. 4)
+y[n, c, h, w] = s[n, c] · x[n, c, h, w]          (Hu et al., eq. 4)
 """
 
 from __future__ import annotations
