@@ -61,7 +61,7 @@ def sigmoid_backward(dy: Array, saved: ActivationSaved) -> Array:
 
 
 def tanh(x: Array) -> tuple[Array, ActivationSaved]:
-    """y = tanh(x)."""
+    """The hyperbolic tangent y of x."""
     shapes.check_arrays("tanh", x=x)
     fast = kernel("tanh", x)
     y = fast(x) if fast else array_module(x).tanh(x)

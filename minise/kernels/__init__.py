@@ -1,0 +1,1 @@
+"""The operations of `minise.ops` made fast. `minise.backend` finds them by their names."""

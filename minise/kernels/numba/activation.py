@@ -1,0 +1,123 @@
+"""Activations: one pass over memory, number by number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numba import prange
+
+from minise.backend import Array
+from minise.kernels.numba.compile import compiled_parallel
+from minise.kernels.numba.layout import batch_first, batch_last
+
+BLOCK = 16_384  # numbers that one thread takes at a time
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0), NaN stays NaN."""
+    return _each(_relu, x)
+
+
+def relu_backward(dy: Array, y: Array) -> Array:
+    """dy where y > 0, else 0."""
+    return _each(_relu_backward, dy, y)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(−x))."""
+    return _each(_sigmoid, x)
+
+
+def sigmoid_backward(dy: Array, y: Array) -> Array:
+    """dy · y (1 − y)."""
+    return _each(_sigmoid_backward, dy, y)
+
+
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return _each(_tanh, x)
+
+
+def tanh_backward(dy: Array, y: Array) -> Array:
+    """dy · (1 − y²)."""
+    return _each(_tanh_backward, dy, y)
+
+
+def hard_sigmoid(x: Array) -> Array:
+    """x/6 + 1/2, cut off at 0 and 1."""
+    return _each(_hard_sigmoid, x)
+
+
+def hard_sigmoid_backward(dy: Array, x: Array) -> Array:
+    """dy / 6 where −3 < x < 3, else 0."""
+    return _each(_hard_sigmoid_backward, dy, x)
+
+
+def _each(loop: Callable[..., None], *inputs: Array) -> Array:
+    """Run a loop over the numbers of its inputs, which have one shape, into a new array."""
+    ordered = [batch_last(x) for x in inputs]
+    out = np.empty_like(ordered[0])
+    loop(*(x.reshape(-1) for x in ordered), out.reshape(-1))
+    return batch_first(out)
+
+
+@compiled_parallel
+def _relu(x: Array, y: Array) -> None:
+    zero = x.dtype.type(0)
+    for block in prange((x.size + BLOCK - 1) // BLOCK):
+        here = slice(block * BLOCK, (block + 1) * BLOCK)
+        source, target = x[here], y[here]
+        for k in range(target.size):
+            v = source[k]
+            target[k] = zero if v <= zero else v  # a comparison with NaN is never true
+
+
+@compiled_parallel
+def _relu_backward(dy: Array, y: Array, dx: Array) -> None:
+    zero = y.dtype.type(0)
+    for block in prange((y.size + BLOCK - 1) // BLOCK):
+        here = slice(block * BLOCK, (block + 1) * BLOCK)
+        source, output, target = dy[here], y[here], dx[here]
+        for k in range(target.size):
+            target[k] = source[k] if output[k] > zero else zero
+
+
+@compiled_parallel
+def _sigmoid(x: Array, y: Array) -> None:
+    one = x.dtype.type(1)
+    for k in prange(x.size):
+        e = math.exp(-abs(x[k]))  # in (0, 1]: never too large
+        y[k] = (one if x[k] >= 0 else e) / (one + e)
+
+
+@compiled_parallel
+def _sigmoid_backward(dy: Array, y: Array, dx: Array) -> None:
+    for k in prange(y.size):
+        dx[k] = dy[k] * y[k] * (1 - y[k])
+
+
+@compiled_parallel
+def _tanh(x: Array, y: Array) -> None:
+    for k in prange(x.size):
+        y[k] = math.tanh(x[k])
+
+
+@compiled_parallel
+def _tanh_backward(dy: Array, y: Array, dx: Array) -> None:
+    for k in prange(y.size):
+        dx[k] = dy[k] * (1 - y[k] * y[k])
+
+
+@compiled_parallel
+def _hard_sigmoid(x: Array, y: Array) -> None:
+    for k in prange(x.size):
+        v = x[k] / 6 + 0.5
+        y[k] = 0 if v < 0 else (1 if v > 1 else v)
+
+
+@compiled_parallel
+def _hard_sigmoid_backward(dy: Array, x: Array, dx: Array) -> None:
+    for k in prange(x.size):
+        dx[k] = dy[k] / 6 if -3 < x[k] < 3 else 0

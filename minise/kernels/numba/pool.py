@@ -1,0 +1,134 @@
+"""Pooling over windows: for each window, whole rows of the batch are compared or added at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from minise.backend import Array
+from minise.kernels.numba.compile import compiled, compiled_parallel
+from minise.kernels.numba.layout import batch_first, batch_last
+from minise.shapes import Pair, Window
+
+
+def max_pool2d(x: Array, window: Window, output: Pair) -> tuple[Array, Array]:
+    """(y, winner), both (N, C, OH, OW); the winner is tap i·KW + j of its window."""
+    x = batch_last(x)  # (C, H, W, N)
+    y = np.empty((x.shape[0], *output, x.shape[3]), x.dtype)
+    winner = np.empty(y.shape, np.int32)
+    _max(x, *window[:3], y, winner)
+    return batch_first(y), batch_first(winner)
+
+
+def max_pool2d_backward(
+    dy: Array, winner: Array, window: Window, shape: tuple[int, int, int, int]
+) -> Array:
+    """dx of the given shape (N, C, H, W)."""
+    N, C, H, W = shape
+    dx = np.zeros((C, H, W, N), dy.dtype)
+    _max_backward(batch_last(dy), batch_last(winner), *window[:3], dx)
+    return batch_first(dx)
+
+
+def avg_pool2d(x: Array, pixels: Array, window: Window) -> Array:
+    """y (N, C, OH, OW): the sum of each window divided by its number of `pixels` (OH, OW)."""
+    x = batch_last(x)  # (C, H, W, N)
+    y = np.zeros((x.shape[0], *pixels.shape, x.shape[3]), x.dtype)
+    _avg(x, np.ascontiguousarray(pixels), *window[:3], y)
+    return batch_first(y)
+
+
+def avg_pool2d_backward(
+    dy: Array, pixels: Array, window: Window, shape: tuple[int, int, int, int]
+) -> Array:
+    """dx of the given shape (N, C, H, W)."""
+    N, C, H, W = shape
+    dx = np.zeros((C, H, W, N), dy.dtype)
+    _avg_backward(batch_last(dy), np.ascontiguousarray(pixels), *window[:3], dx)
+    return batch_first(dx)
+
+
+@compiled
+def _inside(place: int, kernel: int, stride: int, padding: int, size: int) -> tuple[int, int, int]:
+    """The taps of one axis that lie inside the image, as a range, and where tap 0 would lie."""
+    start = place * stride - padding
+    return max(0, -start), min(kernel, size - start), start
+
+
+@compiled_parallel
+def _max(x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Array) -> None:
+    C, OH, OW, _ = y.shape
+    for task in prange(C * OH):
+        c, oh = task // OH, task % OH
+        i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
+        for ow in range(OW):
+            j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], x.shape[2])
+            best, won = y[c, oh, ow], winner[c, oh, ow]
+            best[:] = x[c, top + i_low, left + j_low]
+            won[:] = i_low * size[1] + j_low
+            for i in range(i_low, i_high):
+                for j in range(j_low, j_high):
+                    row = x[c, top + i, left + j]
+                    tap = np.int32(i * size[1] + j)
+                    for n in range(best.size):
+                        value = row[n]
+                        # a tie stays with the first; NaN, alone unequal to itself, wins
+                        wins = value > best[n] or (value != value and best[n] == best[n])
+                        best[n] = value if wins else best[n]
+                        won[n] = tap if wins else won[n]
+
+
+@compiled_parallel
+def _max_backward(
+    dy: Array, winner: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
+) -> None:
+    C, OH, OW, _ = dy.shape
+    for c in prange(C):  # windows overlap: a channel is the smallest thing with one owner
+        for oh in range(OH):
+            i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], dx.shape[1])
+            for ow in range(OW):
+                j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], dx.shape[2])
+                above, won = dy[c, oh, ow], winner[c, oh, ow]
+                zero = dx.dtype.type(0)
+                for i in range(i_low, i_high):
+                    for j in range(j_low, j_high):
+                        target = dx[c, top + i, left + j]
+                        tap = np.int32(i * size[1] + j)
+                        for n in range(target.size):
+                            target[n] += above[n] if won[n] == tap else zero
+
+
+@compiled_parallel
+def _avg(x: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, y: Array) -> None:
+    C, OH, OW, _ = y.shape
+    for task in prange(C * OH):
+        c, oh = task // OH, task % OH
+        i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
+        for ow in range(OW):
+            j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], x.shape[2])
+            total = y[c, oh, ow]
+            for i in range(i_low, i_high):
+                for j in range(j_low, j_high):
+                    row = x[c, top + i, left + j]
+                    for n in range(total.size):
+                        total[n] += row[n]
+            for n in range(total.size):
+                total[n] /= pixels[oh, ow]
+
+
+@compiled_parallel
+def _avg_backward(
+    dy: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
+) -> None:
+    C, OH, OW, _ = dy.shape
+    for c in prange(C):
+        for oh in range(OH):
+            i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], dx.shape[1])
+            for ow in range(OW):
+                j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], dx.shape[2])
+                above = dy[c, oh, ow]
+                for i in range(i_low, i_high):
+                    for j in range(j_low, j_high):
+                        target = dx[c, top + i, left + j]
+                        for n in range(target.size):
+                            target[n] += above[n] / pixels[oh, ow]
