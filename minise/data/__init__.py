@@ -1,0 +1,21 @@
+"""Data: labelled images from files or the web, in batches for training; digits from pictures."""
+
+from minise.data.augment import shift_and_rotate
+from minise.data.batches import Augment, Batches, pixel_statistics, to_input
+from minise.data.digit import fit_digit, read_picture
+from minise.data.idx import read_idx
+from minise.data.sources import Dataset, Split, load
+
+__all__ = [
+    "Augment",
+    "Batches",
+    "Dataset",
+    "Split",
+    "fit_digit",
+    "load",
+    "pixel_statistics",
+    "read_idx",
+    "read_picture",
+    "shift_and_rotate",
+    "to_input",
+]

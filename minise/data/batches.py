@@ -1,0 +1,76 @@
+"""From bytes to batches: shuffled, normalised, batch-last in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.backend import Array
+from minise.data.sources import Split
+from minise.errors import InputError
+
+Images: TypeAlias = npt.NDArray[np.uint8]
+Augment: TypeAlias = Callable[[Images, np.random.Generator], Images]
+
+
+def pixel_statistics(images: Images) -> tuple[float, float]:
+    """Mean and standard deviation of all pixels, on the scale 0 to 1."""
+    counts = np.bincount(images.reshape(-1), minlength=256)
+    pixel = np.arange(256) / 255
+    mean = (counts * pixel).sum() / counts.sum()
+    std = np.sqrt((counts * (pixel - mean) ** 2).sum() / counts.sum())
+    return float(mean), float(std)
+
+
+def to_input(images: Images, mean: float, std: float, dtype: npt.DTypeLike = np.float32) -> Array:
+    """What a net is given: (pixel / 255 − mean) / std, (N, C, H, W) in batch-last memory."""
+    if std <= 0:
+        std = 1.0  # images of one grey alone: there is nothing to spread
+    values = ((np.arange(256) / 255 - mean) / std).astype(dtype)  # of each possible pixel
+    return np.moveaxis(np.take(values, np.moveaxis(images, 0, -1)), -1, 0)
+
+
+class Batches:
+    """Iterate over (x, labels): x as `to_input` makes it, labels (N,), int64.
+
+    With an `rng` each pass over the images has a new order, drawn from it; without one they come
+    as they are. `augment(images, rng)` changes each batch of images. The last batch may be
+    smaller. Raises `InputError` for a batch size below 1, or an `augment` without an `rng`.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        mean: float,
+        std: float,
+        rng: np.random.Generator | None = None,
+        augment: Augment | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size}, expected at least 1")
+        if augment is not None and rng is None:
+            raise InputError("Batches: augment draws random numbers and needs an rng")
+        self.split, self.batch_size = split, batch_size
+        self.mean, self.std, self.dtype = mean, std, dtype
+        self.rng, self.augment = rng, augment
+
+    def __len__(self) -> int:
+        """The number of batches in one pass."""
+        return -(-len(self.split.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        images, labels = self.split
+        order = None if self.rng is None else self.rng.permutation(len(labels))
+        for low in range(0, len(labels), self.batch_size):
+            here = slice(low, low + self.batch_size)
+            chosen = here if order is None else order[here]  # a slice is a view, indices copy
+            batch = images[chosen]
+            if self.augment is not None and self.rng is not None:
+                batch = self.augment(batch, self.rng)
+            yield to_input(batch, self.mean, self.std, self.dtype), labels[chosen]

@@ -1,0 +1,59 @@
+"""Arrays from an `.npz` file, whose headers are believed only as far as the file's size allows."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from minise.backend import Array
+from minise.data.idx import MOST_PER_COMPRESSED_BYTE
+from minise.errors import InputError
+
+
+def read_npz(path: str | os.PathLike[str], names: tuple[str, ...]) -> list[Array]:
+    """The arrays of these names. Raises `InputError` for what is missing, corrupt or pickled."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [_read_member(archive, f"{name}.npy") for name in names]
+    except KeyError as error:
+        wanted = ", ".join(names)
+        raise InputError(f"{path}: {error.args[0]}; expected the arrays {wanted}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise InputError(f"{path}: no .npz file that can be used: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _read_member(archive: zipfile.ZipFile, member: str) -> Array:
+    info = archive.getinfo(member)
+    if info.file_size > info.compress_size * MOST_PER_COMPRESSED_BYTE:
+        raise ValueError(f"{member} claims {info.file_size:,} bytes from {info.compress_size:,}")
+    with archive.open(member) as stream:
+        shape, dtype, header = _read_header(stream)
+    items = 1
+    for size in shape:
+        items *= size  # Python's integers do not overflow
+    if dtype.hasobject:
+        raise ValueError(f"{member} holds Python objects, which are not read")
+    if header + items * dtype.itemsize != info.file_size:
+        raise ValueError(f"{member} claims shape {shape} in {info.file_size:,} bytes")
+    with archive.open(member) as stream:
+        array: Array = npy.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic], int]:
+    """Shape, dtype, and the number of bytes before the items."""
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        shape, _, dtype = npy.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, _, dtype = npy.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"a header of version {version}, expected 1.0 or 2.0")
+    return shape, dtype, stream.tell()
