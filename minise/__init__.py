@@ -1,6 +1,6 @@
 """Squeeze-and-Excitation networks from scratch on NumPy: every gradient by hand, and proved."""
 
-from minise import backend, models, nn, ops
+from minise import backend, data, gradcheck, models, nn, ops
 from minise.backend import set_num_threads
 from minise.errors import InputError
 from minise.nn import SEBlock, SEResidual
@@ -10,6 +10,8 @@ __all__ = [
     "SEBlock",
     "SEResidual",
     "backend",
+    "data",
+    "gradcheck",
     "models",
     "nn",
     "ops",

@@ -1,0 +1,138 @@
+"""One example or more for every operation and every layer that minise has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from minise import nn, ops
+from minise.gradcheck.check import Pair
+from minise.nn import Layer
+
+Rng: TypeAlias = np.random.Generator
+
+
+F64: Any = {"dtype": np.float64}  # finite differences need it
+
+
+class Example(NamedTuple):
+    """What `check` takes: `check(example.subject, *example.inputs)`."""
+
+    subject: Pair | Layer
+    inputs: tuple[Any, ...]
+    training: bool = True
+
+
+def _operation(name: str, *shapes: tuple[int, ...], **options: Any) -> Callable[[Rng], Example]:
+    """An operation of `minise.ops` on normal random arrays of these shapes."""
+    forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
+
+    def example(rng: Rng) -> Example:
+        arrays = tuple(rng.standard_normal(shape) for shape in shapes)
+        return Example((partial(forward, **options) if options else forward, backward), arrays)
+
+    return example
+
+
+def _cross_entropy(**options: Any) -> Callable[[Rng], Example]:
+    def example(rng: Rng) -> Example:
+        forward = partial(ops.softmax_cross_entropy, **options)
+        inputs = (rng.standard_normal((4, 5)), rng.integers(0, 5, 4))
+        return Example((forward, ops.softmax_cross_entropy_backward), inputs)
+
+    return example
+
+
+def _batch_norm_evaluation(rng: Rng) -> Example:
+    statistics = (rng.standard_normal(3), rng.uniform(0.5, 2, 3))
+    forward = partial(ops.batch_norm, statistics=statistics)
+    arrays = (rng.standard_normal((2, 3, 3, 2)), rng.standard_normal(3), rng.standard_normal(3))
+    return Example((forward, ops.batch_norm_backward), arrays)
+
+
+def _layer(
+    make: Callable[[Rng], Layer], *shape: int, training: bool = True
+) -> Callable[[Rng], Example]:
+    """A layer on a normal random array of this shape."""
+
+    def example(rng: Rng) -> Example:
+        layer = make(rng)
+        for parameter in layer.parameters():  # none of them 0, which could hide a mistake
+            parameter.value += 0.1 * rng.standard_normal(parameter.value.shape)
+        return Example(layer, (rng.standard_normal(shape),), training)
+
+    return example
+
+
+def _se(**options: Any) -> Callable[[Rng], Example]:
+    return _layer(lambda rng: nn.SEBlock(6, 2, rng=rng, **F64, **options), 3, 6, 4, 3)
+
+
+EXAMPLES: dict[str, Callable[[Rng], Example]] = {
+    "conv2d": _operation("conv2d", (2, 3, 5, 4), (4, 3, 3, 3), (4,), padding=1),
+    "conv2d, stride 2": _operation(
+        "conv2d", (2, 2, 6, 5), (3, 2, 3, 2), (3,), stride=2, padding=(1, 0)
+    ),
+    "conv2d, dilated, grouped": _operation(
+        "conv2d", (2, 4, 5, 6), (6, 2, 2, 3), groups=2, dilation=(1, 2), padding=2
+    ),
+    "linear": _operation("linear", (3, 4), (5, 4), (5,)),
+    "relu": _operation("relu", (3, 4)),
+    "sigmoid": _operation("sigmoid", (3, 4)),
+    "tanh": _operation("tanh", (3, 4)),
+    "hard_sigmoid": _operation("hard_sigmoid", (3, 4)),
+    "max_pool2d": _operation("max_pool2d", (2, 2, 5, 4), kernel_size=2),
+    "max_pool2d, overlapping": _operation(
+        "max_pool2d", (2, 2, 5, 6), kernel_size=3, stride=2, padding=1, ceil_mode=True
+    ),
+    "avg_pool2d": _operation("avg_pool2d", (2, 2, 5, 4), kernel_size=2),
+    "avg_pool2d, overlapping": _operation(
+        "avg_pool2d",
+        (2, 2, 5, 6),
+        kernel_size=3,
+        stride=2,
+        padding=1,
+        ceil_mode=True,
+        count_include_pad=False,
+    ),
+    "global_avg_pool": _operation("global_avg_pool", (2, 3, 4, 3)),
+    "global_max_pool": _operation("global_max_pool", (2, 3, 4, 3)),
+    "channel_scale": _operation("channel_scale", (2, 3, 3, 2), (2, 3)),
+    "batch_norm": _operation("batch_norm", (3, 2, 3, 2), (2,), (2,)),
+    "batch_norm, evaluation": _batch_norm_evaluation,
+    "softmax_cross_entropy": _cross_entropy(),
+    "softmax_cross_entropy, smoothed": _cross_entropy(label_smoothing=0.1),
+    "concat": _operation("concat", (2, 1, 2, 2), (2, 3, 2, 2), (2, 2, 2, 2)),
+    "Conv2d": _layer(lambda rng: nn.Conv2d(2, 3, 3, padding=1, rng=rng, **F64), 2, 2, 4, 3),
+    "Linear": _layer(lambda rng: nn.Linear(4, 3, rng=rng, **F64), 3, 4),
+    "BatchNorm2d": _layer(lambda rng: nn.BatchNorm2d(2, **F64), 3, 2, 3, 2),
+    "BatchNorm2d, evaluation": _layer(
+        lambda rng: nn.BatchNorm2d(2, **F64), 3, 2, 3, 2, training=False
+    ),
+    "ReLU": _layer(lambda rng: nn.ReLU(), 3, 4),
+    "Sigmoid": _layer(lambda rng: nn.Sigmoid(), 3, 4),
+    "Tanh": _layer(lambda rng: nn.Tanh(), 3, 4),
+    "HardSigmoid": _layer(lambda rng: nn.HardSigmoid(), 3, 4),
+    "MaxPool2d": _layer(lambda rng: nn.MaxPool2d(2), 2, 2, 4, 5),
+    "AvgPool2d": _layer(lambda rng: nn.AvgPool2d(2), 2, 2, 4, 5),
+    "GlobalAvgPool": _layer(lambda rng: nn.GlobalAvgPool(), 2, 3, 3, 2),
+    "GlobalMaxPool": _layer(lambda rng: nn.GlobalMaxPool(), 2, 3, 3, 2),
+    "Flatten": _layer(lambda rng: nn.Flatten(), 2, 3, 3, 2),
+    "Dropout": _layer(lambda rng: nn.Dropout(0.5, rng=rng), 3, 4),
+    "Sequential": _layer(
+        lambda rng: nn.Sequential(nn.Linear(4, 5, rng=rng, **F64), nn.Tanh()), 3, 4
+    ),
+    "SEBlock": _se(),
+    "SEBlock, max": _se(squeeze="max"),
+    "SEBlock, tanh": _se(gate="tanh"),
+    "SEBlock, relu": _se(gate="relu", bias=False),
+    "SEBlock, hard_sigmoid": _se(gate="hard_sigmoid"),
+    "Residual": _layer(lambda rng: nn.Residual(3, 3, rng=rng, **F64), 2, 3, 4, 4),
+    "SEResidual": _layer(lambda rng: nn.SEResidual(3, 3, reduction=2, rng=rng, **F64), 2, 3, 4, 4),
+    "SEResidual, stride 2": _layer(
+        lambda rng: nn.SEResidual(2, 4, 2, reduction=2, rng=rng, **F64), 3, 2, 5, 4
+    ),
+}

@@ -1,0 +1,33 @@
+"""Every operation and every layer that minise has passes the gradient check."""
+
+import numpy as np
+import pytest
+
+from minise import backend, gradcheck, nn, ops
+from minise.gradcheck import EXAMPLES
+
+
+@pytest.mark.parametrize("which", ["numpy", "numba"])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_gradients_are_right(name, which):
+    with backend(which):
+        for seed in range(3):
+            example = EXAMPLES[name](np.random.default_rng(seed))
+            gradcheck.assert_gradients(
+                example.subject,
+                *example.inputs,
+                training=example.training,
+                rng=np.random.default_rng(seed + 100),
+            )
+
+
+def test_every_operation_and_every_layer_has_an_example():
+    operations = {name for name in ops.__all__ if f"{name}_backward" in ops.__all__}
+    layers = {
+        name
+        for name in nn.__all__
+        if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Layer)
+    } - {"Layer"}
+    assert operations
+    assert layers
+    assert operations | layers <= {name.split(",")[0] for name in EXAMPLES}
