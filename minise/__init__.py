@@ -3,6 +3,7 @@
 from minise import backend, data, gradcheck, models, nn, ops
 from minise.backend import set_num_threads
 from minise.errors import InputError
+from minise.layer_table import summary
 from minise.nn import SEBlock, SEResidual
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "nn",
     "ops",
     "set_num_threads",
+    "summary",
 ]
 
 __version__ = "0.1.0"

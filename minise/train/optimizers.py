@@ -1,0 +1,108 @@
+"""How parameters move along their gradients.
+
+Weight decay pulls on weight matrices and filters alone, not on biases and batch normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from minise.errors import InputError
+from minise.nn import Parameter
+
+
+class Optimizer:
+    """Holds the parameters; `step()` moves each by its `grad`. `lr` may be set between steps."""
+
+    def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.lr, self.weight_decay = lr, weight_decay
+        if not self.parameters:
+            raise InputError(f"{type(self).__name__}: no parameters to optimise")
+        if not (lr >= 0 and weight_decay >= 0):
+            raise InputError(
+                f"{type(self).__name__}: lr {lr}, weight_decay {weight_decay}: below 0"
+            )
+
+    def step(self) -> None:
+        """Move every parameter in place."""
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def _decay_of(self, parameter: Parameter) -> float:
+        return self.weight_decay if parameter.value.ndim > 1 else 0.0
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum μ, as Sutskever et al. (2013) and PyTorch have it.
+
+    v ← μ v + g,   w ← w − lr · v        with Nesterov: w ← w − lr · (g + μ v)
+
+    where g is the gradient plus weight_decay · w.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        if not 0 <= momentum < 1 or (nesterov and momentum == 0):
+            raise InputError(
+                f"SGD: momentum {momentum}, expected 0 <= momentum < 1, above 0 for nesterov"
+            )
+        self.momentum, self.nesterov = momentum, nesterov
+        self._velocity = [np.zeros_like(p.value) for p in self.parameters]
+
+    def step(self) -> None:
+        """Move every parameter in place."""
+        for parameter, v in zip(self.parameters, self._velocity, strict=True):
+            g = parameter.grad
+            if decay := self._decay_of(parameter):
+                g = g + decay * parameter.value
+            v *= self.momentum
+            v += g
+            parameter.value -= self.lr * (g + self.momentum * v if self.nesterov else v)
+
+
+class AdamW(Optimizer):
+    """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2).
+
+    m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
+    w ← w − lr · (m̂ / (√v̂ + eps) + weight_decay · w)        m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, weight_decay)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise InputError(f"AdamW: betas {betas}, expected 0 <= beta < 1")
+        self.betas, self.eps = betas, eps
+        self._steps = 0
+        self._m = [np.zeros_like(p.value) for p in self.parameters]
+        self._v = [np.zeros_like(p.value) for p in self.parameters]
+
+    def step(self) -> None:
+        """Move every parameter in place."""
+        self._steps += 1
+        beta1, beta2 = self.betas
+        for parameter, m, v in zip(self.parameters, self._m, self._v, strict=True):
+            g = parameter.grad
+            m += (1 - beta1) * (g - m)
+            v += (1 - beta2) * (g * g - v)
+            m_hat = m / (1 - beta1**self._steps)
+            v_hat = v / (1 - beta2**self._steps)
+            parameter.value *= 1 - self.lr * self._decay_of(parameter)
+            parameter.value -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)

@@ -1,0 +1,85 @@
+"""Pictures of a run, as PNG files in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minise.backend import Array
+from minise.data import Split
+from minise.train.loop import Epoch
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TRAINING, TEST = "tab:blue", "tab:orange"
+
+
+def curves(history: Sequence[Epoch]) -> bytes:
+    """Loss and error rate over the epochs, for training and test images."""
+    figure = _figure(9.0, 3.6)
+    loss, error = figure.subplots(1, 2)
+    epochs = [epoch.epoch for epoch in history]
+    loss.plot(epochs, [e.loss for e in history], "o-", color=TRAINING, label="training")
+    loss.plot(epochs, [e.test_loss for e in history], "o-", color=TEST, label="test")
+    loss.set_ylabel("loss (cross-entropy)")
+    train_errors = [100 * (1 - e.accuracy) for e in history]
+    test_errors = [100 * (1 - e.test_accuracy) for e in history]
+    error.plot(epochs, train_errors, "o-", color=TRAINING, label="training")
+    error.plot(epochs, test_errors, "o-", color=TEST, label="test")
+    error.annotate(
+        f"{test_errors[-1]:.2f} %",
+        (epochs[-1], test_errors[-1]),
+        xytext=(0, 8),
+        textcoords="offset points",
+        ha="center",
+        color=TEST,
+    )
+    error.set_ylabel("wrong, % of images")
+    for axes in (loss, error):
+        axes.set_xlabel("epoch")
+        axes.set_ylim(bottom=0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+    return _png(figure)
+
+
+def mistakes(test: Split, probabilities: Array, *, at_most: int = 40) -> bytes:
+    """The images that came out wrong, the surest mistakes first, each with answer and truth."""
+    said = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(said != test.labels)
+    wrong = wrong[np.argsort(-probabilities[wrong, said[wrong]], kind="stable")]
+    shown = wrong[:at_most]
+    columns, rows = 8, max(1, -(-len(shown) // 8))
+    figure = _figure(columns * 1.15, rows * 1.45 + 0.6)
+    few = "" if len(shown) == len(wrong) else f", the {len(shown)} surest shown"
+    figure.suptitle(f"{len(wrong)} of {len(said)} test images came out wrong{few}", fontsize=11)
+    for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        axes.axis("off")
+        if k < len(shown):
+            n = shown[k]
+            axes.imshow(_picture(test.images[n]), cmap="gray_r", vmin=0, vmax=255)
+            sure = 100 * probabilities[n, said[n]]
+            axes.set_title(f"{said[n]} ({sure:.0f} %), is {test.labels[n]}", fontsize=8)
+    return _png(figure)
+
+
+def _picture(image: Array) -> Array:
+    """(C, H, W) as matplotlib takes it: grey for one channel, else the first three as colours."""
+    return image[0] if len(image) < 3 else np.moveaxis(image[:3], 0, -1)
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure  # not pyplot: that has global state and looks for a screen
+
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def _png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()

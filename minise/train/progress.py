@@ -1,0 +1,76 @@
+"""What a training shows of itself: a bar per epoch in a terminal, a line per epoch elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from minise.train.loop import Epoch, Step
+
+
+class EpochProgress:
+    """Give `on_step` and `on_epoch` to `fit`, within a `with`."""
+
+    def __init__(self, console: Console, epochs: int, images: int) -> None:
+        self.console, self.epochs, self.images = console, epochs, images
+        self.began = time.perf_counter()
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("accuracy {task.fields[accuracy]:.2%}"),
+            TextColumn("{task.fields[speed]:,.0f} images/s"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.task = self.bar.add_task(
+            "training", total=images, start=False, epoch="", loss=0.0, accuracy=0.0, speed=0.0
+        )
+
+    def __enter__(self) -> EpochProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def on_step(self, step: Step) -> None:
+        """Move the bar."""
+        if not self.console.is_terminal:
+            return
+        if self.bar.tasks[0].fields["epoch"] != (number := self._number(step.epoch)):
+            self.began = time.perf_counter()
+            self.bar.reset(self.task, epoch=number)
+        self.bar.update(
+            self.task,
+            completed=step.images,
+            loss=step.loss,
+            accuracy=step.accuracy,
+            speed=step.images / max(1e-9, time.perf_counter() - self.began),
+        )
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Leave one line of the epoch behind."""
+        self.console.print(
+            f"epoch {self._number(epoch.epoch)}  "
+            f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
+            f"test loss {epoch.test_loss:.4f}  [bold]test accuracy {epoch.test_accuracy:.2%}[/]  "
+            f"{epoch.images_per_second:,.0f} images/s  {epoch.seconds:.1f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def _number(self, epoch: int) -> str:
+        return f"{epoch:>{len(str(self.epochs))}}/{self.epochs}"

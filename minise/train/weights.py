@@ -1,0 +1,106 @@
+"""A trained net in one file: its tensors, and all that is needed to use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minise import models
+from minise.errors import InputError
+from minise.nn import Layer
+
+
+class About(NamedTuple):
+    """What the tensors belong to."""
+
+    model: str  # a name that `models.create` knows
+    num_classes: int
+    image_shape: tuple[int, int, int]  # (C, H, W)
+    mean: float  # of the training pixels, 0 to 1
+    std: float
+    data: str  # what `data.load` was given
+    seed: int
+
+
+def save_weights(path: Path, net: Layer, about: About) -> None:
+    """Write the net's state to a `.safetensors` file: whole, or not at all.
+
+    Raises `InputError` where the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    content = save(net.state_dict(), metadata={"minise": json.dumps(about._asdict())})
+    write_whole(path, content)
+
+
+def load_weights(path: Path) -> tuple[Layer, About]:
+    """The net in a file that `save_weights` wrote.
+
+    Raises `InputError` for a file that is missing, broken, or not from minise.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = _about(path, (file.metadata() or {}).get("minise", ""))
+            names = file.keys()
+            state = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: no weights that can be read: {error}") from None
+    net = models.create(
+        about.model,
+        num_classes=about.num_classes,
+        in_channels=about.image_shape[0],
+        seed=about.seed,
+    )
+    try:
+        net.load_state_dict(state)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return net, about
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that whoever looks sees the old one or the new one, never a part."""
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=path.name, suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _about(path: Path, text: str) -> About:
+    try:
+        values: dict[str, Any] = json.loads(text)
+        values["image_shape"] = tuple(values["image_shape"])
+        about = About(**values)
+        numbers = (*about.image_shape, about.num_classes)
+        if len(numbers) != 4 or not all(isinstance(n, int) and 0 < n < 10**6 for n in numbers):
+            raise ValueError
+        if not np.isfinite([float(about.mean), float(about.std)]).all():
+            raise ValueError
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path}: not written by minise: it does not say which net") from None
+    return about
