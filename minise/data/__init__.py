@@ -1,7 +1,7 @@
 """Data: labelled images from files or the web, in batches for training; digits from pictures."""
 
 from minise.data.augment import shift_and_rotate
-from minise.data.batches import Augment, Batches, pixel_statistics, to_input
+from minise.data.batches import Augment, Batches, Images, pixel_statistics, to_input
 from minise.data.digit import fit_digit, read_picture
 from minise.data.idx import read_idx
 from minise.data.sources import Dataset, Split, load
@@ -10,6 +10,7 @@ __all__ = [
     "Augment",
     "Batches",
     "Dataset",
+    "Images",
     "Split",
     "fit_digit",
     "load",

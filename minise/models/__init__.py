@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from minise.errors import InputError
 from minise.models.cnn import cnn
 from minise.models.resnet import resnet8
+from minise.nearest import nearest
 from minise.nn import Layer
 
 __all__ = ["create", "names"]
@@ -42,9 +42,7 @@ def create(
     The state of one net fits another of the same name. Raises `InputError` for an unknown name.
     """
     if name not in _NETS:
-        near = difflib.get_close_matches(name, _NETS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"unknown model {name!r}: {hint}there are {', '.join(_NETS)}")
+        raise InputError(nearest("model", name, names()))
     rng = np.random.default_rng(seed)
     return _NETS[name](
         num_classes=num_classes,

@@ -4,6 +4,7 @@ from minise.train.loop import Epoch, Evaluation, Step, evaluate, fit
 from minise.train.optimizers import SGD, AdamW, Optimizer
 from minise.train.run import Run, load_run, next_folder
 from minise.train.schedules import Schedule, cosine, one_cycle
+from minise.train.warm_up import warm_up
 from minise.train.weights import About, load_weights, save_weights
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "next_folder",
     "one_cycle",
     "save_weights",
+    "warm_up",
 ]

@@ -1,0 +1,47 @@
+"""`minise summary` and `minise models`."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import minise
+from minise import models
+from minise.errors import InputError
+
+
+@click.command("summary")
+@click.argument("model")
+@click.option(
+    "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: 1,28,28]"
+)
+@click.option("--full", is_flag=True, help="Add the multiplication, multiply-adds and true memory.")
+def summary_command(model: str, input_shape: str | None, full: bool) -> None:
+    """Print the layers of MODEL, or of `seed`: the block that this project started from."""
+    shape = (64, 128, 128) if model == "seed" else (1, 28, 28)
+    if input_shape is not None:
+        try:
+            C, H, W = map(int, input_shape.split(","))
+        except ValueError:
+            raise InputError(f"--input {input_shape!r}, expected C,H,W as in 1,28,28") from None
+        if min(C, H, W) < 1:
+            raise InputError(f"--input {input_shape!r}, expected sizes of at least 1")
+        shape = (C, H, W)
+    if model == "seed":
+        layer: minise.nn.Layer = minise.SEBlock(64, reduction=3, squeeze="max")
+    else:
+        layer = models.create(model, in_channels=shape[0])
+    minise.summary(layer, shape, full=full)
+
+
+@click.command("models")
+def models_command() -> None:
+    """List the nets that `train` knows."""
+    table = Table("name", "parameters")
+    table.columns[1].justify = "right"
+    for name in models.names():
+        net = models.create(name)
+        count = sum(parameter.value.size for parameter in net.parameters())
+        table.add_row(name, f"{count:,}")
+    Console().print(table)

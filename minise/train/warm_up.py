@@ -1,0 +1,26 @@
+"""One pass before the first: it compiles what has to be, and shows whether the images fit."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+from minise.errors import InputError
+from minise.nn import Layer
+
+
+def warm_up(net: Layer, image_shape: tuple[int, int, int]) -> None:
+    """Run two blank images forward and backward through a copy of `net`.
+
+    Raises `InputError` where images of this shape, (C, H, W), do not fit the net.
+    """
+    net = copy.deepcopy(net)
+    dtype = net.parameters()[0].value.dtype
+    images = np.moveaxis(np.zeros((*image_shape, 2), dtype), -1, 0)  # batch-last, as batches are
+    try:
+        scores, backward = net.forward(images, training=True)
+    except ValueError as error:
+        raise InputError(f"images of {image_shape} do not fit the net: {error}") from None
+    backward(np.zeros_like(scores))
+    net(images)
