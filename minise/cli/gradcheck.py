@@ -12,7 +12,7 @@ from minise.errors import InputError
 from minise.nearest import nearest
 
 
-@click.command("gradcheck")
+@click.command("gradcheck", short_help="Hold every gradient against finite differences.")
 @click.argument("names", nargs=-1)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @computing

@@ -17,7 +17,10 @@ def computing(command: Command) -> Command:
     """The options of every command that computes."""
 
     @click.option(
-        "--backend", "backend_name", help=f"One of {', '.join(backend.NAMES)}.  [default: numba]"
+        "--backend",
+        "backend_name",
+        metavar="NAME",
+        help=f"One of {', '.join(backend.NAMES)}.  [default: numba]",
     )
     @click.option("--threads", type=click.IntRange(min=1), help="How many.  [default: all cores]")
     @functools.wraps(command)

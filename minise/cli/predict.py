@@ -13,7 +13,7 @@ from minise.cli.options import computing
 from minise.errors import InputError
 
 
-@click.command("predict")
+@click.command("predict", short_help="Read the digits in pictures.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @computing

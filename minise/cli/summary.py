@@ -11,7 +11,7 @@ from minise import models
 from minise.errors import InputError
 
 
-@click.command("summary")
+@click.command("summary", short_help="Print the layers of a net.")
 @click.argument("model")
 @click.option(
     "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: 1,28,28]"
@@ -35,13 +35,13 @@ def summary_command(model: str, input_shape: str | None, full: bool) -> None:
     minise.summary(layer, shape, full=full)
 
 
-@click.command("models")
+@click.command("models", short_help="List the nets.")
 def models_command() -> None:
     """List the nets that `train` knows."""
-    table = Table("name", "parameters")
+    table = Table("name", "parameters", "what it is")
     table.columns[1].justify = "right"
     for name in models.names():
         net = models.create(name)
         count = sum(parameter.value.size for parameter in net.parameters())
-        table.add_row(name, f"{count:,}")
+        table.add_row(name, f"{count:,}", models.about(name))
     Console().print(table)

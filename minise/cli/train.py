@@ -19,11 +19,18 @@ from minise.train.progress import EpochProgress
 LR = {"sgd": 0.1, "adamw": 0.01}
 
 
-@click.command("train")
-@click.option("--model", default="se-cnn", show_default=True, help="A name that `models` lists.")
+@click.command("train", short_help="Train a net.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    default="se-cnn",
+    show_default=True,
+    help="A name that `models` lists.",
+)
 @click.option(
     "--data",
     "source",
+    metavar="NAME or PATH",
     default="sample",
     show_default=True,
     help="sample: 12,000 digits that come with minise; mnist: all 70,000, downloaded once; "
@@ -31,7 +38,9 @@ LR = {"sgd": 0.1, "adamw": 0.01}
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--lr", type=float, help=f"Highest learning rate.  [default: {LR}]")
+@click.option(
+    "--lr", type=float, help="Highest learning rate.  [default: 0.1 for sgd, 0.01 for adamw]"
+)
 @click.option("--optimizer", type=click.Choice(list(LR)), default="sgd", show_default=True)
 @click.option(
     "--schedule",
@@ -106,19 +115,24 @@ def train_command(
         progress.on_epoch(epoch)
         run.on_epoch(epoch)
 
-    with run, progress:
-        history = train.fit(
-            net,
-            digits,
-            moves,
-            epochs=epochs,
-            rng=np.random.default_rng([seed, 1]),  # apart from the one that drew the weights
-            batch_size=batch_size,
-            schedule=shape(lr, steps),
-            augment=data.shift_and_rotate if augment else None,
-            on_step=progress.on_step,
-            on_epoch=on_epoch,
-        )
+    try:
+        with run, progress:
+            history = train.fit(
+                net,
+                digits,
+                moves,
+                epochs=epochs,
+                rng=np.random.default_rng([seed, 1]),  # apart from the one that drew the weights
+                batch_size=batch_size,
+                schedule=shape(lr, steps),
+                augment=data.shift_and_rotate if augment else None,
+                on_step=progress.on_step,
+                on_epoch=on_epoch,
+            )
+    except KeyboardInterrupt:
+        for what, path in run.files().items():
+            console.print(f"{what} of the last whole epoch: {path}", highlight=False)
+        raise
     test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
     run.finish(history, digits.test, test.probabilities)
     wrong = round((1 - test.accuracy) * len(digits.test.labels))
@@ -131,7 +145,7 @@ def train_command(
         console.print(f"  {what:<9} {path}", highlight=False, soft_wrap=True)
 
 
-@click.command("eval")
+@click.command("eval", short_help="Test a trained net.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", "source", help="Other images than those it was trained on.")
 @computing

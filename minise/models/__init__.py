@@ -14,7 +14,7 @@ from minise.models.resnet import resnet8
 from minise.nearest import nearest
 from minise.nn import Layer
 
-__all__ = ["create", "names"]
+__all__ = ["about", "create", "names"]
 
 _NETS: dict[str, Callable[..., Layer]] = {
     "se-cnn": partial(cnn, se=True),
@@ -22,11 +22,23 @@ _NETS: dict[str, Callable[..., Layer]] = {
     "cnn": partial(cnn, se=False),
     "resnet8": partial(resnet8, se=False),
 }
+_ABOUT = {
+    "se-cnn": "two convolutions, each with an SE block",
+    "se-resnet8": "three residual SE blocks",
+    "cnn": "se-cnn without its SE blocks",
+    "resnet8": "se-resnet8 without SE",
+}
 
 
 def names() -> list[str]:
     """The names that `create` knows."""
     return list(_NETS)
+
+
+def about(name: str) -> str:
+    """What the net of this name is, in a few words. Raises `InputError` for an unknown name."""
+    _check(name)
+    return _ABOUT[name]
 
 
 def create(
@@ -41,8 +53,7 @@ def create(
 
     The state of one net fits another of the same name. Raises `InputError` for an unknown name.
     """
-    if name not in _NETS:
-        raise InputError(nearest("model", name, names()))
+    _check(name)
     rng = np.random.default_rng(seed)
     return _NETS[name](
         num_classes=num_classes,
@@ -50,3 +61,8 @@ def create(
         rng=rng,
         dtype=dtype,
     )
+
+
+def _check(name: str) -> None:
+    if name not in _NETS:
+        raise InputError(nearest("model", name, names()))

@@ -29,14 +29,8 @@ def curves(history: Sequence[Epoch]) -> bytes:
     train_errors = [100 * (1 - e.accuracy) for e in history]
     test_errors = [100 * (1 - e.test_accuracy) for e in history]
     error.plot(epochs, train_errors, "o-", color=TRAINING, label="training")
-    error.plot(epochs, test_errors, "o-", color=TEST, label="test")
-    error.annotate(
-        f"{test_errors[-1]:.2f} %",
-        (epochs[-1], test_errors[-1]),
-        xytext=(0, 8),
-        textcoords="offset points",
-        ha="center",
-        color=TEST,
+    error.plot(
+        epochs, test_errors, "o-", color=TEST, label=f"test, {test_errors[-1]:.2f} % at last"
     )
     error.set_ylabel("wrong, % of images")
     for axes in (loss, error):

@@ -16,7 +16,7 @@ class EpochProgress:
 
     def __init__(self, console: Console, epochs: int, images: int) -> None:
         self.console, self.epochs, self.images = console, epochs, images
-        self.began = time.perf_counter()
+        self.epoch, self.began = 0, time.perf_counter()
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=24),
@@ -50,12 +50,13 @@ class EpochProgress:
         """Move the bar."""
         if not self.console.is_terminal:
             return
-        if self.bar.tasks[0].fields["epoch"] != (number := self._number(step.epoch)):
-            self.began = time.perf_counter()
-            self.bar.reset(self.task, epoch=number)
+        if step.epoch != self.epoch:
+            self.epoch, self.began = step.epoch, time.perf_counter()
+            self.bar.reset(self.task)
         self.bar.update(
             self.task,
             completed=step.images,
+            epoch=self._number(step.epoch),
             loss=step.loss,
             accuracy=step.accuracy,
             speed=step.images / max(1e-9, time.perf_counter() - self.began),
