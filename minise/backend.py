@@ -125,7 +125,7 @@ def _check_cupy() -> None:
 
 
 def _module_of(array: object) -> str:
-    if isinstance(array, np.ndarray):
+    if isinstance(array, np.ndarray | np.generic):  # NumPy gives scalars for arrays without axes
         return "numpy"
     kind = type(array)
     if kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray":

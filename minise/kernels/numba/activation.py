@@ -113,8 +113,8 @@ def _tanh_backward(dy: Array, y: Array, dx: Array) -> None:
 @compiled_parallel
 def _hard_sigmoid(x: Array, y: Array) -> None:
     for k in prange(x.size):
-        v = x[k] / 6 + 0.5
-        y[k] = 0 if v < 0 else (1 if v > 1 else v)
+        v = x[k]
+        y[k] = 0 if v <= -3 else (1 if v >= 3 else v / 6 + 0.5)  # NaN goes the last way
 
 
 @compiled_parallel

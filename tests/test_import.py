@@ -1,0 +1,29 @@
+import subprocess
+import sys
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+
+
+def test_importing_minise_is_light_and_quiet():
+    heavy = ["numba", "cupy", "PIL", "matplotlib", "pooch", "rich", "click", "safetensors", "torch"]
+    done = run(
+        "import random, sys, numpy as np; np.random.seed(1); before = np.random.get_state()[1][:5];"
+        "errors = np.geterr(); import minise;"
+        f"print([name for name in {heavy} if name in sys.modules],"
+        " (np.random.get_state()[1][:5] == before).all(), np.geterr() == errors)"
+    )
+    assert done.stdout == "[] True True\n"
+    assert done.stderr == ""
+
+
+def test_every_public_name_is_there():
+    run(
+        "import importlib\n"
+        "for name in ['', '.data', '.gradcheck', '.models', '.nn', '.ops', '.train']:\n"
+        "    module = importlib.import_module('minise' + name)\n"
+        "    for public in module.__all__: getattr(module, public)\n"
+    )
