@@ -1,0 +1,22 @@
+import numpy as np
+
+from minise import models, nn
+
+
+def test_an_observed_net_computes_the_same_and_the_net_itself_stays():
+    net = models.create("se-resnet8")
+    seen = []
+
+    def observer(part, x, training):
+        seen.append(type(part).__name__)
+        return part.forward(x, training)
+
+    x = np.random.default_rng(0).standard_normal((2, 1, 12, 12)).astype(np.float32)
+    watched = nn.observed(net, observer)
+    np.testing.assert_array_equal(watched(x), net(x))
+    assert seen.count("SEResidual") == 3
+    assert seen.count("Conv2d") == 9
+    count = len(seen)
+    net(x)
+    assert len(seen) == count
+    assert watched.parameters() == net.parameters()
