@@ -1,0 +1,73 @@
+"""The nets of minise, built from PyTorch's own layers with the same names."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class SEBlock(nn.Module):
+    def __init__(self, channels, reduction, squeeze="avg", gate=torch.sigmoid):
+        super().__init__()
+        hidden = max(1, int(channels / reduction))
+        self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
+        self.squeeze = {"avg": F.adaptive_avg_pool2d, "max": F.adaptive_max_pool2d}[squeeze]
+        self.gate = gate
+
+    def forward(self, x):
+        z = self.squeeze(x, 1).flatten(1)
+        return x * self.gate(self.fc2(F.relu(self.fc1(z))))[:, :, None, None]
+
+
+class Residual(nn.Module):
+    def __init__(self, channels, filters, stride, se):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, filters, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(filters)
+        self.conv2 = nn.Conv2d(filters, filters, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(filters)
+        self.se = SEBlock(filters, 4) if se else nn.Identity()
+        self.shortcut = nn.Sequential()
+        if stride != 1 or channels != filters:
+            conv = nn.Conv2d(channels, filters, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(filters))
+
+    def forward(self, x):
+        u = F.relu(self.bn1(self.conv1(x)))
+        u = self.se(self.bn2(self.conv2(u)))
+        return F.relu(u + self.shortcut(x))
+
+
+class ResNet8(nn.Module):
+    def __init__(self, se):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        self.block1 = Residual(16, 16, 1, se)
+        self.block2 = Residual(16, 32, 2, se)
+        self.block3 = Residual(32, 64, 2, se)
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.conv(x)))
+        x = self.block3(self.block2(self.block1(x)))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
+class CNN(nn.Module):
+    def __init__(self, se):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1)
+        self.se1, self.se2 = (SEBlock(8, 4), SEBlock(16, 4)) if se else (nn.Identity(),) * 2
+        self.fc = nn.Linear(16 * 7 * 7, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.se1(F.relu(self.conv1(x))), 2)
+        x = F.max_pool2d(self.se2(F.relu(self.conv2(x))), 2)
+        return self.fc(x.flatten(1))
+
+
+NETS = {
+    "se-cnn": lambda: CNN(se=True),
+    "cnn": lambda: CNN(se=False),
+    "se-resnet8": lambda: ResNet8(se=True),
+    "resnet8": lambda: ResNet8(se=False),
+}

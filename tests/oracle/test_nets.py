@@ -1,0 +1,59 @@
+"""Nets with the same weights give the same scores, gradients and running statistics."""
+
+import numpy as np
+import pytest
+
+from minise import data, models, ops
+
+TOLERANCE = {np.float64: 1e-10, np.float32: 1e-4}
+
+
+def assert_close(ours, theirs, dtype, what):
+    theirs = theirs.detach().numpy()
+    assert ours.dtype == theirs.dtype == dtype
+    scale = max(1.0, np.abs(theirs).max())
+    assert np.abs(ours - theirs).max() <= TOLERANCE[dtype] * scale, what
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", models.names())
+def test_a_net_agrees_with_the_same_net_in_pytorch(torch, torch_nets, name, dtype):
+    ours = models.create(name, seed=3, dtype=dtype)
+    theirs = torch_nets[name]().to(getattr(torch, np.dtype(dtype).name))
+    state = ours.state_dict()
+    fresh = {n: t for n, t in theirs.state_dict().items() if "num_batches_tracked" not in n}
+    # the names are the same but for relu, pool and the numbering of blocks, which hold no weights
+    assert sorted(state) == sorted(fresh)
+    theirs.load_state_dict({n: torch.tensor(v) for n, v in state.items()}, strict=False)
+
+    digits = data.load("sample").train
+    mean, std = data.pixel_statistics(digits.images)
+    x = data.to_input(digits.images[:16], mean, std, dtype)
+    labels = digits.labels[:16]
+    tx = torch.tensor(np.ascontiguousarray(x), requires_grad=True)
+
+    for _ in range(2):  # the second step sees moved running statistics
+        scores, backward = ours.forward(x)
+        loss, saved = ops.softmax_cross_entropy(scores, labels, label_smoothing=0.1)
+        ours.zero_grad()
+        dx = backward(ops.softmax_cross_entropy_backward(1.0, saved))
+
+        tscores = theirs(tx)
+        tloss = torch.nn.functional.cross_entropy(
+            tscores, torch.tensor(labels), label_smoothing=0.1
+        )
+        theirs.zero_grad()
+        tx.grad = None
+        tloss.backward()
+
+        assert_close(scores, tscores, dtype, "scores")
+        assert_close(np.asarray(loss), tloss, dtype, "loss")
+        assert_close(dx, tx.grad, dtype, "dx")
+        for n, parameter in theirs.named_parameters():
+            assert_close(dict(ours.named_parameters())[n].grad, parameter.grad, dtype, n)
+        for n, buffer in theirs.named_buffers():
+            if "running" in n:
+                assert_close(ours.state_dict()[n], buffer, dtype, n)
+    theirs.eval()
+    assert_close(ours(x), theirs(tx), dtype, "scores in evaluation")
