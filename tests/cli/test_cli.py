@@ -1,0 +1,248 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minise import __version__, cli, data, gradcheck, models, ops
+
+QUICK = ["train", "--epochs", "1", "--batch-size", "50", "--no-augment"]
+
+
+@pytest.fixture
+def minise(capsys, tmp_path, monkeypatch):
+    """Run the command in an empty folder; gives (exit code, what it printed, its errors)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            cli.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return exit_.value.code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def small_data(tmp_path):
+    """A hundredth of the sample, as a person's own `.npz`."""
+    sample = data.load("sample")
+    path = tmp_path / "own.npz"
+    np.savez(
+        path,
+        x_train=sample.train.images[:300, 0],
+        y_train=sample.train.labels[:300],
+        x_test=sample.test.images[:100, 0],
+        y_test=sample.test.labels[:100],
+    )
+    return path
+
+
+def test_train_then_eval_then_predict(minise, small_data, tmp_path):
+    code, out, err = minise(*QUICK, "--data", small_data, "--epochs", "3")
+    assert (code, err) == (0, "")
+    assert "se-cnn, 9,288 parameters, on own, 300 training and 100 test images (numba)" in out
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == [
+        "1/3",
+        "2/3",
+        "3/3",
+    ]
+    run = tmp_path / "runs" / "se-cnn-1"
+    names = ["curves.png", "metrics.jsonl", "mistakes.png", "model.safetensors"]
+    assert sorted(path.name for path in run.iterdir()) == names
+    assert all(str(run.relative_to(tmp_path) / name) in out for name in names)
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    accuracy = f"test accuracy {last['test_accuracy']:.2%}"
+    assert accuracy in out.splitlines()[-5]
+
+    code, out, err = minise("eval", run)
+    assert (code, err) == (0, "")
+    assert accuracy in out
+
+    Image.fromarray(data.load("sample").test.images[0, 0]).resize((90, 90)).save("seven.png")
+    code, out, err = minise("predict", run, "seven.png", "seven.png")
+    assert (code, err) == (0, "")
+    assert out.count("seven.png: ") == 2
+
+    code, out, err = minise("predict", run / "model.safetensors", "nothing.png", "seven.png")
+    assert code == 1
+    assert out.startswith("seven.png: ")
+    assert err.splitlines() == [
+        "minise: nothing.png: there is no such file",
+        "minise: 1 of 2 pictures could not be read",
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model", "resnet8", "--optimizer", "adamw", "--schedule", "cosine"],
+        ["--backend", "numpy", "--threads", "1", "--lr", "0.02"],
+    ],
+)
+def test_the_options_of_train_work(minise, small_data, options):
+    import numba
+
+    threads = numba.get_num_threads()
+    try:
+        code, out, err = minise(*QUICK, "--data", small_data, "--out", "here", *options)
+    finally:
+        numba.set_num_threads(threads)
+    assert (code, err) == (0, "")
+    assert "here/model.safetensors" in out
+
+
+def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
+    for out, seed in [("a", 1), ("b", 1), ("c", 2)]:
+        assert minise(*QUICK, "--data", small_data, "--out", out, "--seed", seed)[0] == 0
+    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["train", "--model", "se-resnet9"], 1, "unknown model 'se-resnet9': did you mean 'se-re"),
+        (["train", "--data", "mnits"], 1, "there is no 'mnits': did you mean 'mnist'"),
+        (["train", "--out", "/dev/null/run"], 1, "/dev/null/run: cannot be written to: Not a dir"),
+        (["train", "--backend", "cuda"], 1, "backend: unknown name 'cuda', expected one of numba"),
+        (["train", "--threads", "9999"], 1, "threads: 9999 asked for, between 1 and"),
+        (["train", "--lr", "-1"], 1, "lr -1.0"),
+        (["train", "--epochs", "0"], 2, "Invalid value for '--epochs'"),
+        (["train", "--optimizer", "lion"], 2, "Invalid value for '--optimizer'"),
+        (["eval", "nowhere"], 1, "nowhere: there is no such file"),
+        (["predict", "nowhere", "a.png"], 1, "nowhere: there is no such file"),
+        (["predict", "nowhere"], 2, "Missing argument 'IMAGES...'"),
+        (["summary", "se-cnnn"], 1, "did you mean 'se-cnn'"),
+        (["summary", "cnn", "--input", "1,20,20"], 1, "an input of (1, 20, 20) does not fit"),
+        (["summary", "cnn", "--input", "28"], 1, "--input '28', expected C,H,W"),
+        (["summary", "cnn", "--input", "1,0,28"], 1, "expected sizes of at least 1"),
+        (["gradcheck", "conv3d"], 1, "unknown operation or block 'conv3d': did you mean 'conv2d'"),
+        (["fly"], 2, "No such command 'fly'"),
+    ],
+)
+def test_every_mistake_is_one_clear_line_and_leaves_nothing(
+    minise, tmp_path, arguments, code, message
+):
+    got, _, err = minise(*arguments)
+    assert got == code
+    assert message in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_another_size_are_refused_before_anything_is_written(minise, tmp_path):
+    np.savez(
+        tmp_path / "big.npz",
+        x_train=np.zeros((4, 32, 32), np.uint8),
+        y_train=np.arange(4),
+        x_test=np.zeros((4, 32, 32), np.uint8),
+        y_test=np.arange(4),
+    )
+    code, _, err = minise("train", "--data", "big.npz")
+    assert code == 1
+    assert err.startswith("minise: images of (1, 32, 32) do not fit the net: linear")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_is_not_overwritten(minise, small_data):
+    assert minise(*QUICK, "--data", small_data, "--out", "here")[0] == 0
+    code, _, err = minise(*QUICK, "--data", small_data, "--out", "here")
+    assert code == 1
+    assert err == "minise: here: holds files already; a run wants a folder of its own\n"
+
+
+def test_eval_refuses_images_that_the_net_did_not_learn(minise, small_data, tmp_path):
+    assert minise(*QUICK, "--data", small_data, "--out", "here")[0] == 0
+    small = {"x_train": np.zeros((2, 9, 9), np.uint8), "y_train": np.arange(2)}
+    np.savez(tmp_path / "s.npz", **small, x_test=small["x_train"], y_test=small["y_train"])
+    code, _, err = minise("eval", "here", "--data", "s.npz")
+    assert code == 1
+    assert "learned 10 classes of images (1, 28, 28); s has 2 of (1, 9, 9)" in err
+
+
+def test_gradcheck_checks_what_is_named(minise):
+    code, out, err = minise("gradcheck", "channel_scale", "SEBlock")
+    assert (code, err) == (0, "")
+    assert "6 of 6 passed" in out
+    assert "SEBlock, hard_sigmoid" in out
+
+
+def test_gradcheck_exits_with_1_when_a_backward_is_wrong(minise, monkeypatch):
+    def wrong(rng):
+        def backward(dy, saved):
+            dx, ds = ops.channel_scale_backward(dy, saved)
+            return dx, 1.01 * ds
+
+        arrays = rng.standard_normal((2, 3, 4, 4)), rng.standard_normal((2, 3))
+        return gradcheck.Example((ops.channel_scale, backward), arrays)
+
+    monkeypatch.setitem(gradcheck.EXAMPLES, "channel_scale", wrong)
+    code, out, err = minise("gradcheck", "channel_scale", "relu")
+    assert code == 1
+    assert err == "minise: 1 gradient checks failed\n"
+    assert "channel_scale: FAILED" in out
+    assert "1 of 2 passed; worst relative error 9.9e-03, of channel_scale" in out
+
+
+def test_summary_models_and_version(minise):
+    code, out, _ = minise("summary", "seed")
+    assert code == 0
+    assert "Total params: 2,773" in out
+    assert "Scale-" in minise("summary", "se-cnn", "--full")[1]
+    listed = minise("models")[1]
+    assert all(name in listed for name in models.names())
+    assert minise("--version") == (0, f"minise, version {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["eval"], ["predict"], ["summary"], ["gradcheck"], ["models"]]
+)
+def test_every_command_explains_itself(minise, command):
+    code, out, err = minise(*command, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: minise")
+
+
+def test_half_blocks_show_two_rows_in_a_line():
+    digit = np.zeros((28, 28), np.uint8)
+    digit[2:4, 3], digit[4, 4], digit[7, 5] = 255, 255, 255
+    assert cli.predict.half_blocks(digit).split("\n") == ["   █", "    ▀", "     ▄"]
+
+
+def test_python_m_minise_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "minise", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout == f"minise, version {__version__}\n"
+
+
+def test_ctrl_c_ends_in_one_line_and_keeps_the_last_whole_epoch(tmp_path):
+    command = [sys.executable, "-m", "minise", "train", "--epochs", "500", "--out", "run"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    weights = tmp_path / "run" / "model.safetensors"
+    deadline = time.monotonic() + 300
+    while not weights.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "\nminise: stopped\n"  # a line of its own, after the ^C of the terminal
+    assert "weights of the last whole epoch: run/model.safetensors" in out
+    assert sorted(path.name for path in weights.parent.iterdir()) == [
+        "metrics.jsonl",
+        "model.safetensors",
+    ]

@@ -1,0 +1,98 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from minise import InputError, models, train
+
+ABOUT = train.About("se-cnn", 10, (1, 28, 28), 0.13, 0.31, "sample", 5)
+
+
+@pytest.fixture
+def net():
+    return models.create("se-cnn", seed=5)
+
+
+@pytest.fixture
+def path(tmp_path, net):
+    train.save_weights(tmp_path / "model.safetensors", net, ABOUT)
+    return tmp_path / "model.safetensors"
+
+
+def test_one_file_is_enough_to_use_the_net(path, net):
+    loaded, about = train.load_weights(path)
+    assert about == ABOUT
+    x = np.random.default_rng(0).standard_normal((2, 1, 28, 28)).astype(np.float32)
+    np.testing.assert_array_equal(loaded(x), net(x))
+
+
+def test_the_file_is_plain_safetensors_and_no_other_is_left_behind(path, net):
+    tensors = load_file(path)
+    assert all(np.array_equal(tensors[name], value) for name, value in net.state_dict().items())
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(path, net, monkeypatch):
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"model\.safetensors: cannot be written: No space left"):
+        train.save_weights(path, models.create("se-cnn", seed=6), ABOUT)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("signal", [KeyboardInterrupt, RuntimeError])
+def test_an_interruption_leaves_the_old_file_and_nothing_else(path, net, monkeypatch, signal):
+    before = path.read_bytes()
+
+    def interrupt(descriptor):
+        raise signal
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(signal):
+        train.save_weights(path, models.create("se-cnn", seed=6), ABOUT)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_broken_files_are_one_clear_error(path, tmp_path):
+    whole = path.read_bytes()
+    for content in (b"", b"no weights at all", whole[:100], whole[:-10]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"model\.safetensors: no weights that can be read"):
+            train.load_weights(path)
+    with pytest.raises(InputError, match="there is no such file"):
+        train.load_weights(tmp_path / "nothing.safetensors")
+
+
+def test_tensors_that_do_not_fit_are_named(path, net):
+    state = net.state_dict()
+    del state["fc.bias"]
+    state["conv1.weight"] = state["conv1.weight"][:4]
+    save_file(state, path, metadata={"minise": json.dumps(ABOUT._asdict())})
+    with pytest.raises(InputError, match=r"conv1\.weight has shape \(4, .*fc\.bias is missing"):
+        train.load_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (None, "does not say which net"),
+        ({"image_shape": [1, 28]}, "does not say which net"),
+        ({"num_classes": 10**9}, "does not say which net"),
+        ({"mean": "much"}, "does not say which net"),
+        ({"extra": 1}, "does not say which net"),
+        ({"model": "se-cnnn"}, "did you mean 'se-cnn'"),
+    ],
+)
+def test_weights_that_do_not_say_whose_they_are_are_refused(path, net, changes, message):
+    about = None if changes is None else {"minise": json.dumps({**ABOUT._asdict(), **changes})}
+    save_file(net.state_dict(), path, metadata=about)
+    with pytest.raises(InputError, match=message):
+        train.load_weights(path)
