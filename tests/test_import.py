@@ -20,6 +20,10 @@ def test_importing_minise_is_light_and_quiet():
     assert done.stderr == ""
 
 
+def test_importing_minise_gives_every_room_that_a_learner_names():
+    run("import minise; [getattr(minise, name) for name in minise.__all__]; minise.train.SGD")
+
+
 def test_every_public_name_is_there():
     run(
         "import importlib\n"

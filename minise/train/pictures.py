@@ -35,6 +35,7 @@ def curves(history: Sequence[Epoch]) -> bytes:
     error.set_ylabel("wrong, % of images")
     for axes in (loss, error):
         axes.set_xlabel("epoch")
+        axes.set_xlim(0.5, len(epochs) + 0.5)
         axes.set_ylim(bottom=0)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
