@@ -18,6 +18,7 @@ from minise.nn import (
     Linear,
     SEBlock,
     Sequential,
+    SEResidual,
     observed,
 )
 
@@ -31,7 +32,7 @@ class _Row:
     """A layer of the table, or the "Scale" of an SE block. Multiply-adds are for one image."""
 
     def __init__(self, layer: Layer, y: Array) -> None:
-        self.is_scale = isinstance(layer, SEBlock)
+        self.is_scale = isinstance(layer, SEBlock | SEResidual)
         self.kind = "Scale" if self.is_scale else _POOLED.get(type(layer), type(layer).__name__)
         self.shape = [-1, *y.shape[1:], *((1, 1) if type(layer) in _POOLED else ())]
         self.outputs = y.size
@@ -98,7 +99,7 @@ def _rows(layer: Layer, input_shape: tuple[int, ...], full: bool) -> list[_Row]:
 
     def record(part: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
         y, backward = part.forward(x, training)
-        if isinstance(part, SEBlock):
+        if isinstance(part, SEBlock | SEResidual):
             rows.extend([_Row(part, y)] if full else [])
         elif not any(part.children()) and not isinstance(part, Sequential):
             rows.append(_Row(part, y))

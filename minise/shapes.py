@@ -55,6 +55,13 @@ def check_image(operation: str, x: Array) -> None:
         raise ValueError(f"{operation}: x has no pixels: {x.shape}")
 
 
+def check_gates(operation: str, x: Array, s: Array) -> None:
+    """s (N, C) has one gate for each channel of x (N, C, H, W)."""
+    check_ndim(operation, "x", x, "N, C, H, W")
+    if s.shape != x.shape[:2]:
+        raise ValueError(f"{operation}: s has shape {s.shape}, x {x.shape} wants {x.shape[:2]}")
+
+
 def check_cotangent(operation: str, dy: Array, like: Array, shape: tuple[int, ...]) -> None:
     """`dy` must have the shape of the output, and the kind and dtype of the input `like`."""
     check_arrays(operation, dy=dy, x=like)
@@ -143,6 +150,25 @@ def check_conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: in
     if b is not None and b.shape != (F,):
         raise ValueError(f"conv2d: b has shape {b.shape}, expected ({F},) for w {w.shape}")
     return output_sizes("conv2d", x, window)
+
+
+def check_batch_norm(
+    operation: str, x: Array, w: Array, b: Array, mean: Array | None, var: Array | None
+) -> None:
+    """Everything that `batch_norm` asks of its arguments; no mean and var: those of the batch."""
+    check_arrays(operation, x=x, w=w, b=b, mean=mean, var=var)
+    check_image(operation, x)
+    N, C, H, W = x.shape
+    for name, array in {"w": w, "b": b, "mean": mean, "var": var}.items():
+        if array is not None and array.shape != (C,):
+            raise ValueError(
+                f"{operation}: {name} has shape {array.shape}, x {x.shape} wants {(C,)}"
+            )
+    if mean is None and N * H * W < 2:
+        raise ValueError(
+            f"{operation}: x {x.shape} has {N * H * W} values in a channel; "
+            "the statistics of a batch need at least 2"
+        )
 
 
 def pooling_window(

@@ -46,11 +46,16 @@ def _cross_entropy(**options: Any) -> Callable[[Rng], Example]:
     return example
 
 
-def _batch_norm_evaluation(rng: Rng) -> Example:
-    statistics = (rng.standard_normal(3), rng.uniform(0.5, 2, 3))
-    forward = partial(ops.batch_norm, statistics=statistics)
-    arrays = (rng.standard_normal((2, 3, 3, 2)), rng.standard_normal(3), rng.standard_normal(3))
-    return Example((forward, ops.batch_norm_backward), arrays)
+def _with_statistics(name: str) -> Callable[[Rng], Example]:
+    """Batch normalisation in evaluation."""
+
+    def example(rng: Rng) -> Example:
+        statistics = (rng.standard_normal(3), rng.uniform(0.5, 2, 3))
+        arrays = (rng.standard_normal((2, 3, 3, 2)), rng.standard_normal(3), rng.standard_normal(3))
+        forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
+        return Example((partial(forward, statistics=statistics), backward), arrays)
+
+    return example
 
 
 def _layer(
@@ -101,8 +106,11 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "global_avg_pool": _operation("global_avg_pool", (2, 3, 4, 3)),
     "global_max_pool": _operation("global_max_pool", (2, 3, 4, 3)),
     "channel_scale": _operation("channel_scale", (2, 3, 3, 2), (2, 3)),
+    "scale_add_relu": _operation("scale_add_relu", (2, 3, 3, 2), (2, 3), (2, 3, 3, 2)),
     "batch_norm": _operation("batch_norm", (3, 2, 3, 2), (2,), (2,)),
-    "batch_norm, evaluation": _batch_norm_evaluation,
+    "batch_norm, evaluation": _with_statistics("batch_norm"),
+    "batch_norm_relu": _operation("batch_norm_relu", (3, 2, 3, 2), (2,), (2,)),
+    "batch_norm_relu, evaluation": _with_statistics("batch_norm_relu"),
     "softmax_cross_entropy": _cross_entropy(),
     "softmax_cross_entropy, smoothed": _cross_entropy(label_smoothing=0.1),
     "concat": _operation("concat", (2, 1, 2, 2), (2, 3, 2, 2), (2, 2, 2, 2)),
@@ -112,6 +120,7 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "BatchNorm2d, evaluation": _layer(
         lambda rng: nn.BatchNorm2d(2, **F64), 3, 2, 3, 2, training=False
     ),
+    "BatchNormReLU2d": _layer(lambda rng: nn.BatchNormReLU2d(2, **F64), 3, 2, 3, 2),
     "ReLU": _layer(lambda rng: nn.ReLU(), 3, 4),
     "Sigmoid": _layer(lambda rng: nn.Sigmoid(), 3, 4),
     "Tanh": _layer(lambda rng: nn.Tanh(), 3, 4),

@@ -25,8 +25,7 @@ def resnet8(
 
     return nn.Sequential(
         conv=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False, rng=rng, dtype=dtype),
-        bn=nn.BatchNorm2d(16, dtype=dtype),
-        relu=nn.ReLU(),
+        bn=nn.BatchNormReLU2d(16, dtype=dtype),
         block1=block(16, 16, 1),  # (N, 16, 28, 28)
         block2=block(16, 32, 2),  # (N, 32, 14, 14)
         block3=block(32, 64, 2),  # (N, 64, 7, 7)

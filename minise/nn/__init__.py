@@ -3,8 +3,10 @@
 from minise.nn.init import he_normal, lecun_normal
 from minise.nn.layer import Backward, Buffer, Layer, Parameter, Sequential
 from minise.nn.layers import (
+    AddingBackward,
     AvgPool2d,
     BatchNorm2d,
+    BatchNormReLU2d,
     Conv2d,
     Dropout,
     Flatten,
@@ -22,9 +24,11 @@ from minise.nn.residual import Residual, SEResidual
 from minise.nn.se import SEBlock
 
 __all__ = [
+    "AddingBackward",
     "AvgPool2d",
     "Backward",
     "BatchNorm2d",
+    "BatchNormReLU2d",
     "Buffer",
     "Conv2d",
     "Dropout",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
@@ -122,21 +124,55 @@ class BatchNorm2d(Layer):
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
-        running = (self.running_mean.value, self.running_var.value)
         y, saved = ops.batch_norm(
             x,
             self.weight.value,
             self.bias.value,
-            statistics=None if training else running,
+            statistics=self._statistics(training),
             eps=self.eps,
         )
         if training:
-            M = x.size // x.shape[1]  # values in a channel, N·H·W
-            for average, new in zip(running, (saved.mean, saved.var * (M / (M - 1))), strict=True):
-                average += self.momentum * (new - average)
+            self._move_averages(saved)
 
         def backward(dy: Array) -> Array:
             dx, dw, db = ops.batch_norm_backward(dy, saved)
+            self.weight.grad += dw
+            self.bias.grad += db
+            return dx
+
+        return y, backward
+
+    def _statistics(self, training: bool) -> tuple[Array, Array] | None:
+        return None if training else (self.running_mean.value, self.running_var.value)
+
+    def _move_averages(self, saved: ops.BatchNormSaved) -> None:
+        M = saved.x.size // saved.x.shape[1]  # values in a channel, N·H·W
+        unbiased = saved.var * (M / (M - 1))
+        for running, new in ((self.running_mean, saved.mean), (self.running_var, unbiased)):
+            running.value += self.momentum * (new - running.value)
+
+
+class BatchNormReLU2d(BatchNorm2d):
+    """`BatchNorm2d` and the `ReLU` that follows it as one layer, with the same state.
+
+    It reads and writes its images once where the two layers do it twice; see
+    `ops.batch_norm_relu`.
+    """
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        y, saved = ops.batch_norm_relu(
+            x,
+            self.weight.value,
+            self.bias.value,
+            statistics=self._statistics(training),
+            eps=self.eps,
+        )
+        if training:
+            self._move_averages(saved.norm)
+
+        def backward(dy: Array) -> Array:
+            dx, dw, db = ops.batch_norm_relu_backward(dy, saved)
             self.weight.grad += dw
             self.bias.grad += db
             return dx
@@ -229,22 +265,28 @@ class AvgPool2d(Layer):
         return y, lambda dy: ops.avg_pool2d_backward(dy, saved)
 
 
+class AddingBackward(Protocol):
+    """A backward that can add its dx to the gradient of another way that x went."""
+
+    def __call__(self, dy: Array, /, add_to: Array | None = None) -> Array: ...
+
+
 class GlobalAvgPool(Layer):
     """The mean of each map, whatever its size."""
 
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """(N, C, H, W) -> (N, C)."""
         z, saved = ops.global_avg_pool(x)
-        return z, lambda dz: ops.global_avg_pool_backward(dz, saved)
+        return z, lambda dz, add_to=None: ops.global_avg_pool_backward(dz, saved, add_to)
 
 
 class GlobalMaxPool(Layer):
     """The largest pixel of each map, whatever its size."""
 
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """(N, C, H, W) -> (N, C)."""
         z, saved = ops.global_max_pool(x)
-        return z, lambda dz: ops.global_max_pool_backward(dz, saved)
+        return z, lambda dz, add_to=None: ops.global_max_pool_backward(dz, saved, add_to)
 
 
 class Flatten(Layer):

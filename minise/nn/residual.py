@@ -1,26 +1,31 @@
 """The basic residual block (He et al. 2016, figure 2), and the same with squeeze-and-excitation.
 
-u = branch(x)       convolution, batch norm, relu, convolution, batch norm[, SE]
-y = relu(u + x)     where the shape changes, x goes through a 1×1 convolution and batch norm
+u = branch(x)           convolution, batch norm, relu, convolution, batch norm
+y = relu(u + x)         or, with the gates s of u, y = relu(s · u + x)     (Hu et al., figure 3)
+
+where the shape changes, x goes through a 1×1 convolution and batch norm first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
+from minise import ops
 from minise.backend import Array
 from minise.nn.init import generator
 from minise.nn.layer import Backward, Layer, Sequential, chain
-from minise.nn.layers import BatchNorm2d, Conv2d, ReLU
+from minise.nn.layers import BatchNorm2d, BatchNormReLU2d, Conv2d
 from minise.nn.se import SEBlock
+
+JoinBackward: TypeAlias = Callable[[Array], tuple[Array, Array]]  # dy -> (du, dr)
 
 
 class Residual(Layer):
-    """A basic residual block, x (N, in, H, W) -> y (N, out, ⌈H/stride⌉, ⌈W/stride⌉).
-
-    `se`, if given, is a layer that follows the second batch norm, before the add.
-    """
+    """A basic residual block, x (N, in, H, W) -> y (N, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
 
     def __init__(
         self,
@@ -28,7 +33,6 @@ class Residual(Layer):
         out_channels: int,
         stride: int = 1,
         *,
-        se: Layer | None = None,
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
@@ -36,32 +40,38 @@ class Residual(Layer):
         self.conv1 = Conv2d(
             in_channels, out_channels, 3, stride, padding=1, bias=False, rng=rng, dtype=dtype
         )
-        self.bn1 = BatchNorm2d(out_channels, dtype=dtype)
-        self.relu1 = ReLU()
+        self.bn1 = BatchNormReLU2d(out_channels, dtype=dtype)
         self.conv2 = Conv2d(
             out_channels, out_channels, 3, padding=1, bias=False, rng=rng, dtype=dtype
         )
         self.bn2 = BatchNorm2d(out_channels, dtype=dtype)
-        self.se = se if se is not None else Sequential()
-        if stride == 1 and in_channels == out_channels:
-            self.shortcut = Sequential()  # the identity
-        else:
+        self.shortcut = Sequential()  # the identity
+        if stride != 1 or in_channels != out_channels:
             self.shortcut = Sequential(
                 Conv2d(in_channels, out_channels, 1, stride, bias=False, rng=rng, dtype=dtype),
                 BatchNorm2d(out_channels, dtype=dtype),
             )
-        self.relu2 = ReLU()
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, in, H, W) -> (N, out, OH, OW)."""
-        branch = [self.conv1, self.bn1, self.relu1, self.conv2, self.bn2, self.se]
+        branch = [self.conv1, self.bn1, self.conv2, self.bn2]
         u, branch_backward = chain(branch, x, training)  # (N, out, OH, OW)
         r, shortcut_backward = self.shortcut.forward(x, training)  # (N, out, OH, OW)
-        y, relu_backward = self.relu2.forward(u + r, training)
+        y, join_backward = self.join(u, r, training)
 
         def backward(dy: Array) -> Array:
-            dsum = relu_backward(dy)  # a sum hands its gradient to both of its terms
-            return branch_backward(dsum) + shortcut_backward(dsum)
+            du, dr = join_backward(dy)
+            return branch_backward(du) + shortcut_backward(dr)  # x went two ways
+
+        return y, backward
+
+    def join(self, u: Array, r: Array, training: bool = True) -> tuple[Array, JoinBackward]:
+        """y = relu(u + r), where branch and shortcut meet."""
+        y, saved = ops.relu(u + r)
+
+        def backward(dy: Array) -> tuple[Array, Array]:
+            dsum = ops.relu_backward(dy, saved)
+            return dsum, dsum  # a sum hands its gradient to both of its terms
 
         return y, backward
 
@@ -87,7 +97,8 @@ class SEResidual(Residual):
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         rng = generator(rng)
-        se = SEBlock(
+        super().__init__(in_channels, out_channels, stride, rng=rng, dtype=dtype)
+        self.se = SEBlock(
             out_channels,
             reduction,
             squeeze=squeeze,
@@ -97,4 +108,15 @@ class SEResidual(Residual):
             rng=rng,
             dtype=dtype,
         )
-        super().__init__(in_channels, out_channels, stride, se=se, rng=rng, dtype=dtype)
+        self.shortcut = vars(self).pop("shortcut")  # the state is listed in forward order
+
+    def join(self, u: Array, r: Array, training: bool = True) -> tuple[Array, JoinBackward]:
+        """y = relu(s · u + r) with the gates s of u."""
+        s, gates_backward = self.se.gates(u, training)  # (N, out)
+        y, saved = ops.scale_add_relu(u, s, r)
+
+        def backward(dy: Array) -> tuple[Array, Array]:
+            du, ds, dr = ops.scale_add_relu_backward(dy, saved)
+            return gates_backward(ds, add_to=du), dr  # u went two ways as well
+
+        return y, backward

@@ -18,6 +18,7 @@ from minise.errors import InputError
 from minise.nn.init import generator, he_normal
 from minise.nn.layer import Backward, Layer
 from minise.nn.layers import (
+    AddingBackward,
     GlobalAvgPool,
     GlobalMaxPool,
     HardSigmoid,
@@ -27,7 +28,10 @@ from minise.nn.layers import (
     Tanh,
 )
 
-SQUEEZES: dict[str, type[Layer]] = {"avg": GlobalAvgPool, "max": GlobalMaxPool}
+SQUEEZES: dict[str, type[GlobalAvgPool | GlobalMaxPool]] = {
+    "avg": GlobalAvgPool,
+    "max": GlobalMaxPool,
+}
 GATES: dict[str, type[Layer]] = {
     "sigmoid": Sigmoid,
     "tanh": Tanh,
@@ -78,20 +82,28 @@ class SEBlock(Layer):
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
+        s, gates_backward = self.gates(x, training)  # (N, C)
+        y, saved = ops.channel_scale(x, s)  # (N, C, H, W) · (N, C)
+
+        def backward(dy: Array) -> Array:
+            dx, ds = ops.channel_scale_backward(dy, saved)
+            return gates_backward(ds, add_to=dx)  # x went two ways: its gradient is the sum of both
+
+        return y, backward
+
+    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """Squeeze and excitation alone: the gates s (N, C) of x (N, C, H, W)."""
         z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C, H, W) -> (N, C)
         h, fc1_backward = self.fc1.forward(z, training)  # (N, C) -> (N, hidden)
         a, relu_backward = self.relu.forward(h, training)
         g, fc2_backward = self.fc2.forward(a, training)  # (N, hidden) -> (N, C)
         s, gate_backward = self.gate.forward(g, training)
-        y, saved = ops.channel_scale(x, s)  # (N, C, H, W) · (N, C)
 
-        def backward(dy: Array) -> Array:
-            dx_scaled, ds = ops.channel_scale_backward(dy, saved)
+        def backward(ds: Array, add_to: Array | None = None) -> Array:
             dg = gate_backward(ds)
             da = fc2_backward(dg)
             dh = relu_backward(da)
             dz = fc1_backward(dh)
-            dx_squeezed = squeeze_backward(dz)
-            return dx_scaled + dx_squeezed  # x went two ways: its gradient is the sum of both
+            return squeeze_backward(dz, add_to=add_to)
 
-        return y, backward
+        return s, backward

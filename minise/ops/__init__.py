@@ -18,7 +18,13 @@ from minise.ops.concat import concat, concat_backward
 from minise.ops.conv import conv2d, conv2d_backward
 from minise.ops.linear import linear, linear_backward
 from minise.ops.loss import softmax_cross_entropy, softmax_cross_entropy_backward
-from minise.ops.norm import batch_norm, batch_norm_backward
+from minise.ops.norm import (
+    BatchNormSaved,
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_relu,
+    batch_norm_relu_backward,
+)
 from minise.ops.pool import (
     avg_pool2d,
     avg_pool2d_backward,
@@ -29,13 +35,21 @@ from minise.ops.pool import (
     max_pool2d,
     max_pool2d_backward,
 )
-from minise.ops.scale import channel_scale, channel_scale_backward
+from minise.ops.scale import (
+    channel_scale,
+    channel_scale_backward,
+    scale_add_relu,
+    scale_add_relu_backward,
+)
 
 __all__ = [
+    "BatchNormSaved",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "batch_norm_relu",
+    "batch_norm_relu_backward",
     "channel_scale",
     "channel_scale_backward",
     "concat",
@@ -54,6 +68,8 @@ __all__ = [
     "max_pool2d_backward",
     "relu",
     "relu_backward",
+    "scale_add_relu",
+    "scale_add_relu_backward",
     "sigmoid",
     "sigmoid_backward",
     "softmax_cross_entropy",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from minise import shapes
 from minise.backend import Array, array_module, kernel
+from minise.ops.activation import ActivationSaved, relu, relu_backward
 
 
 class BatchNormSaved(NamedTuple):
@@ -20,6 +21,13 @@ class BatchNormSaved(NamedTuple):
     var: Array  # (C,), biased
     eps: float
     from_batch: bool  # whether mean and var were computed from x, and so depend on it
+
+
+class BatchNormReLUSaved(NamedTuple):
+    """The output, which says where relu let its input through, and what `batch_norm` saved."""
+
+    y: Array  # (N, C, H, W)
+    norm: BatchNormSaved
 
 
 def batch_norm(
@@ -37,28 +45,13 @@ def batch_norm(
     do not fit and for a batch with fewer than two values in a channel, `TypeError` for dtypes.
     """
     mean, var = statistics if statistics is not None else (None, None)
-    shapes.check_arrays("batch_norm", x=x, w=w, b=b, mean=mean, var=var)
-    shapes.check_image("batch_norm", x)
-    N, C, H, W = x.shape
-    for name, array in {"w": w, "b": b, "mean": mean, "var": var}.items():
-        if array is not None and array.shape != (C,):
-            raise ValueError(
-                f"batch_norm: {name} has shape {array.shape}, x {x.shape} wants {(C,)}"
-            )
-    if statistics is None and N * H * W < 2:
-        raise ValueError(
-            f"batch_norm: x {x.shape} has {N * H * W} values in a channel; "
-            "the statistics of a batch need at least 2"
-        )
-    if mean is None or var is None:
-        if fast := kernel("batch_statistics", x):
-            mean, var = fast(x)
-        else:
-            mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))  # (C,), (C,)
-    saved = BatchNormSaved(x, w, mean, var, eps, statistics is None)
-
+    shapes.check_batch_norm("batch_norm", x, w, b, mean, var)
     if fast := kernel("batch_norm", x, w, b):
-        return fast(x, w, b, mean, var, eps), saved
+        y, mean, var = fast(x, w, b, statistics, eps)
+        return y, BatchNormSaved(x, w, mean, var, eps, statistics is None)
+    if mean is None or var is None:
+        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))  # (C,), (C,)
+    saved = BatchNormSaved(x, w, mean, var, eps, statistics is None)
     x_hat = _normalise(saved)  # (N, C, H, W)
     return w[:, None, None] * x_hat + b[:, None, None], saved
 
@@ -81,6 +74,37 @@ def batch_norm_backward(dy: Array, saved: BatchNormSaved) -> tuple[Array, Array,
         dy = dy - (db / M)[:, None, None] - x_hat * (dw / M)[:, None, None]
     dx = dy * (w / array_module(x).sqrt(var + eps))[:, None, None]
     return dx, dw, db
+
+
+def batch_norm_relu(
+    x: Array,
+    w: Array,
+    b: Array,
+    *,
+    statistics: tuple[Array, Array] | None = None,
+    eps: float = 1e-5,
+) -> tuple[Array, BatchNormReLUSaved]:
+    """`batch_norm` and `relu` behind it as one operation, y = max(w · x̂ + b, 0).
+
+    One pass over memory where the two need two. Raises as `batch_norm` does.
+    """
+    if fast := kernel("batch_norm_relu", x, w, b):
+        shapes.check_batch_norm("batch_norm_relu", x, w, b, *(statistics or (None, None)))
+        y, mean, var = fast(x, w, b, statistics, eps)
+        norm = BatchNormSaved(x, w, mean, var, eps, statistics is None)
+    else:
+        y, norm = batch_norm(x, w, b, statistics=statistics, eps=eps)
+        y, _ = relu(y)
+    return y, BatchNormReLUSaved(y, norm)
+
+
+def batch_norm_relu_backward(dy: Array, saved: BatchNormReLUSaved) -> tuple[Array, Array, Array]:
+    """Gradients (dx, dw, db), given dy (N, C, H, W): through relu, then through `batch_norm`."""
+    y, norm = saved
+    shapes.check_cotangent("batch_norm_relu_backward", dy, y, y.shape)
+    if fast := kernel("batch_norm_relu_backward", dy, y, norm.w):
+        return fast(dy, y, *norm)  # type: ignore[no-any-return]
+    return batch_norm_backward(relu_backward(dy, ActivationSaved(y)), norm)
 
 
 def _normalise(saved: BatchNormSaved) -> Array:

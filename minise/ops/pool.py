@@ -152,14 +152,24 @@ def global_avg_pool(x: Array) -> tuple[Array, GlobalAvgPoolSaved]:
     return z, GlobalAvgPoolSaved(x)
 
 
-def global_avg_pool_backward(dz: Array, saved: GlobalAvgPoolSaved) -> Array:
-    """dx (N, C, H, W): each pixel had a share of 1/HW in its mean."""
+def global_avg_pool_backward(
+    dz: Array, saved: GlobalAvgPoolSaved, add_to: Array | None = None
+) -> Array:
+    """dx (N, C, H, W): each pixel had a share of 1/HW in its mean.
+
+    Where x went another way too, `add_to` is the gradient of that way: it is added to in place
+    and returned, which spares a pass over memory.
+    """
     x = saved.x
     N, C, H, W = x.shape
     shapes.check_cotangent("global_avg_pool_backward", dz, x, (N, C))
-    if fast := kernel("global_avg_pool_backward", dz):
-        return fast(dz, x.shape)  # type: ignore[no-any-return]
-    return array_module(x).ones_like(x) * (dz / (H * W))[:, :, None, None]  # type: ignore[no-any-return]
+    if add_to is not None:
+        shapes.check_cotangent("global_avg_pool_backward", add_to, x, x.shape)
+    if fast := kernel("global_avg_pool_backward", dz, add_to):
+        return fast(dz, x.shape, add_to)  # type: ignore[no-any-return]
+    dx: Array = array_module(x).zeros_like(x) if add_to is None else add_to
+    dx += (dz / (H * W))[:, :, None, None]
+    return dx
 
 
 def global_max_pool(x: Array) -> tuple[Array, GlobalMaxPoolSaved]:
@@ -178,16 +188,25 @@ def global_max_pool(x: Array) -> tuple[Array, GlobalMaxPoolSaved]:
     return z, GlobalMaxPoolSaved(x, winner)
 
 
-def global_max_pool_backward(dz: Array, saved: GlobalMaxPoolSaved) -> Array:
-    """dx (N, C, H, W): the gradient goes to the pixel that won, all others get 0."""
+def global_max_pool_backward(
+    dz: Array, saved: GlobalMaxPoolSaved, add_to: Array | None = None
+) -> Array:
+    """dx (N, C, H, W): the gradient goes to the pixel that won, all others get 0.
+
+    `add_to` is as in `global_avg_pool_backward`.
+    """
     x, winner = saved
     N, C, H, W = x.shape
     shapes.check_cotangent("global_max_pool_backward", dz, x, (N, C))
-    if fast := kernel("global_max_pool_backward", dz, winner):
-        return fast(dz, winner, x.shape)  # type: ignore[no-any-return]
+    if add_to is not None:
+        shapes.check_cotangent("global_max_pool_backward", add_to, x, x.shape)
+    if fast := kernel("global_max_pool_backward", dz, winner, add_to):
+        return fast(dz, winner, x.shape, add_to)  # type: ignore[no-any-return]
     xp = array_module(x)
+    dx: Array = xp.zeros_like(x) if add_to is None else add_to
     won = xp.arange(H * W).reshape(H, W) == winner[:, :, None, None]  # (N, C, H, W)
-    return xp.where(won, dz[:, :, None, None], 0)  # type: ignore[no-any-return]
+    dx += xp.where(won, dz[:, :, None, None], 0)
+    return dx
 
 
 def _taps(window: Window, output: Pair) -> Iterator[tuple[int, slice, slice]]:

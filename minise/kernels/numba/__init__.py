@@ -15,14 +15,24 @@ from minise.kernels.numba.activation import (
     tanh_backward,
 )
 from minise.kernels.numba.conv import conv2d, conv2d_backward
-from minise.kernels.numba.norm import batch_norm, batch_norm_backward, batch_statistics
+from minise.kernels.numba.norm import (
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_relu,
+    batch_norm_relu_backward,
+)
 from minise.kernels.numba.pool import (
     avg_pool2d,
     avg_pool2d_backward,
     max_pool2d,
     max_pool2d_backward,
 )
-from minise.kernels.numba.scale import channel_scale, channel_scale_backward
+from minise.kernels.numba.scale import (
+    channel_scale,
+    channel_scale_backward,
+    scale_add_relu,
+    scale_add_relu_backward,
+)
 from minise.kernels.numba.squeeze import (
     global_avg_pool,
     global_avg_pool_backward,
@@ -35,7 +45,8 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
-    "batch_statistics",
+    "batch_norm_relu",
+    "batch_norm_relu_backward",
     "channel_scale",
     "channel_scale_backward",
     "conv2d",
@@ -50,6 +61,8 @@ __all__ = [
     "max_pool2d_backward",
     "relu",
     "relu_backward",
+    "scale_add_relu",
+    "scale_add_relu_backward",
     "sigmoid",
     "sigmoid_backward",
     "tanh",

@@ -19,10 +19,12 @@ def global_avg_pool(x: Array) -> Array:
     return batch_first(z)
 
 
-def global_avg_pool_backward(dz: Array, shape: tuple[int, int, int, int]) -> Array:
-    """dx of the given shape (N, C, H, W): each pixel a share of 1/HW."""
+def global_avg_pool_backward(
+    dz: Array, shape: tuple[int, int, int, int], add_to: Array | None
+) -> Array:
+    """dx of the given shape (N, C, H, W): each pixel a share of 1/HW, added to `add_to`."""
     N, C, H, W = shape
-    dx = np.empty((C, H, W, N), dz.dtype)
+    dx = np.zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
     _share(batch_last(dz) / (H * W), dx.reshape(C, H * W, N))
     return batch_first(dx)
 
@@ -36,10 +38,12 @@ def global_max_pool(x: Array) -> tuple[Array, Array]:
     return batch_first(z), batch_first(winner)
 
 
-def global_max_pool_backward(dz: Array, winner: Array, shape: tuple[int, int, int, int]) -> Array:
-    """dx of the given shape (N, C, H, W): dz where a pixel won, else 0."""
+def global_max_pool_backward(
+    dz: Array, winner: Array, shape: tuple[int, int, int, int], add_to: Array | None
+) -> Array:
+    """dx of the given shape (N, C, H, W): dz where a pixel won, added to `add_to`."""
     N, C, H, W = shape
-    dx = np.zeros((C, H, W, N), dz.dtype)
+    dx = np.zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
     _to_winner(batch_last(dz), batch_last(winner), dx.reshape(C, H * W, N))
     return batch_first(dx)
 
@@ -65,7 +69,7 @@ def _share(dz: Array, dx: Array) -> None:
         for pixel in range(dx.shape[1]):
             row = dx[c, pixel]
             for n in range(row.size):
-                row[n] = share[n]
+                row[n] += share[n]
 
 
 @compiled_parallel
@@ -90,4 +94,4 @@ def _largest(x: Array, z: Array, winner: Array) -> None:
 def _to_winner(dz: Array, winner: Array, dx: Array) -> None:
     for c in prange(dx.shape[0]):
         for n in range(dx.shape[2]):
-            dx[c, winner[c, n], n] = dz[c, n]
+            dx[c, winner[c, n], n] += dz[c, n]

@@ -49,6 +49,12 @@ CASES = {
         lambda x, w, b, m, v: ops.batch_norm(x, w, b, statistics=(m, v * v)),
         [(N, 3, 7, 5), (3,), (3,), (3,), (3,)],
     ),
+    "batch_norm_relu": (ops.batch_norm_relu, [(N, 3, 7, 5), (3,), (3,)]),
+    "batch_norm_relu evaluation": (
+        lambda x, w, b, m, v: ops.batch_norm_relu(x, w, b, statistics=(m, v * v)),
+        [(N, 3, 7, 5), (3,), (3,), (3,), (3,)],
+    ),
+    "scale_add_relu": (ops.scale_add_relu, [(N, 3, 7, 5), (N, 3), (N, 3, 7, 5)]),
     "concat": (ops.concat, [(N, 3, 7, 5), (N, 2, 7, 5)]),
 }
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
@@ -134,7 +140,9 @@ def test_numba_agrees_with_the_specification(name, dtype, order):
         np.testing.assert_array_equal(array, copy)  # inputs are never written to
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "batch_norm"])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name not in ("batch_norm", "batch_norm_relu")]
+)
 def test_numba_agrees_on_an_empty_batch(name):
     operation, shapes = CASES[name]
     arrays = draw(np.random.default_rng(1), shapes, 0, "float64")
@@ -163,7 +171,7 @@ def test_what_one_backend_saves_the_other_can_use(name):
 
 def test_every_kernel_is_compared_here():
     compared = {name.split()[0] for name in CASES}
-    compared |= {f"{name}_backward" for name in compared} | {"batch_statistics"}
+    compared |= {f"{name}_backward" for name in compared}
     assert set(kernels.__all__) <= compared
 
 
