@@ -5,89 +5,131 @@ numbers long where the memory is batch-last. So a convolution is a sum of stretc
 
     y[f, stretch] += w[f, t] · x[stretch moved by tap t]           for every filter f and tap t
 
-Four filters and four taps are in flight at once, so that each number that is loaded is used four
-times. The gradient of the input is the same sum with the weights transposed; that of the weights
-has dot products of stretches instead. The tables of `taps` say which stretches there are.
+The gradient of the input is the same sum with the weights transposed; that of the weights, in
+`conv_weights`, has dot products of stretches instead. The tables of `taps` say which stretches
+there are. They are taken in `lanes`, a register full of neighbouring numbers, with eight sums in
+registers at once, so that each number that is loaded is used eight times.
+
+A batch too small to fill a register goes through `columns`.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numba import prange
 
 from minise.backend import Array
+from minise.kernels.numba.columns import conv2d_by_columns, conv2d_by_columns_backward
 from minise.kernels.numba.compile import compiled, compiled_parallel
-from minise.kernels.numba.layout import batch_first, batch_last
-from minise.kernels.numba.taps import rows_and_runs
+from minise.kernels.numba.conv_weights import dots_of_stretches
+from minise.kernels.numba.lanes import LANES, fill, load, store
+from minise.kernels.numba.layout import batch_first, batch_last, empty
+from minise.kernels.numba.taps import NONE, Taps, taps
 from minise.shapes import Pair, Window
 
-STRETCH = 512  # numbers: four rows of them and four sources stay in the first cache
-
-# Unsigned, because a signed index may be negative, and to look for that stops vectorisation.
-ROW_1, ROW_2, ROW_3 = np.uintp(STRETCH), np.uintp(2 * STRETCH), np.uintp(3 * STRETCH)
+FILTERS = 8  # sums in flight when stretches are added up: each number loaded is used so often
+TASKS = 8  # at least, where the work can be divided: more than the threads of most machines
 
 
 def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair) -> Array:
     """y (N, F, OH, OW); see `ops.conv2d`."""
+    if len(x) < LANES:
+        return conv2d_by_columns(x, w, b, window, groups, output)
     F = w.shape[0]
-    w = w.reshape(groups, F // groups, *w.shape[1:])  # (G, F/G, C/G, KH, KW)
-    b = np.zeros(F, x.dtype) if b is None else np.ascontiguousarray(b)
-    return _sum_of_stretches(batch_last(x), w, b, window, output, transposed=False)
+    by_group = w.reshape(groups, F // groups, *w.shape[1:])  # (G, F/G, C/G, KH, KW)
+    b = np.zeros(F, x.dtype) if b is None else batch_last(b)
+    x = batch_last(x)
+    table = taps(window, (x.shape[1], x.shape[2]), output, False)
+    return _sum_of_stretches(x, by_group, b, table)
 
 
 def conv2d_backward(
     dy: Array, x: Array, w: Array, window: Window, groups: int
 ) -> tuple[Array, Array]:
     """(dx, dw); see `ops.conv2d_backward`."""
-    (F, C), (H, W) = w.shape[:2], x.shape[2:]
-    dy, x = batch_last(dy), batch_last(x)
+    if len(x) < LANES:
+        return conv2d_by_columns_backward(dy, x, w, window, groups)
+    F, size = w.shape[0], (x.shape[2], x.shape[3])
     by_channel = w.reshape(groups, F // groups, *w.shape[1:]).swapaxes(1, 2)
-    no_bias = np.zeros(C * groups, x.dtype)
-    dx = _sum_of_stretches(dy, by_channel, no_bias, window, (H, W), transposed=True)
-    dw = np.empty((F, *w.shape[1:]), w.dtype)
-    rows, runs = rows_and_runs(window, (H, W), (dy.shape[1], dy.shape[2]), False)
-    _dots(dy, x, dw, groups, *rows, *runs)
-    return dx, dw
+    no_bias = np.zeros(x.shape[1], x.dtype)
+    dy, x = batch_last(dy), batch_last(x)
+    output = (dy.shape[1], dy.shape[2])
+    dx = _sum_of_stretches(dy, by_channel, no_bias, taps(window, output, size, True))
+    return dx, dots_of_stretches(dy, x, w.shape, groups, taps(window, size, output, False))
 
 
-def _sum_of_stretches(
-    x: Array, w: Array, b: Array, window: Window, output: Pair, *, transposed: bool
-) -> Array:
-    """x is (C, H, W, N), w (G, F/G, C/G, KH, KW), b (F,); the result (N, F, OH, OW)."""
-    y = np.empty((b.size, *output, x.shape[3]), x.dtype)
-    rows, runs = rows_and_runs(window, (x.shape[1], x.shape[2]), output, transposed)
-    _sum_rows(x, np.require(w, requirements=["C", "A", "W"]), b, y, *rows, *runs)
+def _sum_of_stretches(x: Array, w: Array, b: Array, table: Taps) -> Array:
+    """x (C, H, W, N), w (G, F/G, C/G, KH, KW), b (F,); the result is (N, F, OH, OW)."""
+    G, F = w.shape[:2]
+    blocks = -(-F // FILTERS)
+    # what is used together lies together: w (G, blocks, terms, FILTERS), b (G, blocks, FILTERS)
+    padded_w = np.zeros((G, blocks * FILTERS, math.prod(w.shape[2:])), w.dtype)
+    padded_b = np.zeros((G, blocks * FILTERS), w.dtype)
+    padded_w[:, :F], padded_b[:, :F] = w.reshape(G, F, -1), b.reshape(G, F)
+    w = np.ascontiguousarray(padded_w.reshape(G, blocks, FILTERS, -1).swapaxes(2, 3))
+    OH, OW = len(table.source), int(table.runs[:, 3].sum())
+    y = empty((b.size, OH, OW, x.shape[3]), x.dtype)
+    parts = min(G * blocks, -(-TASKS // OH))
+    _sum_rows(x, w, padded_b.reshape(G, blocks, FILTERS), y, *table, parts)
     return batch_first(y)
 
 
 @compiled
-def _add_four(acc: Array, x: Array, at: Array, w: Array, t: int, length: int) -> None:
-    """acc[f] += Σ over the terms t … t+3 of w[term, f] · x[at[term]…], for four rows f."""
-    x0, x1 = x[at[t] : at[t] + length], x[at[t + 1] : at[t + 1] + length]
-    x2, x3 = x[at[t + 2] : at[t + 2] + length], x[at[t + 3] : at[t + 3] + length]
-    a0, b0, c0, d0 = w[t, 0], w[t, 1], w[t, 2], w[t, 3]
-    a1, b1, c1, d1 = w[t + 1, 0], w[t + 1, 1], w[t + 1, 2], w[t + 1, 3]
-    a2, b2, c2, d2 = w[t + 2, 0], w[t + 2, 1], w[t + 2, 2], w[t + 2, 3]
-    a3, b3, c3, d3 = w[t + 3, 0], w[t + 3, 1], w[t + 3, 2], w[t + 3, 3]
-    for k in range(np.uintp(length)):
-        p, q, r, s = x0[k], x1[k], x2[k], x3[k]
-        acc[k] += a0 * p + a1 * q + a2 * r + a3 * s
-        acc[k + ROW_1] += b0 * p + b1 * q + b2 * r + b3 * s
-        acc[k + ROW_2] += c0 * p + c1 * q + c2 * r + c3 * s
-        acc[k + ROW_3] += d0 * p + d1 * q + d2 * r + d3 * s
+def _stretches(run: Array, N: int) -> tuple[int, int]:
+    """How many stretches a run of columns has, and their length: neighbours make one long one."""
+    together = run[1] == 1 and run[2] == 1
+    return (1, run[3] * N) if together else (run[3], N)
 
 
 @compiled
-def _add_one(acc: Array, x: Array, at: Array, w: Array, t: int, length: int) -> None:
-    """The same with the one term t."""
-    x0 = x[at[t] : at[t] + length]
-    a, b, c, d = w[t, 0], w[t, 1], w[t, 2], w[t, 3]
-    for k in range(np.uintp(length)):
-        p = x0[k]
-        acc[k] += a * p
-        acc[k + ROW_1] += b * p
-        acc[k + ROW_2] += c * p
-        acc[k + ROW_3] += d * p
+def _sum_eight(
+    x: Array,
+    at: Array,
+    slot: Array,
+    terms: int,
+    moved: int,
+    w: Array,
+    b: Array,
+    filters: int,
+    y: Array,
+    to: int,
+    stride: int,
+) -> None:
+    """Lanes of eight filters f: b[f] + Σ over the terms of w[term, f] · x[at[term] + moved…]."""
+    s0, s1, s2, s3 = fill(b[0]), fill(b[1]), fill(b[2]), fill(b[3])
+    s4, s5, s6, s7 = fill(b[4]), fill(b[5]), fill(b[6]), fill(b[7])
+    for t in range(terms):
+        p = load(x, at[t] + moved)
+        row = w[slot[t]]
+        s0, s1 = s0 + row[0] * p, s1 + row[1] * p
+        s2, s3 = s2 + row[2] * p, s3 + row[3] * p
+        s4, s5 = s4 + row[4] * p, s5 + row[5] * p
+        s6, s7 = s6 + row[6] * p, s7 + row[7] * p
+    sums = (s0, s1, s2, s3, s4, s5, s6, s7)
+    for f in range(filters):
+        store(y, to + f * stride, sums[f])
+
+
+@compiled
+def _sum_one(
+    x: Array,
+    at: Array,
+    slot: Array,
+    terms: int,
+    moved: int,
+    w: Array,
+    b: Array,
+    f: int,
+    y: Array,
+    to: int,
+) -> None:
+    """The same for the filter f alone."""
+    s = fill(b[f])
+    for t in range(terms):
+        s = s + w[slot[t], f] * load(x, at[t] + moved)
+    store(y, to, s)
 
 
 @compiled
@@ -96,200 +138,57 @@ def _sum_row(
     w: Array,
     b: Array,
     y: Array,
-    g: int,
-    f: int,
-    oh: int,
-    rows: tuple[Array, ...],
-    runs: tuple[Array, ...],
+    source: Array,
+    runs: Array,
+    row: int,
+    first: int,
+    last: int,
 ) -> None:
-    """Row oh of the four filters from f on (fewer at the end) of group g."""
-    row_first, row_tap, row_source = rows
-    start, step, source_step, pieces_of, run_first, run_tap, run_source = runs
-    per_group, C = w.shape[1], w.shape[2]
-    H, W, N = x.shape[1], x.shape[2], x.shape[3]
-    filters = min(4, per_group - f)
-    flat = x.reshape(-1)
-    out = y.reshape(y.shape[0], y.shape[1], -1)[:, oh]  # (F, OW·N)
-    acc = np.empty(4 * STRETCH, x.dtype)
-    at = np.empty(C * w.shape[3] * w.shape[4], np.intp)  # where each term's stretch begins
-    moved = np.empty_like(at)
-    weights = np.zeros((at.size, 4), x.dtype)  # of each term, for each of the four filters
-    for run in range(start.size):
-        terms = 0
-        for c in range(C):
-            for i in range(row_first[oh], row_first[oh + 1]):
-                for j in range(run_first[run], run_first[run + 1]):
-                    at[terms] = (((g * C + c) * H + row_source[i]) * W + run_source[j]) * N
-                    for k in range(filters):
-                        weights[terms, k] = w[g, f + k, c, row_tap[i], run_tap[j]]
-                    terms += 1
-        # neighbours on both sides make one long piece, else each column is a piece of N numbers
-        together = step[run] == 1 and source_step[run] == 1
-        pieces, length = (1, pieces_of[run] * N) if together else (pieces_of[run], N)
-        for piece in range(pieces):
-            to = (start[run] + piece * step[run]) * N
-            for low in range(0, length, STRETCH):
-                size = min(STRETCH, length - low)
-                for t in range(terms):
-                    moved[t] = at[t] + piece * source_step[run] * N + low
-                for k in range(filters):
-                    acc[k * STRETCH : k * STRETCH + size] = b[g * per_group + f + k]
-                by_four = terms // 4 * 4
-                for t in range(0, by_four, 4):
-                    _add_four(acc, flat, moved, weights, t, size)
-                for t in range(by_four, terms):
-                    _add_one(acc, flat, moved, weights, t, size)
-                for k in range(filters):
-                    result = acc[k * STRETCH : k * STRETCH + size]
-                    out[g * per_group + f + k, to + low : to + low + size] = result
+    """Row `row` of y for the blocks of filters from `first` to `last`, counted over all groups."""
+    blocks, all_terms = w.shape[1], w.shape[2]
+    C, F, N = x.shape[0] // w.shape[0], y.shape[0] // w.shape[0], x.shape[3]
+    OW, stride = y.shape[2], y.shape[1] * y.shape[2] * N
+    pixels, from_x, to_y = x.shape[1] * x.shape[2], x.reshape(-1), y.reshape(-1)
+    at, slot = np.empty(all_terms, np.intp), np.empty(all_terms, np.uintp)
+    for g in range(first // blocks, (last - 1) // blocks + 1):
+        for run in range(len(runs)):
+            terms = 0
+            for c in range(C):
+                for tap in range(source.shape[2]):
+                    if source[row, run, tap] != NONE:
+                        at[terms] = ((g * C + c) * pixels + source[row, run, tap]) * N
+                        slot[terms] = c * source.shape[2] + tap
+                        terms += 1
+            pieces, length = _stretches(runs[run], N)
+            for piece in range(pieces):
+                moved = piece * runs[run, 2] * N
+                begin = (row * OW + runs[run, 0] + piece * runs[run, 1]) * N
+                for low in range(0, length, LANES):
+                    n = min(low, length - LANES)  # the last lanes may compute some numbers again
+                    for block in range(max(first, g * blocks), min(last, (g + 1) * blocks)):
+                        k = block - g * blocks
+                        filters = min(FILTERS, F - k * FILTERS)
+                        to = (g * F + k * FILTERS) * stride + begin + n
+                        if filters > 2:
+                            _sum_eight(
+                                from_x, at, slot, terms, moved + n, w[g, k], b[g, k],
+                                filters, to_y, to, stride,
+                            )  # fmt: skip
+                        else:
+                            for f in range(filters):
+                                _sum_one(
+                                    from_x, at, slot, terms, moved + n, w[g, k], b[g, k],
+                                    f, to_y, to + f * stride,
+                                )  # fmt: skip
 
 
 @compiled_parallel
 def _sum_rows(
-    x: Array,
-    w: Array,
-    b: Array,
-    y: Array,
-    r0: Array,
-    r1: Array,
-    r2: Array,
-    c0: Array,
-    c1: Array,
-    c2: Array,
-    c3: Array,
-    c4: Array,
-    c5: Array,
-    c6: Array,
+    x: Array, w: Array, b: Array, y: Array, source: Array, runs: Array, parts: int
 ) -> None:
-    """One owner for each four filters of one row; neighbours in time share the source rows."""
-    blocks = (w.shape[1] + 3) // 4
-    per_row = w.shape[0] * blocks
-    for task in prange(y.shape[1] * per_row):
-        oh, rest = task // per_row, task % per_row
-        g, f = rest // blocks, rest % blocks * 4
-        _sum_row(x, w, b, y, g, f, oh, (r0, r1, r2), (c0, c1, c2, c3, c4, c5, c6))
-
-
-@compiled
-def _dot_four(
-    total: Array, slot: Array, t: int, dy: Array, to: Array, x: Array, at: Array, length: int
-) -> None:
-    """total[f, slot[term]] += dy[to[f]…] · x[at[term]…], for four rows f and terms t … t+3."""
-    y0, y1 = dy[to[0] : to[0] + length], dy[to[1] : to[1] + length]
-    y2, y3 = dy[to[2] : to[2] + length], dy[to[3] : to[3] + length]
-    x0, x1 = x[at[t] : at[t] + length], x[at[t + 1] : at[t + 1] + length]
-    x2, x3 = x[at[t + 2] : at[t + 2] + length], x[at[t + 3] : at[t + 3] + length]
-    zero = x.dtype.type(0)
-    a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = zero
-    c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = zero
-    for k in range(length):
-        p, q, r, s = x0[k], x1[k], x2[k], x3[k]
-        a, b, c, d = y0[k], y1[k], y2[k], y3[k]
-        a0, a1, a2, a3 = a0 + a * p, a1 + a * q, a2 + a * r, a3 + a * s
-        b0, b1, b2, b3 = b0 + b * p, b1 + b * q, b2 + b * r, b3 + b * s
-        c0, c1, c2, c3 = c0 + c * p, c1 + c * q, c2 + c * r, c3 + c * s
-        d0, d1, d2, d3 = d0 + d * p, d1 + d * q, d2 + d * r, d3 + d * s
-    sums = ((a0, a1, a2, a3), (b0, b1, b2, b3), (c0, c1, c2, c3), (d0, d1, d2, d3))
-    for f in range(4):
-        for term in range(4):
-            total[f, slot[t + term]] += sums[f][term]
-
-
-@compiled
-def _dot_one(
-    total: Array, slot: Array, t: int, dy: Array, to: Array, x: Array, at: Array, length: int
-) -> None:
-    """The same with the one term t."""
-    y0, y1 = dy[to[0] : to[0] + length], dy[to[1] : to[1] + length]
-    y2, y3 = dy[to[2] : to[2] + length], dy[to[3] : to[3] + length]
-    x0 = x[at[t] : at[t] + length]
-    a = b = c = d = x.dtype.type(0)
-    for k in range(length):
-        p = x0[k]
-        a, b, c, d = a + y0[k] * p, b + y1[k] * p, c + y2[k] * p, d + y3[k] * p
-    sums = (a, b, c, d)
-    for f in range(4):
-        total[f, slot[t]] += sums[f]
-
-
-@compiled
-def _dot_block(
-    dy: Array,
-    x: Array,
-    dw: Array,
-    g: int,
-    f: int,
-    c_low: int,
-    per_group: int,
-    rows: tuple[Array, ...],
-    runs: tuple[Array, ...],
-) -> None:
-    """dw of the four filters from f on and the four channels from c_low on, of group g."""
-    row_first, row_tap, row_source = rows
-    start, step, source_step, pieces_of, run_first, run_tap, run_source = runs
-    C, KH, KW = dw.shape[1], dw.shape[2], dw.shape[3]
-    H, W, N = x.shape[1], x.shape[2], x.shape[3]
-    OH, OW = dy.shape[1], dy.shape[2]
-    filters, channels = min(4, per_group - f), min(4, C - c_low)
-    flat_dy, flat_x = dy.reshape(-1), x.reshape(-1)
-    total = np.zeros((4, channels * KH * KW))  # in float64: it adds up many short sums
-    slot = np.empty(total.shape[1], np.intp)  # which of them a term belongs to
-    at, moved, to = np.empty_like(slot), np.empty_like(slot), np.empty(4, np.intp)
-    for oh in range(OH):
-        for run in range(start.size):
-            terms = 0
-            for c in range(channels):
-                for i in range(row_first[oh], row_first[oh + 1]):
-                    for j in range(run_first[run], run_first[run + 1]):
-                        row = (g * C + c_low + c) * H + row_source[i]
-                        at[terms] = (row * W + run_source[j]) * N
-                        slot[terms] = (c * KH + row_tap[i]) * KW + run_tap[j]
-                        terms += 1
-            together = step[run] == 1 and source_step[run] == 1
-            pieces, length = (1, pieces_of[run] * N) if together else (pieces_of[run], N)
-            for piece in range(pieces):
-                for low in range(0, length, STRETCH):
-                    size = min(STRETCH, length - low)
-                    for k in range(4):  # at the end the last filter stands in for missing ones
-                        row = (g * per_group + f + min(k, filters - 1)) * OH + oh
-                        to[k] = (row * OW + start[run] + piece * step[run]) * N + low
-                    for t in range(terms):
-                        moved[t] = at[t] + piece * source_step[run] * N + low
-                    by_four = terms // 4 * 4
-                    for t in range(0, by_four, 4):
-                        _dot_four(total, slot, t, flat_dy, to, flat_x, moved, size)
-                    for t in range(by_four, terms):
-                        _dot_one(total, slot, t, flat_dy, to, flat_x, moved, size)
-    for k in range(filters):
-        for c in range(channels):
-            for i in range(KH):
-                for j in range(KW):
-                    result = total[k, (c * KH + i) * KW + j]
-                    dw[g * per_group + f + k, c_low + c, i, j] = result
-
-
-@compiled_parallel
-def _dots(
-    dy: Array,
-    x: Array,
-    dw: Array,
-    groups: int,
-    r0: Array,
-    r1: Array,
-    r2: Array,
-    c0: Array,
-    c1: Array,
-    c2: Array,
-    c3: Array,
-    c4: Array,
-    c5: Array,
-    c6: Array,
-) -> None:
-    """One owner for each four filters and four channels."""
-    per_group = dw.shape[0] // groups
-    f_blocks, c_blocks = (per_group + 3) // 4, (dw.shape[1] + 3) // 4
-    for task in prange(groups * f_blocks * c_blocks):
-        g, rest = task // (f_blocks * c_blocks), task % (f_blocks * c_blocks)
-        f, c = rest // c_blocks * 4, rest % c_blocks * 4
-        rows, runs = (r0, r1, r2), (c0, c1, c2, c3, c4, c5, c6)
-        _dot_block(dy, x, dw, g, f, c, per_group, rows, runs)
+    """One owner for a part of the filters of one row; neighbours in time share source rows."""
+    blocks = w.shape[0] * w.shape[1]
+    for task in prange(len(source) * parts):
+        row, part = task // parts, task % parts
+        first, last = part * blocks // parts, (part + 1) * blocks // parts
+        _sum_row(x, w, b, y, source, runs, row, first, last)

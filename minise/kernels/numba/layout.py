@@ -6,9 +6,14 @@ channel is one contiguous block. An array in another order is copied once.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import numpy.typing as npt
 
 from minise.backend import Array
+
+CACHE_LINE = 64  # bytes
 
 
 def batch_last(x: Array) -> Array:
@@ -20,3 +25,12 @@ def batch_last(x: Array) -> Array:
 def batch_first(x: Array) -> Array:
     """(…, N) -> (N, …), a view."""
     return x if x.ndim < 2 else np.moveaxis(x, -1, 0)
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """A new array that begins with a cache line, so that no load of neighbours straddles two."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from minise import backend, ops
 from minise.kernels import numba as kernels
+from minise.kernels.numba.lanes import LANES
 
 # Odd sizes, and strides that leave a remainder. Each entry: (operation, shapes of its arrays, or
 # "labels"), where the first letter of a shape is the batch.
@@ -22,6 +23,8 @@ CASES = {
     ),
     "conv2d grouped": (partial(ops.conv2d, groups=3), [(N, 6, 4, 5), (9, 2, 2, 1), (9,)]),
     "conv2d 1x1": (ops.conv2d, [(N, 5, 3, 3), (7, 5, 1, 1)]),
+    "conv2d depthwise": (partial(ops.conv2d, groups=5, padding=1), [(N, 5, 6, 5), (5, 1, 3, 3)]),
+    "conv2d wide": (partial(ops.conv2d, padding=2), [(N, 9, 5, 6), (21, 9, 5, 5), (21,)]),
     "linear": (ops.linear, [(N, 5), (3, 5), (3,)]),
     "relu": (ops.relu, [(N, 3, 5, 7)]),
     "sigmoid": (ops.sigmoid, [(N, 9)]),
@@ -57,6 +60,7 @@ CASES = {
     "scale_add_relu": (ops.scale_add_relu, [(N, 3, 7, 5), (N, 3), (N, 3, 7, 5)]),
     "concat": (ops.concat, [(N, 3, 7, 5), (N, 2, 7, 5)]),
 }
+BATCHES = [3, LANES + 3]  # too few images to fill a register, and enough with some left over
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 
 
@@ -121,13 +125,14 @@ def draw(rng, shapes, batch, dtype):
     ]
 
 
+@pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", CASES)
-def test_numba_agrees_with_the_specification(name, dtype, order):
+def test_numba_agrees_with_the_specification(name, dtype, order, batch):
     operation, shapes = CASES[name]
     rng = np.random.default_rng(1)
-    arrays = draw(rng, shapes, 3, dtype)
+    arrays = draw(rng, shapes, batch, dtype)
     with backend("numpy"):
         dy = rng.standard_normal(operation(*arrays)[0].shape).astype(dtype)
         specified = run(operation, backward_of(name), arrays, dy)
@@ -187,12 +192,13 @@ def test_convolutions_of_any_geometry_agree(data):
         pair(0, 5),
         pair(1, 3),
     )
-    batch, kernel = data.draw(st.integers(0, 4)), pair(1, 4)
+    batch = data.draw(st.integers(0, 4) | st.integers(LANES, 3 * LANES))
+    kernel = pair(1, 4)
     size = tuple(
         data.draw(st.integers(max(1, d * (k - 1) + 1 - 2 * p), 12))
         for k, d, p in zip(kernel, dilation, padding, strict=True)
     )
-    C, F = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 6))
+    C, F = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 19))
     shapes = [(batch, C * groups, *size), (F * groups, C, *kernel), (F * groups,)]
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     arrays = draw(rng, shapes, batch, "float64")

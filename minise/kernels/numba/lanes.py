@@ -1,0 +1,149 @@
+"""Lanes: a handful of neighbouring numbers that the processor adds and multiplies at once.
+
+    p = load(x, k)          # x[k], x[k + 1], …, x[k + LANES − 1]
+    total = total + w * p   # for a number w, or other lanes: one instruction for all of them
+    store(y, k, total)
+
+Numba makes such instructions of plain loops as well. But it puts a sum that is carried from pass
+to pass back into memory each time, where a convolution wants a dozen of them to stay in registers.
+Without a compiler (`NUMBA_DISABLE_JIT`) lanes are short NumPy arrays, and all of this means the
+same.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import config, types
+from numba.core import cgutils
+from numba.core.datamodel import PrimitiveModel
+from numba.extending import intrinsic, lower_builtin, register_model, type_callable
+
+from minise.backend import Array
+
+
+def _register_holds() -> int:
+    """How many float32 fit into one register: 16 with AVX-512, 8 elsewhere."""
+    features = config.CPU_FEATURES  # type: ignore[attr-defined]
+    if features is None:
+        features = binding.get_host_cpu_features().flatten()
+    return 16 if "+avx512f" in features.split(",") else 8
+
+
+LANES = _register_holds()
+
+
+class LanesType(types.Type):
+    """Numba's type of LANES numbers of one dtype."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(f"Lanes({dtype})")
+
+
+@register_model(LanesType)
+class _LanesModel(PrimitiveModel):
+    def __init__(self, manager: Any, lanes: LanesType) -> None:
+        number = manager.lookup(lanes.dtype).get_value_type()
+        super().__init__(manager, lanes, ir.VectorType(number, LANES))
+
+
+# A product that is added may become one instruction, which rounds once.
+_FLAGS = ("reassoc", "contract", "nsz")
+
+
+def _vector(context: Any, dtype: Any) -> ir.VectorType:
+    return ir.VectorType(context.get_value_type(dtype), LANES)
+
+
+def _spread(builder: Any, number: Any, vector: ir.VectorType) -> Any:
+    """The same number in all lanes."""
+    undefined, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+    first = builder.insert_element(undefined, number, ir.Constant(index, 0))
+    zeros = ir.Constant(ir.VectorType(index, LANES), None)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, start: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    at = cgutils.gep_inbounds(builder, data, start)
+    return builder.bitcast(at, _vector(context, array_type.dtype).as_pointer())
+
+
+@intrinsic
+def _load(typing: Any, x: Any, start: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        at = _pointer(context, builder, signature.args[0], *arguments)
+        return builder.load(at, align=x.dtype.bitwidth // 8)
+
+    return LanesType(x.dtype)(x, start), generate
+
+
+@intrinsic
+def _store(typing: Any, x: Any, start: Any, lanes: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, first, value = arguments
+        at = _pointer(context, builder, signature.args[0], array, first)
+        builder.store(value, at, align=x.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(x, start, lanes), generate
+
+
+@intrinsic
+def _fill(typing: Any, number: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _spread(builder, arguments[0], _vector(context, number))
+
+    return LanesType(number)(number), generate
+
+
+@type_callable(operator.add)
+def _type_add(context: Any) -> Any:
+    return lambda a, b: a if isinstance(a, LanesType) and a == b else None
+
+
+@type_callable(operator.mul)
+def _type_multiply(context: Any) -> Any:
+    def of(a: Any, b: Any) -> Any:
+        return b if isinstance(b, LanesType) and a in (b, b.dtype) else None
+
+    return of
+
+
+@lower_builtin(operator.add, LanesType, LanesType)
+def _add(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.fadd(*arguments, flags=_FLAGS)
+
+
+@lower_builtin(operator.mul, LanesType, LanesType)
+def _multiply(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.fmul(*arguments, flags=_FLAGS)
+
+
+@lower_builtin(operator.mul, types.Float, LanesType)
+def _multiply_by_number(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    number, lanes = arguments
+    return builder.fmul(_spread(builder, number, lanes.type), lanes, flags=_FLAGS)
+
+
+def _plain_load(x: Array, start: int) -> Array:
+    return x[start : start + LANES].copy()
+
+
+def _plain_store(x: Array, start: int, lanes: Array) -> None:
+    x[start : start + LANES] = lanes
+
+
+def _plain_fill(number: Any) -> Array:
+    return np.full(LANES, number)
+
+
+# load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
+# fill(number): the number in every lane. Nothing checks bounds.
+load: Any = _plain_load if config.DISABLE_JIT else _load  # type: ignore[attr-defined]
+store: Any = _plain_store if config.DISABLE_JIT else _store  # type: ignore[attr-defined]
+fill: Any = _plain_fill if config.DISABLE_JIT else _fill  # type: ignore[attr-defined]
