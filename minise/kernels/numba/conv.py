@@ -29,6 +29,7 @@ from minise.kernels.numba.layout import batch_first, batch_last, empty
 from minise.kernels.numba.taps import NONE, Taps, taps
 from minise.shapes import Pair, Window
 
+FEW = 2  # filters in a group, up to which they are better computed one by one
 FILTERS = 8  # sums in flight when stretches are added up: each number loaded is used so often
 TASKS = 8  # at least, where the work can be divided: more than the threads of most machines
 
@@ -57,7 +58,7 @@ def conv2d_backward(
     dy, x = batch_last(dy), batch_last(x)
     output = (dy.shape[1], dy.shape[2])
     dx = _sum_of_stretches(dy, by_channel, no_bias, taps(window, output, size, True))
-    return dx, dots_of_stretches(dy, x, w.shape, groups, taps(window, size, output, False))
+    return dx, dots_of_stretches(dy, x, w.shape, window)
 
 
 def _sum_of_stretches(x: Array, w: Array, b: Array, table: Taps) -> Array:
@@ -124,12 +125,29 @@ def _sum_one(
     f: int,
     y: Array,
     to: int,
+    length: int,
 ) -> None:
-    """The same for the filter f alone."""
-    s = fill(b[f])
-    for t in range(terms):
-        s = s + w[slot[t], f] * load(x, at[t] + moved)
-    store(y, to, s)
+    """The same for the filter f alone over a whole stretch: each weight is used four times."""
+    low = 0
+    while low < length:
+        if length - low >= 4 * LANES:
+            s0 = s1 = s2 = s3 = fill(b[f])
+            for t in range(terms):
+                k, v = at[t] + moved + low, w[slot[t], f]
+                s0, s1 = s0 + v * load(x, k), s1 + v * load(x, k + LANES)
+                s2, s3 = s2 + v * load(x, k + 2 * LANES), s3 + v * load(x, k + 3 * LANES)
+            store(y, to + low, s0)
+            store(y, to + low + LANES, s1)
+            store(y, to + low + 2 * LANES, s2)
+            store(y, to + low + 3 * LANES, s3)
+            low += 4 * LANES
+        else:
+            low = min(low, length - LANES)
+            s = fill(b[f])
+            for t in range(terms):
+                s = s + w[slot[t], f] * load(x, at[t] + moved + low)
+            store(y, to + low, s)
+            low += LANES
 
 
 @compiled
@@ -145,12 +163,13 @@ def _sum_row(
     last: int,
 ) -> None:
     """Row `row` of y for the blocks of filters from `first` to `last`, counted over all groups."""
-    blocks, all_terms = w.shape[1], w.shape[2]
-    C, F, N = x.shape[0] // w.shape[0], y.shape[0] // w.shape[0], x.shape[3]
-    OW, stride = y.shape[2], y.shape[1] * y.shape[2] * N
+    groups, blocks, all_terms = w.shape[0], w.shape[1], w.shape[2]
+    C, F, N = x.shape[0] // groups, y.shape[0] // groups, x.shape[3]
+    stride = y.shape[1] * y.shape[2] * N
     pixels, from_x, to_y = x.shape[1] * x.shape[2], x.reshape(-1), y.reshape(-1)
     at, slot = np.empty(all_terms, np.intp), np.empty(all_terms, np.uintp)
     for g in range(first // blocks, (last - 1) // blocks + 1):
+        begin, end = max(first - g * blocks, 0), min(last - g * blocks, blocks)
         for run in range(len(runs)):
             terms = 0
             for c in range(C):
@@ -159,27 +178,28 @@ def _sum_row(
                         at[terms] = ((g * C + c) * pixels + source[row, run, tap]) * N
                         slot[terms] = c * source.shape[2] + tap
                         terms += 1
-            pieces, length = _stretches(runs[run], N)
+            # neighbours on both sides make one long stretch, else each column is one
+            column, step, source_step, columns = runs[run]
+            together = step == 1 and source_step == 1
+            pieces, length = (1, columns * N) if together else (columns, N)
             for piece in range(pieces):
-                moved = piece * runs[run, 2] * N
-                begin = (row * OW + runs[run, 0] + piece * runs[run, 1]) * N
-                for low in range(0, length, LANES):
-                    n = min(low, length - LANES)  # the last lanes may compute some numbers again
-                    for block in range(max(first, g * blocks), min(last, (g + 1) * blocks)):
-                        k = block - g * blocks
-                        filters = min(FILTERS, F - k * FILTERS)
-                        to = (g * F + k * FILTERS) * stride + begin + n
-                        if filters > 2:
+                moved = piece * source_step * N
+                to = (g * F * y.shape[1] + row) * y.shape[2] * N + (column + piece * step) * N
+                if F <= FEW:
+                    for f in range(F):
+                        _sum_one(
+                            from_x, at, slot, terms, moved, w[g, 0], b[g, 0], f,
+                            to_y, to + f * stride, length,
+                        )  # fmt: skip
+                else:
+                    for low in range(0, length, LANES):
+                        n = min(low, length - LANES)  # the last may compute some numbers again
+                        for block in range(begin, end):
+                            f = block * FILTERS
                             _sum_eight(
-                                from_x, at, slot, terms, moved + n, w[g, k], b[g, k],
-                                filters, to_y, to, stride,
+                                from_x, at, slot, terms, moved + n, w[g, block], b[g, block],
+                                min(FILTERS, F - f), to_y, to + n + f * stride, stride,
                             )  # fmt: skip
-                        else:
-                            for f in range(filters):
-                                _sum_one(
-                                    from_x, at, slot, terms, moved + n, w[g, k], b[g, k],
-                                    f, to_y, to + f * stride,
-                                )  # fmt: skip
 
 
 @compiled_parallel
