@@ -42,7 +42,12 @@ def use(name: str) -> None:
 
 def current() -> str:
     """The name of the backend in use: the one chosen, or `MINISE_BACKEND`, or "numba"."""
-    return _chosen.get() or _checked(os.environ.get("MINISE_BACKEND") or DEFAULT)
+    return _chosen.get() or _of_process()
+
+
+@functools.cache
+def _of_process() -> str:
+    return _checked(os.environ.get("MINISE_BACKEND") or DEFAULT)
 
 
 @contextmanager
@@ -59,6 +64,8 @@ def array_module(*arrays: object) -> types.ModuleType:
 
     Raises `TypeError` for arrays of two kinds, and for anything that is no array.
     """
+    if all(type(array) is np.ndarray for array in arrays):
+        return np  # the common case, asked for by every operation
     modules = {_module_of(array) for array in arrays if array is not None}
     if len(modules) > 1:
         raise TypeError(
@@ -74,7 +81,7 @@ def kernel(name: str, *arrays: object) -> Callable[..., Any] | None:
     None where there is none: then the specification in `minise/ops` runs. A kernel is found by
     its name alone, so an operation works everywhere before anybody has made it fast.
     """
-    if array_module(*arrays) is np and current() == "numba":
+    if current() == "numba" and array_module(*arrays) is np:
         return getattr(_numba_kernels(), name, None)
     return None
 

@@ -15,6 +15,8 @@ from minise.backend import Array, array_module
 
 Pair = tuple[int, int]
 
+FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+
 
 class Window(NamedTuple):
     """How a window of KH × KW taps slides over an image; each field is (vertical, horizontal)."""
@@ -28,17 +30,17 @@ class Window(NamedTuple):
 def check_arrays(operation: str, **arrays: Array | None) -> None:
     """All arrays of one kind and one dtype, float32 or float64. None is passed over."""
     given = {name: array for name, array in arrays.items() if array is not None}
+    dtypes = {getattr(array, "dtype", None) for array in given.values()}
     try:
         array_module(*given.values())
     except TypeError as error:
         raise TypeError(f"{operation}: {error}") from None
-    dtypes = {array.dtype for array in given.values()}
     if len(dtypes) > 1:
         listed = ", ".join(f"{name} {array.dtype}" for name, array in given.items())
         raise TypeError(f"{operation}: mixed dtypes: {listed}; expected one for all of them")
-    for name, array in given.items():
-        if array.dtype not in (np.float32, np.float64):
-            raise TypeError(f"{operation}: {name} is {array.dtype}, expected float32 or float64")
+    if not dtypes <= FLOATS:
+        name, array = next(iter(given.items()))
+        raise TypeError(f"{operation}: {name} is {array.dtype}, expected float32 or float64")
 
 
 def check_ndim(operation: str, name: str, array: Array, letters: str) -> None:

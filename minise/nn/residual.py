@@ -61,7 +61,9 @@ class Residual(Layer):
 
         def backward(dy: Array) -> Array:
             du, dr = join_backward(dy)
-            return branch_backward(du) + shortcut_backward(dr)  # x went two ways
+            dx = branch_backward(du)
+            dx += shortcut_backward(dr)  # x went two ways: its gradient is the sum of both
+            return dx
 
         return y, backward
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
 from numba import prange
 
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.memory import empty
 
 BLOCK = 16_384  # numbers that one thread takes at a time
 
@@ -58,7 +58,7 @@ def hard_sigmoid_backward(dy: Array, x: Array) -> Array:
 def _each(loop: Callable[..., None], *inputs: Array) -> Array:
     """Run a loop over the numbers of its inputs, which have one shape, into a new array."""
     ordered = [batch_last(x) for x in inputs]
-    out = np.empty_like(ordered[0])
+    out = empty(ordered[0].shape, ordered[0].dtype)
     loop(*(x.reshape(-1) for x in ordered), out.reshape(-1))
     return batch_first(out)
 

@@ -25,7 +25,8 @@ from minise.kernels.numba.columns import conv2d_by_columns, conv2d_by_columns_ba
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.conv_weights import dots_of_stretches
 from minise.kernels.numba.lanes import LANES, fill, load, store
-from minise.kernels.numba.layout import batch_first, batch_last, empty
+from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.memory import empty
 from minise.kernels.numba.taps import NONE, Taps, taps
 from minise.shapes import Pair, Window
 

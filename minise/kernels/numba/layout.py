@@ -6,31 +6,22 @@ channel is one contiguous block. An array in another order is copied once.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import numpy.typing as npt
 
 from minise.backend import Array
 
-CACHE_LINE = 64  # bytes
+# the axes of an array, the first last, and back again
+_TO_LAST = [(*range(1, ndim), 0)[:ndim] for ndim in range(6)]
+_TO_FIRST = [(ndim - 1, *range(ndim - 1))[:ndim] for ndim in range(6)]
 
 
 def batch_last(x: Array) -> Array:
     """(N, …) -> (…, N), contiguous and writable: a view of x where its memory runs so already."""
+    x = x.transpose(_TO_LAST[x.ndim])
     # writable, because Numba would compile a second version of each kernel for read-only arrays
-    return np.require(x if x.ndim < 2 else np.moveaxis(x, 0, -1), requirements=["C", "A", "W"])
+    return x if x.flags.carray else np.require(x, requirements=["C", "A", "W"])
 
 
 def batch_first(x: Array) -> Array:
     """(…, N) -> (N, …), a view."""
-    return x if x.ndim < 2 else np.moveaxis(x, -1, 0)
-
-
-def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """A new array that begins with a cache line, so that no load of neighbours straddles two."""
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    memory = np.empty(size + CACHE_LINE, np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE
-    return memory[start : start + size].view(dtype).reshape(shape)
+    return x.transpose(_TO_FIRST[x.ndim])

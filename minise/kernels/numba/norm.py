@@ -15,6 +15,7 @@ from numba import prange
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.memory import empty
 
 STRETCH = 1024
 
@@ -60,7 +61,7 @@ def _forward(
         mean, var = np.empty_like(w), np.empty_like(w)
     else:
         mean, var = (batch_last(s) for s in statistics)
-    y, channel = np.empty_like(x), (x.shape[0], math.prod(x.shape[1:]))
+    y, channel = empty(x.shape, x.dtype), (x.shape[0], math.prod(x.shape[1:]))
     low = x.dtype.type(lowest)
     _normalise(
         x.reshape(channel), w, b, mean, var, statistics is None, eps, low, y.reshape(channel)
@@ -84,7 +85,7 @@ def _backward(
     channel = (x.shape[0], math.prod(x.shape[1:]))
     images = (batch_last(dy).reshape(channel), batch_last(y).reshape(channel), x.reshape(channel))
     w, mean, var = batch_last(w), batch_last(mean), batch_last(var)
-    dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty_like(w)
+    dx, dw, db = empty(x.shape, x.dtype), np.empty_like(w), np.empty_like(w)
     _normalise_backward(*images, w, mean, var, eps, from_batch, relu, dx.reshape(channel), dw, db)
     return batch_first(dx), dw, db
 

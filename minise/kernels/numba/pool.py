@@ -8,14 +8,15 @@ from numba import prange
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.memory import empty
 from minise.shapes import Pair, Window
 
 
 def max_pool2d(x: Array, window: Window, output: Pair) -> tuple[Array, Array]:
     """(y, winner), both (N, C, OH, OW); the winner is tap i·KW + j of its window."""
     x = batch_last(x)  # (C, H, W, N)
-    y = np.empty((x.shape[0], *output, x.shape[3]), x.dtype)
-    winner = np.empty(y.shape, np.int32)
+    y = empty((x.shape[0], *output, x.shape[3]), x.dtype)
+    winner = empty(y.shape, np.int32)
     _max(x, *window[:3], y, winner)
     return batch_first(y), batch_first(winner)
 
@@ -25,7 +26,7 @@ def max_pool2d_backward(
 ) -> Array:
     """dx of the given shape (N, C, H, W)."""
     N, C, H, W = shape
-    dx = np.zeros((C, H, W, N), dy.dtype)
+    dx = empty((C, H, W, N), dy.dtype)
     _max_backward(batch_last(dy), batch_last(winner), *window[:3], dx)
     return batch_first(dx)
 
@@ -33,7 +34,7 @@ def max_pool2d_backward(
 def avg_pool2d(x: Array, pixels: Array, window: Window) -> Array:
     """y (N, C, OH, OW): the sum of each window divided by its number of `pixels` (OH, OW)."""
     x = batch_last(x)  # (C, H, W, N)
-    y = np.zeros((x.shape[0], *pixels.shape, x.shape[3]), x.dtype)
+    y = empty((x.shape[0], *pixels.shape, x.shape[3]), x.dtype)
     _avg(x, np.ascontiguousarray(pixels), *window[:3], y)
     return batch_first(y)
 
@@ -43,7 +44,7 @@ def avg_pool2d_backward(
 ) -> Array:
     """dx of the given shape (N, C, H, W)."""
     N, C, H, W = shape
-    dx = np.zeros((C, H, W, N), dy.dtype)
+    dx = empty((C, H, W, N), dy.dtype)
     _avg_backward(batch_last(dy), np.ascontiguousarray(pixels), *window[:3], dx)
     return batch_first(dx)
 
@@ -53,6 +54,13 @@ def _inside(place: int, kernel: int, stride: int, padding: int, size: int) -> tu
     """The taps of one axis that lie inside the image, as a range, and where tap 0 would lie."""
     start = place * stride - padding
     return max(0, -start), min(kernel, size - start), start
+
+
+@compiled
+def _windows(pixel: int, kernel: int, stride: int, padding: int, places: int) -> tuple[int, int]:
+    """The windows that cover a pixel, along one axis, as a range of their places."""
+    low = (pixel + padding - kernel) // stride + 1  # the first that ends after the pixel
+    return max(0, low), min(places, (pixel + padding) // stride + 1)
 
 
 @compiled_parallel
@@ -82,20 +90,21 @@ def _max(x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Ar
 def _max_backward(
     dy: Array, winner: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
 ) -> None:
-    C, OH, OW, _ = dy.shape
-    for c in prange(C):  # windows overlap: a channel is the smallest thing with one owner
-        for oh in range(OH):
-            i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], dx.shape[1])
-            for ow in range(OW):
-                j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], dx.shape[2])
+    C, H, W, _ = dx.shape
+    zero = dx.dtype.type(0)
+    for task in prange(C * H):  # windows overlap: a row has one owner, which looks at all of them
+        c, h = task // H, task % H
+        dx[c, h] = zero
+        low, high = _windows(h, size[0], stride[0], padding[0], dy.shape[1])
+        for oh in range(low, high):
+            i = h + padding[0] - oh * stride[0]
+            for ow in range(dy.shape[2]):
+                j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], W)
                 above, won = dy[c, oh, ow], winner[c, oh, ow]
-                zero = dx.dtype.type(0)
-                for i in range(i_low, i_high):
-                    for j in range(j_low, j_high):
-                        target = dx[c, top + i, left + j]
-                        tap = np.int32(i * size[1] + j)
-                        for n in range(target.size):
-                            target[n] += above[n] if won[n] == tap else zero
+                for j in range(j_low, j_high):
+                    target, tap = dx[c, h, left + j], np.int32(i * size[1] + j)
+                    for n in range(target.size):
+                        target[n] += above[n] if won[n] == tap else zero
 
 
 @compiled_parallel
@@ -107,6 +116,7 @@ def _avg(x: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, y: Ar
         for ow in range(OW):
             j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], x.shape[2])
             total = y[c, oh, ow]
+            total[:] = 0
             for i in range(i_low, i_high):
                 for j in range(j_low, j_high):
                     row = x[c, top + i, left + j]
@@ -120,15 +130,16 @@ def _avg(x: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, y: Ar
 def _avg_backward(
     dy: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
 ) -> None:
-    C, OH, OW, _ = dy.shape
-    for c in prange(C):
-        for oh in range(OH):
-            i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], dx.shape[1])
-            for ow in range(OW):
-                j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], dx.shape[2])
-                above = dy[c, oh, ow]
-                for i in range(i_low, i_high):
-                    for j in range(j_low, j_high):
-                        target = dx[c, top + i, left + j]
-                        for n in range(target.size):
-                            target[n] += above[n] / pixels[oh, ow]
+    C, H, W, _ = dx.shape
+    for task in prange(C * H):
+        c, h = task // H, task % H
+        dx[c, h] = dx.dtype.type(0)
+        low, high = _windows(h, size[0], stride[0], padding[0], dy.shape[1])
+        for oh in range(low, high):
+            for ow in range(dy.shape[2]):
+                j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], W)
+                above, count = dy[c, oh, ow], pixels[oh, ow]
+                for j in range(j_low, j_high):
+                    target = dx[c, h, left + j]
+                    for n in range(target.size):
+                        target[n] += above[n] / count

@@ -11,12 +11,13 @@ from numba import prange
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.memory import empty
 
 
 def channel_scale(x: Array, s: Array) -> Array:
     """y (N, C, H, W) = s · x."""
     x = batch_last(x)
-    y = np.empty_like(x)
+    y = empty(x.shape, x.dtype)
     _scale(_maps(x), batch_last(s), _maps(y))
     return batch_first(y)
 
@@ -24,7 +25,7 @@ def channel_scale(x: Array, s: Array) -> Array:
 def channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]:
     """(dx, ds): dx = s · dy, and ds (N, C) the sum of dy · x over each map."""
     dy, x, s = batch_last(dy), batch_last(x), batch_last(s)
-    dx, ds = np.empty_like(x), np.empty_like(s)
+    dx, ds = empty(x.shape, x.dtype), np.empty_like(s)
     _scale_backward(_maps(dy), _maps(x), s, _maps(dx), ds)
     return batch_first(dx), batch_first(ds)
 
@@ -32,7 +33,7 @@ def channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]
 def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
-    y = np.empty_like(x)
+    y = empty(x.shape, x.dtype)
     _scale_add_relu(_maps(x), batch_last(s), _maps(batch_last(r)), _maps(y))
     return batch_first(y)
 
@@ -40,7 +41,7 @@ def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
 def scale_add_relu_backward(dy: Array, x: Array, s: Array, y: Array) -> tuple[Array, Array, Array]:
     """(dx, ds, dr): dr is dy where y > 0, else 0; dx and ds as those of `channel_scale`, of dr."""
     dy, x, s, y = map(batch_last, (dy, x, s, y))
-    dx, ds, dr = np.empty_like(x), np.empty_like(s), np.empty_like(x)
+    dx, ds, dr = empty(x.shape, x.dtype), np.empty_like(s), empty(x.shape, x.dtype)
     _scale_add_relu_backward(_maps(dy), _maps(x), s, _maps(y), _maps(dx), ds, _maps(dr))
     return batch_first(dx), batch_first(ds), batch_first(dr)
 

@@ -8,6 +8,7 @@ from numba import prange
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.memory import zeros
 
 
 def global_avg_pool(x: Array) -> Array:
@@ -24,7 +25,7 @@ def global_avg_pool_backward(
 ) -> Array:
     """dx of the given shape (N, C, H, W): each pixel a share of 1/HW, added to `add_to`."""
     N, C, H, W = shape
-    dx = np.zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
+    dx = zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
     _share(batch_last(dz) / (H * W), dx.reshape(C, H * W, N))
     return batch_first(dx)
 
@@ -43,7 +44,7 @@ def global_max_pool_backward(
 ) -> Array:
     """dx of the given shape (N, C, H, W): dz where a pixel won, added to `add_to`."""
     N, C, H, W = shape
-    dx = np.zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
+    dx = zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
     _to_winner(batch_last(dz), batch_last(winner), dx.reshape(C, H * W, N))
     return batch_first(dx)
 

@@ -1,0 +1,85 @@
+"""New arrays in memory that was used before.
+
+Memory that is fresh from the operating system is empty until the first write to each page, which
+then stops to be filled: a third of a training step went into that. So when a large array dies, its
+memory is kept for the next one of the same size. What lies idle is bounded.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import weakref
+from collections import defaultdict
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.backend import Array
+
+CACHE_LINE = 64  # bytes
+SMALL = 32 * 1024  # bytes: below, NumPy's own way is as fast
+MOST_IDLE = 512 * 1024**2  # bytes
+
+Block = npt.NDArray[np.uint8]
+
+
+class _Pool:
+    def __init__(self) -> None:
+        self.idle: defaultdict[int, list[Block]] = defaultdict(list)
+        self.idle_bytes = 0
+        self.leases: dict[int, weakref.ref[Array]] = {}
+        self.lock = threading.RLock()  # a lease may end, by garbage collection, within `lease`
+
+    def lease(self, size: int) -> Array:
+        """A block of `size` bytes that comes back by itself when no array uses it any more."""
+        with self.lock:
+            blocks = self.idle[size]
+            if blocks:
+                block = blocks.pop()
+                self.idle_bytes -= size
+            else:
+                block = _aligned(size)
+            # an array over a memoryview, so that every array made of it refers to this one
+            lease: Array = np.frombuffer(memoryview(block), np.uint8)
+            key = id(block)
+
+            def end(_: object) -> None:
+                with self.lock:
+                    del self.leases[key]
+                    if self.idle_bytes + size > MOST_IDLE:
+                        self.idle.clear()
+                        self.idle_bytes = 0
+                    self.idle[size].append(block)
+                    self.idle_bytes += size
+
+            self.leases[key] = weakref.ref(lease, end)
+            return lease
+
+
+_pool = _Pool()
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """A new array with anything in it. A large one begins with a cache line.
+
+    Then no load of neighbouring numbers straddles two lines.
+    """
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size < SMALL:
+        return np.empty(shape, dtype)
+    return _pool.lease(size).view(dtype).reshape(shape)
+
+
+def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """The same, filled with zeros."""
+    array = empty(shape, dtype)
+    array.fill(0)
+    return array
+
+
+def _aligned(size: int) -> Block:
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.__array_interface__["data"][0] % CACHE_LINE
+    return memory[start : start + size]
