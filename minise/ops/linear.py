@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from minise import shapes
-from minise.backend import Array
+from minise.backend import Array, kernel
 
 
 class LinearSaved(NamedTuple):
@@ -30,15 +30,20 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, LinearSav
         )
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: b has shape {b.shape}, expected {w.shape[:1]} for w {w.shape}")
-    y = (w @ x.T).T  # (N, out); written this way round, it keeps the batch last in memory
-    return (y if b is None else y + b), LinearSaved(x, w, b is not None)
+    saved = LinearSaved(x, w, b is not None)
+    if fast := kernel("linear", x, w):
+        return fast(x, w, b), saved
+    y = x @ w.T  # (N, in) @ (in, out)
+    return (y if b is None else y + b), saved
 
 
 def linear_backward(dy: Array, saved: LinearSaved) -> tuple[Array, Array, Array | None]:
     """Gradients (dx, dw, db) of `linear`, given dy (N, out); db is None without a bias."""
     x, w, has_bias = saved
     shapes.check_cotangent("linear_backward", dy, x, (x.shape[0], w.shape[0]))
-    dx = (w.T @ dy.T).T  # (N, in)
-    dw = dy.T @ x  # (out, N) @ (N, in): summed over the batch
     db = dy.sum(axis=0) if has_bias else None
+    if fast := kernel("linear_backward", dy, x, w):
+        return *fast(dy, x, w), db
+    dx = dy @ w  # (N, out) @ (out, in)
+    dw = dy.T @ x  # (out, N) @ (N, in): summed over the batch
     return dx, dw, db

@@ -15,6 +15,7 @@ from minise.kernels.numba.activation import (
     tanh_backward,
 )
 from minise.kernels.numba.conv import conv2d, conv2d_backward
+from minise.kernels.numba.linear import linear, linear_backward
 from minise.kernels.numba.norm import (
     batch_norm,
     batch_norm_backward,
@@ -57,6 +58,8 @@ __all__ = [
     "global_max_pool_backward",
     "hard_sigmoid",
     "hard_sigmoid_backward",
+    "linear",
+    "linear_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "relu",

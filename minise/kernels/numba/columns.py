@@ -1,66 +1,73 @@
-"""Convolution of a small batch, as one matrix product: every window becomes a column.
+"""Convolution of a batch too small for lanes of images: every window becomes a column.
 
-    columns[c, i, j, pixel] = the pixel of channel c that tap (i, j) meets, or 0 outside
+    columns[(c, i, j), pixel] = the number of channel c that tap (i, j) meets, or 0 outside
 
-    y = w · columns,   dw = dy · columnsᵀ,   dcolumns = wᵀ · dy
-
-The columns hold KH·KW times as many numbers as the image, so that this pays for few images only.
+Then each pixel of y is a product of the weights with its column: a 1×1 convolution of "images" of
+one pixel, with as many of them as y has pixels. So lanes are pixels here. The columns hold KH·KW
+times as many numbers as x, which pays for few images only.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from numba import prange
 
-from minise import shapes
 from minise.backend import Array
-from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.compile import compiled_parallel
+from minise.kernels.numba.memory import zeros
 from minise.shapes import Pair, Window
 
 
-def conv2d_by_columns(
-    x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair
-) -> Array:
-    """y (N, F, OH, OW); see `ops.conv2d`."""
-    columns = _columns(batch_last(x), window, groups, output)  # (G, C/G·KH·KW, OH·OW·N)
-    F = w.shape[0]
-    y = w.reshape(groups, F // groups, -1) @ columns  # (G, F/G, OH·OW·N)
-    y = y.reshape(F, *output, len(x))
-    if b is not None:
-        y += b[:, None, None, None]
-    return batch_first(y)
+def gather(x: Array, window: Window, output: Pair, at_least: int) -> Array:
+    """(C, H, W, N) -> columns (C·KH·KW, OH·OW·N), filled up with zeros to `at_least` pixels."""
+    C, N, (KH, KW) = x.shape[0], x.shape[3], window.size
+    columns = zeros((C * KH * KW, max(output[0] * output[1] * N, at_least)), x.dtype)
+    _move(x, columns, *window, output, True)
+    return columns
 
 
-def conv2d_by_columns_backward(
-    dy: Array, x: Array, w: Array, window: Window, groups: int
-) -> tuple[Array, Array]:
-    """(dx, dw); see `ops.conv2d_backward`."""
-    F, (N, C, H, W), output = w.shape[0], x.shape, (dy.shape[2], dy.shape[3])
-    columns = _columns(batch_last(x), window, groups, output)
-    dy = batch_last(dy).reshape(groups, F // groups, -1)  # (G, F/G, OH·OW·N)
-    dw = dy @ columns.swapaxes(1, 2)  # (G, F/G, C/G·KH·KW)
-    dcolumns = w.reshape(groups, F // groups, -1).swapaxes(1, 2) @ dy
-    dcolumns = dcolumns.reshape(C, *window.size, *output, N)
-    widths = shapes.padding_for(x, window, output)
-    (top, bottom), (left, right) = widths[2:]
-    dx = np.zeros((C, H + top + bottom, W + left + right, N), x.dtype)
-    for i in range(window.size[0]):
-        for j in range(window.size[1]):
-            dx[:, *shapes.tap(i, j, window, output)] += dcolumns[:, i, j]
-    return batch_first(dx[:, top : top + H, left : left + W]), dw.reshape(w.shape)
+def scatter(columns: Array, window: Window, output: Pair, shape: tuple[int, ...]) -> Array:
+    """The reverse: each column is added to its window, in zeros of the shape (C, H, W, N)."""
+    x = zeros(shape, columns.dtype)
+    _move(x, columns, *window, output, False)
+    return x
 
 
-def _columns(x: Array, window: Window, groups: int, output: Pair) -> Array:
-    """(C, H, W, N) -> (G, C/G·KH·KW, OH·OW·N)."""
-    C, _, _, N = x.shape
-    if window.size == window.stride == (1, 1) and window.padding == (0, 0):
-        return x.reshape(groups, C // groups, -1)
-    widths = shapes.padding_for(batch_first(x), window, output)
-    (top, bottom), (left, right) = widths[2:]
-    H, W = x.shape[1:3]
-    padded = np.zeros((C, H + top + bottom, W + left + right, N), x.dtype)
-    padded[:, top : top + H, left : left + W] = x
-    columns = np.empty((C, *window.size, *output, N), x.dtype)
-    for i in range(window.size[0]):
-        for j in range(window.size[1]):
-            columns[:, i, j] = padded[:, *shapes.tap(i, j, window, output)]
-    return columns.reshape(groups, C // groups * window.size[0] * window.size[1], -1)
+@compiled_parallel
+def _move(
+    x: Array,
+    columns: Array,
+    size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    output: Pair,
+    to_columns: bool,
+) -> None:
+    C, H, W, N = x.shape
+    KH, KW = size
+    for c in prange(C):
+        for tap in range(KH * KW):
+            i, j = tap // KW, tap % KW
+            column = columns[c * KH * KW + tap]
+            left = j * dilation[1] - padding[1]  # where output column 0 looks
+            low = max(0, -(left // stride[1]))  # rounded up
+            high = min(output[1], (W - 1 - left) // stride[1] + 1)
+            if high <= low:
+                continue
+            # neighbours on both sides make one long piece
+            pieces, length = (1, (high - low) * N) if stride[1] == 1 else (high - low, N)
+            for oh in range(output[0]):
+                h = oh * stride[0] - padding[0] + i * dilation[0]
+                if h < 0 or h >= H:
+                    continue
+                row = x[c, h].reshape(-1)
+                for piece in range(pieces):
+                    begin = (left + (low + piece) * stride[1]) * N
+                    to = (oh * output[1] + low + piece) * N
+                    there, here = row[begin : begin + length], column[to : to + length]
+                    if to_columns:
+                        for k in range(length):
+                            here[k] = there[k]
+                    else:
+                        for k in range(length):
+                            there[k] += here[k]

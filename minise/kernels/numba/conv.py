@@ -10,7 +10,7 @@ The gradient of the input is the same sum with the weights transposed; that of t
 there are. They are taken in `lanes`, a register full of neighbouring numbers, with eight sums in
 registers at once, so that each number that is loaded is used eight times.
 
-A batch too small to fill a register goes through `columns`.
+A batch too small to fill a register goes through `columns`, in lanes of pixels.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ import numpy as np
 from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba.columns import conv2d_by_columns, conv2d_by_columns_backward
+from minise.kernels.numba.columns import gather, scatter
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.conv_weights import dots_of_stretches
 from minise.kernels.numba.lanes import LANES, fill, load, store
 from minise.kernels.numba.layout import batch_first, batch_last
-from minise.kernels.numba.memory import empty
+from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.taps import NONE, Taps, taps
 from minise.shapes import Pair, Window
 
+POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
+ONE_PIXEL = taps(POINT, (1, 1), (1, 1), False)
 FEW = 2  # filters in a group, up to which they are better computed one by one
 FILTERS = 8  # sums in flight when stretches are added up: each number loaded is used so often
 TASKS = 8  # at least, where the work can be divided: more than the threads of most machines
@@ -37,45 +39,60 @@ TASKS = 8  # at least, where the work can be divided: more than the threads of m
 
 def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair) -> Array:
     """y (N, F, OH, OW); see `ops.conv2d`."""
-    if len(x) < LANES:
-        return conv2d_by_columns(x, w, b, window, groups, output)
-    F = w.shape[0]
-    by_group = w.reshape(groups, F // groups, *w.shape[1:])  # (G, F/G, C/G, KH, KW)
+    F, N, size = w.shape[0], x.shape[0], (x.shape[2], x.shape[3])
+    x, w = batch_last(x), w.reshape(groups, F // groups, -1)  # (G, F/G, C/G·KH·KW)
     b = np.zeros(F, x.dtype) if b is None else batch_last(b)
-    x = batch_last(x)
-    table = taps(window, (x.shape[1], x.shape[2]), output, False)
-    return _sum_of_stretches(x, by_group, b, table)
+    if N >= LANES:
+        return batch_first(_sum_of_stretches(x, w, b, taps(window, size, output, False)))
+    columns = gather(x, window, output, at_least=LANES)[:, None, None, :]
+    y = _sum_of_stretches(columns, w, b, ONE_PIXEL)
+    return batch_first(_without_filling(y, (F, *output, N)))
 
 
 def conv2d_backward(
     dy: Array, x: Array, w: Array, window: Window, groups: int
 ) -> tuple[Array, Array]:
     """(dx, dw); see `ops.conv2d_backward`."""
-    if len(x) < LANES:
-        return conv2d_by_columns_backward(dy, x, w, window, groups)
-    F, size = w.shape[0], (x.shape[2], x.shape[3])
-    by_channel = w.reshape(groups, F // groups, *w.shape[1:]).swapaxes(1, 2)
-    no_bias = np.zeros(x.shape[1], x.dtype)
+    F, N, C = w.shape[0], x.shape[0], w.shape[1]
+    size, output = (x.shape[2], x.shape[3]), (dy.shape[2], dy.shape[3])
     dy, x = batch_last(dy), batch_last(x)
-    output = (dy.shape[1], dy.shape[2])
-    dx = _sum_of_stretches(dy, by_channel, no_bias, taps(window, output, size, True))
-    return dx, dots_of_stretches(dy, x, w.shape, window)
+    w_grouped = w.reshape(groups, F // groups, C, -1)  # (G, F/G, C/G, KH·KW)
+    no_bias = np.zeros(w_grouped[:, 0].size, w.dtype)
+    if N >= LANES:
+        w_by_channel = w_grouped.swapaxes(1, 2).reshape(groups, C, -1)  # (G, C/G, F/G·KH·KW)
+        table = taps(window, output, size, True)
+        dx = _sum_of_stretches(dy, w_by_channel, no_bias[: C * groups], table)
+        return batch_first(dx), dots_of_stretches(dy, x, w.shape, window)
+    columns = gather(x, window, output, at_least=LANES)[:, None, None, :]
+    filled = zeros((F, columns.shape[3]), dy.dtype)
+    filled[:, : dy[0].size] = dy.reshape(F, -1)
+    dy = filled[:, None, None, :]
+    w_by_tap = w_grouped.reshape(groups, F // groups, -1).swapaxes(1, 2)  # (G, C/G·KH·KW, F/G)
+    dcolumns = _sum_of_stretches(dy, w_by_tap, no_bias, ONE_PIXEL)
+    dx = scatter(dcolumns.reshape(len(columns), -1), window, output, x.shape)
+    dw = dots_of_stretches(dy, columns, (F, w_by_tap.shape[1], 1, 1), POINT)
+    return batch_first(dx), dw.reshape(w.shape)
+
+
+def _without_filling(y: Array, shape: tuple[int, ...]) -> Array:
+    """(F, 1, 1, pixels) -> (F, OH, OW, N), without what was added to fill lanes."""
+    return y[:, 0, 0, : math.prod(shape[1:])].reshape(shape)
 
 
 def _sum_of_stretches(x: Array, w: Array, b: Array, table: Taps) -> Array:
-    """x (C, H, W, N), w (G, F/G, C/G, KH, KW), b (F,); the result is (N, F, OH, OW)."""
-    G, F = w.shape[:2]
+    """y (F, OH, OW, N) for x (C, H, W, N), w (G, F/G, terms), b (F,)."""
+    G, F, terms = w.shape
     blocks = -(-F // FILTERS)
     # what is used together lies together: w (G, blocks, terms, FILTERS), b (G, blocks, FILTERS)
-    padded_w = np.zeros((G, blocks * FILTERS, math.prod(w.shape[2:])), w.dtype)
+    padded_w = np.zeros((G, blocks * FILTERS, terms), w.dtype)
     padded_b = np.zeros((G, blocks * FILTERS), w.dtype)
-    padded_w[:, :F], padded_b[:, :F] = w.reshape(G, F, -1), b.reshape(G, F)
-    w = np.ascontiguousarray(padded_w.reshape(G, blocks, FILTERS, -1).swapaxes(2, 3))
+    padded_w[:, :F], padded_b[:, :F] = w, b.reshape(G, F)
+    w = np.ascontiguousarray(padded_w.reshape(G, blocks, FILTERS, terms).swapaxes(2, 3))
     OH, OW = len(table.source), int(table.runs[:, 3].sum())
     y = empty((b.size, OH, OW, x.shape[3]), x.dtype)
     parts = min(G * blocks, -(-TASKS // OH))
     _sum_rows(x, w, padded_b.reshape(G, blocks, FILTERS), y, *table, parts)
-    return batch_first(y)
+    return y
 
 
 @compiled

@@ -41,7 +41,7 @@ class _Pool:
             else:
                 block = _aligned(size)
             # an array over a memoryview, so that every array made of it refers to this one
-            lease: Array = np.frombuffer(memoryview(block), np.uint8)
+            lease: Array = np.frombuffer(block.data, np.uint8)
             key = id(block)
 
             def end(_: object) -> None:

@@ -48,10 +48,10 @@ def _met(window: Window, axis: int, source: int, target: int, transposed: bool) 
     """(target, kernel): where each place meets each tap in the source, or NONE."""
     kernel, stride, padding, dilation = (field[axis] for field in window)
     place, tap = np.arange(target)[:, None], np.arange(kernel) * dilation
-    if transposed:
-        at, rest = np.divmod(place + padding - tap, stride)
-    else:
-        at, rest = place * stride - padding + tap, np.intp(0)
+    if not transposed:
+        at = place * stride - padding + tap
+        return np.where((at >= 0) & (at < source), at, NONE)
+    at, rest = np.divmod(place + padding - tap, stride)
     return np.where((rest == 0) & (at >= 0) & (at < source), at, NONE)
 
 

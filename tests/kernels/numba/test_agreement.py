@@ -25,6 +25,7 @@ CASES = {
     "conv2d 1x1": (ops.conv2d, [(N, 5, 3, 3), (7, 5, 1, 1)]),
     "conv2d depthwise": (partial(ops.conv2d, groups=5, padding=1), [(N, 5, 6, 5), (5, 1, 3, 3)]),
     "conv2d wide": (partial(ops.conv2d, padding=2), [(N, 9, 5, 6), (21, 9, 5, 5), (21,)]),
+    "linear large": (ops.linear, [(N, 300), (150, 300), (150,)]),
     "linear": (ops.linear, [(N, 5), (3, 5), (3,)]),
     "relu": (ops.relu, [(N, 3, 5, 7)]),
     "sigmoid": (ops.sigmoid, [(N, 9)]),
