@@ -9,7 +9,7 @@ from minise.bench.cases import CASES, SCALING
 from minise.bench.ceiling import Ceilings
 from minise.bench.machine import cores
 from minise.bench.report import as_json
-from minise.bench.run import Report, Result, run
+from minise.bench.runner import Report, Result, run
 from minise.bench.timing import Measured
 
 __all__ = [

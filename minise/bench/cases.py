@@ -31,24 +31,24 @@ FLOAT32 = 4  # bytes
 NET_GRADIENT_TOLERANCE = 5e-2
 
 
-def _operation(
+def operation(
     name: str,
     about: str,
     work: Work,
-    operation: str,
+    of_ops: str,
     arrays: Mapping[str, tuple[int, ...]],
     **options: Any,
 ) -> Case:
-    """Forward and backward of `ops.<operation>` on arrays of these shapes, dy among them."""
+    """Forward and backward of the operation `of_ops` on arrays of these shapes, dy among them."""
 
     def side(library: Library, drawn: Arrays) -> Side:
-        return library.operation(operation, drawn, options)
+        return library.operation(of_ops, drawn, options)
 
     has_images = any(len(shape) == 4 for shape in arrays.values())
     return Case(name, about, work, lambda: draw(arrays), side, channels_last=has_images)
 
 
-def _conv(
+def conv(
     name: str,
     N: int,
     C: int,
@@ -58,6 +58,7 @@ def _conv(
     stride: int = 1,
     groups: int = 1,
 ) -> Case:
+    """A convolution of square images that pads as much as keeps their size at stride 1."""
     padding = kernel // 2
     window = shapes.Window((kernel,) * 2, (stride,) * 2, (padding,) * 2, (1, 1))
     out = shapes.output_size(size, window, 0)
@@ -71,17 +72,19 @@ def _conv(
     about += f", stride {stride}" if stride > 1 else ""
     about += f", {groups} groups" if groups > 1 else ""
     options = {"stride": stride, "padding": padding, "groups": groups}
-    return _operation(name, about, Work(flops, "FLOP"), "conv2d", arrays, **options)
+    return operation(name, about, Work(flops, "FLOP"), "conv2d", arrays, **options)
 
 
-def _linear(name: str, N: int, inputs: int, outputs: int) -> Case:
+def linear(name: str, N: int, inputs: int, outputs: int) -> Case:
+    """A linear map with a bias."""
     arrays = {"x": (N, inputs), "w": (outputs, inputs), "b": (outputs,), "dy": (N, outputs)}
     flops = 3 * 2 * N * inputs * outputs
     about = f"linear, {N} rows, {inputs}→{outputs} features"
-    return _operation(name, about, Work(flops, "FLOP"), "linear", arrays)
+    return operation(name, about, Work(flops, "FLOP"), "linear", arrays)
 
 
-def _se(name: str, N: int, C: int, size: int, reduction: int) -> Case:
+def se(name: str, N: int, C: int, size: int, reduction: int) -> Case:
+    """An SE block with average squeeze and sigmoid gate."""
     shape = (N, C, size, size)
 
     def side(library: Library, arrays: Arrays) -> Side:
@@ -96,25 +99,28 @@ def _se(name: str, N: int, C: int, size: int, reduction: int) -> Case:
     )
 
 
-def _norm_relu(name: str, N: int, C: int, size: int) -> Case:
+def norm_relu(name: str, N: int, C: int, size: int) -> Case:
+    """Batch normalisation by the batch, and relu."""
     shape = (N, C, size, size)
     arrays = {"x": shape, "w": (C,), "b": (C,), "dy": shape}
     about = f"batch norm + relu in training, {N} images, {C} channels, {size}²"
-    return _operation(name, about, _bytes(8 * N * C * size**2), "batch_norm_relu", arrays)
+    return operation(name, about, _bytes(8 * N * C * size**2), "batch_norm_relu", arrays)
 
 
-def _tail(name: str, N: int, C: int, size: int) -> Case:
+def tail(name: str, N: int, C: int, size: int) -> Case:
+    """Where branch and shortcut of an SE residual block meet."""
     shape = (N, C, size, size)
     arrays = {"x": shape, "s": (N, C), "r": shape, "dy": shape}
     about = f"tail of an SE residual block, relu(s·x + r), {N} images, {C} channels, {size}²"
-    return _operation(name, about, _bytes(8 * N * C * size**2), "scale_add_relu", arrays)
+    return operation(name, about, _bytes(8 * N * C * size**2), "scale_add_relu", arrays)
 
 
-def _pool(name: str, N: int, C: int, size: int) -> Case:
+def pool(name: str, N: int, C: int, size: int) -> Case:
+    """Max pooling by half."""
     arrays = {"x": (N, C, size, size), "dy": (N, C, size // 2, size // 2)}
     about = f"max pool 2×2, {N} images, {C} channels, {size}²"
     moved = 2 * N * C * (size**2 + (size // 2) ** 2)
-    return _operation(name, about, _bytes(moved), "max_pool2d", arrays, kernel_size=2)
+    return operation(name, about, _bytes(moved), "max_pool2d", arrays, kernel_size=2)
 
 
 def _bytes(floats: int) -> Work:
@@ -133,7 +139,9 @@ def step(name: str, net: str, batch: int) -> Case:
     )
 
 
-def _image(name: str, net: str) -> Case:
+def image(name: str, net: str) -> Case:
+    """A net that looks at a single image."""
+
     def side(library: Library, arrays: Arrays) -> Side:
         return library.image(net, arrays)
 
@@ -154,29 +162,29 @@ def images(batch: int) -> Arrays:
 CASES: dict[str, AnyCase] = {
     case.name: case
     for case in (
-        _conv("conv3x3-16-28", 64, 16, 16, 28),
-        _conv("conv3x3-32-14", 64, 32, 32, 14),
-        _conv("conv3x3-64-7", 64, 64, 64, 7),
-        _conv("conv3x3-64-56", 32, 64, 64, 56),
-        _conv("conv3x3-stride2", 64, 16, 32, 28, stride=2),
-        _conv("conv3x3-depthwise", 64, 64, 64, 14, groups=64),
-        _conv("conv3x3-grouped", 16, 128, 128, 14, groups=32),
-        _conv("conv5x5-16-14", 64, 16, 32, 14, kernel=5),
-        _conv("conv1x1-32-14", 64, 32, 64, 14, kernel=1),
-        _linear("linear-784-10", 64, 784, 10),
-        _se("se-16-28", 64, 16, 28, 4),
-        _se("se-32-14", 64, 32, 14, 4),
-        _se("se-64-56", 32, 64, 56, 16),
-        _se("se-256-56", 32, 256, 56, 16),
-        _norm_relu("norm-relu-16-28", 64, 16, 28),
-        _norm_relu("norm-relu-64-7", 64, 64, 7),
-        _tail("tail-32-14", 64, 32, 14),
-        _pool("pool-16-28", 64, 16, 28),
+        conv("conv3x3-16-28", 64, 16, 16, 28),
+        conv("conv3x3-32-14", 64, 32, 32, 14),
+        conv("conv3x3-64-7", 64, 64, 64, 7),
+        conv("conv3x3-64-56", 32, 64, 64, 56),
+        conv("conv3x3-stride2", 64, 16, 32, 28, stride=2),
+        conv("conv3x3-depthwise", 64, 64, 64, 14, groups=64),
+        conv("conv3x3-grouped", 16, 128, 128, 14, groups=32),
+        conv("conv5x5-16-14", 64, 16, 32, 14, kernel=5),
+        conv("conv1x1-32-14", 64, 32, 64, 14, kernel=1),
+        linear("linear-784-10", 64, 784, 10),
+        se("se-16-28", 64, 16, 28, 4),
+        se("se-32-14", 64, 32, 14, 4),
+        se("se-64-56", 32, 64, 56, 16),
+        se("se-256-56", 32, 256, 56, 16),
+        norm_relu("norm-relu-16-28", 64, 16, 28),
+        norm_relu("norm-relu-64-7", 64, 64, 7),
+        tail("tail-32-14", 64, 32, 14),
+        pool("pool-16-28", 64, 16, 28),
         step("step-se-resnet8-64", "se-resnet8", 64),
         step("step-se-resnet8-128", "se-resnet8", 128),
         step("step-se-cnn-64", "se-cnn", 64),
-        _image("image-se-cnn", "se-cnn"),
-        _image("image-se-resnet8", "se-resnet8"),
+        image("image-se-cnn", "se-cnn"),
+        image("image-se-resnet8", "se-resnet8"),
         MemoryCase(
             "memory-se-resnet8",
             "peak memory of a training step of se-resnet8, 128 images",

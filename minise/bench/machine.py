@@ -20,12 +20,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def machine_facts(threads: int) -> dict[str, str | int | None]:
-    """Processor, cores, threads in use, and versions; None for what is not installed."""
+def machine_facts(threads: int) -> dict[str, str | int | float | None]:
+    """Processor, threads in use, load, and versions; None for what is not known or installed."""
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # of the last minute
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "minise": __version__,

@@ -7,7 +7,7 @@ from typing import Any
 
 from minise.bench.cases import SCALING
 from minise.bench.report import COLUMNS, images_of
-from minise.bench.run import Report, Result
+from minise.bench.runner import Report, Result
 
 OURS, THEIRS = "tab:blue", "tab:orange"
 
@@ -18,8 +18,8 @@ def draw_report(report: Report) -> bytes:
 
     bars = _bars(report)
     curves = [r for r in report.results if r.case.name in SCALING and r.minise is not None]
-    heights = [0.9 + 0.27 * len(bars)] * bool(bars) + [3.4] * bool(curves)
-    figure = Figure(figsize=(9.0, 0.7 + sum(heights or [1])), dpi=120, layout="constrained")
+    heights = [0.9 + 0.27 * max(1, len(bars))] * (bool(bars) or not curves) + [3.4] * bool(curves)
+    figure = Figure(figsize=(9.0, 0.7 + sum(heights)), dpi=120, layout="constrained")
     facts = report.machine
     torch = f" and PyTorch {facts['torch']}" if report.with_pytorch else ""
     figure.suptitle(
@@ -29,6 +29,9 @@ def draw_report(report: Report) -> bytes:
     axes = list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights).flat)
     if bars:
         _draw_bars(axes.pop(0), bars, report.with_pytorch)
+    elif not curves:
+        axes[0].axis("off")
+        axes[0].text(0.5, 0.5, "nothing was measured that has a ratio or a share", ha="center")
     if curves:
         _draw_scaling(axes.pop(0), curves)
     content = io.BytesIO()

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from minise.bench.case import Case, MemoryCase
 from minise.bench.cases import SCALING
-from minise.bench.run import Report, Result
+from minise.bench.runner import Report, Result
 from minise.bench.timing import Measured
 
 # The columns of PyTorch: their titles, and the variants whose best they show.
@@ -62,15 +62,16 @@ def _measured_as_json(measured: Measured | None) -> dict[str, Any] | None:
 
 
 def heading(report: Report) -> list[str]:
-    """The machine, in two lines, and its ceilings in a third."""
+    """The machine, and its ceilings."""
     facts = report.machine
     versions = [
         f"{name} {facts[name]}"
         for name in ("python", "minise", "numpy", "numba", "torch")
         if facts[name] is not None
     ]
+    load = "" if facts["load"] is None else f", load before: {facts['load']:.1f}"
     return [
-        f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads used",
+        f"{facts['processor']}, {facts['cores']} cores, threads used: {facts['threads']}{load}",
         f"{', '.join(versions)}; backend {facts['backend']}",
         f"ceilings: matrix product {report.ceilings.matrix_product:.0f} GFLOP/s, "
         f"copy {report.ceilings.copy:.1f} GB/s",
@@ -127,28 +128,28 @@ def _table_of_scaling(results: list[Result]) -> Table:
 def legend(report: Report) -> list[str]:
     """What the columns mean."""
     lines = [
-        "Times are medians with the spread of the middle half, of forward and backward together.",
-        "rate: what the case needs at the least, 2 operations for each multiply-add, or each array "
-        "read and",
-        "written as often as one pass over memory after the other has to, by minise's time.",
-        "share: of this machine's matrix product for GFLOP/s, of its copy for GB/s; arrays that "
-        "fit into a",
-        "cache are moved faster than the copy, which does not: there it may be above 100 %.",
+        "times: medians of forward and backward together, ± half the distance of the quartiles",
+        "rate: 2 operations for each multiply-add, or every array once for each pass that needs it",
+        "share: of the ceilings above, the matrix product for GFLOP/s or the copy for GB/s; it can",
+        "       pass 100 % where arrays stay in a cache, which is faster than the copied memory",
     ]
     if report.with_pytorch:
-        lines.append("ratio: minise by the best of PyTorch; below 1, minise needs less.")
-    else:
-        lines.append("To see PyTorch beside it: pip install torch")
-    return lines
+        return [*lines, "ratio: minise by the best of PyTorch; below 1, minise needs less"]
+    return [*lines, "To see PyTorch beside it: pip install torch"]
 
 
-def troubles(report: Report) -> list[str]:
-    """What was wrong or not measured, a line for each."""
-    return [
-        f"{result.case.name}: {line}"
-        for result in report.results
-        for line in (*result.wrong, *result.notes)
-    ]
+def wrong(report: Report) -> list[str]:
+    """What differed, a line for each."""
+    return [f"{result.case.name}: {line}" for result in report.results for line in result.wrong]
+
+
+def notes(report: Report) -> list[str]:
+    """What could not be measured; cases with the same reason share a line."""
+    names: dict[str, list[str]] = {}
+    for result in report.results:
+        for note in dict.fromkeys(result.notes):
+            names.setdefault(note, []).append(result.case.name)
+    return [f"{', '.join(cases)}: {note}" for note, cases in names.items()]
 
 
 def images_of(result: Result) -> int:

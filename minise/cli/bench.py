@@ -146,5 +146,6 @@ def _print(console: Console, report: bench.Report) -> None:
         console.print()
         wide.print(table)
     console.print()
-    show(texts.troubles(report), "bold red")
+    show(texts.wrong(report), "bold red")
+    show(texts.notes(report))
     show(texts.legend(report), "dim")

@@ -22,8 +22,8 @@ class Result(NamedTuple):
     """What came out for a case. Where minise's numbers are wrong, nothing was timed."""
 
     case: AnyCase
-    minise: Measured | None = None  # seconds of a call, or bytes
-    pytorch: dict[str, Measured] = {}  # noqa: RUF012  by the name of the variant; never changed
+    minise: Measured | None  # seconds of a call, or bytes
+    pytorch: dict[str, Measured]  # by the name of the variant
     wrong: tuple[str, ...] = ()  # what differs
     notes: tuple[str, ...] = ()  # what could not be measured, and why
 
@@ -35,7 +35,9 @@ class Result(NamedTuple):
     def ratio(self, *variants: str) -> float | None:
         """Ours by the best of these variants, or of all; below 1 minise needs less."""
         best = self.best(variants or self.pytorch)
-        return self.minise.median / best.median if self.minise and best else None
+        if self.minise is None or best is None or best.median == 0:
+            return None
+        return self.minise.median / best.median
 
     def rate(self) -> float | None:
         """Work in a second: operations or bytes in thousands of millions, or images."""
@@ -48,7 +50,7 @@ class Result(NamedTuple):
 class Report(NamedTuple):
     """Everything that was found out."""
 
-    machine: dict[str, str | int | None]
+    machine: dict[str, str | int | float | None]
     ceilings: Ceilings
     with_pytorch: bool
     results: list[Result]
@@ -78,7 +80,10 @@ def run(
     backend.set_num_threads(threads)
     if pytorch is not None:
         pytorch.set_num_threads(threads)
+    machine = machine_facts(threads)
     on_case("the machine's ceilings")
+    # First of all: when arrays of this size have been freed, the C library keeps such memory from
+    # then on, for both libraries, and no case depends on the cases before it.
     ceilings = measure_ceilings(threads)
     results = []
     for case in cases:
@@ -87,7 +92,7 @@ def run(
             results.append(_run_memory(case, pytorch is not None, threads))
         else:
             results.append(_run_case(case, pytorch, seconds, compiled))
-    return Report(machine_facts(threads), ceilings, pytorch is not None, results)
+    return Report(machine, ceilings, pytorch is not None, results)
 
 
 def import_pytorch() -> types.ModuleType | None:
@@ -124,7 +129,7 @@ def _run_case(
             wrong += _against(f"PyTorch ({variant.name})", numbers, theirs, case)
             sides[variant.name] = side
     if wrong:
-        return Result(case, wrong=tuple(wrong), notes=tuple(notes))
+        return Result(case, None, {}, wrong=tuple(wrong), notes=tuple(notes))
     del numbers
     times = alternate({name: side.call for name, side in sides.items()}, seconds=seconds)
     return Result(case, times.pop("minise"), times, notes=tuple(notes))
@@ -132,7 +137,7 @@ def _run_case(
 
 def _run_memory(case: MemoryCase, with_pytorch: bool, threads: int) -> Result:
     if not can_be_measured():
-        return Result(case, notes=("this system does not tell how large a process is",))
+        return Result(case, None, {}, notes=("this system does not tell how large a process is",))
     theirs = {}
     if with_pytorch:
         variants = [Variant(), Variant(channels_last=True)]
