@@ -20,7 +20,7 @@ class Side(NamedTuple):
     """One library, ready to do the work of a case."""
 
     call: Callable[[], Any]  # does it once: this is what is timed
-    numbers: Callable[[], Arrays]  # does it once and gives every result by name, to be compared
+    numbers: Callable[[], Arrays]  # does it and gives every result by name, to be compared
 
 
 class Library(Protocol):

@@ -59,6 +59,7 @@ class Minise:
         x, labels = trainer.place(arrays)
 
         def numbers() -> Arrays:
+            trainer.step(x, labels)  # after a second step, gradients that are not cleared show
             scores, loss = trainer.step(x, labels)
             return {"scores": scores, "loss": np.asarray(loss), **gradients_of(trainer.net)}
 

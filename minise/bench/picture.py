@@ -68,9 +68,10 @@ def _draw_bars(axes: Any, bars: list[tuple[str, float]], with_pytorch: bool) -> 
         return
     _label(axes, values, ".2f", start)
     axes.set_xscale("log")
-    low, high = min(0.5, 0.75 * min(values)), max(2.0, 1.35 * max(values))
+    low, high = min(0.5, 0.65 * min(values)), max(2.0, 1.5 * max(values))
     axes.set_xlim(low, high)
-    ticks = [digit * 10.0**power for power in range(-4, 4) for digit in (1, 1.5, 2, 3, 5, 7)]
+    digits = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if high / low < 30 else (1.0, 3.0)
+    ticks = [digit * 10.0**power for power in range(-4, 4) for digit in digits]
     axes.set_xticks([t for t in ticks if low <= t <= high], minor=False)
     axes.set_xticks([], minor=True)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

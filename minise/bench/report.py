@@ -69,9 +69,8 @@ def heading(report: Report) -> list[str]:
         for name in ("python", "minise", "numpy", "numba", "torch")
         if facts[name] is not None
     ]
-    load = "" if facts["load"] is None else f", load before: {facts['load']:.1f}"
     return [
-        f"{facts['processor']}, {facts['cores']} cores, threads used: {facts['threads']}{load}",
+        f"{facts['processor']}, {facts['cores']} cores, threads used: {facts['threads']}",
         f"{', '.join(versions)}; backend {facts['backend']}",
         f"ceilings: matrix product {report.ceilings.matrix_product:.0f} GFLOP/s, "
         f"copy {report.ceilings.copy:.1f} GB/s",
@@ -144,12 +143,18 @@ def wrong(report: Report) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """What could not be measured; cases with the same reason share a line."""
+    """What to know besides: a busy machine, and what could not be measured, by its reason."""
+    load, cores = report.machine["load"], report.machine["cores"]
+    lines = []
+    if isinstance(load, float) and isinstance(cores, int) and load > cores / 2:
+        lines.append(
+            f"something else was running (load {load:.1f} on {cores} cores): do not trust the times"
+        )
     names: dict[str, list[str]] = {}
     for result in report.results:
         for note in dict.fromkeys(result.notes):
             names.setdefault(note, []).append(result.case.name)
-    return [f"{', '.join(cases)}: {note}" for note, cases in names.items()]
+    return lines + [f"{', '.join(cases)}: {note}" for note, cases in names.items()]
 
 
 def images_of(result: Result) -> int:

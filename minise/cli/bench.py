@@ -147,5 +147,5 @@ def _print(console: Console, report: bench.Report) -> None:
         wide.print(table)
     console.print()
     show(texts.wrong(report), "bold red")
-    show(texts.notes(report))
+    show(texts.notes(report), "yellow")
     show(texts.legend(report), "dim")

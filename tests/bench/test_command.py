@@ -23,7 +23,8 @@ def minise(capsys, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("small_cases")
-def test_the_table_stands_beside_pytorch(minise):
+def test_the_table_stands_beside_pytorch(minise, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")  # nothing is cut off
     pytest.importorskip("torch", reason="PyTorch is not installed")
     code, out, err = minise(*QUICK, "l", "se")
     assert (code, err) == (0, "")
