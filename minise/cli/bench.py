@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.live import Live
 
 from minise.errors import InputError
 from minise.nearest import nearest
@@ -77,13 +78,16 @@ def bench_command(
 
     console = Console()
     show = console.is_terminal and not to_stdout
-    with console.status("measuring …") if show else nullcontext() as status:
+    # a line that stands still: a spinner's thread would take time from what is measured
+    with (
+        Live(console=console, auto_refresh=False, transient=True) if show else nullcontext() as line
+    ):
         report = bench.run(
             cases,
             threads=threads or bench.cores(),
             seconds=seconds,
             compiled=compiled,
-            on_case=_progress(status.update, len(cases)) if status else lambda name: None,
+            on_case=_progress(line, len(cases)) if line else lambda name: None,
         )
     text = json.dumps(bench.as_json(report), indent=2) + "\n"
     if to_stdout:
@@ -122,12 +126,13 @@ def _check_paths(json_path: Path | None, plot: Path | None) -> None:
             raise InputError(f"{path}: there is no folder {path.parent}")
 
 
-def _progress(update: Callable[[str], None], count: int) -> Callable[[str], None]:
+def _progress(line: Live, count: int) -> Callable[[str], None]:
     began = 0
 
     def on_case(name: str) -> None:
         nonlocal began
-        update(f"{name} ({began} of {count})" if began else name)  # the ceilings come first
+        where = f" ({began} of {count})" if began else ""  # the ceilings come first
+        line.update(f"measuring {name}{where} …", refresh=True)
         began += 1
 
     return on_case
