@@ -20,6 +20,15 @@ def test_importing_minise_is_light_and_quiet():
     assert done.stderr == ""
 
 
+def test_what_measures_is_imported_only_to_measure():
+    done = run(
+        "import sys, minise.cli; names = ['minise.bench', 'torch', 'matplotlib'];"
+        "print([name for name in names if name in sys.modules]); import minise.bench;"
+        "print([name for name in names[1:] if name in sys.modules])"
+    )
+    assert done.stdout == "[]\n[]\n"
+
+
 def test_importing_minise_gives_every_room_that_a_learner_names():
     run("import minise; [getattr(minise, name) for name in minise.__all__]; minise.train.SGD")
 
@@ -27,7 +36,7 @@ def test_importing_minise_gives_every_room_that_a_learner_names():
 def test_every_public_name_is_there():
     run(
         "import importlib\n"
-        "for name in ['', '.data', '.gradcheck', '.models', '.nn', '.ops', '.train']:\n"
+        "for name in ['', '.bench', '.data', '.gradcheck', '.models', '.nn', '.ops', '.train']:\n"
         "    module = importlib.import_module('minise' + name)\n"
         "    for public in module.__all__: getattr(module, public)\n"
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 import minise
+from minise.cli.bench import bench_command
 from minise.cli.gradcheck import gradcheck_command
 from minise.cli.predict import predict_command
 from minise.cli.summary import models_command, summary_command
@@ -59,6 +60,7 @@ for command in (
     predict_command,
     summary_command,
     gradcheck_command,
+    bench_command,
     models_command,
 ):
     cli.add_command(command)

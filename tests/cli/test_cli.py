@@ -202,7 +202,8 @@ def test_summary_models_and_version(minise):
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["eval"], ["predict"], ["summary"], ["gradcheck"], ["models"]]
+    "command",
+    [[], ["train"], ["eval"], ["predict"], ["summary"], ["gradcheck"], ["bench"], ["models"]],
 )
 def test_every_command_explains_itself(minise, command):
     code, out, err = minise(*command, "--help")

@@ -10,6 +10,6 @@ def torch():
 @pytest.fixture(scope="session")
 def torch_nets(torch):
     """By name, functions that make the nets of minise from PyTorch's layers."""
-    from oracle.nets import NETS
+    from minise.bench.pytorch_nets import NETS
 
     return NETS

@@ -129,7 +129,7 @@ def test_batch_norm(torch, rng):
 @pytest.mark.parametrize("squeeze", ["avg", "max"])
 @pytest.mark.parametrize("gate", ["sigmoid", "tanh", "relu", "hard_sigmoid"])
 def test_the_se_block_with_every_squeeze_and_gate(torch, rng, squeeze, gate):
-    from oracle.nets import SEBlock as TorchSEBlock
+    from minise.bench.pytorch_nets import SEBlock as TorchSEBlock
 
     function = hard_sigmoid(torch) if gate == "hard_sigmoid" else getattr(torch, gate)
     theirs = TorchSEBlock(6, 2, squeeze, function).double()

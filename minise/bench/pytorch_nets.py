@@ -1,25 +1,41 @@
 """The nets of minise, built from PyTorch's own layers with the same names."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class SEBlock(nn.Module):
-    def __init__(self, channels, reduction, squeeze="avg", gate=torch.sigmoid):
+    """As `minise.SEBlock`; gate is a function of a tensor."""
+
+    def __init__(
+        self,
+        channels: int,
+        reduction: float,
+        squeeze: str = "avg",
+        gate: Callable[[Tensor], Tensor] = torch.sigmoid,
+    ) -> None:
         super().__init__()
         hidden = max(1, int(channels / reduction))
         self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
-        self.squeeze = {"avg": F.adaptive_avg_pool2d, "max": F.adaptive_max_pool2d}[squeeze]
+        pools: dict[str, Any] = {"avg": F.adaptive_avg_pool2d, "max": F.adaptive_max_pool2d}
+        self.squeeze = pools[squeeze]
         self.gate = gate
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         z = self.squeeze(x, 1).flatten(1)
         return x * self.gate(self.fc2(F.relu(self.fc1(z))))[:, :, None, None]
 
 
 class Residual(nn.Module):
-    def __init__(self, channels, filters, stride, se):
+    """As `minise.nn.Residual`, or `SEResidual` with a reduction of 4."""
+
+    def __init__(self, channels: int, filters: int, stride: int, se: bool) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, filters, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(filters)
@@ -31,14 +47,16 @@ class Residual(nn.Module):
             conv = nn.Conv2d(channels, filters, 1, stride, bias=False)
             self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(filters))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         u = F.relu(self.bn1(self.conv1(x)))
         u = self.se(self.bn2(self.conv2(u)))
         return F.relu(u + self.shortcut(x))
 
 
 class ResNet8(nn.Module):
-    def __init__(self, se):
+    """`resnet8` and `se-resnet8`."""
+
+    def __init__(self, se: bool) -> None:
         super().__init__()
         self.conv, self.bn = nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
         self.block1 = Residual(16, 16, 1, se)
@@ -46,26 +64,29 @@ class ResNet8(nn.Module):
         self.block3 = Residual(32, 64, 2, se)
         self.fc = nn.Linear(64, 10)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))
         x = self.block3(self.block2(self.block1(x)))
         return self.fc(x.mean(dim=(2, 3)))
 
 
 class CNN(nn.Module):
-    def __init__(self, se):
+    """`cnn` and `se-cnn`."""
+
+    def __init__(self, se: bool) -> None:
         super().__init__()
         self.conv1, self.conv2 = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1)
-        self.se1, self.se2 = (SEBlock(8, 4), SEBlock(16, 4)) if se else (nn.Identity(),) * 2
+        self.se1 = SEBlock(8, 4) if se else nn.Identity()
+        self.se2 = SEBlock(16, 4) if se else nn.Identity()
         self.fc = nn.Linear(16 * 7 * 7, 10)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         x = F.max_pool2d(self.se1(F.relu(self.conv1(x))), 2)
         x = F.max_pool2d(self.se2(F.relu(self.conv2(x))), 2)
         return self.fc(x.flatten(1))
 
 
-NETS = {
+NETS: dict[str, Callable[[], nn.Module]] = {
     "se-cnn": lambda: CNN(se=True),
     "cnn": lambda: CNN(se=False),
     "se-resnet8": lambda: ResNet8(se=True),

@@ -1,0 +1,33 @@
+"""Measuring minise on this machine, beside PyTorch where that is installed.
+
+report = bench.run([bench.CASES["conv3x3-16-28"]], threads=2)
+print(bench.as_json(report))
+"""
+
+from minise.bench.case import AnyCase, Arrays, Case, Library, MemoryCase, Side, Variant, Work
+from minise.bench.cases import CASES, SCALING
+from minise.bench.ceiling import Ceilings
+from minise.bench.machine import cores
+from minise.bench.report import as_json
+from minise.bench.runner import Report, Result, run
+from minise.bench.timing import Measured
+
+__all__ = [
+    "CASES",
+    "SCALING",
+    "AnyCase",
+    "Arrays",
+    "Case",
+    "Ceilings",
+    "Library",
+    "Measured",
+    "MemoryCase",
+    "Report",
+    "Result",
+    "Side",
+    "Variant",
+    "Work",
+    "as_json",
+    "cores",
+    "run",
+]

@@ -1,0 +1,120 @@
+"""Peak memory of a training step, measured from outside: by what the system says a process holds.
+
+A process of its own for each measurement imports the library, makes the net and its batch, and
+takes one step with two images, so that libraries, compiled code, thread pools and the gradients'
+arrays are there. Then, where the C library can, what was freed is given back to the system, since
+steps could hide in it; the process's size is read; and a few steps are taken. The result is the
+largest size during these steps less the size before them: activations, gradients, and whatever
+the library keeps or wastes beside them, but not the batch itself, nor the weights.
+
+Linux tells the peak of a process and lets it be reset. Elsewhere on Unix it can only be read, so
+that a higher peak while compiling hides the steps: there the result is a lower bound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from minise import backend
+from minise.bench.case import MemoryCase, Variant
+from minise.bench.cases import images
+from minise.bench.timing import Measured, summarise
+
+PROCESSES, STEPS, WARM_UP_BATCH = 3, 5, 2
+
+
+def can_be_measured() -> bool:
+    """Whether this system tells how large a process is."""
+    try:
+        peak_size()
+    except ImportError:
+        return False
+    return True
+
+
+def measure_memory(
+    case: MemoryCase, variant: Variant | None, threads: int, processes: int = PROCESSES
+) -> Measured:
+    """Bytes that a step took at its peak, for PyTorch in this variant, or for minise."""
+    settings = {
+        "net": case.net,
+        "batch": case.batch,
+        "threads": threads,
+        "variant": variant,
+        "backend": backend.current(),
+    }
+    code = "from minise.bench import memory; memory.child()"
+    command = [sys.executable, "-c", code, json.dumps(settings)]
+    return summarise(
+        int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        for _ in range(processes)
+    )
+
+
+def child() -> None:
+    """What the process of its own runs; prints the number of bytes."""
+    settings = json.loads(sys.argv[1])
+    backend.use(settings["backend"])
+    trainer = _trainer(settings)
+    warm_up, batch = (trainer.place(images(n)) for n in (WARM_UP_BATCH, settings["batch"]))
+    print(peak_of_steps(lambda: trainer.step(*warm_up), lambda: trainer.step(*batch)))
+
+
+def peak_of_steps(warm_up: Callable[[], object], step: Callable[[], object]) -> int:
+    """Bytes by which this process grew at most during a few steps."""
+    warm_up()
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak is what is held now
+    before = size_now()
+    for _ in range(STEPS):
+        step()
+    return max(0, peak_size() - before)
+
+
+def size_now() -> int:
+    """Resident bytes of this process; where only the peak can be had, the peak so far."""
+    return _linux("VmRSS") or peak_size()
+
+
+def peak_size() -> int:
+    """The most bytes that were ever resident. Raises `ImportError` where nobody tells."""
+    if peak := _linux("VmHWM"):
+        return peak
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _linux(field: str) -> int | None:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    for line in status.read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _trainer(settings: dict[str, Any]) -> Any:
+    """The trainer of one library; the other is not even imported."""
+    if settings["variant"] is None:
+        from minise.bench.ours import Trainer
+
+        backend.set_num_threads(settings["threads"])
+        return Trainer(settings["net"])
+    from minise.bench import pytorch
+
+    pytorch.set_num_threads(settings["threads"])
+    return pytorch.Trainer(settings["net"], Variant(*settings["variant"]))

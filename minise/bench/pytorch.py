@@ -1,0 +1,183 @@
+"""PyTorch's side of each case. Nothing but this module and its nets imports PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from minise import models
+from minise.backend import Array
+from minise.bench.case import Arrays, Side, Variant
+from minise.bench.ours import LR
+from minise.bench.pytorch_nets import NETS, SEBlock
+from minise.nn import SEBlock as OurSEBlock
+
+
+def batch_norm_relu(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+    return F.relu(F.batch_norm(x, None, None, w, b, training=True))
+
+
+def scale_add_relu(x: Tensor, s: Tensor, r: Tensor) -> Tensor:
+    return F.relu(x * s[:, :, None, None] + r)
+
+
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "batch_norm_relu": batch_norm_relu,
+    "conv2d": F.conv2d,
+    "linear": F.linear,
+    "max_pool2d": F.max_pool2d,
+    "scale_add_relu": scale_add_relu,
+}
+
+
+class PyTorch:
+    """Eager or compiled, with its images and filters in NCHW or in channels_last."""
+
+    def __init__(self, variant: Variant) -> None:
+        self.variant = variant
+
+    def operation(self, name: str, arrays: Arrays, options: Mapping[str, Any]) -> Side:
+        """The function, and `torch.autograd.grad` for all its inputs."""
+
+        def function(*inputs: Tensor) -> Tensor:
+            return FUNCTIONS[name](*inputs, **options)
+
+        tensors = {k: self._place(array) for k, array in arrays.items()}
+        dy = tensors.pop("dy")
+        return self._with_gradients(
+            function, list(tensors.values()), dy, [f"d{k}" for k in tensors]
+        )
+
+    def se_block(self, channels: int, reduction: float, arrays: Arrays) -> Side:
+        """The block of three layers, a mean and a product."""
+        block = SEBlock(channels, reduction)
+        load(block, OurSEBlock(channels, reduction).state_dict())
+        parameters = dict(block.named_parameters())
+        x, dy = self._place(arrays["x"]), self._place(arrays["dy"])
+
+        def function(x: Tensor, *_: Tensor) -> Tensor:
+            return block(x)
+
+        return self._with_gradients(
+            function, [x, *parameters.values()], dy, ["dx", *parameters.keys()]
+        )
+
+    def step(self, net: str, arrays: Arrays) -> Side:
+        """The loop that everybody writes."""
+        trainer = Trainer(net, self.variant)
+        x, labels = trainer.place(arrays)
+
+        def numbers() -> Arrays:
+            trainer.step(x, labels)  # two, as ours
+            scores, loss = trainer.step(x, labels)
+            gradients = {name: to_numpy(p.grad) for name, p in trainer.net.named_parameters()}
+            return {"scores": to_numpy(scores), "loss": to_numpy(loss), **gradients}
+
+        return Side(lambda: trainer.step(x, labels), numbers)
+
+    def image(self, net: str, arrays: Arrays) -> Side:
+        """In evaluation mode, and without anything kept for a backward."""
+        ready = made(net, self.variant).eval()
+        forward = self._compiled(ready)
+        x = self._place(arrays["x"])
+
+        def call() -> Tensor:
+            with torch.inference_mode():
+                return forward(x)
+
+        return Side(call, lambda: {"scores": to_numpy(call())})
+
+    def _with_gradients(
+        self,
+        function: Callable[..., Tensor],
+        inputs: list[Tensor],
+        dy: Tensor,
+        names: list[str],
+    ) -> Side:
+        function = self._compiled(function)
+        for tensor in inputs:
+            tensor.requires_grad_()
+
+        def call() -> tuple[Tensor, tuple[Tensor, ...]]:
+            y = function(*inputs)
+            return y, torch.autograd.grad(y, inputs, dy)
+
+        def numbers() -> Arrays:
+            y, gradients = call()
+            results = zip(names, map(to_numpy, gradients), strict=True)
+            return {"y": to_numpy(y), **dict(results)}
+
+        return Side(call, numbers)
+
+    def _place(self, array: Array) -> Tensor:
+        return placed(array, self.variant)
+
+    def _compiled(self, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        return torch.compile(function, dynamic=False) if self.variant.compiled else function
+
+
+class Trainer:
+    """A net and its optimiser, ready to take steps."""
+
+    def __init__(self, net: str, variant: Variant) -> None:
+        self.net, self.variant = made(net, variant), variant
+        self.optimizer = torch.optim.SGD(self.net.parameters(), LR, momentum=0.9)
+        self.forward: Callable[..., tuple[Tensor, Tensor]] = self._forward
+        if variant.compiled:
+            self.forward = torch.compile(self._forward, dynamic=False)
+
+    def place(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
+        """Images and labels as this library wants them in memory."""
+        return placed(arrays["x"], self.variant), torch.from_numpy(arrays["labels"])
+
+    def step(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Forward, loss, backward, and the optimiser's step; gives scores and loss."""
+        scores, loss = self.forward(x, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return scores, loss
+
+    def _forward(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        scores = self.net(x)
+        return scores, F.cross_entropy(scores, labels)
+
+
+def set_num_threads(threads: int) -> None:
+    """As `minise.set_num_threads`."""
+    torch.set_num_threads(threads)
+
+
+def forget_compiled() -> None:
+    """Between cases: above eight versions of a function PyTorch would quietly run it eagerly."""
+    torch.compiler.reset()
+
+
+def placed(array: Array, variant: Variant) -> Tensor:
+    """A copy as a tensor, images and filters in the layout of the variant."""
+    tensor = torch.tensor(array)
+    if variant.channels_last and tensor.ndim == 4:
+        return tensor.contiguous(memory_format=torch.channels_last)
+    return tensor
+
+
+def made(net: str, variant: Variant) -> nn.Module:
+    """The named net with minise's weights."""
+    module = NETS[net]()
+    load(module, models.create(net).state_dict())
+    return module.to(memory_format=torch.channels_last) if variant.channels_last else module
+
+
+def load(module: nn.Module, state: Mapping[str, Array]) -> None:
+    """Copy minise's state; what PyTorch alone counts (num_batches_tracked) stays."""
+    module.load_state_dict({name: torch.tensor(a) for name, a in state.items()}, strict=False)
+
+
+def to_numpy(tensor: Tensor) -> Array:
+    """A copy: the next call may change the tensor."""
+    array: Array = tensor.detach().numpy().copy()
+    return array

@@ -1,0 +1,167 @@
+"""Run cases: set both libraries up, compare their results, then time what agrees."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from minise import backend
+from minise.bench.case import AnyCase, Arrays, Case, MemoryCase, Side, Variant
+from minise.bench.ceiling import Ceilings, measure_ceilings
+from minise.bench.check import differences
+from minise.bench.machine import machine_facts
+from minise.bench.memory import can_be_measured, measure_memory
+from minise.bench.ours import Minise
+from minise.bench.timing import Measured, alternate
+
+SPECIFICATION = "the specification"
+
+
+class Result(NamedTuple):
+    """What came out for a case. Where minise's numbers are wrong, nothing was timed."""
+
+    case: AnyCase
+    minise: Measured | None  # seconds of a call, or bytes
+    pytorch: dict[str, Measured]  # by the name of the variant
+    wrong: tuple[str, ...] = ()  # what differs
+    notes: tuple[str, ...] = ()  # what could not be measured, and why
+
+    def best(self, variants: Iterable[str]) -> Measured | None:
+        """The least of these variants of PyTorch; None where none of them was measured."""
+        measured = [self.pytorch[name] for name in variants if name in self.pytorch]
+        return min(measured, default=None)
+
+    def ratio(self, *variants: str) -> float | None:
+        """Ours by the best of these variants, or of all; below 1 minise needs less."""
+        best = self.best(variants or self.pytorch)
+        if self.minise is None or best is None or best.median == 0:
+            return None
+        return self.minise.median / best.median
+
+    def rate(self) -> float | None:
+        """Work in a second: operations or bytes in thousands of millions, or images."""
+        if self.minise is None or isinstance(self.case, MemoryCase):
+            return None
+        amount, unit = self.case.work
+        return amount / self.minise.median / (1 if unit == "images" else 1e9)
+
+
+class Report(NamedTuple):
+    """Everything that was found out."""
+
+    machine: dict[str, str | int | float | None]
+    ceilings: Ceilings
+    with_pytorch: bool
+    results: list[Result]
+
+    def share(self, result: Result) -> float | None:
+        """Which part of the machine's own ceiling minise reaches; None where there is none."""
+        if isinstance(result.case, MemoryCase) or (rate := result.rate()) is None:
+            return None
+        ceiling = self.ceilings.of(result.case.work.unit)
+        return rate / ceiling if ceiling else None
+
+
+def run(
+    cases: Sequence[AnyCase],
+    *,
+    threads: int,
+    seconds: float = 1.0,
+    compiled: bool = False,
+    on_case: Callable[[str], None] = lambda name: None,
+) -> Report:
+    """Measure `cases`, with PyTorch beside where it is installed, `compiled` as well as eager.
+
+    Each takes so many `seconds` or a little more. `on_case` is told of each before it begins.
+    Raises `InputError` for a number of threads that cannot be had.
+    """
+    pytorch = import_pytorch()
+    backend.set_num_threads(threads)
+    if pytorch is not None:
+        pytorch.set_num_threads(threads)
+    machine = machine_facts(threads)
+    on_case("the machine's ceilings")
+    # First of all: when arrays of this size have been freed, the C library keeps such memory from
+    # then on, for both libraries, and no case depends on the cases before it.
+    ceilings = measure_ceilings(threads)
+    results = []
+    for case in cases:
+        on_case(case.name)
+        if isinstance(case, MemoryCase):
+            results.append(_run_memory(case, pytorch is not None, threads))
+        else:
+            results.append(_run_case(case, pytorch, seconds, compiled))
+    return Report(machine, ceilings, pytorch is not None, results)
+
+
+def import_pytorch() -> types.ModuleType | None:
+    """`minise.bench.pytorch`, or None where PyTorch cannot be imported."""
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError):  # OSError: installed, but a library of its own is missing
+        return None
+    from minise.bench import pytorch
+
+    return pytorch
+
+
+def _run_case(
+    case: Case, pytorch: types.ModuleType | None, seconds: float, compiled: bool
+) -> Result:
+    arrays = case.arrays()
+    sides = {"minise": case.side(Minise(), arrays)}
+    numbers = sides["minise"].numbers()
+    wrong, notes = [], []
+    if pytorch is None:
+        wrong += _against(SPECIFICATION, numbers, _specified(case, arrays), case)
+    else:
+        pytorch.forget_compiled()
+        for variant in _variants(case, compiled):
+            side = case.side(pytorch.PyTorch(variant), arrays)
+            try:
+                theirs = side.numbers()
+            except Exception as error:  # there are many ways for a compiler not to work
+                if not variant.compiled:
+                    raise
+                notes.append(f"PyTorch could not compile it: {_first_line(error)}")
+                continue
+            wrong += _against(f"PyTorch ({variant.name})", numbers, theirs, case)
+            sides[variant.name] = side
+    if wrong:
+        return Result(case, None, {}, wrong=tuple(wrong), notes=tuple(notes))
+    del numbers
+    times = alternate({name: side.call for name, side in sides.items()}, seconds=seconds)
+    return Result(case, times.pop("minise"), times, notes=tuple(notes))
+
+
+def _run_memory(case: MemoryCase, with_pytorch: bool, threads: int) -> Result:
+    if not can_be_measured():
+        return Result(case, None, {}, notes=("this system does not tell how large a process is",))
+    theirs = {}
+    if with_pytorch:
+        variants = [Variant(), Variant(channels_last=True)]
+        theirs = {v.name: measure_memory(case, v, threads) for v in variants}
+    return Result(case, measure_memory(case, None, threads), theirs)
+
+
+def _variants(case: Case, compiled: bool) -> list[Variant]:
+    return [
+        Variant(channels_last, is_compiled)
+        for is_compiled in ((False, True) if compiled else (False,))
+        for channels_last in ((False, True) if case.channels_last else (False,))
+    ]
+
+
+def _specified(case: Case, arrays: Arrays) -> Arrays:
+    with backend("numpy"):  # type: ignore[operator]  # a module that can be called
+        specification: Side = case.side(Minise(), arrays)
+        return specification.numbers()
+
+
+def _against(what: str, ours: Arrays, theirs: Arrays, case: Case) -> list[str]:
+    return [f"{line}, by {what}" for line in differences(ours, theirs, case.gradient_tolerance)]
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,86 @@
+"""Timing: several ways to do one thing, alternated, so that the machine's moods meet them all."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+Clock: TypeAlias = Callable[[], float]
+
+ROUNDS = 7
+LONG_ENOUGH = 0.02  # seconds that the calls of one round take: a clock's own cost vanishes in it
+# Seconds of untimed calls before: the threads of the library that ran last still spin for a
+# millisecond or so, and the caches are full of its arrays.
+SETTLING = 0.003
+
+
+class Measured(NamedTuple):
+    """The middle of several measurements, in seconds of one call, or in bytes."""
+
+    median: float
+    low: float  # the first quartile
+    high: float  # the third
+    rounds: int
+
+    @property
+    def spread(self) -> float:
+        """Half of the distance between the quartiles, as a part of the median."""
+        return (self.high - self.low) / 2 / self.median if self.median else 0.0
+
+
+def summarise(samples: Iterable[float]) -> Measured:
+    """Median and quartiles."""
+    values = list(samples)
+    low, median, high = np.percentile(values, [25, 50, 75])
+    return Measured(float(median), float(low), float(high), len(values))
+
+
+def alternate(
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    seconds: float,
+    rounds: int = ROUNDS,
+    clock: Clock = time.perf_counter,
+) -> dict[str, Measured]:
+    """Time all `calls` in turn, for at least so many rounds and seconds in all.
+
+    In each round, each of them is called often enough to take `LONG_ENOUGH`; each round begins
+    with another of them.
+    """
+    counts = {name: _count(call, clock) for name, call in calls.items()}
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
+    began = clock()
+    done = 0
+    while done < rounds or clock() - began < seconds:
+        for name in order:
+            samples[name].append(_one_call(calls[name], counts[name], clock))
+        order.append(order.pop(0))
+        done += 1
+    return {name: summarise(values) for name, values in samples.items()}
+
+
+def _count(call: Callable[[], object], clock: Clock) -> int:
+    call()  # compiles what has to be
+    took = []
+    for _ in range(3):
+        began = clock()
+        call()
+        took.append(clock() - began)
+    return max(1, math.ceil(LONG_ENOUGH / max(min(took), 1e-9)))
+
+
+def _one_call(call: Callable[[], object], count: int, clock: Clock) -> float:
+    """Seconds of one call, out of `count` of them."""
+    settled = clock() + SETTLING
+    call()
+    while clock() < settled:
+        call()
+    began = clock()
+    for _ in range(count):
+        call()
+    return (clock() - began) / count

@@ -1,0 +1,156 @@
+"""`minise bench`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from minise.errors import InputError
+from minise.nearest import nearest
+from minise.train.weights import write_whole
+
+if TYPE_CHECKING:
+    from minise import bench
+
+WIDTH = 200  # more than any table needs: rather lines that a terminal breaks than figures cut off
+
+
+@click.command("bench", short_help="Measure minise on this machine, beside PyTorch.")
+@click.argument("names", nargs=-1, metavar="[CASES]...")
+@click.option("--threads", type=click.IntRange(min=1), help="How many.  [default: all cores]")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="At least this long for each case.",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Try torch.compile as well.")
+@click.option("--scaling", is_flag=True, help="Add a training step at batch sizes 16 to 512.")
+@click.option(
+    "--json",
+    "json_path",
+    metavar="PATH",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write all figures there; - for standard output, without the table.",
+)
+@click.option(
+    "--plot",
+    metavar="PATH",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw them, a .png.",
+)
+@click.option("--list", "only_list", is_flag=True, help="List the cases and measure nothing.")
+def bench_command(
+    names: tuple[str, ...],
+    threads: int | None,
+    seconds: float,
+    compiled: bool,
+    scaling: bool,
+    json_path: Path | None,
+    plot: Path | None,
+    only_list: bool,
+) -> None:
+    """Measure operations, blocks and training steps, or those whose names begin with CASES.
+
+    Where PyTorch is installed, each is measured beside it, the two alternating, with the same
+    number of threads, and only after their results have been found equal. Exits with 1 where they
+    are not.
+    """
+    from minise import bench  # not before it is needed: --help is to be quick
+    from minise.bench import picture
+
+    cases = _chosen(names, scaling)
+    if only_list:
+        width = max(len(case.name) for case in cases)
+        for case in cases:
+            click.echo(f"{case.name:<{width}}  {case.about}")
+        return
+    to_stdout = json_path == Path("-")
+    _check_paths(None if to_stdout else json_path, plot)
+
+    console = Console()
+    show = console.is_terminal and not to_stdout
+    # a line that stands still: a spinner's thread would take time from what is measured
+    with (
+        Live(console=console, auto_refresh=False, transient=True) if show else nullcontext() as line
+    ):
+        report = bench.run(
+            cases,
+            threads=threads or bench.cores(),
+            seconds=seconds,
+            compiled=compiled,
+            on_case=_progress(line, len(cases)) if line else lambda name: None,
+        )
+    text = json.dumps(bench.as_json(report), indent=2) + "\n"
+    if to_stdout:
+        click.echo(text, nl=False)
+    else:
+        _print(console, report)
+    if json_path is not None and not to_stdout:
+        write_whole(json_path, text.encode())
+    if plot is not None:
+        write_whole(plot, picture.draw_report(report))
+    if wrong := [result.case.name for result in report.results if result.wrong]:
+        raise InputError(f"wrong results, therefore not timed: {', '.join(wrong)}")
+
+
+def _chosen(names: tuple[str, ...], scaling: bool) -> list[bench.AnyCase]:
+    from minise import bench
+
+    known = {**bench.CASES, **bench.SCALING}
+    for name in names:
+        if not any(case.startswith(name) for case in known):
+            raise InputError(nearest("case", name, list(known)))
+    return [
+        case
+        for case in known.values()
+        if case.name.startswith(names or tuple(bench.CASES))
+        or (scaling and case.name in bench.SCALING)
+    ]
+
+
+def _check_paths(json_path: Path | None, plot: Path | None) -> None:
+    """Now, and not after a minute of work."""
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise InputError(f"--plot {plot}, expected a name that ends in .png")
+    for path in (json_path, plot):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: there is no folder {path.parent}")
+
+
+def _progress(line: Live, count: int) -> Callable[[str], None]:
+    began = 0
+
+    def on_case(name: str) -> None:
+        nonlocal began
+        where = f" ({began} of {count})" if began else ""  # the ceilings come first
+        line.update(f"measuring {name}{where} …", refresh=True)
+        began += 1
+
+    return on_case
+
+
+def _print(console: Console, report: bench.Report) -> None:
+    from minise.bench import report as texts
+
+    def show(lines: list[str], style: str | None = None) -> None:
+        for line in lines:
+            console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+
+    show(texts.heading(report))
+    wide = Console(width=max(console.width, WIDTH))
+    for table in texts.tables(report):
+        console.print()
+        wide.print(table)
+    console.print()
+    show(texts.wrong(report), "bold red")
+    show(texts.notes(report), "yellow")
+    show(texts.legend(report), "dim")

@@ -1,0 +1,144 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minise import bench, ops
+from minise.bench import cases, memory, runner
+from minise.bench.case import Variant
+
+
+def measure(*chosen, **options):
+    return bench.run(chosen, threads=1, seconds=0.001, **options)
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch", reason="PyTorch is not installed")
+
+
+@pytest.mark.usefixtures("torch")
+def test_a_case_is_timed_in_every_variant_of_pytorch(small_cases):
+    told = []
+    report = measure(*small_cases, on_case=told.append)
+    assert told == ["the machine's ceilings", "linear-small", "se-small", "step-small"]
+    assert report.with_pytorch
+    linear, se, step = report.results
+    assert list(linear.pytorch) == ["nchw"]  # rows have no layout
+    assert list(se.pytorch) == list(step.pytorch) == ["nchw", "channels_last"]
+    for result in report.results:
+        assert result.wrong == result.notes == ()
+        best = min(measured.median for measured in result.pytorch.values())
+        assert result.ratio() == result.minise.median / best
+        assert result.ratio("nchw") == result.minise.median / result.pytorch["nchw"].median
+    assert linear.rate() == 3 * 2 * 4 * 6 * 3 / linear.minise.median / 1e9
+    assert report.share(linear) == linear.rate() / 200
+    assert report.share(se) == se.rate() / 20
+    assert report.share(step) is None
+    assert step.rate() == 2 / step.minise.median
+
+
+@pytest.mark.usefixtures("without_pytorch")
+def test_without_pytorch_the_specification_is_the_judge(small_cases):
+    report = measure(*small_cases)
+    assert not report.with_pytorch
+    for result in report.results:
+        assert result.pytorch == {}
+        assert result.minise.median > 0
+        assert result.ratio() is None
+
+
+@pytest.mark.parametrize("judge", ["PyTorch (nchw)", "the specification"])
+def test_wrong_results_are_not_timed(small_cases, monkeypatch, request, judge):
+    request.getfixturevalue("torch" if judge.startswith("PyTorch") else "without_pytorch")
+    if judge == "the specification":
+        kernel_wrong(monkeypatch)
+    else:
+        right = ops.linear_backward
+
+        def wrong(dy, saved):
+            dx, dw, db = right(dy, saved)
+            return dx, 1.01 * dw, db
+
+        monkeypatch.setattr(ops, "linear_backward", wrong)
+    wrong_case, right_case = small_cases[0], cases.pool("pool", 2, 3, 4)
+    if judge == "the specification":
+        wrong_case, right_case = right_case, wrong_case
+    results = measure(wrong_case, right_case).results
+    assert results[0].minise is None
+    assert results[0].pytorch == {}
+    (line,) = results[0].wrong
+    assert line.endswith(f"by {judge}")
+    assert results[1].wrong == ()
+    assert results[1].minise is not None
+
+
+def kernel_wrong(monkeypatch):
+    from minise.kernels import numba
+
+    right = numba.max_pool2d_backward
+    monkeypatch.setattr(numba, "max_pool2d_backward", lambda *a: right(*a) * np.float32(1.01))
+
+
+@pytest.mark.usefixtures("torch")
+def test_a_compiler_that_does_not_work_is_told_of_and_the_rest_is_measured(
+    small_cases, monkeypatch
+):
+    import torch
+
+    def broken(function, **options):
+        def call(*inputs):
+            raise RuntimeError("no compiler here\nand a long explanation")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    (result,) = measure(small_cases[1], compiled=True).results
+    assert list(result.pytorch) == ["nchw", "channels_last"]
+    assert set(result.notes) == {"PyTorch could not compile it: RuntimeError: no compiler here"}
+
+
+def test_memory_is_that_of_minise_and_of_each_layout(monkeypatch):
+    case = bench.MemoryCase("memory", "", "cnn", 64)
+    bytes_of = {None: 30.0, Variant(): 60.0, Variant(channels_last=True): 40.0}
+    monkeypatch.setattr(
+        runner,
+        "measure_memory",
+        lambda case, variant, threads: bench.Measured(bytes_of[variant], 0.0, 0.0, 1),
+    )
+    monkeypatch.setattr(runner, "import_pytorch", lambda: None)
+    (result,) = measure(case).results
+    assert (result.minise.median, result.pytorch) == (30.0, {})
+    result = runner._run_memory(case, True, 1)
+    assert result.ratio() == 0.75
+    assert result.rate() is None
+
+
+def test_a_system_that_does_not_tell_sizes_is_told_of(monkeypatch):
+    monkeypatch.setattr(memory, "_linux", lambda field: None)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    (result,) = measure(bench.CASES["memory-se-resnet8"]).results
+    assert result.minise is None
+    assert result.notes == ("this system does not tell how large a process is",)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak")
+def test_the_peak_of_steps_is_found_and_that_of_the_warm_up_is_not():
+    MB = 1024**2
+
+    def hold(megabytes):
+        np.ones(megabytes * MB, np.uint8)
+
+    peak = memory.peak_of_steps(lambda: hold(300), lambda: hold(50))
+    assert 49 * MB < peak < 80 * MB
+
+
+@pytest.mark.parametrize("variant", [None, Variant(channels_last=True)])
+def test_memory_is_measured_in_a_process_of_its_own(variant):
+    if variant is not None:
+        pytest.importorskip("torch", reason="PyTorch is not installed")
+    case = bench.MemoryCase("memory", "", "cnn", 256)
+    measured = memory.measure_memory(case, variant, 1, processes=1)
+    first_outputs = 256 * 8 * 28 * 28 * 4  # of the first convolution, which relu and backward need
+    assert first_outputs < measured.median < 100 * first_outputs

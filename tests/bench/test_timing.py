@@ -1,0 +1,72 @@
+import pytest
+
+from minise.bench import timing
+
+
+class FakeClock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def job(self, *seconds):
+        """Something that takes these times in turn, then the last of them for ever."""
+        left = list(seconds)
+
+        def call():
+            self.now += left.pop(0) if len(left) > 1 else left[0]
+
+        return call
+
+
+def test_median_and_spread():
+    measured = timing.summarise([5.0, 1.0, 2.0, 4.0, 3.0])
+    assert measured == (3.0, 2.0, 4.0, 5)
+    assert measured.spread == pytest.approx(1 / 3)
+    assert timing.summarise([0.0]).spread == 0.0
+
+
+def test_each_call_gets_its_own_time_and_not_that_of_compiling():
+    clock = FakeClock()
+    calls = {"fast": clock.job(9.0, 0.001), "slow": clock.job(20.0, 0.5)}
+    times = timing.alternate(calls, seconds=1.0, rounds=3, clock=clock)
+    assert times["fast"].median == pytest.approx(0.001)
+    assert times["slow"].median == pytest.approx(0.5)
+    assert times["fast"].rounds == times["slow"].rounds == 3
+
+
+def test_a_call_that_is_slow_at_times_shows_in_the_spread_and_not_in_the_median():
+    clock = FakeClock()
+    # to compile, to guess, then in each round once untimed and once timed
+    job = clock.job(*[0.1] * 4, *[0.1, 0.1] * 3, *[0.1, 0.3] * 2, 0.1)
+    measured = timing.alternate({"job": job}, seconds=0.0, rounds=5, clock=clock)["job"]
+    assert measured.median == pytest.approx(0.1)
+    assert (measured.low, measured.high) == (pytest.approx(0.1), pytest.approx(0.3))
+
+
+def test_fast_calls_are_timed_many_at_once():
+    clock = FakeClock()
+    job, calls = clock.job(0.0001), []
+    timing.alternate({"job": lambda: calls.append(job())}, seconds=0.0, rounds=2, clock=clock)
+    timed = 2 * timing.LONG_ENOUGH / 0.0001
+    assert timed <= len(calls) <= 1.3 * timed
+
+
+def test_rounds_go_on_until_the_seconds_are_over():
+    clock = FakeClock()
+    times = timing.alternate({"job": clock.job(0.5)}, seconds=20.0, rounds=3, clock=clock)
+    assert times["job"].rounds == 20  # each of one untimed and one timed call
+
+
+def test_the_calls_alternate_and_each_begins_a_round_in_turn():
+    clock = FakeClock()
+    order = []
+
+    def call(name):
+        job = clock.job(1.0)
+        return lambda: (order.append(name), job())
+
+    timing.alternate({name: call(name) for name in "abc"}, seconds=0.0, rounds=3, clock=clock)
+    rounds = "".join(order[4 * 3 :: 2])  # after compiling and guessing; two calls a time
+    assert rounds == "abcbcacab"
