@@ -84,6 +84,7 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "conv2d, dilated, grouped": _operation(
         "conv2d", (2, 4, 5, 6), (6, 2, 2, 3), groups=2, dilation=(1, 2), padding=2
     ),
+    "add": _operation("add", (2, 3, 2, 2), (2, 3, 2, 2)),
     "linear": _operation("linear", (3, 4), (5, 4), (5,)),
     "relu": _operation("relu", (3, 4)),
     "sigmoid": _operation("sigmoid", (3, 4)),

@@ -61,19 +61,18 @@ class Residual(Layer):
 
         def backward(dy: Array) -> Array:
             du, dr = join_backward(dy)
-            dx = branch_backward(du)
-            dx += shortcut_backward(dr)  # x went two ways: its gradient is the sum of both
-            return dx
+            # x went two ways: its gradient is the sum of both
+            return ops.add(branch_backward(du), shortcut_backward(dr))[0]
 
         return y, backward
 
     def join(self, u: Array, r: Array, training: bool = True) -> tuple[Array, JoinBackward]:
         """y = relu(u + r), where branch and shortcut meet."""
-        y, saved = ops.relu(u + r)
+        total, _ = ops.add(u, r)
+        y, saved = ops.relu(total)
 
         def backward(dy: Array) -> tuple[Array, Array]:
-            dsum = ops.relu_backward(dy, saved)
-            return dsum, dsum  # a sum hands its gradient to both of its terms
+            return ops.add_backward(ops.relu_backward(dy, saved))
 
         return y, backward
 

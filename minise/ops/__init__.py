@@ -14,6 +14,7 @@ from minise.ops.activation import (
     tanh,
     tanh_backward,
 )
+from minise.ops.add import add, add_backward
 from minise.ops.concat import concat, concat_backward
 from minise.ops.conv import conv2d, conv2d_backward
 from minise.ops.linear import linear, linear_backward
@@ -44,6 +45,8 @@ from minise.ops.scale import (
 
 __all__ = [
     "BatchNormSaved",
+    "add",
+    "add_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",

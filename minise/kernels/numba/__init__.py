@@ -29,6 +29,7 @@ from minise.kernels.numba.pool import (
     max_pool2d_backward,
 )
 from minise.kernels.numba.scale import (
+    add,
     channel_scale,
     channel_scale_backward,
     scale_add_relu,
@@ -42,6 +43,7 @@ from minise.kernels.numba.squeeze import (
 )
 
 __all__ = [
+    "add",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",

@@ -9,20 +9,24 @@ from numba import prange
 
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled_parallel
-from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty
-
-BLOCK = 16_384  # numbers that one thread takes at a time
 
 
 def relu(x: Array) -> Array:
     """max(x, 0), NaN stays NaN."""
-    return _each(_relu, x)
+    x = batch_last(x)
+    y = empty(x.shape, x.dtype)
+    _relu(rows(x), rows(y), parts(rows(x).shape[1]))
+    return batch_first(y)
 
 
 def relu_backward(dy: Array, y: Array) -> Array:
     """dy where y > 0, else 0."""
-    return _each(_relu_backward, dy, y)
+    dy, y = batch_last(dy), batch_last(y)
+    dx = empty(y.shape, y.dtype)
+    _relu_backward(rows(dy), rows(y), rows(dx), parts(rows(y).shape[1]))
+    return batch_first(dx)
 
 
 def sigmoid(x: Array) -> Array:
@@ -64,24 +68,28 @@ def _each(loop: Callable[..., None], *inputs: Array) -> Array:
 
 
 @compiled_parallel
-def _relu(x: Array, y: Array) -> None:
+def _relu(x: Array, y: Array, parts: int) -> None:
+    C, H, _ = x.shape
     zero = x.dtype.type(0)
-    for block in prange((x.size + BLOCK - 1) // BLOCK):
-        here = slice(block * BLOCK, (block + 1) * BLOCK)
-        source, target = x[here], y[here]
-        for k in range(target.size):
-            v = source[k]
-            target[k] = zero if v <= zero else v  # a comparison with NaN is never true
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            source, target = x[c, h], y[c, h]
+            for k in range(target.size):
+                v = source[k]
+                target[k] = zero if v <= zero else v  # a comparison with NaN is never true
 
 
 @compiled_parallel
-def _relu_backward(dy: Array, y: Array, dx: Array) -> None:
+def _relu_backward(dy: Array, y: Array, dx: Array, parts: int) -> None:
+    C, H, _ = y.shape
     zero = y.dtype.type(0)
-    for block in prange((y.size + BLOCK - 1) // BLOCK):
-        here = slice(block * BLOCK, (block + 1) * BLOCK)
-        source, output, target = dy[here], y[here], dx[here]
-        for k in range(target.size):
-            target[k] = source[k] if output[k] > zero else zero
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            above, output, target = dy[c, h], y[c, h], dx[c, h]
+            for k in range(target.size):
+                target[k] = above[k] if output[k] > zero else zero
 
 
 @compiled_parallel

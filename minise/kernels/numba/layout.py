@@ -2,6 +2,11 @@
 
 A row of an image, over all images of the batch, is then one contiguous run of W·N numbers, and a
 channel is one contiguous block. An array in another order is copied once.
+
+Every kernel divides its work between threads in the same way: by rows of the image, and where they
+are few, by parts of the channels of one row. So a thread finds in its own cache what it wrote in
+the kernel before. Where two cores do not share a cache, taking turns between rows and channels
+took eight times as long.
 """
 
 from __future__ import annotations
@@ -9,6 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from minise.backend import Array
+
+TASKS = 8  # at least: more than the threads of most machines
 
 # the axes of an array, the first last, and back again
 _TO_LAST = [(*range(1, ndim), 0)[:ndim] for ndim in range(6)]
@@ -25,3 +32,15 @@ def batch_last(x: Array) -> Array:
 def batch_first(x: Array) -> Array:
     """(…, N) -> (N, …), a view."""
     return x.transpose(_TO_FIRST[x.ndim])
+
+
+def rows(x: Array) -> Array:
+    """(C, H, W, N) -> (C, H, W·N), a view; fewer axes than four count as images of one pixel."""
+    if x.ndim == 4:
+        return x.reshape(x.shape[0], x.shape[1], x.shape[2] * x.shape[3])
+    return x.reshape(len(x) if x.ndim > 1 else 1, 1, -1) if x.size else x.reshape(0, 0, 0)
+
+
+def parts(height: int) -> int:
+    """Into how many parts the channels of each row are divided, so that there are enough tasks."""
+    return -(-TASKS // height) if height else 1

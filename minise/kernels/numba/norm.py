@@ -1,8 +1,7 @@
 """Batch normalisation, alone and with relu behind it.
 
-A channel is one block of memory. Its statistics, and what is made of them, are straight passes over
-that block; all but the first find it in the cache. Sums are taken over short stretches in the dtype
-of x, and the stretches are added in float64.
+The statistics are taken row by row, while a row is in the first cache, and those of the rows put
+together. Sums run over short stretches in the dtype of x, and the stretches are added in float64.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from numba import prange
 
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled, compiled_parallel
-from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty
 
 STRETCH = 1024
@@ -59,13 +58,13 @@ def _forward(
     x, w, b = batch_last(x), batch_last(w), batch_last(b)  # (C, H, W, N), (C,), (C,)
     if statistics is None:
         mean, var = np.empty_like(w), np.empty_like(w)
+        of_rows = np.empty((2, *x.shape[:2]))
+        _row_statistics(rows(x), of_rows, parts(x.shape[1]))
+        _statistics(of_rows, x.shape[2] * x.shape[3], mean, var)
     else:
         mean, var = (batch_last(s) for s in statistics)
-    y, channel = empty(x.shape, x.dtype), (x.shape[0], math.prod(x.shape[1:]))
-    low = x.dtype.type(lowest)
-    _normalise(
-        x.reshape(channel), w, b, mean, var, statistics is None, eps, low, y.reshape(channel)
-    )
+    y, low = empty(x.shape, x.dtype), x.dtype.type(lowest)
+    _normalise(rows(x), w, b, mean, var, eps, low, rows(y), parts(x.shape[1]))
     return batch_first(y), mean, var
 
 
@@ -81,37 +80,57 @@ def _backward(
     *,
     relu: bool,
 ) -> tuple[Array, Array, Array]:
-    x = batch_last(x)
-    channel = (x.shape[0], math.prod(x.shape[1:]))
-    images = (batch_last(dy).reshape(channel), batch_last(y).reshape(channel), x.reshape(channel))
+    dy, y, x = batch_last(dy), batch_last(y), batch_last(x)
     w, mean, var = batch_last(w), batch_last(mean), batch_last(var)
-    dx, dw, db = empty(x.shape, x.dtype), np.empty_like(w), np.empty_like(w)
-    _normalise_backward(*images, w, mean, var, eps, from_batch, relu, dx.reshape(channel), dw, db)
-    return batch_first(dx), dw, db
+    images, few = (rows(dy), rows(y), rows(x)), parts(x.shape[1])
+    of_rows, sums = np.empty((2, *x.shape[:2])), np.empty((2, x.shape[0]))
+    _row_sums(*images, mean, relu, of_rows, few)
+    _add_rows(of_rows, sums)
+    dx = empty(x.shape, x.dtype)
+    M = (
+        math.prod(x.shape[1:]) if from_batch else math.inf
+    )  # values in a channel that move its statistics
+    _normalise_backward(*images, w, mean, var, eps, sums, M, relu, rows(dx), few)
+    dw, db = sums[1] / np.sqrt(var + eps, dtype=np.float64), sums[0]
+    return batch_first(dx), dw.astype(w.dtype), db.astype(w.dtype)
+
+
+@compiled_parallel
+def _row_statistics(x: Array, of_rows: Array, parts: int) -> None:
+    """The mean of each row of each channel, and the sum of squares around it: (2, C, H)."""
+    C, H, L = x.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            row, total, squares = x[c, h], 0.0, 0.0
+            for low in range(0, L, STRETCH):
+                stretch, partial = row[low : low + STRETCH], x.dtype.type(0)
+                for k in range(stretch.size):
+                    partial += stretch[k]
+                total += partial
+            mean = x.dtype.type(total / L)
+            for low in range(0, L, STRETCH):
+                stretch, partial = row[low : low + STRETCH], x.dtype.type(0)
+                for k in range(stretch.size):
+                    partial += (stretch[k] - mean) * (stretch[k] - mean)
+                squares += partial
+            of_rows[0, c, h], of_rows[1, c, h] = total / L, squares
 
 
 @compiled
-def _mean(x: Array) -> float:
-    total = 0.0
-    for low in range(0, x.size, STRETCH):
-        part = x[low : low + STRETCH]
-        partial = x.dtype.type(0)
-        for k in range(part.size):
-            partial += part[k]
-        total += partial
-    return total / x.size
-
-
-@compiled
-def _variance(x: Array, mean: float) -> float:
-    total = 0.0
-    for low in range(0, x.size, STRETCH):
-        part = x[low : low + STRETCH]
-        partial = x.dtype.type(0)
-        for k in range(part.size):
-            partial += (part[k] - mean) * (part[k] - mean)
-        total += partial
-    return total / x.size
+def _statistics(of_rows: Array, length: int, mean: Array, var: Array) -> None:
+    """Of each channel; its variance is that within its rows plus that between them."""
+    _, C, H = of_rows.shape
+    for c in range(C):
+        total = 0.0
+        for h in range(H):
+            total += of_rows[0, c, h]
+        centre = total / H
+        squares = 0.0
+        for h in range(H):
+            between = of_rows[0, c, h] - centre
+            squares += of_rows[1, c, h] + length * between * between
+        mean[c], var[c] = centre, squares / (H * length)
 
 
 @compiled_parallel
@@ -121,43 +140,56 @@ def _normalise(
     b: Array,
     mean: Array,
     var: Array,
-    from_batch: bool,
     eps: float,
     lowest: float,
     y: Array,
+    parts: int,
 ) -> None:
-    number = x.dtype.type
-    for c in prange(x.shape[0]):
-        source, target = x[c], y[c]
-        if from_batch:
-            mean[c] = _mean(source)
-            var[c] = _variance(source, mean[c])
-        scale = number(w[c] / math.sqrt(var[c] + eps))
-        shift, centre = b[c], mean[c]
-        for k in range(source.size):
-            v = (source[k] - centre) * scale + shift
-            target[k] = lowest if v <= lowest else v  # a comparison with NaN is never true
+    C, H, _ = x.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            source, target = x[c, h], y[c, h]
+            scale = x.dtype.type(w[c] / math.sqrt(var[c] + eps))
+            shift, centre = b[c], mean[c]
+            for k in range(target.size):
+                v = (source[k] - centre) * scale + shift
+                target[k] = lowest if v <= lowest else v  # a comparison with NaN is never true
+
+
+@compiled_parallel
+def _row_sums(
+    dy: Array, y: Array, x: Array, mean: Array, relu: bool, of_rows: Array, parts: int
+) -> None:
+    """Σ dy and Σ dy · (x − mean) of each row of each channel, with `relu` only where y > 0."""
+    C, H, L = x.shape
+    zero = x.dtype.type(0)
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            centre, total, total_x = mean[c], 0.0, 0.0
+            for low in range(0, L, STRETCH):
+                here = slice(low, low + STRETCH)
+                above, output, source = dy[c, h, here], y[c, h, here], x[c, h, here]
+                partial = partial_x = zero
+                for k in range(source.size):
+                    passed = above[k] if not relu or output[k] > zero else zero
+                    partial += passed
+                    partial_x += passed * (source[k] - centre)
+                total += partial
+                total_x += partial_x
+            of_rows[0, c, h], of_rows[1, c, h] = total, total_x
 
 
 @compiled
-def _sums(dy: Array, y: Array, x: Array, centre: float, relu: bool) -> tuple[float, float]:
-    """Σ dy and Σ dy · (x − centre), with `relu` over the pixels whose y is above 0."""
-    zero = x.dtype.type(0)
-    total, total_x = 0.0, 0.0
-    for low in range(0, x.size, STRETCH):
-        above, output, part = (
-            dy[low : low + STRETCH],
-            y[low : low + STRETCH],
-            x[low : low + STRETCH],
-        )
-        partial = partial_x = zero
-        for k in range(part.size):
-            passed = above[k] if not relu or output[k] > zero else zero
-            partial += passed
-            partial_x += passed * (part[k] - centre)
-        total += partial
-        total_x += partial_x
-    return total, total_x
+def _add_rows(of_rows: Array, sums: Array) -> None:
+    """(2, C, H) -> (2, C)."""
+    for k in range(2):
+        for c in range(sums.shape[1]):
+            total = 0.0
+            for h in range(of_rows.shape[2]):
+                total += of_rows[k, c, h]
+            sums[k, c] = total
 
 
 @compiled_parallel
@@ -169,23 +201,22 @@ def _normalise_backward(
     mean: Array,
     var: Array,
     eps: float,
-    from_batch: bool,
+    sums: Array,
+    M: float,
     relu: bool,
     dx: Array,
-    dw: Array,
-    db: Array,
+    parts: int,
 ) -> None:
+    C, H, _ = x.shape
     number, zero = x.dtype.type, x.dtype.type(0)
-    M = x.shape[1]  # values in a channel, N·H·W
-    for c in prange(x.shape[0]):
-        above, output, source, target = dy[c], y[c], x[c], dx[c]
-        inverse = 1 / math.sqrt(var[c] + eps)
-        centre, scale = mean[c], number(w[c] * inverse)
-        sum_dy, sum_dy_x = _sums(above, output, source, centre, relu)
-        db[c], dw[c] = sum_dy, sum_dy_x * inverse
-        lost, along = zero, zero
-        if from_batch:
-            lost, along = number(sum_dy / M), number(sum_dy_x * inverse * inverse / M)
-        for k in range(source.size):
-            passed = above[k] if not relu or output[k] > zero else zero
-            target[k] = (passed - lost - (source[k] - centre) * along) * scale
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            above, output, source, target = dy[c, h], y[c, h], x[c, h], dx[c, h]
+            inverse = 1 / math.sqrt(var[c] + eps)
+            centre, scale = mean[c], number(w[c] * inverse)
+            # what dy loses because each pixel moves the mean, and the variance, of its channel
+            lost, along = number(sums[0, c] / M), number(sums[1, c] * inverse * inverse / M)
+            for k in range(target.size):
+                passed = above[k] if not relu or output[k] > zero else zero
+                target[k] = (passed - lost - (source[k] - centre) * along) * scale

@@ -66,8 +66,8 @@ def _windows(pixel: int, kernel: int, stride: int, padding: int, places: int) ->
 @compiled_parallel
 def _max(x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Array) -> None:
     C, OH, OW, _ = y.shape
-    for task in prange(C * OH):
-        c, oh = task // OH, task % OH
+    for task in prange(OH * C):
+        oh, c = task // C, task % C
         i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
         for ow in range(OW):
             j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], x.shape[2])
@@ -92,8 +92,8 @@ def _max_backward(
 ) -> None:
     C, H, W, _ = dx.shape
     zero = dx.dtype.type(0)
-    for task in prange(C * H):  # windows overlap: a row has one owner, which looks at all of them
-        c, h = task // H, task % H
+    for task in prange(H * C):  # windows overlap: a row has one owner, which looks at all of them
+        h, c = task // C, task % C
         dx[c, h] = zero
         low, high = _windows(h, size[0], stride[0], padding[0], dy.shape[1])
         for oh in range(low, high):
@@ -110,8 +110,8 @@ def _max_backward(
 @compiled_parallel
 def _avg(x: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, y: Array) -> None:
     C, OH, OW, _ = y.shape
-    for task in prange(C * OH):
-        c, oh = task // OH, task % OH
+    for task in prange(OH * C):
+        oh, c = task // C, task % C
         i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
         for ow in range(OW):
             j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], x.shape[2])
@@ -131,8 +131,8 @@ def _avg_backward(
     dy: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
 ) -> None:
     C, H, W, _ = dx.shape
-    for task in prange(C * H):
-        c, h = task // H, task % H
+    for task in prange(H * C):
+        h, c = task // C, task % C
         dx[c, h] = dx.dtype.type(0)
         low, high = _windows(h, size[0], stride[0], padding[0], dy.shape[1])
         for oh in range(low, high):

@@ -1,16 +1,16 @@
 """Scale: each map times its gate, alone and as the tail of an SE residual block.
 
-The gradients of all factors and terms are computed in one pass.
+The gradients of all factors and terms are computed in one pass. Those of the gates are summed row
+by row first, since rows are what threads share out, and then over the rows.
 """
 
 from __future__ import annotations
 
-import numpy as np
 from numba import prange
 
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled_parallel
-from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty
 
 
@@ -18,93 +18,121 @@ def channel_scale(x: Array, s: Array) -> Array:
     """y (N, C, H, W) = s · x."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale(_maps(x), batch_last(s), _maps(y))
+    _scale(x, batch_last(s), y, parts(x.shape[1]))
     return batch_first(y)
 
 
 def channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]:
     """(dx, ds): dx = s · dy, and ds (N, C) the sum of dy · x over each map."""
     dy, x, s = batch_last(dy), batch_last(x), batch_last(s)
-    dx, ds = empty(x.shape, x.dtype), np.empty_like(s)
-    _scale_backward(_maps(dy), _maps(x), s, _maps(dx), ds)
-    return batch_first(dx), batch_first(ds)
+    dx, ds_of_rows = empty(x.shape, x.dtype), _of_rows(x)
+    _scale_backward(dy, x, s, dx, ds_of_rows, parts(x.shape[1]))
+    return batch_first(dx), batch_first(ds_of_rows.sum(axis=0))
 
 
 def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale_add_relu(_maps(x), batch_last(s), _maps(batch_last(r)), _maps(y))
+    _scale_add_relu(x, batch_last(s), batch_last(r), y, parts(x.shape[1]))
     return batch_first(y)
 
 
 def scale_add_relu_backward(dy: Array, x: Array, s: Array, y: Array) -> tuple[Array, Array, Array]:
     """(dx, ds, dr): dr is dy where y > 0, else 0; dx and ds as those of `channel_scale`, of dr."""
     dy, x, s, y = map(batch_last, (dy, x, s, y))
-    dx, ds, dr = empty(x.shape, x.dtype), np.empty_like(s), empty(x.shape, x.dtype)
-    _scale_add_relu_backward(_maps(dy), _maps(x), s, _maps(y), _maps(dx), ds, _maps(dr))
-    return batch_first(dx), batch_first(ds), batch_first(dr)
+    dx, dr, ds_of_rows = empty(x.shape, x.dtype), empty(x.shape, x.dtype), _of_rows(x)
+    _scale_add_relu_backward(dy, x, s, y, dx, ds_of_rows, dr, parts(x.shape[1]))
+    return batch_first(dx), batch_first(ds_of_rows.sum(axis=0)), batch_first(dr)
 
 
-def _maps(x: Array) -> Array:
-    """(C, H, W, N) -> (C, H·W, N)."""
-    C, H, W, N = x.shape
-    return x.reshape(C, H * W, N)
+def add(x: Array, r: Array) -> Array:
+    """y = x + r, both (N, C, H, W)."""
+    x, r = batch_last(x), batch_last(r)
+    y = empty(x.shape, x.dtype)
+    _add(x, r, y, parts(x.shape[1]))
+    return batch_first(y)
 
 
-@compiled_parallel
-def _scale(x: Array, s: Array, y: Array) -> None:
-    for c in prange(x.shape[0]):
-        gate = s[c]
-        for pixel in range(x.shape[1]):
-            source, target = x[c, pixel], y[c, pixel]
-            for n in range(target.size):
-                target[n] = gate[n] * source[n]
-
-
-@compiled_parallel
-def _scale_backward(dy: Array, x: Array, s: Array, dx: Array, ds: Array) -> None:
-    for c in prange(x.shape[0]):
-        gate = s[c]
-        total = np.zeros(gate.size)  # float64: thousands of pixels may be added up
-        for pixel in range(x.shape[1]):
-            above, source, target = dy[c, pixel], x[c, pixel], dx[c, pixel]
-            for n in range(target.size):
-                target[n] = gate[n] * above[n]
-                total[n] += above[n] * source[n]
-        result = ds[c]
-        for n in range(result.size):
-            result[n] = total[n]
+def _of_rows(x: Array) -> Array:
+    """(H, C, N): what the gates' gradients of each row are."""
+    C, H, _, N = x.shape
+    return empty((H, C, N), x.dtype)
 
 
 @compiled_parallel
-def _scale_add_relu(x: Array, s: Array, r: Array, y: Array) -> None:
+def _scale(x: Array, s: Array, y: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            gate = s[c]
+            for w in range(W):
+                source, target = x[c, h, w], y[c, h, w]
+                for n in range(target.size):
+                    target[n] = gate[n] * source[n]
+
+
+@compiled_parallel
+def _scale_backward(
+    dy: Array, x: Array, s: Array, dx: Array, ds_of_rows: Array, parts: int
+) -> None:
+    C, H, W, _ = x.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            gate, total = s[c], ds_of_rows[h, c]
+            total[:] = 0
+            for w in range(W):
+                above, source, target = dy[c, h, w], x[c, h, w], dx[c, h, w]
+                for n in range(target.size):
+                    target[n] = gate[n] * above[n]
+                    total[n] += above[n] * source[n]
+
+
+@compiled_parallel
+def _scale_add_relu(x: Array, s: Array, r: Array, y: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
     zero = x.dtype.type(0)
-    for c in prange(x.shape[0]):
-        gate = s[c]
-        for pixel in range(x.shape[1]):
-            source, shortcut, target = x[c, pixel], r[c, pixel], y[c, pixel]
-            for n in range(target.size):
-                v = gate[n] * source[n] + shortcut[n]
-                target[n] = zero if v <= zero else v  # a comparison with NaN is never true
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            gate = s[c]
+            for w in range(W):
+                source, shortcut, target = x[c, h, w], r[c, h, w], y[c, h, w]
+                for n in range(target.size):
+                    v = gate[n] * source[n] + shortcut[n]
+                    target[n] = zero if v <= zero else v  # a comparison with NaN is never true
 
 
 @compiled_parallel
 def _scale_add_relu_backward(
-    dy: Array, x: Array, s: Array, y: Array, dx: Array, ds: Array, dr: Array
+    dy: Array, x: Array, s: Array, y: Array, dx: Array, ds_of_rows: Array, dr: Array, parts: int
 ) -> None:
+    C, H, W, _ = x.shape
     zero = x.dtype.type(0)
-    for c in prange(x.shape[0]):
-        gate = s[c]
-        total = np.zeros(gate.size)
-        for pixel in range(x.shape[1]):
-            above, source, output = dy[c, pixel], x[c, pixel], y[c, pixel]
-            branch, shortcut = dx[c, pixel], dr[c, pixel]
-            for n in range(branch.size):
-                passed = above[n] if output[n] > zero else zero
-                shortcut[n] = passed
-                branch[n] = gate[n] * passed
-                total[n] += passed * source[n]
-        result = ds[c]
-        for n in range(result.size):
-            result[n] = total[n]
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            gate, total = s[c], ds_of_rows[h, c]
+            total[:] = 0
+            for w in range(W):
+                above, source, output = dy[c, h, w], x[c, h, w], y[c, h, w]
+                branch, shortcut = dx[c, h, w], dr[c, h, w]
+                for n in range(branch.size):
+                    passed = above[n] if output[n] > zero else zero
+                    shortcut[n] = passed
+                    branch[n] = gate[n] * passed
+                    total[n] += passed * source[n]
+
+
+@compiled_parallel
+def _add(x: Array, r: Array, y: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            for w in range(W):
+                source, other, target = x[c, h, w], r[c, h, w], y[c, h, w]
+                for n in range(target.size):
+                    target[n] = source[n] + other[n]

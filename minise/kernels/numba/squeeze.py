@@ -1,4 +1,7 @@
-"""The squeeze: one number for each map, its mean or its largest pixel; one pass over x."""
+"""The squeeze: one number for each map, its mean or its largest pixel; one pass over x.
+
+Rows are what threads share out, so each row is squeezed first, and then the rows.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ from numba import prange
 
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled_parallel
-from minise.kernels.numba.layout import batch_first, batch_last
-from minise.kernels.numba.memory import zeros
+from minise.kernels.numba.layout import batch_first, batch_last, parts
+from minise.kernels.numba.memory import empty, zeros
 
 
 def global_avg_pool(x: Array) -> Array:
     """z (N, C), the mean of each map."""
-    x = batch_last(x)  # (C, H, W, N)
-    C, H, W, N = x.shape
-    z = np.empty((C, N), x.dtype)
-    _mean(x.reshape(C, H * W, N), z)
-    return batch_first(z)
+    x = batch_last(x)
+    C, H, _, N = x.shape
+    of_rows = empty((H, C, N), x.dtype)
+    _row_means(x, of_rows, parts(H))
+    return batch_first(of_rows.mean(axis=0))
 
 
 def global_avg_pool_backward(
@@ -26,16 +29,18 @@ def global_avg_pool_backward(
     """dx of the given shape (N, C, H, W): each pixel a share of 1/HW, added to `add_to`."""
     N, C, H, W = shape
     dx = zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
-    _share(batch_last(dz) / (H * W), dx.reshape(C, H * W, N))
+    _share(batch_last(dz) / (H * W), dx, parts(H))
     return batch_first(dx)
 
 
 def global_max_pool(x: Array) -> tuple[Array, Array]:
     """(z, winner), both (N, C): the largest pixel of each map, and its number h·W + w."""
-    x = batch_last(x)  # (C, H, W, N)
-    C, H, W, N = x.shape
+    x = batch_last(x)
+    C, H, _, N = x.shape
+    largest, winners = empty((H, C, N), x.dtype), empty((H, C, N), np.int32)
+    _row_winners(x, largest, winners, parts(H))
     z, winner = np.empty((C, N), x.dtype), np.empty((C, N), np.int32)
-    _largest(x.reshape(C, H * W, N), z, winner)
+    _best_row(largest, winners, z, winner)
     return batch_first(z), batch_first(winner)
 
 
@@ -50,45 +55,65 @@ def global_max_pool_backward(
 
 
 @compiled_parallel
-def _mean(x: Array, z: Array) -> None:
-    pixels = x.shape[1]
-    for c in prange(x.shape[0]):
-        total = np.zeros(x.shape[2])  # float64: thousands of pixels may be added up
-        for pixel in range(pixels):
-            row = x[c, pixel]
-            for n in range(row.size):
-                total[n] += row[n]
-        result = z[c]
-        for n in range(result.size):
-            result[n] = total[n] / pixels
+def _row_means(x: Array, of_rows: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            total = of_rows[h, c]
+            total[:] = 0
+            for w in range(W):
+                pixel = x[c, h, w]
+                for n in range(total.size):
+                    total[n] += pixel[n]
+            for n in range(total.size):
+                total[n] /= W
 
 
 @compiled_parallel
-def _share(dz: Array, dx: Array) -> None:
-    for c in prange(dx.shape[0]):
-        share = dz[c]
-        for pixel in range(dx.shape[1]):
-            row = dx[c, pixel]
-            for n in range(row.size):
-                row[n] += share[n]
+def _share(dz: Array, dx: Array, parts: int) -> None:
+    C, H, W, _ = dx.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            share = dz[c]
+            for w in range(W):
+                target = dx[c, h, w]
+                for n in range(target.size):
+                    target[n] += share[n]
 
 
 @compiled_parallel
-def _largest(x: Array, z: Array, winner: Array) -> None:
-    for c in prange(x.shape[0]):
-        best, won = z[c], winner[c]
-        first = x[c, 0]
-        for n in range(best.size):
-            best[n] = first[n]
-            won[n] = 0
-        for pixel in range(1, x.shape[1]):
-            row = x[c, pixel]
+def _row_winners(x: Array, largest: Array, winners: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
+    for task in prange(H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            best, won, first = largest[h, c], winners[h, c], x[c, h, 0]
             for n in range(best.size):
-                value = row[n]
-                # a tie stays with the first; NaN, alone unequal to itself, is never given up
-                if value > best[n] or (value != value and best[n] == best[n]):
-                    best[n] = value
-                    won[n] = pixel
+                best[n] = first[n]
+                won[n] = h * W
+            for w in range(1, W):
+                pixel = x[c, h, w]
+                for n in range(best.size):
+                    v = pixel[n]
+                    # a tie stays with the first; NaN, alone unequal to itself, is never given up
+                    if v > best[n] or (v != v and best[n] == best[n]):
+                        best[n] = v
+                        won[n] = h * W + w
+
+
+@compiled_parallel
+def _best_row(largest: Array, winners: Array, z: Array, winner: Array) -> None:
+    H, C, N = largest.shape
+    for c in prange(C):
+        for n in range(N):
+            best, won = largest[0, c, n], winners[0, c, n]
+            for h in range(1, H):
+                v = largest[h, c, n]
+                if v > best or (v != v and best == best):
+                    best, won = v, winners[h, c, n]
+            z[c, n], winner[c, n] = best, won
 
 
 @compiled_parallel

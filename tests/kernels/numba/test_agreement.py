@@ -27,6 +27,7 @@ CASES = {
     "conv2d wide": (partial(ops.conv2d, padding=2), [(N, 9, 5, 6), (21, 9, 5, 5), (21,)]),
     "linear large": (ops.linear, [(N, 300), (150, 300), (150,)]),
     "linear": (ops.linear, [(N, 5), (3, 5), (3,)]),
+    "add": (ops.add, [(N, 3, 7, 5), (N, 3, 7, 5)]),
     "relu": (ops.relu, [(N, 3, 5, 7)]),
     "sigmoid": (ops.sigmoid, [(N, 9)]),
     "tanh": (ops.tanh, [(N, 9)]),
