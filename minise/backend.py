@@ -87,10 +87,11 @@ def kernel(name: str, *arrays: object) -> Callable[..., Any] | None:
 
 
 def set_num_threads(threads: int) -> None:
-    """Let kernels and NumPy's matrix products use this many threads each.
+    """Let kernels and NumPy's matrix products use this many threads each, in the whole process.
 
-    Raises `InputError` for less than 1, or more than Numba started with (the number of cores,
-    or `NUMBA_NUM_THREADS`).
+    Without it they take all cores, or what `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS` say. Results
+    do not depend on it. Raises `InputError` for less than 1, or more than Numba started with (the
+    number of cores, or `NUMBA_NUM_THREADS`).
     """
     limit = os.cpu_count() or 1
     if _numba_kernels() is not None:
@@ -100,7 +101,9 @@ def set_num_threads(threads: int) -> None:
     if not 1 <= threads <= limit:
         raise InputError(f"threads: {threads} asked for, between 1 and {limit} can be had here")
     if _numba_kernels() is not None:
-        numba.set_num_threads(threads)
+        from minise.kernels.numba import compile as compiling
+
+        compiling.set_num_threads(threads)
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(limits=threads, user_api="blas")

@@ -3,11 +3,12 @@ import subprocess
 import sys
 import threading
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minise import InputError, backend, ops, set_num_threads
+from minise import InputError, backend, models, ops, set_num_threads
 
 
 def run(code, **environment):
@@ -86,39 +87,75 @@ def test_without_numba_the_specification_runs_and_says_so_once():
     done = run(
         "import sys, warnings; sys.modules['numba'] = None; import numpy as np, minise;"
         "warnings.simplefilter('always');"
-        "print([minise.ops.relu(np.array([-1.0, v]))[0][1] for v in (1, 2)])"
+        "x, s = np.ones((1, 1, 1, 1)), np.ones((1, 1));"
+        "print([minise.ops.channel_scale(x, v * s)[0].item() for v in (1, 2)])"
     )
-    assert done.stdout == "[np.float64(1.0), np.float64(2.0)]\n"
+    assert done.stdout == "[1.0, 2.0]\n"
     assert done.stderr.count("Numba cannot be used here") == 1
 
 
-def test_threads_are_set_and_bounded():
+@pytest.fixture
+def threads():
+    """As many as there are; afterwards all of them are in use again."""
     import numba
 
-    before = numba.get_num_threads()
-    try:
-        set_num_threads(1)
-        assert numba.get_num_threads() == 1
-    finally:
-        set_num_threads(before)
+    yield numba.config.NUMBA_NUM_THREADS
+    set_num_threads(numba.config.NUMBA_NUM_THREADS)
+
+
+def test_threads_are_set_for_every_thread_of_python_and_bounded(threads):
+    import numba
+
+    image, gates = np.ones((2, 3, 9, 9)), np.ones((2, 3))
+    set_num_threads(1)
+    seen = []
+
+    def use():
+        ops.channel_scale(image, gates)
+        seen.append(numba.get_num_threads())
+
+    use()
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert seen == [1, 1]
     for wrong in (0, -1, 10_000):
         with pytest.raises(InputError, match=f"threads: {wrong} asked for"):
             set_num_threads(wrong)
 
 
-def test_the_number_of_threads_does_not_change_a_bit():
-    import numba
+def step_of(seed):
+    """The state and gradients of a small net after one step, as bytes."""
+    rng = np.random.default_rng(seed)
+    net = models.create("se-resnet8", seed=seed)
+    x = rng.standard_normal((20, 1, 12, 12), dtype=np.float32)
+    scores, backward = net.forward(x)
+    dx = backward(rng.standard_normal(scores.shape, dtype=np.float32))
+    arrays = [scores, dx, *net.state_dict().values(), *(p.grad for p in net.parameters())]
+    return b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
 
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((5, 6, 9, 7)).astype(np.float32)
-    w = rng.standard_normal((7, 6, 3, 3)).astype(np.float32)
-    before, results = numba.get_num_threads(), []
-    try:
-        for threads in range(1, before + 1):
-            set_num_threads(threads)
-            y, saved = ops.conv2d(x, w, padding=1, stride=2)
-            results.append((y, *ops.conv2d_backward(np.cos(y), saved)[:2]))
-    finally:
-        set_num_threads(before)
-    for result in results[1:]:
-        assert all(np.array_equal(a, b) for a, b in zip(results[0], result, strict=True))
+
+def test_the_number_of_threads_does_not_change_a_bit(threads):
+    results = set()
+    for number in (*range(1, threads + 1), threads):
+        set_num_threads(number)
+        results.add(step_of(0))
+    assert len(results) == 1
+
+
+LAYERS = ["omp", "workqueue"]  # the second ends the process where two threads enter it at once
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_two_threads_of_python_run_nets_at_once_and_get_what_one_gets(layer):
+    done = run(
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from test_backend import step_of\n"
+        "alone = [step_of(seed) for seed in range(4)]\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    together = list(pool.map(step_of, [*range(4)] * 4))\n"
+        "print(together == alone * 4)",
+        NUMBA_THREADING_LAYER=layer,
+    )
+    assert done.stdout == "True\n", done.stderr

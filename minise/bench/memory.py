@@ -28,7 +28,8 @@ from minise.bench.case import MemoryCase, Variant
 from minise.bench.cases import images
 from minise.bench.timing import Measured, summarise
 
-PROCESSES, STEPS, WARM_UP_BATCH = 3, 5, 2
+PROCESSES, STEPS = 3, 5
+WARM_UP_BATCH = 16  # small, but enough for the kernels of larger batches
 
 
 def can_be_measured() -> bool:

@@ -98,7 +98,7 @@ def train_command(
         moves = train.AdamW(parameters, lr)
     shape = {"one-cycle": train.one_cycle, "cosine": train.cosine}[schedule]
     with console.status("compiling what this machine has not compiled before …"):
-        train.warm_up(net, digits.image_shape)
+        train.warm_up(net, digits.image_shape, batch_size)
 
     about = train.About(
         model,

@@ -10,14 +10,15 @@ from minise.errors import InputError
 from minise.nn import Layer
 
 
-def warm_up(net: Layer, image_shape: tuple[int, int, int]) -> None:
-    """Run two blank images forward and backward through a copy of `net`.
+def warm_up(net: Layer, image_shape: tuple[int, int, int], batch_size: int) -> None:
+    """Run a batch of blank images forward and backward through a copy of `net`.
 
-    Raises `InputError` where images of this shape, (C, H, W), do not fit the net.
+    Batches of another size may use other kernels. Raises `InputError` where images of this shape,
+    (C, H, W), do not fit the net.
     """
     net = copy.deepcopy(net)
     dtype = net.parameters()[0].value.dtype
-    images = np.moveaxis(np.zeros((*image_shape, 2), dtype), -1, 0)  # batch-last, as batches are
+    images = np.moveaxis(np.zeros((*image_shape, batch_size), dtype), -1, 0)  # as batches are
     try:
         scores, backward = net.forward(images, training=True)
     except ValueError as error:

@@ -78,11 +78,11 @@ def test_less_than_an_epoch_is_refused(stripes):
 def test_warming_up_leaves_the_net_alone_and_finds_images_that_do_not_fit():
     net = models.create("se-resnet8")
     before = net.state_dict()
-    train.warm_up(net, (1, 28, 28))
+    train.warm_up(net, (1, 28, 28), 2)
     assert all(np.array_equal(before[name], value) for name, value in net.state_dict().items())
     assert not any(parameter.grad.any() for parameter in net.parameters())
     with pytest.raises(InputError, match=r"images of \(1, 32, 32\) do not fit the net"):
-        train.warm_up(models.create("cnn"), (1, 32, 32))
+        train.warm_up(models.create("cnn"), (1, 32, 32), 2)
 
 
 def test_a_training_step_as_a_learner_writes_it():

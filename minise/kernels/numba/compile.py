@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -26,7 +28,21 @@ _PRANGE_ALONE = {
     "fusion": False,
 }
 
+# Numba counts threads for each thread of Python apart: what was asked for, and who knows it.
+_threads: int | None = None
+_known = threading.local()
+
+# One parallel loop at a time: one of Numba's threading layers ends the process when two threads
+# of Python start one each, and with the others the two would only take the cores from each other.
+_turn = threading.RLock()
+
 _notice_given = False
+
+
+def set_num_threads(threads: int) -> None:
+    """Let parallel loops use so many threads, whichever thread of Python starts them."""
+    global _threads
+    _threads = threads
 
 
 def compiled(function: Function) -> Function:
@@ -40,13 +56,24 @@ def compiled_parallel(function: Function) -> Function:
     Each element of the output is written by one iteration, so the result is the same whatever
     the number of threads.
     """
-    return _compile(function, _PRANGE_ALONE)
+    loop = _compile(function, _PRANGE_ALONE)
+
+    @functools.wraps(function)
+    def in_turn(*arguments: Any) -> Any:
+        with _turn:
+            if _threads is not None and getattr(_known, "threads", None) != _threads:
+                numba.set_num_threads(_threads)
+                _known.threads = _threads
+            return loop(*arguments)
+
+    return cast(Function, in_turn)
 
 
 def _compile(function: Function, parallel: bool | dict[str, bool]) -> Function:
     global _notice_given
     njit: Any = numba.njit
-    options = {"fastmath": _FASTMATH, "parallel": parallel, "nogil": True}
+    # a division by zero gives infinity or NaN, as in NumPy: to look for it would cost each loop
+    options = {"fastmath": _FASTMATH, "parallel": parallel, "nogil": True, "error_model": "numpy"}
     try:
         return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
     except RuntimeError as error:  # Numba found no folder for its cache that it can write to

@@ -7,14 +7,14 @@ import numpy as np
 from minise.backend import Array
 from minise.kernels.numba.conv import POINT, conv2d, conv2d_backward
 
-# Multiply-adds up to which NumPy's BLAS uses one thread. It is faster there; beyond, its threads
-# and those of the kernels would fight for the processor's cores.
-FEW = 2**17
+# Multiply-adds, and weights, up to which NumPy's BLAS uses one thread. It is faster there; beyond,
+# its threads and those of the kernels would fight for the processor's cores.
+FEW_PRODUCTS, FEW_WEIGHTS = 2**17, 2**13
 
 
 def linear(x: Array, w: Array, b: Array | None) -> Array:
     """y (N, out) = x wᵀ + b; see `ops.linear`."""
-    if x.shape[0] * w.size <= FEW:
+    if _few(x, w):
         y = (w @ x.T).T
         return y if b is None else y + b
     return conv2d(_pixels(x), _pixels(w), b, POINT, 1, (1, 1))[:, :, 0, 0]
@@ -22,10 +22,14 @@ def linear(x: Array, w: Array, b: Array | None) -> Array:
 
 def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
     """(dx, dw); see `ops.linear_backward`."""
-    if x.shape[0] * w.size <= FEW:
+    if _few(x, w):
         return (w.T @ dy.T).T, dy.T @ x
     dx, dw = conv2d_backward(_pixels(dy), _pixels(x), _pixels(w), POINT, 1)
     return dx[:, :, 0, 0], dw[:, :, 0, 0]
+
+
+def _few(x: Array, w: Array) -> bool:
+    return len(x) * w.size <= FEW_PRODUCTS and w.size <= FEW_WEIGHTS
 
 
 def _pixels(x: Array) -> Array:
