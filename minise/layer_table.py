@@ -97,7 +97,7 @@ def summary(layer: Layer, input_shape: tuple[int, ...], *, full: bool = False) -
 def _rows(layer: Layer, input_shape: tuple[int, ...], full: bool) -> list[_Row]:
     rows: list[_Row] = []
 
-    def record(part: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
+    def record(name: str, part: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
         y, backward = part.forward(x, training)
         if isinstance(part, SEBlock | SEResidual):
             rows.extend([_Row(part, y)] if full else [])

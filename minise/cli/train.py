@@ -61,6 +61,9 @@ LR = {"sgd": 0.1, "adamw": 0.01}
     type=click.Path(path_type=Path),
     help="A new folder for what the run leaves.  [default: runs/MODEL-1, -2, …]",
 )
+@click.option(
+    "--profile", "profiled", is_flag=True, help="Tell where the time of a step goes, by layer."
+)
 @computing
 def train_command(
     model: str,
@@ -73,6 +76,7 @@ def train_command(
     augment: bool,
     seed: int,
     out: Path | None,
+    profiled: bool,
 ) -> None:
     """Train a net, and leave its weights, metrics and pictures in a folder."""
     began = time.perf_counter()
@@ -109,6 +113,7 @@ def train_command(
         seed,
     )
     run = train.Run(out or train.next_folder(model), net, about)
+    profile = train.Profile() if profiled else None
     progress = EpochProgress(console, epochs, len(digits.train.labels))
 
     def on_epoch(epoch: train.Epoch) -> None:
@@ -126,6 +131,7 @@ def train_command(
                 batch_size=batch_size,
                 schedule=shape(lr, steps),
                 augment=data.shift_and_rotate if augment else None,
+                profile=profile,
                 on_step=progress.on_step,
                 on_epoch=on_epoch,
             )
@@ -143,6 +149,29 @@ def train_command(
     )
     for what, path in run.files().items():
         console.print(f"  {what:<9} {path}", highlight=False, soft_wrap=True)
+    if profile is not None:
+        console.print(profile_table(profile))
+
+
+def profile_table(profile: train.Profile) -> Table:
+    """Where an average step's time went; what took none of its own is left out."""
+    total = sum(spent.forward + spent.backward for spent in profile.spent.values())
+    table = Table("part", "layer", "forward", "backward", "share", title="an average step, in ms")
+    for column in table.columns[2:]:
+        column.justify = "right"
+
+    def milliseconds(seconds: float) -> str:
+        return f"{1e3 * seconds / profile.steps:.2f}"
+
+    for name, spent in profile.spent.items():
+        share = (spent.forward + spent.backward) / total
+        if share < 0.002:
+            continue
+        backward = milliseconds(spent.backward) if spent.kind else ""
+        table.add_row(name, spent.kind, milliseconds(spent.forward), backward, f"{share:.1%}")
+    table.add_section()
+    table.add_row("all", "", milliseconds(total), "", "")
+    return table
 
 
 @click.command("eval", short_help="Test a trained net.")

@@ -9,22 +9,24 @@ from typing import TypeAlias
 from minise.backend import Array
 from minise.nn.layer import Backward, Layer
 
-Observer: TypeAlias = Callable[[Layer, Array, bool], tuple[Array, Backward]]
+Observer: TypeAlias = Callable[[str, Layer, Array, bool], tuple[Array, Backward]]
 
 
-def observed(layer: Layer, observer: Observer) -> Layer:
+def observed(layer: Layer, observer: Observer, name: str = "") -> Layer:
     """A twin of `layer` with the same parameters whose every part runs through `observer`.
 
-    `observer(part, x, training)` is called in the place of `part.forward(x, training)` for the
-    layer and all layers in it, and returns what that returns. `layer` itself stays as it is.
+    `observer(name, part, x, training)` is called in the place of `part.forward(x, training)` for
+    the layer and all layers in it, and returns what that returns. The name is that of the
+    attribute, as in "block1.conv1"; that of `layer` is "". `layer` itself stays as it is.
     """
     twin = copy.copy(layer)
-    for name, child in layer.children():
-        setattr(twin, name, observed(child, observer))
+    for child_name, child in layer.children():
+        full = f"{name}.{child_name}" if name else child_name
+        setattr(twin, child_name, observed(child, observer, full))
     inside = copy.copy(twin)  # runs the true forward, over the observed children
 
     def forward(x: Array, training: bool = True) -> tuple[Array, Backward]:
-        return observer(inside, x, training)
+        return observer(name, inside, x, training)
 
     vars(twin)["forward"] = forward
     return twin

@@ -2,6 +2,7 @@
 
 from minise.train.loop import Epoch, Evaluation, Step, evaluate, fit
 from minise.train.optimizers import SGD, AdamW, Optimizer
+from minise.train.profile import Profile, Spent
 from minise.train.run import Run, load_run, next_folder
 from minise.train.schedules import Schedule, cosine, one_cycle
 from minise.train.warm_up import warm_up
@@ -14,8 +15,10 @@ __all__ = [
     "Epoch",
     "Evaluation",
     "Optimizer",
+    "Profile",
     "Run",
     "Schedule",
+    "Spent",
     "Step",
     "cosine",
     "evaluate",

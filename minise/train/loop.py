@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,7 +15,10 @@ from minise.data import Augment, Batches, Dataset, Split, pixel_statistics
 from minise.errors import InputError
 from minise.nn import Layer
 from minise.train.optimizers import Optimizer
+from minise.train.profile import Profile
 from minise.train.schedules import Schedule
+
+Result = TypeVar("Result")
 
 
 class Step(NamedTuple):
@@ -58,34 +62,37 @@ def fit(
     schedule: Schedule | None = None,
     augment: Augment | None = None,
     label_smoothing: float = 0.0,
+    profile: Profile | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> list[Epoch]:
     """Train `net` on `data.train`, test it on `data.test` after each epoch; returns the history.
 
     `rng` draws the order of the images and what `augment` does to them. `schedule` gives the
-    learning rate of each step, else the optimizer's own stays. `on_step` and `on_epoch` are called
-    with the news. Raises `InputError` for less than one epoch, and when the loss is not finite.
+    learning rate of each step, else the optimizer's own stays. `profile` is told where the time
+    goes. `on_step` and `on_epoch` are called with the news. Raises `InputError` for less than one
+    epoch, and when the loss is not finite.
     """
     if epochs < 1:
         raise InputError(f"epochs: {epochs}, expected at least 1")
     mean, std = pixel_statistics(data.train.images)
     batches = Batches(data.train, batch_size, mean=mean, std=std, rng=rng, augment=augment)
+    layers = net if profile is None else profile.layers(net)
+    timed = _untimed if profile is None else profile.call
     history: list[Epoch] = []
     for epoch in range(1, epochs + 1):
         began = time.perf_counter()
         loss_sum, right, seen = 0.0, 0, 0
-        for k, (x, labels) in enumerate(batches):
+        steps = batches if profile is None else profile.steps_of("(batch)", batches)
+        for k, (x, labels) in enumerate(steps):
             if schedule is not None:
                 optimizer.lr = schedule((epoch - 1) * len(batches) + k)
             with np.errstate(over="ignore", invalid="ignore"):  # the loss tells, below
-                scores, backward = net.forward(x, training=True)
-                loss, saved = ops.softmax_cross_entropy(
-                    scores, labels, label_smoothing=label_smoothing
-                )
+                scores, backward = layers.forward(x, training=True)
+                loss, dscores = timed("(loss)", partial(_loss, scores, labels, label_smoothing))
                 net.zero_grad()
-                backward(ops.softmax_cross_entropy_backward(1.0, saved))
-                optimizer.step()
+                backward(dscores)
+                timed("(optimizer)", optimizer.step)
             if not np.isfinite(loss):
                 raise InputError(
                     f"the loss became {loss} in epoch {epoch}, step {k + 1}, with lr "
@@ -111,6 +118,16 @@ def fit(
         )
         on_epoch(history[-1])
     return history
+
+
+def _loss(scores: Array, labels: Array, label_smoothing: float) -> tuple[Array, Array]:
+    """The loss, and its gradient with respect to the scores."""
+    loss, saved = ops.softmax_cross_entropy(scores, labels, label_smoothing=label_smoothing)
+    return loss, ops.softmax_cross_entropy_backward(1.0, saved)
+
+
+def _untimed(_: str, function: Callable[[], Result]) -> Result:
+    return function()
 
 
 def evaluate(

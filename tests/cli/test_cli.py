@@ -247,3 +247,15 @@ def test_ctrl_c_ends_in_one_line_and_keeps_the_last_whole_epoch(tmp_path):
         "metrics.jsonl",
         "model.safetensors",
     ]
+
+
+def test_a_profile_tells_where_the_time_of_a_step_goes(minise, small_data):
+    code, out, err = minise(*QUICK, "--data", small_data, "--profile")
+    assert (code, err) == (0, "")
+    rows = [line.split("│")[1:-1] for line in out.splitlines() if line.startswith("│")]
+    names = [row[0].strip() for row in rows]
+    assert names[0] == "(batch)"
+    assert {"conv1", "se1", "conv2", "fc", "(loss)", "(optimizer)"} < set(names)
+    total = float(rows[-1][2])
+    parts = sum(float(cell) for row in rows[:-1] for cell in row[2:4] if cell.strip())
+    assert parts == pytest.approx(total, abs=0.2)  # each row is rounded, and the least are left out
