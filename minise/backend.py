@@ -109,6 +109,14 @@ def set_num_threads(threads: int) -> None:
     threadpool_limits(limits=threads, user_api="blas")
 
 
+def release_memory() -> None:
+    """Give back the memory of arrays that died, which is kept for new ones of the same size."""
+    if _numba_kernels() is not None:
+        from minise.kernels.numba import memory
+
+        memory.release()
+
+
 def _checked(name: str) -> str:
     if name not in NAMES:
         raise InputError(f"backend: unknown name {name!r}, expected one of {', '.join(NAMES)}")

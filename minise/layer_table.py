@@ -7,6 +7,7 @@ import tracemalloc
 
 import numpy as np
 
+from minise import backend
 from minise.backend import Array
 from minise.errors import InputError
 from minise.nn import (
@@ -123,6 +124,7 @@ def _peak(layer: Layer, input_shape: tuple[int, ...]) -> float:
         backward(np.ones_like(y))
 
     both_ways()  # what is compiled and kept for later calls is not counted
+    backend.release_memory()  # but all arrays are
     tracemalloc.start()
     try:
         both_ways()

@@ -15,6 +15,7 @@ from minise.cli.gradcheck import gradcheck_command
 from minise.cli.predict import predict_command
 from minise.cli.summary import models_command, summary_command
 from minise.cli.train import eval_command, train_command
+from minise.cli.warmup import warmup_command
 from minise.errors import InputError
 
 __all__ = ["main"]
@@ -62,5 +63,6 @@ for command in (
     gradcheck_command,
     bench_command,
     models_command,
+    warmup_command,
 ):
     cli.add_command(command)

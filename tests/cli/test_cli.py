@@ -259,3 +259,12 @@ def test_a_profile_tells_where_the_time_of_a_step_goes(minise, small_data):
     total = float(rows[-1][2])
     parts = sum(float(cell) for row in rows[:-1] for cell in row[2:4] if cell.strip())
     assert parts == pytest.approx(total, abs=0.2)  # each row is rounded, and the least are left out
+
+
+def test_warming_up_names_the_nets_it_compiled(minise):
+    code, out, err = minise("warmup", "se-cnn", "--batch-size", "3")
+    assert (code, err) == (0, "")
+    assert out.split()[0] == "se-cnn"
+    code, _, err = minise("warmup", "se-cn")
+    assert code == 1
+    assert "did you mean 'se-cnn'" in err

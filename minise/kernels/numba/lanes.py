@@ -20,7 +20,13 @@ from llvmlite import binding, ir
 from numba import config, types
 from numba.core import cgutils
 from numba.core.datamodel.models import PrimitiveModel
-from numba.extending import intrinsic, lower_builtin, register_model, type_callable
+from numba.extending import (
+    intrinsic,
+    lower_builtin,
+    register_jitable,
+    register_model,
+    type_callable,
+)
 
 from minise.backend import Array
 
@@ -130,11 +136,29 @@ def _multiply_by_number(context: Any, builder: Any, signature: Any, arguments: A
     return builder.fmul(_spread(builder, number, lanes.type), lanes, flags=_FLAGS)
 
 
+@register_jitable
+def _checked_load(x: Array, start: int) -> Any:
+    if start < 0 or start + LANES > x.size:
+        raise IndexError("load: out of bounds")
+    return _load(x, start)  # type: ignore[call-arg]
+
+
+@register_jitable
+def _checked_store(x: Array, start: int, lanes: Any) -> None:
+    if start < 0 or start + LANES > x.size:
+        raise IndexError("store: out of bounds")
+    _store(x, start, lanes)  # type: ignore[call-arg]
+
+
 def _plain_load(x: Array, start: int) -> Array:
+    if not 0 <= start <= x.size - LANES:
+        raise IndexError(f"load: {start} of {x.size}")
     return x[start : start + LANES].copy()
 
 
 def _plain_store(x: Array, start: int, lanes: Array) -> None:
+    if not 0 <= start <= x.size - LANES:
+        raise IndexError(f"store: {start} of {x.size}")
     x[start : start + LANES] = lanes
 
 
@@ -143,7 +167,14 @@ def _plain_fill(number: Any) -> Array:
 
 
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
-# fill(number): the number in every lane. Nothing checks bounds.
-load: Any = _plain_load if config.DISABLE_JIT else _load  # type: ignore[attr-defined]
-store: Any = _plain_store if config.DISABLE_JIT else _store  # type: ignore[attr-defined]
-fill: Any = _plain_fill if config.DISABLE_JIT else _fill  # type: ignore[attr-defined]
+# fill(number): the number in every lane. As with Numba's own arrays, bounds are checked only
+# with `NUMBA_BOUNDSCHECK`.
+load: Any
+store: Any
+fill: Any
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+    load, store, fill = _plain_load, _plain_store, _plain_fill
+elif config.BOUNDSCHECK:  # type: ignore[attr-defined]
+    load, store, fill = _checked_load, _checked_store, _fill
+else:
+    load, store, fill = _load, _store, _fill

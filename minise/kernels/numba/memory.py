@@ -48,13 +48,18 @@ class _Pool:
                 with self.lock:
                     del self.leases[key]
                     if self.idle_bytes + size > MOST_IDLE:
-                        self.idle.clear()
-                        self.idle_bytes = 0
+                        self.release()
                     self.idle[size].append(block)
                     self.idle_bytes += size
 
             self.leases[key] = weakref.ref(lease, end)
             return lease
+
+    def release(self) -> None:
+        """Give what lies idle back to the operating system."""
+        with self.lock:
+            self.idle.clear()
+            self.idle_bytes = 0
 
 
 _pool = _Pool()
@@ -70,6 +75,11 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     if size < SMALL:
         return np.empty(shape, dtype)
     return _pool.lease(size).view(dtype).reshape(shape)
+
+
+def release() -> None:
+    """Give the memory that lies idle back to the operating system."""
+    _pool.release()
 
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:

@@ -1,0 +1,32 @@
+"""`minise warmup`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+import numpy as np
+from rich.console import Console
+
+from minise import models, train
+from minise.cli.options import computing
+
+
+@click.command("warmup", short_help="Compile ahead what training will need.")
+@click.argument("names", nargs=-1, metavar="[MODELS]...")
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@computing
+def warmup_command(names: tuple[str, ...], batch_size: int) -> None:
+    """Compile what training, testing and predicting with MODELS, or with every net, will need.
+
+    Kernels are compiled when they are first used, and kept on disk. Do it now, and the first
+    training begins at once.
+    """
+    console = Console()
+    nets = {name: models.create(name) for name in names or models.names()}
+    for name, net in nets.items():
+        began = time.perf_counter()
+        with console.status(f"compiling {name} …"):
+            train.warm_up(net, (1, 28, 28), batch_size)
+            net(np.zeros((1, 1, 28, 28), np.float32))
+        console.print(f"{name:<12} {time.perf_counter() - began:5.1f} s", highlight=False)
