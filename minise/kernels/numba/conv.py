@@ -10,7 +10,8 @@ The gradient of the input is the same sum with the weights transposed; that of t
 there are. They are taken in `lanes`, a register full of neighbouring numbers, with eight sums in
 registers at once, so that each number that is loaded is used eight times.
 
-A batch too small to fill a register goes through `columns`, in lanes of pixels.
+A batch too small to fill a register goes through `columns`, in lanes of pixels; a large 3×3
+convolution through `winograd`, which needs fewer multiplications.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from numba import prange
 
 from minise.backend import Array
+from minise.kernels.numba import winograd
 from minise.kernels.numba.columns import gather, scatter
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.conv_weights import dots_of_stretches
@@ -40,6 +42,9 @@ TASKS = 8  # at least, where the work can be divided: more than the threads of m
 def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair) -> Array:
     """y (N, F, OH, OW); see `ops.conv2d`."""
     F, N, size = w.shape[0], x.shape[0], (x.shape[2], x.shape[3])
+    if winograd.suits(w, window, groups, N, output):
+        bias = np.zeros(F, x.dtype) if b is None else batch_last(b)
+        return batch_first(winograd.conv3x3(batch_last(x), w, bias, window.padding, output))
     x, w = batch_last(x), w.reshape(groups, F // groups, -1)  # (G, F/G, C/G·KH·KW)
     b = np.zeros(F, x.dtype) if b is None else batch_last(b)
     if N >= LANES:
@@ -56,6 +61,12 @@ def conv2d_backward(
     F, N, C = w.shape[0], x.shape[0], w.shape[1]
     size, output = (x.shape[2], x.shape[3]), (dy.shape[2], dy.shape[3])
     dy, x = batch_last(dy), batch_last(x)
+    if winograd.suits(w, window, groups, N, output):
+        # the same convolution, seen from dy: weights turned round, and what padding leaves of 2
+        turned = w.swapaxes(0, 1)[:, :, ::-1, ::-1]
+        padding = (2 - window.padding[0], 2 - window.padding[1])
+        dx = winograd.conv3x3(dy, turned, np.zeros(C, x.dtype), padding, size)
+        return batch_first(dx), dots_of_stretches(dy, x, w.shape, window)
     w_grouped = w.reshape(groups, F // groups, C, -1)  # (G, F/G, C/G, KH·KW)
     no_bias = np.zeros(w_grouped[:, 0].size, w.dtype)
     if N >= LANES:

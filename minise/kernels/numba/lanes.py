@@ -108,6 +108,7 @@ def _fill(typing: Any, number: Any) -> Any:
 
 
 @type_callable(operator.add)
+@type_callable(operator.sub)
 def _type_add(context: Any) -> Any:
     return lambda a, b: a if isinstance(a, LanesType) and a == b else None
 
@@ -123,6 +124,11 @@ def _type_multiply(context: Any) -> Any:
 @lower_builtin(operator.add, LanesType, LanesType)
 def _add(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return builder.fadd(*arguments, flags=_FLAGS)
+
+
+@lower_builtin(operator.sub, LanesType, LanesType)
+def _subtract(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.fsub(*arguments, flags=_FLAGS)
 
 
 @lower_builtin(operator.mul, LanesType, LanesType)

@@ -1,0 +1,190 @@
+"""3×3 convolution with stride 1 by fewer multiplications (Winograd 1980; Lavin & Gray 2016).
+
+Four neighbouring outputs, a tile of 2×2, need 36 products of a pixel and a weight. They share them
+so cleverly that 16 are enough:
+
+    Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
+
+for the 4×4 pixels d that the tile sees and the 3×3 weights g. Bᵀ, G and Aᵀ only add and halve:
+
+    Bᵀ d = (d₀ − d₂, d₁ + d₂, d₂ − d₁, d₁ − d₃)          for rows, then the same for columns
+    G g  = (g₀, (g₀ + g₁ + g₂)/2, (g₀ − g₁ + g₂)/2, g₂)
+    Aᵀ m = (m₀ + m₁ + m₂, m₁ − m₂ − m₃)
+
+Summed over channels, each of the 16 products is a matrix product, filters × channels times
+channels × pixels, and with many channels and filters that is where the time goes. Rounding differs
+from that of `conv`, and an infinite pixel makes its whole tile infinite or NaN.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba import get_thread_id, prange  # type: ignore[attr-defined]
+
+from minise.backend import Array
+from minise.kernels.numba.compile import compiled, compiled_parallel
+from minise.kernels.numba.lanes import LANES, fill, load, store
+from minise.kernels.numba.memory import empty
+from minise.shapes import Pair, Window
+
+FILTERS = 8  # sums in registers at once
+IN_CACHE = 1_600_000  # bytes: transformed pixels and products of some tiles stay in the cache
+MUCH = 2**20  # products of channels, filters and pixels of one image, from which it pays
+
+
+def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
+    """Whether a convolution of N images with w (F, C, KH, KW) can and had better be done so."""
+    return (
+        window.size == (3, 3)
+        and window.stride == window.dilation == (1, 1)
+        and max(window.padding) <= 2  # so that the gradient's padding, what is left of 2, is none
+        and groups == 1
+        and N >= LANES
+        and w.shape[0] * w.shape[1] * output[0] * output[1] >= MUCH
+    )
+
+
+def conv3x3(x: Array, w: Array, b: Array, padding: Pair, output: Pair) -> Array:
+    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,)."""
+    F, C, N = len(w), len(x), x.shape[3]
+    y = empty((F, *output, N), x.dtype)
+    tiles = max(1, IN_CACHE // (16 * (C + F) * N * x.itemsize))
+    # a little room between rows, or many of them would have the same place in the cache
+    stride = tiles * N + LANES
+    threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    room = empty((threads, 16, (C + F) * stride + LANES), x.dtype)
+    _tile_rows(x, _transformed(w), b, y, padding, tiles, stride, room)
+    return y
+
+
+def _transformed(w: Array) -> Array:
+    """G g Gᵀ of all weights: (16, blocks of filters, C, FILTERS), as they are used together."""
+    F, C = w.shape[:2]
+    blocks = -(-F // FILTERS)
+    g = np.zeros((3, 3, C, blocks * FILTERS), w.dtype)
+    g[..., :F] = w.transpose(2, 3, 1, 0)
+    for axis in (0, 1):
+        g0, g1, g2 = np.moveaxis(g, axis, 0)
+        g = np.stack([g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2], axis=axis)
+    return np.ascontiguousarray(g.reshape(16, C, blocks, FILTERS).swapaxes(1, 2))
+
+
+@compiled
+def _differences(
+    x: Array, c: int, top: int, left: int, tiles: int, rows: Array, v: Array, stride: int
+) -> None:
+    """Bᵀ d B of channel c, for tiles whose pixels begin at row `top` and column `left`.
+
+    `rows` (4, columns · N) is room for Bᵀ d; the result goes to row c of each of the 16 of v.
+    """
+    H, W, N = x.shape[1], x.shape[2], x.shape[3]
+    number, columns = x.dtype.type, 2 * tiles + 2
+    zero = number(0)
+    low, high = max(0, -left), min(columns, W - left)  # the columns that lie in the image
+    for i in range(4):
+        # d₀ − d₂, d₁ + d₂, d₂ − d₁, d₁ − d₃
+        first, second = top + (0, 1, 2, 1)[i], top + (2, 2, 1, 3)[i]
+        row = rows[i]
+        row[: low * N], row[high * N : columns * N] = zero, zero
+        target, here = row[low * N : high * N], slice((left + low) * N, (left + high) * N)
+        # a row outside of the image is one of zeros
+        one = number(1 if 0 <= first < H else 0)
+        other = number((1 if i == 1 else -1) if 0 <= second < H else 0)
+        minuend = x[c, min(max(first, 0), H - 1)].reshape(-1)[here]
+        subtrahend = x[c, min(max(second, 0), H - 1)].reshape(-1)[here]
+        for k in range(target.size):
+            target[k] = one * minuend[k] + other * subtrahend[k]
+        v0, v1, v2, v3 = v[4 * i], v[4 * i + 1], v[4 * i + 2], v[4 * i + 3]
+        for tile in range(tiles):
+            for begin in range(0, N, LANES):
+                n = min(begin, N - LANES)  # the last lanes may be computed twice
+                k, to = 2 * tile * N + n, c * stride + tile * N + n
+                d0, d1 = load(row, k), load(row, k + N)
+                d2, d3 = load(row, k + 2 * N), load(row, k + 3 * N)
+                store(v0, to, d0 - d2)
+                store(v1, to, d1 + d2)
+                store(v2, to, d2 - d1)
+                store(v3, to, d1 - d3)
+
+
+@compiled
+def _product(u: Array, v: Array, m: Array, stride: int, f: int, filters: int, length: int) -> None:
+    """Row f of m = Σ over c of u[c, f] · row c of v, for eight filters from f on at once."""
+    for begin in range(0, length, LANES):
+        n = min(begin, length - LANES)
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = fill(v.dtype.type(0))
+        for c in range(len(u)):
+            p, row = load(v, c * stride + n), u[c]
+            s0, s1 = s0 + row[0] * p, s1 + row[1] * p
+            s2, s3 = s2 + row[2] * p, s3 + row[3] * p
+            s4, s5 = s4 + row[4] * p, s5 + row[5] * p
+            s6, s7 = s6 + row[6] * p, s7 + row[7] * p
+        sums = (s0, s1, s2, s3, s4, s5, s6, s7)
+        for k in range(filters):
+            store(m, (f + k) * stride + n, sums[k])
+
+
+@compiled
+def _sums(m: Array, stride: int, f: int, b: float, y: Array, oh: int, ow: int, tiles: int) -> None:
+    """Aᵀ m A plus b, for row f of each of the 16 of m: y from row oh and column ow on."""
+    OH, OW, N = y.shape[1], y.shape[2], y.shape[3]
+    to_y, bias = y[f].reshape(-1), fill(b)
+    for tile in range(tiles):
+        for low in range(0, N, LANES):
+            n = min(low, N - LANES)
+            k = f * stride + tile * N + n
+            at = (oh * OW + ow + 2 * tile) * N + n
+            right = ow + 2 * tile + 1 < OW
+            a0, a1 = _sum_columns(m, 0, k)
+            b0, b1 = _sum_columns(m, 1, k)
+            c0, c1 = _sum_columns(m, 2, k)
+            store(to_y, at, a0 + b0 + c0 + bias)
+            if right:
+                store(to_y, at + N, a1 + b1 + c1 + bias)
+            if oh + 1 < OH:
+                d0, d1 = _sum_columns(m, 3, k)
+                store(to_y, at + OW * N, b0 - c0 - d0 + bias)
+                if right:
+                    store(to_y, at + OW * N + N, b1 - c1 - d1 + bias)
+
+
+@compiled
+def _sum_columns(m: Array, i: int, k: int) -> tuple[Array, Array]:
+    """Aᵀ along the columns of row i."""
+    m0, m1 = load(m[4 * i], k), load(m[4 * i + 1], k)
+    m2, m3 = load(m[4 * i + 2], k), load(m[4 * i + 3], k)
+    return m0 + m1 + m2, m1 - m2 - m3
+
+
+@compiled_parallel
+def _tile_rows(
+    x: Array,
+    u: Array,
+    b: Array,
+    y: Array,
+    padding: Pair,
+    tiles: int,
+    stride: int,
+    room: Array,
+) -> None:
+    """One owner for the left or right half of a row of tiles."""
+    C, N, F, OH, OW = x.shape[0], x.shape[3], y.shape[0], y.shape[1], y.shape[2]
+    per_row = (OW + 1) // 2
+    for task in prange((OH + 1) // 2 * 2):
+        oh, half = task // 2 * 2, task % 2
+        mine = room[get_thread_id()]  # room to work in: what it holds does not matter
+        v, m = mine[:, : C * stride], mine[:, C * stride :]
+        rows = np.empty((4, (2 * tiles + 2) * N), x.dtype)
+        first, last = half * per_row // 2, (half + 1) * per_row // 2
+        for tile in range(first, last, tiles):
+            count = min(tiles, last - tile)
+            for c in range(C):
+                _differences(x, c, oh - padding[0], 2 * tile - padding[1], count, rows, v, stride)
+            for k in range(16):
+                for block in range(u.shape[1]):
+                    f = block * FILTERS
+                    filters = min(FILTERS, F - f)
+                    _product(u[k, block], v[k], m[k], stride, f, filters, count * N)
+            for f in range(F):
+                _sums(m, stride, f, b[f], y, oh, 2 * tile, count)
