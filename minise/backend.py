@@ -64,7 +64,10 @@ def array_module(*arrays: object) -> types.ModuleType:
 
     Raises `TypeError` for arrays of two kinds, and for anything that is no array.
     """
-    if all(type(array) is np.ndarray for array in arrays):
+    for array in arrays:
+        if type(array) is not np.ndarray:
+            break
+    else:
         return np  # the common case, asked for by every operation
     modules = {_module_of(array) for array in arrays if array is not None}
     if len(modules) > 1:

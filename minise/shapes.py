@@ -29,12 +29,21 @@ class Window(NamedTuple):
 
 def check_arrays(operation: str, **arrays: Array | None) -> None:
     """All arrays of one kind and one dtype, float32 or float64. None is passed over."""
-    given = {name: array for name, array in arrays.items() if array is not None}
-    dtypes = {getattr(array, "dtype", None) for array in given.values()}
+    given = [array for array in arrays.values() if array is not None]
+    if all(type(array) is np.ndarray and array.dtype is given[0].dtype for array in given) and (
+        given[0].dtype in FLOATS
+    ):
+        return  # what nearly every call comes with, told quickly: one image waits for this
+    _refuse_arrays(operation, {name: a for name, a in arrays.items() if a is not None})
+
+
+def _refuse_arrays(operation: str, given: dict[str, Array]) -> None:
+    """Say what is wrong with the arrays, if anything is: they may be CuPy's."""
     try:
         array_module(*given.values())
     except TypeError as error:
         raise TypeError(f"{operation}: {error}") from None
+    dtypes = {array.dtype for array in given.values()}
     if len(dtypes) > 1:
         listed = ", ".join(f"{name} {array.dtype}" for name, array in given.items())
         raise TypeError(f"{operation}: mixed dtypes: {listed}; expected one for all of them")

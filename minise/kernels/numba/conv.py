@@ -27,7 +27,7 @@ from minise.kernels.numba.columns import gather, scatter
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.conv_weights import dots_of_stretches
 from minise.kernels.numba.lanes import LANES, fill, load, store
-from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.taps import NONE, Taps, taps
 from minise.shapes import Pair, Window
@@ -36,7 +36,6 @@ POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
 ONE_PIXEL = taps(POINT, (1, 1), (1, 1), False)
 FEW = 2  # filters in a group, up to which they are better computed one by one
 FILTERS = 8  # sums in flight when stretches are added up: each number loaded is used so often
-TASKS = 8  # at least, where the work can be divided: more than the threads of most machines
 
 
 def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair) -> Array:
@@ -92,25 +91,11 @@ def _without_filling(y: Array, shape: tuple[int, ...]) -> Array:
 
 def _sum_of_stretches(x: Array, w: Array, b: Array, table: Taps) -> Array:
     """y (F, OH, OW, N) for x (C, H, W, N), w (G, F/G, terms), b (F,)."""
-    G, F, terms = w.shape
-    blocks = -(-F // FILTERS)
-    # what is used together lies together: w (G, blocks, terms, FILTERS), b (G, blocks, FILTERS)
-    padded_w = np.zeros((G, blocks * FILTERS, terms), w.dtype)
-    padded_b = np.zeros((G, blocks * FILTERS), w.dtype)
-    padded_w[:, :F], padded_b[:, :F] = w, b.reshape(G, F)
-    w = np.ascontiguousarray(padded_w.reshape(G, blocks, FILTERS, terms).swapaxes(2, 3))
     OH, OW = len(table.source), int(table.runs[:, 3].sum())
     y = empty((b.size, OH, OW, x.shape[3]), x.dtype)
-    parts = min(G * blocks, -(-TASKS // OH))
-    _sum_rows(x, w, padded_b.reshape(G, blocks, FILTERS), y, *table, parts)
+    blocks = len(w) * -(-w.shape[1] // FILTERS)
+    _sum_rows(x, np.require(w, requirements=["C", "W"]), b, y, *table, min(blocks, parts(OH)))
     return y
-
-
-@compiled
-def _stretches(run: Array, N: int) -> tuple[int, int]:
-    """How many stretches a run of columns has, and their length: neighbours make one long one."""
-    together = run[1] == 1 and run[2] == 1
-    return (1, run[3] * N) if together else (run[3], N)
 
 
 @compiled
@@ -122,24 +107,28 @@ def _sum_eight(
     moved: int,
     w: Array,
     b: Array,
+    f: int,
     filters: int,
     y: Array,
     to: int,
     stride: int,
 ) -> None:
-    """Lanes of eight filters f: b[f] + Σ over the terms of w[term, f] · x[at[term] + moved…]."""
-    s0, s1, s2, s3 = fill(b[0]), fill(b[1]), fill(b[2]), fill(b[3])
-    s4, s5, s6, s7 = fill(b[4]), fill(b[5]), fill(b[6]), fill(b[7])
+    """Lanes of eight filters f …: b[f] + Σ over the terms of w[f, term] · x[at[term] + moved…]."""
+    f1, f2, f3 = f + min(1, filters - 1), f + min(2, filters - 1), f + min(3, filters - 1)
+    f4, f5 = f + min(4, filters - 1), f + min(5, filters - 1)
+    f6, f7 = f + min(6, filters - 1), f + min(7, filters - 1)
+    w0, w1, w2, w3, w4, w5, w6, w7 = w[f], w[f1], w[f2], w[f3], w[f4], w[f5], w[f6], w[f7]
+    s0, s1, s2, s3 = fill(b[f]), fill(b[f1]), fill(b[f2]), fill(b[f3])
+    s4, s5, s6, s7 = fill(b[f4]), fill(b[f5]), fill(b[f6]), fill(b[f7])
     for t in range(terms):
-        p = load(x, at[t] + moved)
-        row = w[slot[t]]
-        s0, s1 = s0 + row[0] * p, s1 + row[1] * p
-        s2, s3 = s2 + row[2] * p, s3 + row[3] * p
-        s4, s5 = s4 + row[4] * p, s5 + row[5] * p
-        s6, s7 = s6 + row[6] * p, s7 + row[7] * p
+        p, k = load(x, at[t] + moved), slot[t]
+        s0, s1 = s0 + w0[k] * p, s1 + w1[k] * p
+        s2, s3 = s2 + w2[k] * p, s3 + w3[k] * p
+        s4, s5 = s4 + w4[k] * p, s5 + w5[k] * p
+        s6, s7 = s6 + w6[k] * p, s7 + w7[k] * p
     sums = (s0, s1, s2, s3, s4, s5, s6, s7)
-    for f in range(filters):
-        store(y, to + f * stride, sums[f])
+    for number in range(filters):
+        store(y, to + number * stride, sums[number])
 
 
 @compiled
@@ -162,7 +151,7 @@ def _sum_one(
         if length - low >= 4 * LANES:
             s0 = s1 = s2 = s3 = fill(b[f])
             for t in range(terms):
-                k, v = at[t] + moved + low, w[slot[t], f]
+                k, v = at[t] + moved + low, w[f, slot[t]]
                 s0, s1 = s0 + v * load(x, k), s1 + v * load(x, k + LANES)
                 s2, s3 = s2 + v * load(x, k + 2 * LANES), s3 + v * load(x, k + 3 * LANES)
             store(y, to + low, s0)
@@ -174,7 +163,7 @@ def _sum_one(
             low = min(low, length - LANES)
             s = fill(b[f])
             for t in range(terms):
-                s = s + w[slot[t], f] * load(x, at[t] + moved + low)
+                s = s + w[f, slot[t]] * load(x, at[t] + moved + low)
             store(y, to + low, s)
             low += LANES
 
@@ -192,8 +181,8 @@ def _sum_row(
     last: int,
 ) -> None:
     """Row `row` of y for the blocks of filters from `first` to `last`, counted over all groups."""
-    groups, blocks, all_terms = w.shape[0], w.shape[1], w.shape[2]
-    C, F, N = x.shape[0] // groups, y.shape[0] // groups, x.shape[3]
+    groups, F, all_terms = w.shape
+    C, N, blocks = x.shape[0] // groups, x.shape[3], (F + FILTERS - 1) // FILTERS
     stride = y.shape[1] * y.shape[2] * N
     pixels, from_x, to_y = x.shape[1] * x.shape[2], x.reshape(-1), y.reshape(-1)
     at, slot = np.empty(all_terms, np.intp), np.empty(all_terms, np.uintp)
@@ -217,7 +206,7 @@ def _sum_row(
                 if F <= FEW:
                     for f in range(F):
                         _sum_one(
-                            from_x, at, slot, terms, moved, w[g, 0], b[g, 0], f,
+                            from_x, at, slot, terms, moved, w[g], b[g * F : g * F + F], f,
                             to_y, to + f * stride, length,
                         )  # fmt: skip
                 else:
@@ -226,8 +215,8 @@ def _sum_row(
                         for block in range(begin, end):
                             f = block * FILTERS
                             _sum_eight(
-                                from_x, at, slot, terms, moved + n, w[g, block], b[g, block],
-                                min(FILTERS, F - f), to_y, to + n + f * stride, stride,
+                                from_x, at, slot, terms, moved + n, w[g], b[g * F : g * F + F],
+                                f, min(FILTERS, F - f), to_y, to + n + f * stride, stride,
                             )  # fmt: skip
 
 
@@ -236,7 +225,7 @@ def _sum_rows(
     x: Array, w: Array, b: Array, y: Array, source: Array, runs: Array, parts: int
 ) -> None:
     """One owner for a part of the filters of one row; neighbours in time share source rows."""
-    blocks = w.shape[0] * w.shape[1]
+    blocks = w.shape[0] * ((w.shape[1] + FILTERS - 1) // FILTERS)
     for task in prange(len(source) * parts):
         row, part = task // parts, task % parts
         first, last = part * blocks // parts, (part + 1) * blocks // parts

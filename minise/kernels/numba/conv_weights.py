@@ -15,10 +15,10 @@ from numba import prange
 from minise.backend import Array
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.lanes import LANES, load, store
+from minise.kernels.numba.layout import TASKS
 from minise.shapes import Pair, Window
 
 STRETCH = 1024  # numbers: as many of four taps and four filters stay in the first cache
-TASKS = 8  # at least, where the work can be divided: more than the threads of most machines
 
 
 def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], window: Window) -> Array:

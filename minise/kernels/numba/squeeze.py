@@ -56,16 +56,20 @@ def global_max_pool_backward(
 
 @compiled_parallel
 def _row_means(x: Array, of_rows: Array, parts: int) -> None:
-    C, H, W, _ = x.shape
+    C, H, W, N = x.shape
     for task in prange(H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             total = of_rows[h, c]
             total[:] = 0
-            for w in range(W):
-                pixel = x[c, h, w]
-                for n in range(total.size):
-                    total[n] += pixel[n]
+            if N == 1:  # one image: its row is what is long
+                for w in range(W):
+                    total[0] += x[c, h, w, 0]
+            else:
+                for w in range(W):
+                    pixel = x[c, h, w]
+                    for n in range(total.size):
+                        total[n] += pixel[n]
             for n in range(total.size):
                 total[n] /= W
 

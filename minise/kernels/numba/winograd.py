@@ -59,15 +59,12 @@ def conv3x3(x: Array, w: Array, b: Array, padding: Pair, output: Pair) -> Array:
 
 
 def _transformed(w: Array) -> Array:
-    """G g Gᵀ of all weights: (16, blocks of filters, C, FILTERS), as they are used together."""
-    F, C = w.shape[:2]
-    blocks = -(-F // FILTERS)
-    g = np.zeros((3, 3, C, blocks * FILTERS), w.dtype)
-    g[..., :F] = w.transpose(2, 3, 1, 0)
+    """G g Gᵀ of all weights: (F, C, 3, 3) -> (16, F, C)."""
+    g = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
     for axis in (0, 1):
         g0, g1, g2 = np.moveaxis(g, axis, 0)
         g = np.stack([g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2], axis=axis)
-    return np.ascontiguousarray(g.reshape(16, C, blocks, FILTERS).swapaxes(1, 2))
+    return g.reshape(16, *w.shape[:2])
 
 
 @compiled
@@ -110,19 +107,23 @@ def _differences(
 
 @compiled
 def _product(u: Array, v: Array, m: Array, stride: int, f: int, filters: int, length: int) -> None:
-    """Row f of m = Σ over c of u[c, f] · row c of v, for eight filters from f on at once."""
+    """Row f of m = Σ over c of u[f, c] · row c of v, for eight filters f … at once."""
+    f1, f2, f3 = f + min(1, filters - 1), f + min(2, filters - 1), f + min(3, filters - 1)
+    f4, f5 = f + min(4, filters - 1), f + min(5, filters - 1)
+    f6, f7 = f + min(6, filters - 1), f + min(7, filters - 1)
+    u0, u1, u2, u3, u4, u5, u6, u7 = u[f], u[f1], u[f2], u[f3], u[f4], u[f5], u[f6], u[f7]
     for begin in range(0, length, LANES):
         n = min(begin, length - LANES)
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = fill(v.dtype.type(0))
-        for c in range(len(u)):
-            p, row = load(v, c * stride + n), u[c]
-            s0, s1 = s0 + row[0] * p, s1 + row[1] * p
-            s2, s3 = s2 + row[2] * p, s3 + row[3] * p
-            s4, s5 = s4 + row[4] * p, s5 + row[5] * p
-            s6, s7 = s6 + row[6] * p, s7 + row[7] * p
+        for c in range(u.shape[1]):
+            p, k = load(v, c * stride + n), np.uintp(c)
+            s0, s1 = s0 + u0[k] * p, s1 + u1[k] * p
+            s2, s3 = s2 + u2[k] * p, s3 + u3[k] * p
+            s4, s5 = s4 + u4[k] * p, s5 + u5[k] * p
+            s6, s7 = s6 + u6[k] * p, s7 + u7[k] * p
         sums = (s0, s1, s2, s3, s4, s5, s6, s7)
-        for k in range(filters):
-            store(m, (f + k) * stride + n, sums[k])
+        for number in range(filters):
+            store(m, (f + number) * stride + n, sums[number])
 
 
 @compiled
@@ -182,9 +183,7 @@ def _tile_rows(
             for c in range(C):
                 _differences(x, c, oh - padding[0], 2 * tile - padding[1], count, rows, v, stride)
             for k in range(16):
-                for block in range(u.shape[1]):
-                    f = block * FILTERS
-                    filters = min(FILTERS, F - f)
-                    _product(u[k, block], v[k], m[k], stride, f, filters, count * N)
+                for f in range(0, F, FILTERS):
+                    _product(u[k], v[k], m[k], stride, f, min(FILTERS, F - f), count * N)
             for f in range(F):
                 _sums(m, stride, f, b[f], y, oh, 2 * tile, count)
