@@ -169,64 +169,58 @@ def _sum_one(
 
 
 @compiled
-def _sum_row(
-    x: Array,
-    w: Array,
-    b: Array,
-    y: Array,
-    source: Array,
-    runs: Array,
-    row: int,
-    first: int,
-    last: int,
-) -> None:
-    """Row `row` of y for the blocks of filters from `first` to `last`, counted over all groups."""
-    groups, F, all_terms = w.shape
-    C, N, blocks = x.shape[0] // groups, x.shape[3], (F + FILTERS - 1) // FILTERS
-    stride = y.shape[1] * y.shape[2] * N
-    pixels, from_x, to_y = x.shape[1] * x.shape[2], x.reshape(-1), y.reshape(-1)
-    at, slot = np.empty(all_terms, np.intp), np.empty(all_terms, np.uintp)
-    for g in range(first // blocks, (last - 1) // blocks + 1):
-        begin, end = max(first - g * blocks, 0), min(last - g * blocks, blocks)
-        for run in range(len(runs)):
-            terms = 0
-            for c in range(C):
-                for tap in range(source.shape[2]):
-                    if source[row, run, tap] != NONE:
-                        at[terms] = ((g * C + c) * pixels + source[row, run, tap]) * N
-                        slot[terms] = c * source.shape[2] + tap
-                        terms += 1
-            # neighbours on both sides make one long stretch, else each column is one
-            column, step, source_step, columns = runs[run]
-            together = step == 1 and source_step == 1
-            pieces, length = (1, columns * N) if together else (columns, N)
-            for piece in range(pieces):
-                moved = piece * source_step * N
-                to = (g * F * y.shape[1] + row) * y.shape[2] * N + (column + piece * step) * N
-                if F <= FEW:
-                    for f in range(F):
-                        _sum_one(
-                            from_x, at, slot, terms, moved, w[g], b[g * F : g * F + F], f,
-                            to_y, to + f * stride, length,
-                        )  # fmt: skip
-                else:
-                    for low in range(0, length, LANES):
-                        n = min(low, length - LANES)  # the last may compute some numbers again
-                        for block in range(begin, end):
-                            f = block * FILTERS
-                            _sum_eight(
-                                from_x, at, slot, terms, moved + n, w[g], b[g * F : g * F + F],
-                                f, min(FILTERS, F - f), to_y, to + n + f * stride, stride,
-                            )  # fmt: skip
+def _list_terms(
+    source: Array, g: int, channels: int, pixels: int, N: int, at: Array, slot: Array
+) -> int:
+    """Where the stretch that each tap meets begins, and which weight is the tap's; how many."""
+    terms = 0
+    for c in range(channels):
+        for tap in range(source.size):
+            if source[tap] != NONE:
+                at[terms] = ((g * channels + c) * pixels + source[tap]) * N
+                slot[terms] = c * source.size + tap
+                terms += 1
+    return terms
 
 
 @compiled_parallel
 def _sum_rows(
     x: Array, w: Array, b: Array, y: Array, source: Array, runs: Array, parts: int
 ) -> None:
-    """One owner for a part of the filters of one row; neighbours in time share source rows."""
-    blocks = w.shape[0] * ((w.shape[1] + FILTERS - 1) // FILTERS)
-    for task in prange(len(source) * parts):
+    """One owner for a part of the filters of one row."""
+    groups, F, all_terms = w.shape
+    C, N, blocks = x.shape[0] // groups, x.shape[3], (F + FILTERS - 1) // FILTERS
+    OH, OW, pixels = y.shape[1], y.shape[2], x.shape[1] * x.shape[2]
+    stride, from_x, to_y = OH * OW * N, x.reshape(-1), y.reshape(-1)
+    for task in prange(OH * parts):
         row, part = task // parts, task % parts
-        first, last = part * blocks // parts, (part + 1) * blocks // parts
-        _sum_row(x, w, b, y, source, runs, row, first, last)
+        # blocks of filters are counted over all groups
+        first, last = part * groups * blocks // parts, (part + 1) * groups * blocks // parts
+        at, slot = np.empty(all_terms, np.intp), np.empty(all_terms, np.uintp)
+        for g in range(first // blocks, (last - 1) // blocks + 1):
+            begin, end = max(first - g * blocks, 0), min(last - g * blocks, blocks)
+            weights, bias = w[g], b[g * F : g * F + F]
+            for run in range(len(runs)):
+                terms = _list_terms(source[row, run], g, C, pixels, N, at, slot)
+                # neighbours on both sides make one long stretch, else each column is one
+                column, step = runs[run, 0], runs[run, 1]
+                source_step, columns = runs[run, 2], runs[run, 3]
+                together = step == 1 and source_step == 1
+                pieces, length = (1, columns * N) if together else (columns, N)
+                for piece in range(pieces):
+                    moved = piece * source_step * N
+                    to = ((g * F * OH + row) * OW + column + piece * step) * N
+                    if F <= FEW:
+                        for f in range(F):
+                            _sum_one(
+                                from_x, at, slot, terms, moved, weights, bias, f,
+                                to_y, to + f * stride, length,
+                            )  # fmt: skip
+                        continue
+                    for low in range(0, length, LANES):
+                        n = min(low, length - LANES)  # the last may compute some numbers again
+                        for f in range(begin * FILTERS, min(end * FILTERS, F), FILTERS):
+                            _sum_eight(
+                                from_x, at, slot, terms, moved + n, weights, bias, f,
+                                min(FILTERS, F - f), to_y, to + n + f * stride, stride,
+                            )  # fmt: skip

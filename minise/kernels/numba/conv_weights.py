@@ -166,81 +166,33 @@ def _dot_rest(
 
 
 @compiled
-def _dot_block(
-    dy: Array,
+def _list_terms(
     x: Array,
-    dw: Array,
-    f: int,
-    filters: int,
     c: int,
-    from_c: int,
     channels: int,
-    strides: Pair,
     down: Array,
-    across: Array,
-) -> None:
-    """dw of filters f, f + 1, … and channels c, c + 1, …, which are from_c, … in x."""
-    KH, KW = dw.shape[2], dw.shape[3]
+    row: int,
+    row_stride: int,
+    column: int,
+    taps: Pair,
+    at: Array,
+    slot: Array,
+) -> int:
+    """The taps (c, i) that meet x at this row of dy, for one j = taps[1] of KW = taps[0]; how many.
+
+    `at` tells where the stretch that each meets begins, `slot` which tap it is.
+    """
     H, W, N = x.shape[1], x.shape[2], x.shape[3]
-    OH, OW = dy.shape[1], dy.shape[2]
-    from_x, from_dy, stride = x.reshape(-1), dy.reshape(-1), OH * OW * N
-    at, slot = np.empty(channels * KH + 3, np.intp), np.empty(channels * KH + 3, np.intp)
-    spare = channels * KH * KW  # one slot more than there are taps
-    total = np.zeros(((filters + 3) // 4, (spare + 1) * 4 * LANES), x.dtype)
-    for row in range(OH):
-        for j in range(KW):
-            column, source_column, count = across[j]
-            terms = 0
-            for channel in range(channels):
-                for i in range(KH):
-                    first_row, source_row, rows = down[i]
-                    if first_row <= row < first_row + rows:
-                        h = source_row + (row - first_row) * strides[0]
-                        at[terms] = (((from_c + channel) * H + h) * W + source_column) * N
-                        slot[terms] = (channel * KH + i) * KW + j
-                        terms += 1
-            if terms == 0 or count == 0:
-                continue
-            while terms % 4:  # fill up the last four
-                at[terms], slot[terms] = at[terms - 1], spare
+    terms = 0
+    for channel in range(channels):
+        for i in range(len(down)):
+            first_row, source_row, rows = down[i, 0], down[i, 1], down[i, 2]
+            if first_row <= row < first_row + rows:
+                h = source_row + (row - first_row) * row_stride
+                at[terms] = (((c + channel) * H + h) * W + column) * N
+                slot[terms] = (channel * len(down) + i) * taps[0] + taps[1]
                 terms += 1
-            # neighbours on both sides make one long piece, cut into stretches
-            pieces, piece, longest = (1, count * N, STRETCH) if strides[1] == 1 else (count, N, N)
-            to_step, at_step = N, strides[1] * N
-            whole = piece // LANES * LANES
-            for low in range(0, piece, longest):
-                length = min(longest, whole - low)
-                for k in range(filters):
-                    to = (((f + k) * OH + row) * OW + column) * N + low
-                    if k % 4 == 0 and filters - k >= 4:
-                        for t in range(0, terms, 4):
-                            _dot_four(
-                                from_dy, to, to_step, stride, from_x, at, at_step,
-                                pieces, length, total[k // 4], slot, t,
-                            )  # fmt: skip
-                    elif k >= filters // 4 * 4:
-                        for t in range(0, terms, 4):
-                            _dot_one(
-                                from_dy, to, to_step, k % 4, from_x, at, at_step,
-                                pieces, length, total[k // 4], slot, t,
-                            )  # fmt: skip
-                for t in range(terms):
-                    at[t] += length
-            if whole < piece:
-                for k in range(filters):
-                    to = (((f + k) * OH + row) * OW + column) * N
-                    for t in range(terms):
-                        n = (slot[t] * 4 + k % 4) * LANES
-                        _dot_rest(
-                            from_dy, to, to_step, from_x, at[t] - whole, at_step,
-                            pieces, whole, piece, total[k // 4, n : n + LANES],
-                        )  # fmt: skip
-    for k in range(filters):
-        for channel in range(channels):
-            for tap in range(KH * KW):
-                n = ((channel * KH * KW + tap) * 4 + k % 4) * LANES
-                result = total[k // 4, n : n + LANES].sum()
-                dw[f + k, c + channel, tap // KW, tap % KW] = result
+    return terms
 
 
 @compiled_parallel
@@ -249,19 +201,75 @@ def _dot_blocks(
     x: Array,
     dw: Array,
     groups: int,
-    filters: int,
-    channels: int,
+    most_filters: int,
+    most_channels: int,
     strides: Pair,
     down: Array,
     across: Array,
 ) -> None:
     """One owner for a block of filters and one of channels."""
-    F, C = dw.shape[0] // groups, dw.shape[1]
-    f_blocks, c_blocks = (F + filters - 1) // filters, (C + channels - 1) // channels
+    F, C, KH, KW = dw.shape[0] // groups, dw.shape[1], dw.shape[2], dw.shape[3]
+    OH, OW, N = dy.shape[1], dy.shape[2], dy.shape[3]
+    from_x, from_dy, stride = x.reshape(-1), dy.reshape(-1), OH * OW * N
+    f_blocks = (F + most_filters - 1) // most_filters
+    c_blocks = (C + most_channels - 1) // most_channels
     for task in prange(groups * f_blocks * c_blocks):
         g, rest = task // (f_blocks * c_blocks), task % (f_blocks * c_blocks)
-        f, c = rest // c_blocks * filters, rest % c_blocks * channels
-        _dot_block(
-            dy, x, dw, g * F + f, min(filters, F - f), c, g * C + c, min(channels, C - c),
-            strides, down, across,
-        )  # fmt: skip
+        f, c = rest // c_blocks * most_filters, rest % c_blocks * most_channels
+        filters, channels = min(most_filters, F - f), min(most_channels, C - c)
+        f += g * F
+        at = np.empty(channels * KH + 3, np.intp)
+        slot = np.empty(channels * KH + 3, np.intp)
+        spare = channels * KH * KW  # one slot more than there are taps
+        total = np.zeros(((filters + 3) // 4, (spare + 1) * 4 * LANES), x.dtype)
+        for row in range(OH):
+            for j in range(KW):
+                column, source_column, count = across[j, 0], across[j, 1], across[j, 2]
+                terms = _list_terms(
+                    x, g * C + c, channels, down, row, strides[0], source_column, (KW, j), at, slot
+                )
+                if terms == 0 or count == 0:
+                    continue
+                while terms % 4:  # fill up the last four
+                    at[terms], slot[terms] = at[terms - 1], spare
+                    terms += 1
+                begin = ((f * OH + row) * OW + column) * N
+                # neighbours on both sides make one long piece, cut into stretches
+                together = strides[1] == 1
+                pieces, piece = (1, count * N) if together else (count, N)
+                longest = STRETCH if together else piece
+                to_step, at_step = N, strides[1] * N
+                whole = piece // LANES * LANES
+                for low in range(0, whole, longest):
+                    length = min(longest, whole - low)
+                    for k in range(filters):
+                        to = begin + k * stride + low
+                        if k % 4 == 0 and filters - k >= 4:
+                            for t in range(0, terms, 4):
+                                _dot_four(
+                                    from_dy, to, to_step, stride, from_x, at, at_step,
+                                    pieces, length, total[k // 4], slot, t,
+                                )  # fmt: skip
+                        elif k >= filters // 4 * 4:
+                            for t in range(0, terms, 4):
+                                _dot_one(
+                                    from_dy, to, to_step, k % 4, from_x, at, at_step,
+                                    pieces, length, total[k // 4], slot, t,
+                                )  # fmt: skip
+                    for t in range(terms):
+                        at[t] += length
+                if whole < piece:
+                    for k in range(filters):
+                        for t in range(terms):
+                            n = (slot[t] * 4 + k % 4) * LANES
+                            _dot_rest(
+                                from_dy, begin + k * stride, to_step, from_x, at[t] - whole,
+                                at_step, pieces, whole, piece, total[k // 4, n : n + LANES],
+                            )  # fmt: skip
+        for k in range(filters):
+            for channel in range(channels):
+                for tap in range(KH * KW):
+                    n, dot = ((channel * KH * KW + tap) * 4 + k % 4) * LANES, x.dtype.type(0)
+                    for lane in range(LANES):
+                        dot += total[k // 4, n + lane]
+                    dw[f + k, c + channel, tap // KW, tap % KW] = dot
