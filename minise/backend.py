@@ -96,17 +96,15 @@ def set_num_threads(threads: int) -> None:
     do not depend on it. Raises `InputError` for less than 1, or more than Numba started with (the
     number of cores, or `NUMBA_NUM_THREADS`).
     """
-    limit = os.cpu_count() or 1
-    if _numba_kernels() is not None:
+    limit, kernels = os.cpu_count() or 1, _numba_kernels()
+    if kernels is not None:
         import numba
 
         limit = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
     if not 1 <= threads <= limit:
         raise InputError(f"threads: {threads} asked for, between 1 and {limit} can be had here")
-    if _numba_kernels() is not None:
-        from minise.kernels.numba import compile as compiling
-
-        compiling.set_num_threads(threads)
+    if kernels is not None:
+        kernels.compile.set_num_threads(threads)
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(limits=threads, user_api="blas")
@@ -114,10 +112,9 @@ def set_num_threads(threads: int) -> None:
 
 def release_memory() -> None:
     """Give back the memory of arrays that died, which is kept for new ones of the same size."""
-    if _numba_kernels() is not None:
-        from minise.kernels.numba import memory
-
-        memory.release()
+    kernels = _numba_kernels()
+    if kernels is not None:
+        kernels.memory.release()
 
 
 def _checked(name: str) -> str:
