@@ -14,7 +14,7 @@ from minise.kernels.numba.activation import (
     tanh,
     tanh_backward,
 )
-from minise.kernels.numba.conv import conv2d, conv2d_backward
+from minise.kernels.numba.forms import conv2d, conv2d_backward
 from minise.kernels.numba.linear import linear, linear_backward
 from minise.kernels.numba.norm import (
     batch_norm,

@@ -1,100 +1,41 @@
-"""Convolution: the forward pass, the gradient of the input, and that of the weights.
+"""Convolution as a sum of stretches: the forward pass, and the gradient of the input.
 
 For one row of the output every tap (c, i, j) of a filter meets one stretch of a source row, W·N
-numbers long where the memory is batch-last. So a convolution is a sum of stretches:
+numbers long where the memory is batch-last. So a convolution is
 
-    y[f, stretch] += w[f, t] · x[stretch moved by tap t]           for every filter f and tap t
+    y[f, stretch] = b[f] + Σ over the taps t of w[f, t] · x[stretch moved by tap t]
 
-The gradient of the input is the same sum with the weights transposed; that of the weights, in
-`conv_weights`, has dot products of stretches instead. The tables of `taps` say which stretches
-there are. They are taken in `lanes`, a register full of neighbouring numbers, with eight sums in
-registers at once, so that each number that is loaded is used eight times.
-
-A batch too small to fill a register goes through `columns`, in lanes of pixels; a large 3×3
-convolution through `winograd`, which needs fewer multiplications.
+and the gradient of the input is the same sum with the weights transposed. The tables of `taps` say
+which stretches there are. They are taken in `lanes`, a register full of neighbouring numbers, with
+eight sums in registers at once, so that each number that is loaded is used eight times. The
+gradient of the weights is in `conv_weights`, other forms of a convolution in `forms`.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba import winograd
-from minise.kernels.numba.columns import gather, scatter
 from minise.kernels.numba.compile import compiled, compiled_parallel
-from minise.kernels.numba.conv_weights import dots_of_stretches
 from minise.kernels.numba.lanes import LANES, fill, load, store
-from minise.kernels.numba.layout import batch_first, batch_last, parts
-from minise.kernels.numba.memory import empty, zeros
-from minise.kernels.numba.taps import NONE, Taps, taps
-from minise.shapes import Pair, Window
+from minise.kernels.numba.layout import parts
+from minise.kernels.numba.memory import empty
+from minise.kernels.numba.taps import NONE, Taps
 
-POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
-ONE_PIXEL = taps(POINT, (1, 1), (1, 1), False)
 FEW = 2  # filters in a group, up to which they are better computed one by one
 FILTERS = 8  # sums in flight when stretches are added up: each number loaded is used so often
 
 
-def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair) -> Array:
-    """y (N, F, OH, OW); see `ops.conv2d`."""
-    F, N, size = w.shape[0], x.shape[0], (x.shape[2], x.shape[3])
-    if winograd.suits(w, window, groups, N, output):
-        bias = np.zeros(F, x.dtype) if b is None else batch_last(b)
-        return batch_first(winograd.conv3x3(batch_last(x), w, bias, window.padding, output))
-    x, w = batch_last(x), w.reshape(groups, F // groups, -1)  # (G, F/G, C/G·KH·KW)
-    b = np.zeros(F, x.dtype) if b is None else batch_last(b)
-    if N >= LANES:
-        return batch_first(_sum_of_stretches(x, w, b, taps(window, size, output, False)))
-    columns = gather(x, window, output, at_least=LANES)[:, None, None, :]
-    y = _sum_of_stretches(columns, w, b, ONE_PIXEL)
-    return batch_first(_without_filling(y, (F, *output, N)))
-
-
-def conv2d_backward(
-    dy: Array, x: Array, w: Array, window: Window, groups: int
-) -> tuple[Array, Array]:
-    """(dx, dw); see `ops.conv2d_backward`."""
-    F, N, C = w.shape[0], x.shape[0], w.shape[1]
-    size, output = (x.shape[2], x.shape[3]), (dy.shape[2], dy.shape[3])
-    dy, x = batch_last(dy), batch_last(x)
-    if winograd.suits(w, window, groups, N, output):
-        # the same convolution, seen from dy: weights turned round, and what padding leaves of 2
-        turned = w.swapaxes(0, 1)[:, :, ::-1, ::-1]
-        padding = (2 - window.padding[0], 2 - window.padding[1])
-        dx = winograd.conv3x3(dy, turned, np.zeros(C, x.dtype), padding, size)
-        return batch_first(dx), dots_of_stretches(dy, x, w.shape, window)
-    w_grouped = w.reshape(groups, F // groups, C, -1)  # (G, F/G, C/G, KH·KW)
-    no_bias = np.zeros(w_grouped[:, 0].size, w.dtype)
-    if N >= LANES:
-        w_by_channel = w_grouped.swapaxes(1, 2).reshape(groups, C, -1)  # (G, C/G, F/G·KH·KW)
-        table = taps(window, output, size, True)
-        dx = _sum_of_stretches(dy, w_by_channel, no_bias[: C * groups], table)
-        return batch_first(dx), dots_of_stretches(dy, x, w.shape, window)
-    columns = gather(x, window, output, at_least=LANES)[:, None, None, :]
-    filled = zeros((F, columns.shape[3]), dy.dtype)
-    filled[:, : dy[0].size] = dy.reshape(F, -1)
-    dy = filled[:, None, None, :]
-    w_by_tap = w_grouped.reshape(groups, F // groups, -1).swapaxes(1, 2)  # (G, C/G·KH·KW, F/G)
-    dcolumns = _sum_of_stretches(dy, w_by_tap, no_bias, ONE_PIXEL)
-    dx = scatter(dcolumns.reshape(len(columns), -1), window, output, x.shape)
-    dw = dots_of_stretches(dy, columns, (F, w_by_tap.shape[1], 1, 1), POINT)
-    return batch_first(dx), dw.reshape(w.shape)
-
-
-def _without_filling(y: Array, shape: tuple[int, ...]) -> Array:
-    """(F, 1, 1, pixels) -> (F, OH, OW, N), without what was added to fill lanes."""
-    return y[:, 0, 0, : math.prod(shape[1:])].reshape(shape)
-
-
-def _sum_of_stretches(x: Array, w: Array, b: Array, table: Taps) -> Array:
-    """y (F, OH, OW, N) for x (C, H, W, N), w (G, F/G, terms), b (F,)."""
+def sum_of_stretches(x: Array, w: Array, b: Array | None, table: Taps) -> Array:
+    """y (F, OH, OW, N) for x (C, H, W, N) with N >= LANES, w (G, F/G, terms), b (F,)."""
+    G, F = w.shape[:2]
     OH, OW = len(table.source), int(table.runs[:, 3].sum())
-    y = empty((b.size, OH, OW, x.shape[3]), x.dtype)
-    blocks = len(w) * -(-w.shape[1] // FILTERS)
-    _sum_rows(x, np.require(w, requirements=["C", "W"]), b, y, *table, min(blocks, parts(OH)))
+    y = empty((G * F, OH, OW, x.shape[3]), x.dtype)
+    b = np.zeros(G * F, x.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    w = np.require(w, requirements=["C", "W"])
+    blocks = G * -(-F // FILTERS)
+    _sum_rows(x, w, b, y, *table, min(blocks, parts(OH)))
     return y
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minise.backend import Array
-from minise.kernels.numba.conv import POINT, conv2d, conv2d_backward
+from minise.kernels.numba.forms import POINT, conv2d, conv2d_backward
 
 # Multiply-adds, and weights, up to which NumPy's BLAS uses one thread. It is faster there; beyond,
 # its threads and those of the kernels would fight for the processor's cores.

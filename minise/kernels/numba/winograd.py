@@ -45,10 +45,11 @@ def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
     )
 
 
-def conv3x3(x: Array, w: Array, b: Array, padding: Pair, output: Pair) -> Array:
+def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) -> Array:
     """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,)."""
     F, C, N = len(w), len(x), x.shape[3]
     y = empty((F, *output, N), x.dtype)
+    b = np.zeros(F, x.dtype) if b is None else np.require(b, requirements=["C", "W"])
     tiles = max(1, IN_CACHE // (16 * (C + F) * N * x.itemsize))
     # a little room between rows, or many of them would have the same place in the cache
     stride = tiles * N + LANES

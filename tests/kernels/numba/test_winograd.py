@@ -2,12 +2,13 @@
 
 from functools import partial
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minise import backend, ops
+from minise import backend, ops, set_num_threads
 from minise.kernels.numba import winograd
 from minise.kernels.numba.lanes import LANES
 
@@ -68,3 +69,15 @@ def test_float32_loses_little():
 def test_rows_of_tiles_are_cut_where_the_cache_ends(monkeypatch):
     monkeypatch.setattr(winograd, "IN_CACHE", 1)
     compare((LANES, 3, 5, 6, 11), 1, "float64", 1e-12)
+
+
+def test_the_number_of_threads_does_not_change_a_bit():
+    threads = numba.config.NUMBA_NUM_THREADS
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((9, 11, 7, LANES), dtype=np.float32)
+    w = rng.standard_normal((10, 9, 3, 3), dtype=np.float32)
+    results = []
+    for number in (1, threads):
+        set_num_threads(number)
+        results.append(winograd.conv3x3(x, w, None, (1, 1), (11, 7)).tobytes())
+    assert results[0] == results[1]
