@@ -1,7 +1,7 @@
 """Peak memory of a training step, measured from outside: by what the system says a process holds.
 
 A process of its own for each measurement imports the library, makes the net and its batch, and
-takes one step with two images, so that libraries, compiled code, thread pools and the gradients'
+takes one step with few images, so that libraries, compiled code, thread pools and the gradients'
 arrays are there. Then, where the C library can, what was freed is given back to the system, since
 steps could hide in it; the process's size is read; and a few steps are taken. The result is the
 largest size during these steps less the size before them: activations, gradients, and whatever

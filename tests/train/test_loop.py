@@ -1,7 +1,8 @@
+import numba
 import numpy as np
 import pytest
 
-from minise import InputError, data, models, nn, train
+from minise import InputError, data, models, nn, set_num_threads, train
 
 
 def small(seed=0):
@@ -43,6 +44,15 @@ def test_the_same_seed_gives_the_same_bits(stripes):
     ]
     assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
     assert not np.array_equal(states[0]["fc.weight"], states[2]["fc.weight"])
+
+
+def test_the_number_of_threads_does_not_change_the_weights(stripes):
+    threads = numba.config.NUMBA_NUM_THREADS
+    states = []
+    for number in (1, threads):
+        set_num_threads(number)
+        states.append(fit(stripes, batch_size=32)[0].state_dict())
+    assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_the_schedule_sets_the_rate_of_every_step_and_the_news_are_told(stripes):
