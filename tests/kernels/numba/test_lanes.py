@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from minise.kernels.numba.compile import compiled
+from minise.kernels.numba.lanes import LANES, fill, load, store
+
+
+@compiled
+def combine(x, start, w, y, to):
+    p, q = load(x, start), load(x, start + LANES)
+    store(y, to, w * p + p * q - fill(w))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("start", [0, 1, 7])
+def test_lanes_add_subtract_and_multiply_like_arrays(dtype, start):
+    x = np.arange(3 * LANES + 7).astype(dtype)
+    y = np.zeros(LANES + 5, dtype)
+    w = dtype(0.5)
+    combine(x, start, w, y, 3)
+    p, q = x[start : start + LANES], x[start + LANES : start + 2 * LANES]
+    np.testing.assert_array_equal(y[3 : 3 + LANES], w * p + p * q - w)
+    assert not y[:3].any()
+    assert not y[3 + LANES :].any()
+
+
+def test_a_register_holds_eight_or_sixteen():
+    assert LANES in (8, 16)
