@@ -110,15 +110,13 @@ def _sum_one(
 
 
 @compiled
-def _list_terms(
-    source: Array, g: int, channels: int, pixels: int, N: int, at: Array, slot: Array
-) -> int:
+def _list_terms(source: Array, channels: int, pixels: int, N: int, at: Array, slot: Array) -> int:
     """Where the stretch that each tap meets begins, and which weight is the tap's; how many."""
     terms = 0
     for c in range(channels):
         for tap in range(source.size):
             if source[tap] != NONE:
-                at[terms] = ((g * channels + c) * pixels + source[tap]) * N
+                at[terms] = (c * pixels + source[tap]) * N
                 slot[terms] = c * source.size + tap
                 terms += 1
     return terms
@@ -138,18 +136,17 @@ def _sum_rows(
         # blocks of filters are counted over all groups
         first, last = part * groups * blocks // parts, (part + 1) * groups * blocks // parts
         at, slot = np.empty(all_terms, np.intp), np.empty(all_terms, np.uintp)
-        for g in range(first // blocks, (last - 1) // blocks + 1):
-            begin, end = max(first - g * blocks, 0), min(last - g * blocks, blocks)
-            weights, bias = w[g], b[g * F : g * F + F]
-            for run in range(len(runs)):
-                terms = _list_terms(source[row, run], g, C, pixels, N, at, slot)
-                # neighbours on both sides make one long stretch, else each column is one
-                column, step = runs[run, 0], runs[run, 1]
-                source_step, columns = runs[run, 2], runs[run, 3]
-                together = step == 1 and source_step == 1
-                pieces, length = (1, columns * N) if together else (columns, N)
+        for run in range(len(runs)):
+            terms = _list_terms(source[row, run], C, pixels, N, at, slot)
+            # neighbours on both sides make one long stretch, else each column is one
+            column, step, source_step = runs[run, 0], runs[run, 1], runs[run, 2]
+            together = step == 1 and source_step == 1
+            pieces, length = (1, runs[run, 3] * N) if together else (runs[run, 3], N)
+            for g in range(first // blocks, (last - 1) // blocks + 1):
+                begin, end = max(first - g * blocks, 0), min(last - g * blocks, blocks)
+                weights, bias = w[g], b[g * F : g * F + F]
                 for piece in range(pieces):
-                    moved = piece * source_step * N
+                    moved = (g * C * pixels + piece * source_step) * N
                     to = ((g * F * OH + row) * OW + column + piece * step) * N
                     if F <= FEW:
                         for f in range(F):
