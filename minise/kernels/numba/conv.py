@@ -6,9 +6,10 @@ numbers long where the memory is batch-last. So a convolution is
     y[f, stretch] = b[f] + Σ over the taps t of w[f, t] · x[stretch moved by tap t]
 
 and the gradient of the input is the same sum with the weights transposed. The tables of `taps` say
-which stretches there are. They are taken in `lanes`, a register full of neighbouring numbers, with
-eight sums in registers at once, so that each number that is loaded is used eight times. The
-gradient of the weights is in `conv_weights`, other forms of a convolution in `forms`.
+which stretches there are. They are taken in `lanes`, a register full of neighbouring numbers: four
+filters over three lanes are twelve sums that stay in registers, so that each pixel that is loaded
+is used four times and each weight three times. The gradient of the weights is in `conv_weights`,
+other forms of a convolution in `forms`.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ from minise.kernels.numba.layout import parts
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.taps import NONE, Taps
 
-FEW = 2  # filters in a group, up to which they are better computed one by one
-FILTERS = 8  # sums in flight when stretches are added up: each number loaded is used so often
+FILTERS = 4  # whose sums are in registers at once
 
 
 def sum_of_stretches(x: Array, w: Array, b: Array | None, table: Taps) -> Array:
@@ -40,7 +40,7 @@ def sum_of_stretches(x: Array, w: Array, b: Array | None, table: Taps) -> Array:
 
 
 @compiled
-def _sum_eight(
+def _sum_four(
     x: Array,
     at: Array,
     slot: Array,
@@ -49,27 +49,60 @@ def _sum_eight(
     w: Array,
     b: Array,
     f: int,
-    filters: int,
     y: Array,
     to: int,
     stride: int,
 ) -> None:
-    """Lanes of eight filters f …: b[f] + Σ over the terms of w[f, term] · x[at[term] + moved…]."""
-    f1, f2, f3 = f + min(1, filters - 1), f + min(2, filters - 1), f + min(3, filters - 1)
-    f4, f5 = f + min(4, filters - 1), f + min(5, filters - 1)
-    f6, f7 = f + min(6, filters - 1), f + min(7, filters - 1)
-    w0, w1, w2, w3, w4, w5, w6, w7 = w[f], w[f1], w[f2], w[f3], w[f4], w[f5], w[f6], w[f7]
-    s0, s1, s2, s3 = fill(b[f]), fill(b[f1]), fill(b[f2]), fill(b[f3])
-    s4, s5, s6, s7 = fill(b[f4]), fill(b[f5]), fill(b[f6]), fill(b[f7])
+    """Three lanes of four filters f …: b[f] + Σ over terms of w[f, term] · x[at[term] + moved…]."""
+    w0, w1, w2, w3 = w[f], w[f + 1], w[f + 2], w[f + 3]
+    a0 = a1 = a2 = fill(b[f])
+    b0 = b1 = b2 = fill(b[f + 1])
+    c0 = c1 = c2 = fill(b[f + 2])
+    d0 = d1 = d2 = fill(b[f + 3])
+    for t in range(terms):
+        n, k = at[t] + moved, slot[t]
+        p, q, r = load(x, n), load(x, n + LANES), load(x, n + 2 * LANES)
+        a0, a1, a2 = a0 + w0[k] * p, a1 + w0[k] * q, a2 + w0[k] * r
+        b0, b1, b2 = b0 + w1[k] * p, b1 + w1[k] * q, b2 + w1[k] * r
+        c0, c1, c2 = c0 + w2[k] * p, c1 + w2[k] * q, c2 + w2[k] * r
+        d0, d1, d2 = d0 + w3[k] * p, d1 + w3[k] * q, d2 + w3[k] * r
+    _store_three(y, to, a0, a1, a2)
+    _store_three(y, to + stride, b0, b1, b2)
+    _store_three(y, to + 2 * stride, c0, c1, c2)
+    _store_three(y, to + 3 * stride, d0, d1, d2)
+
+
+@compiled
+def _store_three(y: Array, to: int, p: Array, q: Array, r: Array) -> None:
+    store(y, to, p)
+    store(y, to + LANES, q)
+    store(y, to + 2 * LANES, r)
+
+
+@compiled
+def _sum_four_short(
+    x: Array,
+    at: Array,
+    slot: Array,
+    terms: int,
+    moved: int,
+    w: Array,
+    b: Array,
+    f: int,
+    y: Array,
+    to: int,
+    stride: int,
+) -> None:
+    """The same, one of lanes."""
+    w0, w1, w2, w3 = w[f], w[f + 1], w[f + 2], w[f + 3]
+    s0, s1, s2, s3 = fill(b[f]), fill(b[f + 1]), fill(b[f + 2]), fill(b[f + 3])
     for t in range(terms):
         p, k = load(x, at[t] + moved), slot[t]
-        s0, s1 = s0 + w0[k] * p, s1 + w1[k] * p
-        s2, s3 = s2 + w2[k] * p, s3 + w3[k] * p
-        s4, s5 = s4 + w4[k] * p, s5 + w5[k] * p
-        s6, s7 = s6 + w6[k] * p, s7 + w7[k] * p
-    sums = (s0, s1, s2, s3, s4, s5, s6, s7)
-    for number in range(filters):
-        store(y, to + number * stride, sums[number])
+        s0, s1, s2, s3 = s0 + w0[k] * p, s1 + w1[k] * p, s2 + w2[k] * p, s3 + w3[k] * p
+    store(y, to, s0)
+    store(y, to + stride, s1)
+    store(y, to + 2 * stride, s2)
+    store(y, to + 3 * stride, s3)
 
 
 @compiled
@@ -86,22 +119,20 @@ def _sum_one(
     to: int,
     length: int,
 ) -> None:
-    """The same for the filter f alone over a whole stretch: each weight is used four times."""
+    """A whole stretch of the filter f alone, by four lanes as long as that goes."""
     low = 0
     while low < length:
         if length - low >= 4 * LANES:
             s0 = s1 = s2 = s3 = fill(b[f])
             for t in range(terms):
-                k, v = at[t] + moved + low, w[f, slot[t]]
-                s0, s1 = s0 + v * load(x, k), s1 + v * load(x, k + LANES)
-                s2, s3 = s2 + v * load(x, k + 2 * LANES), s3 + v * load(x, k + 3 * LANES)
-            store(y, to + low, s0)
-            store(y, to + low + LANES, s1)
-            store(y, to + low + 2 * LANES, s2)
+                n, v = at[t] + moved + low, w[f, slot[t]]
+                s0, s1 = s0 + v * load(x, n), s1 + v * load(x, n + LANES)
+                s2, s3 = s2 + v * load(x, n + 2 * LANES), s3 + v * load(x, n + 3 * LANES)
+            _store_three(y, to + low, s0, s1, s2)
             store(y, to + low + 3 * LANES, s3)
             low += 4 * LANES
         else:
-            low = min(low, length - LANES)
+            low = min(low, length - LANES)  # the last lanes may compute some numbers again
             s = fill(b[f])
             for t in range(terms):
                 s = s + w[f, slot[t]] * load(x, at[t] + moved + low)
@@ -143,22 +174,29 @@ def _sum_rows(
             together = step == 1 and source_step == 1
             pieces, length = (1, runs[run, 3] * N) if together else (runs[run, 3], N)
             for g in range(first // blocks, (last - 1) // blocks + 1):
-                begin, end = max(first - g * blocks, 0), min(last - g * blocks, blocks)
+                begin = max(first - g * blocks, 0) * FILTERS
+                end = min((last - g * blocks) * FILTERS, F)
+                fours = begin + (end - begin) // FILTERS * FILTERS
                 weights, bias = w[g], b[g * F : g * F + F]
                 for piece in range(pieces):
                     moved = (g * C * pixels + piece * source_step) * N
                     to = ((g * F * OH + row) * OW + column + piece * step) * N
-                    if F <= FEW:
-                        for f in range(F):
-                            _sum_one(
-                                from_x, at, slot, terms, moved, weights, bias, f,
-                                to_y, to + f * stride, length,
-                            )  # fmt: skip
-                        continue
-                    for low in range(0, length, LANES):
-                        n = min(low, length - LANES)  # the last may compute some numbers again
-                        for f in range(begin * FILTERS, min(end * FILTERS, F), FILTERS):
-                            _sum_eight(
+                    threes = length // (3 * LANES) * 3 * LANES
+                    for n in range(0, threes, 3 * LANES):
+                        for f in range(begin, fours, FILTERS):
+                            _sum_four(
                                 from_x, at, slot, terms, moved + n, weights, bias, f,
-                                min(FILTERS, F - f), to_y, to + n + f * stride, stride,
+                                to_y, to + n + f * stride, stride,
                             )  # fmt: skip
+                    for low in range(threes, length, LANES):
+                        n = min(low, length - LANES)  # the last may compute some numbers again
+                        for f in range(begin, fours, FILTERS):
+                            _sum_four_short(
+                                from_x, at, slot, terms, moved + n, weights, bias, f,
+                                to_y, to + n + f * stride, stride,
+                            )  # fmt: skip
+                    for f in range(fours, end):
+                        _sum_one(
+                            from_x, at, slot, terms, moved, weights, bias, f,
+                            to_y, to + f * stride, length,
+                        )  # fmt: skip
