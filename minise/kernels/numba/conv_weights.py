@@ -3,8 +3,8 @@
     dw[f, t] = Σ over rows and columns of dy[f, stretch] · x[stretch moved by tap t]
 
 for every filter f and tap t = (c, i, j). For one row of dy and one j, a stretch are all the columns
-where tap j meets x. Four filters and four taps are in flight at once, so that each number that is
-loaded is used four times.
+where tap j meets x. Four filters and three taps are in flight at once, twelve sums in registers, so
+that each number of dy that is loaded is used three times and each of x four times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from minise.kernels.numba.lanes import LANES, load, store
 from minise.kernels.numba.layout import TASKS
 from minise.shapes import Pair, Window
 
-STRETCH = 1024  # numbers: as many of four taps and four filters stay in the first cache
+TAPS = 3  # in flight at once
+STRETCH = 1024  # numbers: as many of three taps and four filters stay in the first cache
 
 
 def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], window: Window) -> Array:
@@ -81,35 +82,31 @@ def _dot_four(
     slot: Array,
     t: int,
 ) -> None:
-    """total[slot[u], f] += dy[to + f·stride…] · x[at[u]…], for the terms u = t … t + 3, four f.
+    """total[slot[u], f] += dy[to + f·stride…] · x[at[u]…], for the terms u = t … t + 2, four f.
 
     Each stretch is made of pieces, a step apart. `total` (slots · 4 · LANES,) has lanes for each
     dot product, which are added up at the end.
     """
-    k0, k1 = slot[t] * 4 * LANES, slot[t + 1] * 4 * LANES
-    k2, k3 = slot[t + 2] * 4 * LANES, slot[t + 3] * 4 * LANES
+    k0, k1, k2 = slot[t] * 4 * LANES, slot[t + 1] * 4 * LANES, slot[t + 2] * 4 * LANES
     a0, b0, c0, d0 = _load_four(total, k0)
     a1, b1, c1, d1 = _load_four(total, k1)
     a2, b2, c2, d2 = _load_four(total, k2)
-    a3, b3, c3, d3 = _load_four(total, k3)
-    n0, n1, n2, n3 = at[t], at[t + 1], at[t + 2], at[t + 3]
     for piece in range(pieces):
         n, m = piece * at_step, to + piece * to_step
+        n0, n1, n2 = at[t] + n, at[t + 1] + n, at[t + 2] + n
         for k in range(0, length, LANES):
-            x0, x1 = load(x, n0 + n + k), load(x, n1 + n + k)
-            x2, x3 = load(x, n2 + n + k), load(x, n3 + n + k)
+            x0, x1, x2 = load(x, n0 + k), load(x, n1 + k), load(x, n2 + k)
             p = load(dy, m + k)
-            a0, a1, a2, a3 = a0 + p * x0, a1 + p * x1, a2 + p * x2, a3 + p * x3
+            a0, a1, a2 = a0 + p * x0, a1 + p * x1, a2 + p * x2
             p = load(dy, m + stride + k)
-            b0, b1, b2, b3 = b0 + p * x0, b1 + p * x1, b2 + p * x2, b3 + p * x3
+            b0, b1, b2 = b0 + p * x0, b1 + p * x1, b2 + p * x2
             p = load(dy, m + 2 * stride + k)
-            c0, c1, c2, c3 = c0 + p * x0, c1 + p * x1, c2 + p * x2, c3 + p * x3
+            c0, c1, c2 = c0 + p * x0, c1 + p * x1, c2 + p * x2
             p = load(dy, m + 3 * stride + k)
-            d0, d1, d2, d3 = d0 + p * x0, d1 + p * x1, d2 + p * x2, d3 + p * x3
+            d0, d1, d2 = d0 + p * x0, d1 + p * x1, d2 + p * x2
     _store_four(total, k0, a0, b0, c0, d0)
     _store_four(total, k1, a1, b1, c1, d1)
     _store_four(total, k2, a2, b2, c2, d2)
-    _store_four(total, k3, a3, b3, c3, d3)
 
 
 @compiled
@@ -129,19 +126,21 @@ def _dot_one(
 ) -> None:
     """The same for one of the four filters alone."""
     k0, k1 = (slot[t] * 4 + f) * LANES, (slot[t + 1] * 4 + f) * LANES
-    k2, k3 = (slot[t + 2] * 4 + f) * LANES, (slot[t + 3] * 4 + f) * LANES
-    s0, s1, s2, s3 = load(total, k0), load(total, k1), load(total, k2), load(total, k3)
-    n0, n1, n2, n3 = at[t], at[t + 1], at[t + 2], at[t + 3]
+    k2 = (slot[t + 2] * 4 + f) * LANES
+    s0, s1, s2 = load(total, k0), load(total, k1), load(total, k2)
     for piece in range(pieces):
         n, m = piece * at_step, to + piece * to_step
+        n0, n1, n2 = at[t] + n, at[t + 1] + n, at[t + 2] + n
         for k in range(0, length, LANES):
             p = load(dy, m + k)
-            s0, s1 = s0 + p * load(x, n0 + n + k), s1 + p * load(x, n1 + n + k)
-            s2, s3 = s2 + p * load(x, n2 + n + k), s3 + p * load(x, n3 + n + k)
+            s0, s1, s2 = (
+                s0 + p * load(x, n0 + k),
+                s1 + p * load(x, n1 + k),
+                s2 + p * load(x, n2 + k),
+            )
     store(total, k0, s0)
     store(total, k1, s1)
     store(total, k2, s2)
-    store(total, k3, s3)
 
 
 @compiled
@@ -218,8 +217,8 @@ def _dot_blocks(
         f, c = rest // c_blocks * most_filters, rest % c_blocks * most_channels
         filters, channels = min(most_filters, F - f), min(most_channels, C - c)
         f += g * F
-        at = np.empty(channels * KH + 3, np.intp)
-        slot = np.empty(channels * KH + 3, np.intp)
+        at = np.empty(channels * KH + 2, np.intp)
+        slot = np.empty(channels * KH + 2, np.intp)
         spare = channels * KH * KW  # one slot more than there are taps
         total = np.zeros(((filters + 3) // 4, (spare + 1) * 4 * LANES), x.dtype)
         for row in range(OH):
@@ -230,7 +229,7 @@ def _dot_blocks(
                 )
                 if terms == 0 or count == 0:
                     continue
-                while terms % 4:  # fill up the last four
+                while terms % TAPS:  # fill up the last of them
                     at[terms], slot[terms] = at[terms - 1], spare
                     terms += 1
                 begin = ((f * OH + row) * OW + column) * N
@@ -245,13 +244,13 @@ def _dot_blocks(
                     for k in range(filters):
                         to = begin + k * stride + low
                         if k % 4 == 0 and filters - k >= 4:
-                            for t in range(0, terms, 4):
+                            for t in range(0, terms, TAPS):
                                 _dot_four(
                                     from_dy, to, to_step, stride, from_x, at, at_step,
                                     pieces, length, total[k // 4], slot, t,
                                 )  # fmt: skip
                         elif k >= filters // 4 * 4:
-                            for t in range(0, terms, 4):
+                            for t in range(0, terms, TAPS):
                                 _dot_one(
                                     from_dy, to, to_step, k % 4, from_x, at, at_step,
                                     pieces, length, total[k // 4], slot, t,
