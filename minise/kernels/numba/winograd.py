@@ -28,7 +28,7 @@ from minise.kernels.numba.lanes import LANES, fill, load, store
 from minise.kernels.numba.memory import empty
 from minise.shapes import Pair, Window
 
-FILTERS = 8  # sums in registers at once
+FILTERS = 4  # whose sums are in registers at once
 IN_CACHE = 1_600_000  # bytes: transformed pixels and products of some tiles stay in the cache
 MUCH = 2**20  # products of channels, filters and pixels of one image, from which it pays
 
@@ -48,24 +48,27 @@ def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
 def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) -> Array:
     """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,)."""
     F, C, N = len(w), len(x), x.shape[3]
+    u = _transformed(w)
     y = empty((F, *output, N), x.dtype)
     b = np.zeros(F, x.dtype) if b is None else np.require(b, requirements=["C", "W"])
     tiles = max(1, IN_CACHE // (16 * (C + F) * N * x.itemsize))
     # a little room between rows, or many of them would have the same place in the cache
     stride = tiles * N + LANES
     threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    room = empty((threads, 16, (C + F) * stride + LANES), x.dtype)
-    _tile_rows(x, _transformed(w), b, y, padding, tiles, stride, room)
+    room = empty((threads, 16, (C + u.shape[1]) * stride + LANES), x.dtype)
+    _tile_rows(x, u, b, y, padding, tiles, stride, room)
     return y
 
 
 def _transformed(w: Array) -> Array:
-    """G g Gᵀ of all weights: (F, C, 3, 3) -> (16, F, C)."""
-    g = np.ascontiguousarray(w.transpose(2, 3, 0, 1))
+    """G g Gᵀ of all weights: (F, C, 3, 3) -> (16, F, C), F filled up to whole FILTERS."""
+    F, C = w.shape[:2]
+    g = np.zeros((3, 3, -(-F // FILTERS) * FILTERS, C), w.dtype)
+    g[:, :, :F] = w.transpose(2, 3, 0, 1)
     for axis in (0, 1):
         g0, g1, g2 = np.moveaxis(g, axis, 0)
         g = np.stack([g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2], axis=axis)
-    return g.reshape(16, *w.shape[:2])
+    return g.reshape(16, -1, C)
 
 
 @compiled
@@ -107,24 +110,42 @@ def _differences(
 
 
 @compiled
-def _product(u: Array, v: Array, m: Array, stride: int, f: int, filters: int, length: int) -> None:
-    """Row f of m = Σ over c of u[f, c] · row c of v, for eight filters f … at once."""
-    f1, f2, f3 = f + min(1, filters - 1), f + min(2, filters - 1), f + min(3, filters - 1)
-    f4, f5 = f + min(4, filters - 1), f + min(5, filters - 1)
-    f6, f7 = f + min(6, filters - 1), f + min(7, filters - 1)
-    u0, u1, u2, u3, u4, u5, u6, u7 = u[f], u[f1], u[f2], u[f3], u[f4], u[f5], u[f6], u[f7]
-    for begin in range(0, length, LANES):
-        n = min(begin, length - LANES)
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = fill(v.dtype.type(0))
-        for c in range(u.shape[1]):
-            p, k = load(v, c * stride + n), np.uintp(c)
-            s0, s1 = s0 + u0[k] * p, s1 + u1[k] * p
-            s2, s3 = s2 + u2[k] * p, s3 + u3[k] * p
-            s4, s5 = s4 + u4[k] * p, s5 + u5[k] * p
-            s6, s7 = s6 + u6[k] * p, s7 + u7[k] * p
-        sums = (s0, s1, s2, s3, s4, s5, s6, s7)
-        for number in range(filters):
-            store(m, (f + number) * stride + n, sums[number])
+def _product(u: Array, v: Array, m: Array, stride: int, f: int, length: int) -> None:
+    """Row f of m = Σ over c of u[f, c] · row c of v, for four filters f … at once."""
+    u0, u1, u2, u3 = u[f], u[f + 1], u[f + 2], u[f + 3]
+    zero = fill(v.dtype.type(0))
+    threes = length // (3 * LANES) * 3 * LANES
+    for n in range(0, threes, 3 * LANES):
+        a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zero
+        for c in range(np.uintp(u.shape[1])):
+            at = c * np.uintp(stride) + np.uintp(n)
+            p, q = load(v, at), load(v, at + np.uintp(LANES))
+            r = load(v, at + np.uintp(2 * LANES))
+            a0, a1, a2 = a0 + u0[c] * p, a1 + u0[c] * q, a2 + u0[c] * r
+            b0, b1, b2 = b0 + u1[c] * p, b1 + u1[c] * q, b2 + u1[c] * r
+            c0, c1, c2 = c0 + u2[c] * p, c1 + u2[c] * q, c2 + u2[c] * r
+            d0, d1, d2 = d0 + u3[c] * p, d1 + u3[c] * q, d2 + u3[c] * r
+        _store_three(m, f * stride + n, a0, a1, a2)
+        _store_three(m, (f + 1) * stride + n, b0, b1, b2)
+        _store_three(m, (f + 2) * stride + n, c0, c1, c2)
+        _store_three(m, (f + 3) * stride + n, d0, d1, d2)
+    for low in range(threes, length, LANES):
+        n = min(low, length - LANES)  # the last lanes may be computed twice
+        a0 = b0 = c0 = d0 = zero
+        for c in range(np.uintp(u.shape[1])):
+            p = load(v, c * np.uintp(stride) + np.uintp(n))
+            a0, b0, c0, d0 = a0 + u0[c] * p, b0 + u1[c] * p, c0 + u2[c] * p, d0 + u3[c] * p
+        store(m, f * stride + n, a0)
+        store(m, (f + 1) * stride + n, b0)
+        store(m, (f + 2) * stride + n, c0)
+        store(m, (f + 3) * stride + n, d0)
+
+
+@compiled
+def _store_three(m: Array, to: int, p: Array, q: Array, r: Array) -> None:
+    store(m, to, p)
+    store(m, to + LANES, q)
+    store(m, to + 2 * LANES, r)
 
 
 @compiled
@@ -184,7 +205,7 @@ def _tile_rows(
             for c in range(C):
                 _differences(x, c, oh - padding[0], 2 * tile - padding[1], count, rows, v, stride)
             for k in range(16):
-                for f in range(0, F, FILTERS):
-                    _product(u[k], v[k], m[k], stride, f, min(FILTERS, F - f), count * N)
+                for f in range(0, u.shape[1], FILTERS):
+                    _product(u[k], v[k], m[k], stride, f, count * N)
             for f in range(F):
                 _sums(m, stride, f, b[f], y, oh, 2 * tile, count)
