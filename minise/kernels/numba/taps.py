@@ -56,7 +56,10 @@ def _met(window: Window, axis: int, source: int, target: int, transposed: bool) 
 
 
 def _runs(columns: Integers) -> Integers:
-    """Group the columns (columns, KW) greedily, as long as their steps stay the same."""
+    """Group the columns (columns, KW) greedily, as long as they are evenly spaced.
+
+    Where they meet the source is then evenly spaced too.
+    """
     open_runs: dict[tuple[int, ...], int] = {}  # by the taps, relative to the first of them
     runs: list[list[int]] = []
     for column, met in enumerate(columns):
@@ -65,12 +68,12 @@ def _runs(columns: Integers) -> Integers:
         kind = tuple(np.where(inside, met - begins, NONE).tolist() + inside.tolist())
         number = open_runs.get(kind)
         if number is not None:
-            first, step, source_step, count = runs[number]
+            first, step, _, count = runs[number]
             moved = begins - _begins(columns[first])
             if count == 1:
                 runs[number] = [first, column - first, moved, 2]
                 continue
-            if column - first == step * count and moved == source_step * count:
+            if column - first == step * count:
                 runs[number][3] += 1
                 continue
         open_runs[kind] = len(runs)

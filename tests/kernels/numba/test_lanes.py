@@ -1,11 +1,11 @@
+import numba
 import numpy as np
 import pytest
 
-from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, store
 
 
-@compiled
+@numba.njit  # anew each time: the cache on disk would not notice that lanes have changed
 def combine(x, start, w, y, to):
     p, q = load(x, start), load(x, start + LANES)
     store(y, to, w * p + p * q - fill(w))
