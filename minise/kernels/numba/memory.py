@@ -1,7 +1,7 @@
 """New arrays in memory that was used before.
 
 Memory that is fresh from the operating system is empty until the first write to each page, which
-then stops to be filled: a fifth of a training step went into that. So when a large array dies, its
+then stops to be filled: a third of a training step went into that. So when a large array dies, its
 memory is kept for the next one of the same size. What lies idle is bounded.
 """
 
