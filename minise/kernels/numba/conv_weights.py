@@ -9,6 +9,9 @@ that each number of dy that is loaded is used three times and each of x four tim
 
 from __future__ import annotations
 
+import functools
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
@@ -16,13 +19,22 @@ from minise.backend import Array
 from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.lanes import LANES, load, store
 from minise.kernels.numba.layout import TASKS
+from minise.kernels.numba.taps import Integers
 from minise.shapes import Pair, Window
 
 TAPS = 3  # in flight at once
 STRETCH = 1024  # numbers: as many of three taps and four filters stay in the first cache
 
 
-def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], window: Window) -> Array:
+class Meetings(NamedTuple):
+    """Where each tap of a window first meets x, seen from dy and from x, and how often."""
+
+    down: Integers  # (KH, 3)
+    across: Integers  # (KW, 3)
+    stride: Pair
+
+
+def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], meetings: Meetings) -> Array:
     """dw of the given shape (F, C/G, KH, KW), for dy (F, OH, OW, N) and x (C, H, W, N)."""
     groups = x.shape[0] // shape[1]
     F, C = shape[0] // groups, shape[1]
@@ -33,15 +45,19 @@ def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], window: Windo
             filters //= 2
         else:
             channels //= 2
-    down = _meetings(window, 0, x.shape[1], dy.shape[1])
-    across = _meetings(window, 1, x.shape[2], dy.shape[2])
     dw = np.empty(shape, x.dtype)
-    _dot_blocks(dy, x, dw, groups, filters, channels, window.stride, down, across)
+    _dot_blocks(dy, x, dw, groups, filters, channels, *meetings)
     return dw
 
 
-def _meetings(window: Window, axis: int, source: int, target: int) -> Array:
-    """For each tap of an axis: where it first meets x, seen from dy and from x, and how often."""
+@functools.lru_cache(maxsize=1024)
+def meetings(window: Window, source: Pair, target: Pair) -> Meetings:
+    """For images of size `source` (H, W) and an output of size `target`."""
+    down, across = (_meetings(window, axis, source[axis], target[axis]) for axis in (0, 1))
+    return Meetings(down, across, window.stride)
+
+
+def _meetings(window: Window, axis: int, source: int, target: int) -> Integers:
     kernel, stride, padding, dilation = (field[axis] for field in window)
     begins = np.arange(kernel) * dilation - padding  # where output 0 looks for x
     first = np.maximum(0, -(begins // stride))  # rounded up
@@ -202,9 +218,9 @@ def _dot_blocks(
     groups: int,
     most_filters: int,
     most_channels: int,
-    strides: Pair,
     down: Array,
     across: Array,
+    strides: Pair,
 ) -> None:
     """One owner for a block of filters and one of channels."""
     F, C, KH, KW = dw.shape[0] // groups, dw.shape[1], dw.shape[2], dw.shape[3]

@@ -1,0 +1,156 @@
+"""Convolution of a batch too small for lanes of images: lanes are pixels.
+
+x is copied once, with its padding, and apart by what remains of a division by the stride s: plane
+(p, q) holds the pixels (p + s·u, q + s·v) of the padded image. In its plane a tap (i, j) then meets
+all of the output at one distance, so that the whole output is one stretch:
+
+    y[f, n] = b[f] + Σ over c, i, j of w[f, c, i, j] · plane_ij[c, n + distance_ij]
+
+where n counts the output's pixels in rows as wide as those of the planes. What y gets beyond OW is
+dropped, and is 0 in dy. So the kernels in `conv` and `conv_weights` serve here as well.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from minise.backend import Array
+from minise.kernels.numba.conv import sum_of_stretches
+from minise.kernels.numba.conv_weights import Meetings, dots_of_stretches
+from minise.kernels.numba.lanes import LANES
+from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.taps import NONE, Integers, Taps
+from minise.shapes import Pair, Window
+
+
+class _Axis(NamedTuple):
+    """One axis of the planes: what each tap meets, and where the pixels of x lie."""
+
+    plane: Integers  # (kernel,): in which plane the tap meets x
+    step: Integers  # (kernel,): how far from the output's place
+    length: int  # of the planes
+    pixels: list[tuple[slice, slice]]  # for each plane: these of its pixels are those of x
+
+
+class _Plan(NamedTuple):
+    """How images of one shape lie in planes. Lengths are in numbers, N for a pixel."""
+
+    shape: tuple[int, int, int, int]  # planes down and across, rows and columns of each
+    pixels: list[tuple[tuple[int, slice, slice], tuple[slice, slice]]]  # of a plane, and of x
+    length: int  # of the stretch, the output
+    farthest: int  # of the distances
+    forward: Taps
+    backward: Taps
+    meetings: Meetings
+
+
+def conv2d(x: Array, w: Array, b: Array | None, window: Window, output: Pair) -> Array:
+    """y (F, OH, OW, N) for x (C, H, W, N), w (G, F/G, C/G·KH·KW), b (F,)."""
+    N = x.shape[3]
+    plan = _plan(window, (x.shape[1], x.shape[2]), output, N)
+    planes = _to_planes(x, plan)
+    y = sum_of_stretches(planes[:, None, :, None], w, b, plan.forward)  # (F, 1, length, 1)
+    wide = y[:, 0, : output[0] * plan.shape[3] * N].reshape(len(y), output[0], plan.shape[3], N)
+    if output[1] == plan.shape[3]:
+        return wide
+    y = empty((len(y), *output, N), x.dtype)
+    y[...] = wide[:, :, : output[1]]
+    return y
+
+
+def conv2d_backward(
+    dy: Array, x: Array, w: Array, transposed: Array, window: Window
+) -> tuple[Array, Array]:
+    """(dx, dw) for dy (F, OH, OW, N), w (F, C/G, KH, KW), transposed (G, C/G, F/G·KH·KW)."""
+    output, N = (dy.shape[1], dy.shape[2]), x.shape[3]
+    plan = _plan(window, (x.shape[1], x.shape[2]), output, N)
+    pitch = plan.farthest + plan.length
+    wide = zeros((len(dy), plan.farthest + pitch), dy.dtype)  # room for every distance before dy
+    inner = wide[:, plan.farthest :][:, : output[0] * plan.shape[3] * N]
+    inner.reshape(len(dy), output[0], plan.shape[3], N)[:, :, : output[1]] = dy
+    wide = wide[:, None, :, None]
+    dx = _from_planes(sum_of_stretches(wide, transposed, None, plan.backward), plan, x.shape)
+    planes = _to_planes(x, plan)
+    return dx, dots_of_stretches(wide, planes[:, :, None, None], w.shape, plan.meetings)
+
+
+def _to_planes(x: Array, plan: _Plan) -> Array:
+    """(C, H, W, N) -> (C, planes · pitch)."""
+    down, across, H, W = plan.shape
+    planes = zeros((len(x), down * across, plan.farthest + plan.length), x.dtype)
+    inner = planes[:, :, : H * W * x.shape[3]].reshape(len(x), down * across, H, W, -1)
+    for here, there in plan.pixels:
+        inner[:, *here] = x[:, *there]
+    return planes.reshape(len(x), -1)
+
+
+def _from_planes(planes: Array, plan: _Plan, shape: tuple[int, ...]) -> Array:
+    """(C, planes, pitch, 1) -> (C, H, W, N): the pixels of x, 0 where no tap met one."""
+    down, across, H, W = plan.shape
+    inner = planes[:, :, : H * W * shape[3], 0].reshape(shape[0], down * across, H, W, shape[3])
+    x = zeros(shape, planes.dtype)
+    for here, there in plan.pixels:
+        x[:, *there] = inner[:, *here]
+    return x
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(window: Window, size: Pair, output: Pair, N: int) -> _Plan:
+    down, across = (_axis(window, axis, size[axis], output[axis]) for axis in (0, 1))
+    rows, columns, width = len(down.pixels), len(across.pixels), across.length
+    length = max(output[0] * width * N, LANES)
+    farthest = (int(down.step.max()) * width + int(across.step.max())) * N
+    pitch = farthest + length
+    # where tap (i, j) meets x is a sum of two: one for i, one for j
+    at_row = down.plane * columns * pitch + down.step * width * N
+    at_column = across.plane * pitch + across.step * N
+    distance = ((down.step * width)[:, None] + across.step).reshape(-1) * N  # (KH·KW,)
+    plane = ((down.plane * columns)[:, None] + across.plane).reshape(-1)  # (KH·KW,)
+    met_by = plane == np.arange(rows * columns)[:, None]  # (planes, KH·KW)
+    back = np.where(met_by, farthest - distance, NONE)
+    return _Plan(
+        shape=(rows, columns, down.length, width),
+        pixels=[
+            ((k * columns + m, *here), there)
+            for k, (h, h_x) in enumerate(down.pixels)
+            for m, (w, w_x) in enumerate(across.pixels)
+            for here, there in [((h, w), (h_x, w_x))]
+        ],
+        length=length,
+        farthest=farthest,
+        forward=Taps((at_row[:, None] + at_column).reshape(1, 1, -1), _one_run(length)),
+        backward=Taps(back[:, None, :], _one_run(pitch)),
+        meetings=Meetings(
+            np.stack([np.zeros_like(at_row), at_row, np.ones_like(at_row)], axis=1),
+            np.stack(
+                [
+                    np.full_like(at_column, farthest),
+                    at_column,
+                    np.full_like(at_column, output[0] * width * N),
+                ],
+                axis=1,
+            ),
+            (1, 1),
+        ),
+    )
+
+
+def _axis(window: Window, axis: int, source: int, target: int) -> _Axis:
+    kernel, stride, padding, dilation = (field[axis] for field in window)
+    step, rest = np.divmod(np.arange(kernel) * dilation, stride)
+    rests, plane = np.unique(rest, return_inverse=True)
+    length = target + int(step.max())
+    pixels = []
+    for first in rests.tolist():
+        begin = max(0, -((first - padding) // stride))  # rounded up
+        at = first + begin * stride - padding
+        count = max(0, min(length - begin, (source - 1 - at) // stride + 1))
+        pixels.append((slice(begin, begin + count), slice(at, at + count * stride, stride)))
+    return _Axis(plane, step, length, pixels)
+
+
+def _one_run(length: int) -> Integers:
+    return np.array([[0, 1, 1, length]], np.intp)
