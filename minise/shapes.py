@@ -7,6 +7,9 @@ names the operation, what it got and what it expected.
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +19,18 @@ from minise.backend import Array, array_module
 Pair = tuple[int, int]
 
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+
+_complex_allowed: ContextVar[bool] = ContextVar("minise_complex_allowed", default=False)
+
+
+@contextmanager
+def complex_allowed() -> Iterator[None]:
+    """Let operations take complex128 beside float64, for complex steps: see `gradcheck`."""
+    token = _complex_allowed.set(True)
+    try:
+        yield
+    finally:
+        _complex_allowed.reset(token)
 
 
 class Window(NamedTuple):
@@ -39,17 +54,24 @@ def check_arrays(operation: str, **arrays: Array | None) -> None:
 
 def _refuse_arrays(operation: str, given: dict[str, Array]) -> None:
     """Say what is wrong with the arrays, if anything is: they may be CuPy's."""
-    try:
-        array_module(*given.values())
-    except TypeError as error:
-        raise TypeError(f"{operation}: {error}") from None
+    check_kind(operation, *given.values())
     dtypes = {array.dtype for array in given.values()}
+    if _complex_allowed.get() and dtypes <= {np.dtype(np.float64), np.dtype(np.complex128)}:
+        return
     if len(dtypes) > 1:
         listed = ", ".join(f"{name} {array.dtype}" for name, array in given.items())
         raise TypeError(f"{operation}: mixed dtypes: {listed}; expected one for all of them")
     if not dtypes <= FLOATS:
         name, array = next(iter(given.items()))
         raise TypeError(f"{operation}: {name} is {array.dtype}, expected float32 or float64")
+
+
+def check_kind(operation: str, *arrays: Array) -> None:
+    """All arrays NumPy's or all CuPy's."""
+    try:
+        array_module(*arrays)
+    except TypeError as error:
+        raise TypeError(f"{operation}: {error}") from None
 
 
 def check_ndim(operation: str, name: str, array: Array, letters: str) -> None:

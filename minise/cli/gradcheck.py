@@ -2,61 +2,152 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
 import click
 import numpy as np
 from rich.console import Console
 
 from minise import gradcheck
 from minise.cli.options import computing
+from minise.cli.own_code import errors_in, own_example
 from minise.errors import InputError
+from minise.gradcheck import Example, Report
+from minise.gradcheck.compare import TOLERANCES
 from minise.nearest import nearest
 
+Make: TypeAlias = Callable[[np.random.Generator], Example]
 
-@click.command("gradcheck", short_help="Hold every gradient against finite differences.")
+
+class _Shape(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 alone
+    name = "shape"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        try:
+            shape = tuple(int(size) for size in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no shape, expected sizes as in 2,3,4,4", param, ctx)
+        if min(shape) < 1:
+            self.fail(f"{value!r} has a size below 1", param, ctx)
+        return shape
+
+
+@click.command("gradcheck", short_help="Hold gradients against finite differences, also your own.")
 @click.argument("names", nargs=-1)
+@click.option(
+    "--input",
+    "shapes",
+    type=_Shape(),
+    multiple=True,
+    metavar="SHAPE",
+    help="Shape of an input of your own code, as in 2,3,4,4; once for each array.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Draw each report there, as a .png.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(list(TOLERANCES)),
+    default="differences",
+    show_default=True,
+    help="Finite differences, or complex steps, exact to rounding where a function takes them.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @computing
-def gradcheck_command(names: tuple[str, ...], seed: int) -> None:
-    """Hold every backward against finite differences, or those of NAMES alone.
+def gradcheck_command(
+    names: tuple[str, ...],
+    shapes: tuple[tuple[int, ...], ...],
+    plot: Path | None,
+    method: str,
+    seed: int,
+) -> None:
+    """Hold every backward against differences, or those of NAMES alone, in float64.
 
-    Each entry of each input and parameter is moved up and down by 0.00001, in float64. Exits with
-    1 if the relative error of one is above 0.000001.
-    """
-    chosen = gradcheck.EXAMPLES
-    if names:
-        known = {name.split(",")[0] for name in chosen}
-        for name in names:
-            if name not in known:
-                raise InputError(nearest("operation or block", name, sorted(known)))
-        chosen = {name: make for name, make in chosen.items() if name.split(",")[0] in names}
-    console = Console()
-    width = max(map(len, chosen))
-    console.print(f"[bold]{'':<{width}}  entries  worst relative error[/]", highlight=False)
-    reports = {}
-    for name, make in chosen.items():
-        example = make(np.random.default_rng(seed))
-        report = gradcheck.check(
-            example.subject,
-            *example.inputs,
-            rng=np.random.default_rng([seed, 1]),
-            training=example.training,
-        )
-        reports[name] = report
-        entries = sum(entry.entries for entry in report.worst)
-        verdict = "[green]passed[/]" if report.passed else "[bold red]FAILED[/]"
+    A name is that of an operation or a layer of minise, or leads to your own code:
+
+    \b
+      minise gradcheck layers.py:my_layer --input 2,3,4,4
+
+    where my_layer is a layer, or a function with a my_layer_backward beside it, and my_layer_inputs
+    in the file may hold its inputs. Exits with 1 if a gradient is wrong.
+    """  # noqa: D301 (click takes \b for: do not wrap)
+    own = [name for name in names if ":" in name]
+    if shapes and not own:
+        raise InputError("--input goes with code of your own, as in layers.py:my_layer")
+    examples: dict[str, Make] = {name: partial(own_example, name, shapes) for name in own}
+    if not names or len(own) < len(names):
+        examples = _of_minise([name for name in names if name not in own]) | examples
+    console, width = Console(), max(map(len, examples))
+    reports: dict[str, Report] = {}
+    for name, make in examples.items():
+        with errors_in(name.rpartition(":")[0]) if name in own else nullcontext():
+            example = make(np.random.default_rng(seed))
+            reports[name] = gradcheck.check(
+                example.subject,
+                *example.inputs,
+                rng=np.random.default_rng([seed, 1]),
+                training=example.training,
+                method=method,
+            )
+        if name not in own:
+            _tell(console, f"{name:<{width}}", reports[name])
+        if name in own or not reports[name].passed:
+            console.print(f"{reports[name]}\n", highlight=False, markup=False, soft_wrap=True)
+        if plot is not None:
+            _draw(reports[name], plot, name)
+    _sum_up(console, reports)
+
+
+def _of_minise(names: list[str]) -> dict[str, Make]:
+    """Those examples, or all."""
+    known = {name.split(",")[0] for name in gradcheck.EXAMPLES}
+    for name in names:
+        if name not in known:
+            raise InputError(nearest("operation or layer", name, sorted(known)))
+    return {
+        name: make
+        for name, make in gradcheck.EXAMPLES.items()
+        if not names or name.split(",")[0] in names
+    }
+
+
+def _tell(console: Console, name: str, report: Report) -> None:
+    entries = sum(len(gradient.entries) for gradient in report.gradients)
+    verdict = "[green]passed[/]" if report.passed else "[bold red]FAILED[/]"
+    console.print(
+        f"{name}  {entries:>4,} entries  worst relative error {report.relative_error:.1e}  "
+        f"{verdict}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _draw(report: Report, folder: Path, name: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        report.plot(folder / (re.sub(r"[^\w.]+", "-", name).strip("-") + ".png"))
+    except OSError as error:
+        raise InputError(f"cannot write into {folder}: {error.strerror}") from error
+
+
+def _sum_up(console: Console, reports: dict[str, Report]) -> None:
+    passed = sum(report.passed for report in reports.values())
+    worst = max(reports, key=lambda name: reports[name].relative_error)
+    if len(reports) > 1:
         console.print(
-            f"{name:<{width}}  {entries:>7}  {report.relative_error:.1e}  {verdict}",
+            f"{passed} of {len(reports)} passed; worst relative error "
+            f"{reports[worst].relative_error:.1e}, of {worst}",
             highlight=False,
             soft_wrap=True,
         )
-        if not report.passed:
-            console.print(str(report), highlight=False, markup=False, soft_wrap=True)
-    passed = sum(report.passed for report in reports.values())
-    worst = max(reports, key=lambda name: reports[name].relative_error)
-    console.print(
-        f"\n{passed} of {len(reports)} passed; worst relative error "
-        f"{reports[worst].relative_error:.1e}, of {worst}",
-        highlight=False,
-    )
     if passed < len(reports):
-        raise InputError(f"{len(reports) - passed} gradient checks failed")
+        failed = [name for name, report in reports.items() if not report.passed]
+        raise InputError(f"gradients are wrong: {', '.join(failed)}")

@@ -1,12 +1,14 @@
-"""Finite differences against what a backward says: for pairs of functions and for layers.
+"""Finite differences against what a backward says: for pairs of functions, layers and nets.
 
 report = gradcheck.check((ops.conv2d, ops.conv2d_backward), x, w, b)
 print(report)
+report.plot("conv2d.png")
 gradcheck.assert_gradients(minise.SEBlock(8, 2, dtype=np.float64), x)
 """
 
 from minise.gradcheck.check import assert_gradients, check
+from minise.gradcheck.differences import Verdict
 from minise.gradcheck.examples import EXAMPLES, Example
-from minise.gradcheck.report import Report, Worst
+from minise.gradcheck.report import Checked, Report
 
-__all__ = ["EXAMPLES", "Example", "Report", "Worst", "assert_gradients", "check"]
+__all__ = ["EXAMPLES", "Checked", "Example", "Report", "Verdict", "assert_gradients", "check"]

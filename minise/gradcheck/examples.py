@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from minise import nn, ops
-from minise.gradcheck.check import Pair
+from minise.gradcheck.subject import Pair
 from minise.nn import Layer
 
 Rng: TypeAlias = np.random.Generator
@@ -26,12 +26,14 @@ class Example(NamedTuple):
     training: bool = True
 
 
-def _operation(name: str, *shapes: tuple[int, ...], **options: Any) -> Callable[[Rng], Example]:
+def _operation(
+    name: str, *shapes: tuple[int, ...], spread: float = 1, **options: Any
+) -> Callable[[Rng], Example]:
     """An operation of `minise.ops` on normal random arrays of these shapes."""
     forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
 
     def example(rng: Rng) -> Example:
-        arrays = tuple(rng.standard_normal(shape) for shape in shapes)
+        arrays = tuple(spread * rng.standard_normal(shape) for shape in shapes)
         return Example((partial(forward, **options) if options else forward, backward), arrays)
 
     return example
@@ -59,7 +61,7 @@ def _with_statistics(name: str) -> Callable[[Rng], Example]:
 
 
 def _layer(
-    make: Callable[[Rng], Layer], *shape: int, training: bool = True
+    make: Callable[[Rng], Layer], *shape: int, spread: float = 1, training: bool = True
 ) -> Callable[[Rng], Example]:
     """A layer on a normal random array of this shape."""
 
@@ -67,7 +69,7 @@ def _layer(
         layer = make(rng)
         for parameter in layer.parameters():  # none of them 0, which could hide a mistake
             parameter.value += 0.1 * rng.standard_normal(parameter.value.shape)
-        return Example(layer, (rng.standard_normal(shape),), training)
+        return Example(layer, (spread * rng.standard_normal(shape),), training)
 
     return example
 
@@ -89,7 +91,7 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "relu": _operation("relu", (3, 4)),
     "sigmoid": _operation("sigmoid", (3, 4)),
     "tanh": _operation("tanh", (3, 4)),
-    "hard_sigmoid": _operation("hard_sigmoid", (3, 4)),
+    "hard_sigmoid": _operation("hard_sigmoid", (3, 4), spread=4),  # beyond ±3 as well
     "max_pool2d": _operation("max_pool2d", (2, 2, 5, 4), kernel_size=2),
     "max_pool2d, overlapping": _operation(
         "max_pool2d", (2, 2, 5, 6), kernel_size=3, stride=2, padding=1, ceil_mode=True
@@ -125,7 +127,7 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "ReLU": _layer(lambda rng: nn.ReLU(), 3, 4),
     "Sigmoid": _layer(lambda rng: nn.Sigmoid(), 3, 4),
     "Tanh": _layer(lambda rng: nn.Tanh(), 3, 4),
-    "HardSigmoid": _layer(lambda rng: nn.HardSigmoid(), 3, 4),
+    "HardSigmoid": _layer(lambda rng: nn.HardSigmoid(), 3, 4, spread=4),
     "MaxPool2d": _layer(lambda rng: nn.MaxPool2d(2), 2, 2, 4, 5),
     "AvgPool2d": _layer(lambda rng: nn.AvgPool2d(2), 2, 2, 4, 5),
     "GlobalAvgPool": _layer(lambda rng: nn.GlobalAvgPool(), 2, 3, 3, 2),

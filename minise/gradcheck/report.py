@@ -1,55 +1,180 @@
-"""What a gradient check found."""
+"""What a gradient check found, and how it is told."""
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from minise.backend import Array
+from minise.gradcheck.differences import Floats, Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 96
+
+
+class Kink(NamedTuple):
+    """An entry at which the slope changes."""
+
+    k: int  # which of the compared entries
+    below: float  # the slope on the side of smaller values
+    above: float
 
 
 @dataclass(frozen=True)
-class Worst:
-    """The entry of one gradient where backward and finite differences differ most."""
+class Checked:
+    """The gradient of one input or parameter, and the verdict on each entry that was compared."""
 
-    name: str  # of the input or parameter
-    index: tuple[int, ...]
-    analytic: float  # what backward says
-    numeric: float  # what finite differences say
-    relative_error: float
-    entries: int  # how many were compared
+    name: str
+    analytic: Array  # what backward says, whole
+    entries: Any  # (K,) which entries were compared, as indices into the flat array
+    numeric: Floats  # (K,) what differences say
+    verdicts: tuple[Verdict, ...]  # (K,)
+    errors: Floats  # (K,) relative
+    kinks: tuple[Kink, ...]
+    step: float  # relative to the root mean square of the input
+    overall: Verdict | None  # along one direction over all entries, where only some were compared
+    together: Verdict | None  # along a line that moves all entries at a kink, if there are several
+    cause: str | None  # a guess
+    curve: Floats  # the error for each step of `LADDER`, of the worst entry or along a direction
+
+    @property
+    def passed(self) -> bool:
+        """Whether no entry is wrong, nor several moved together."""
+        return Verdict.WRONG not in (*self.verdicts, self.overall, self.together)
+
+    @property
+    def worst(self) -> int:
+        """Which of the compared entries differs most, the wrong ones first, NaN before all."""
+        judged = [verdict in (Verdict.RIGHT, Verdict.WRONG) for verdict in self.verdicts]
+        wrong = [verdict is Verdict.WRONG for verdict in self.verdicts]
+        errors = np.where(np.isnan(self.errors), np.inf, self.errors)
+        return int(np.lexsort(np.stack([errors, judged, wrong]))[-1])
+
+    @property
+    def worst_index(self) -> tuple[int, ...]:
+        """Its place in the array."""
+        return self.index(self.worst)
+
+    @property
+    def relative_error(self) -> float:
+        """That of the worst entry; 0 where none could be judged."""
+        verdict = self.verdicts[self.worst]
+        judged = verdict in (Verdict.RIGHT, Verdict.WRONG)
+        return float(self.errors[self.worst]) if judged else 0.0
+
+    def index(self, k: int) -> tuple[int, ...]:
+        """The place in the array of the compared entry k."""
+        return tuple(int(n) for n in np.unravel_index(self.entries[k], self.analytic.shape))
 
 
 @dataclass(frozen=True)
 class Report:
-    """The worst entry of each input and parameter, and what else was wrong."""
+    """All gradients of one subject, and what else was wrong."""
 
     subject: str
-    worst: tuple[Worst, ...]
+    gradients: tuple[Checked, ...]
     problems: tuple[str, ...]
     tolerance: float
+    method: str
 
     @property
     def passed(self) -> bool:
-        """Whether every entry is within the tolerance, and nothing else was wrong."""
-        within = (entry.relative_error <= self.tolerance for entry in self.worst)  # NaN is not
-        return all(within) and not self.problems
+        """Whether no entry is wrong, and nothing else was."""
+        return all(gradient.passed for gradient in self.gradients) and not self.problems
 
     @property
     def relative_error(self) -> float:
         """The largest of all, NaN before everything; 0 where nothing was compared."""
-        errors = [entry.relative_error for entry in self.worst]
+        errors = [gradient.relative_error for gradient in self.gradients]
         return next((e for e in errors if e != e), max(errors, default=0.0))
 
+    def __getitem__(self, name: str) -> Checked:
+        """The gradient of that name."""
+        return next(gradient for gradient in self.gradients if gradient.name == name)
+
     def __str__(self) -> str:
-        rows = [("gradient of", "entries", "worst at", "analytic", "numeric", "relative error")]
-        for entry in self.worst:
-            at = "[" + ", ".join(map(str, entry.index)) + "]"
-            numbers = (f"{entry.analytic:.9g}", f"{entry.numeric:.9g}")
-            error = f"{entry.relative_error:.1e}"
-            rows.append((entry.name, str(entry.entries), at, *numbers, error))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'}"]
-        for row in rows:
-            cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-            cells[0] = row[0].ljust(widths[0])
-            lines.append("  " + "  ".join(cells).rstrip())
-        lines += [f"  {problem}" for problem in self.problems]
+        lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'}", *_table(self)]
+        for text in (*self.problems, *_notes(self)):
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
         return "\n".join(lines)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw analytic against numeric, errors laid out as the array is, and error against step.
+
+        Saved as a PNG file at `path`, if it is given.
+        """
+        from minise.gradcheck.picture import draw
+
+        figure = draw(self)
+        if path is not None:
+            figure.savefig(path, format="png")
+        return figure
+
+
+def _table(report: Report) -> list[str]:
+    rows = [
+        ("gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error", "step")
+    ]
+    for gradient in report.gradients:
+        k = gradient.worst
+        at = "[" + ", ".join(map(str, gradient.index(k))) + "]"
+        said, found = float(gradient.analytic.reshape(-1)[gradient.entries[k]]), gradient.numeric[k]
+        numbers = (f"{said:.6g}", f"{found:.6g}", f"{gradient.errors[k]:.1e}")
+        step = "i" if report.method == "complex" else f"{gradient.step:.0e}".replace("e+00", "")
+        entries = f"{len(gradient.entries):,}"
+        if gradient.overall is not None:
+            entries += f" of {gradient.analytic.size:,}"
+        rows.append((gradient.name, entries, _counts(gradient), at, *numbers, step))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[0], cells[2] = row[0].ljust(widths[0]), row[2].ljust(widths[2])
+        lines.append("  " + "  ".join(cells).rstrip())
+    return lines if report.gradients else []
+
+
+def _counts(gradient: Checked) -> str:
+    counts = Counter(gradient.verdicts)
+    if len(counts) == 1:
+        return next(iter(counts)).value
+    return ", ".join(f"{counts[v]:,} {v.value}" for v in Verdict if counts[v])
+
+
+def _notes(report: Report) -> list[str]:
+    notes = []
+    for gradient in report.gradients:
+        name, size = gradient.name, gradient.analytic.size
+        if gradient.cause:
+            notes.append(f"{name}: {gradient.cause}")
+        if gradient.kinks:
+            k, below, above = gradient.kinks[0]
+            said = gradient.analytic.reshape(-1)[gradient.entries[k]]
+            slopes = " and ".join(f"{slope + 0.0:.4g}" for slope in (below, above))
+            notes.append(
+                f"{name}: at a kink at {list(gradient.index(k))}: the slopes on its sides are "
+                f"{slopes}; backward says {said + 0.0:.4g}, as right as any number of that range"
+            )
+        for verdict in (Verdict.TOO_COARSE, Verdict.TOO_FINE):
+            if verdict in gradient.verdicts:
+                notes.append(f"{name}: {verdict.value}: right with another one; leave step= out?")
+        if gradient.together is Verdict.WRONG:
+            notes.append(
+                f"{name}: {len(gradient.kinks)} entries at a kink are wrong where they move "
+                "together: is the gradient of a tie given more than once?"
+            )
+        if gradient.overall is Verdict.WRONG:
+            notes.append(f"{name}: wrong along a direction over all {size:,} entries")
+    if any(gradient.overall is not None for gradient in report.gradients):
+        notes.append(
+            "Of large arrays some entries were drawn, and the slope along one random direction "
+            "over all of them was compared too, which alone can miss a single wrong entry."
+        )
+    return notes

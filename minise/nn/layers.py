@@ -315,6 +315,7 @@ class Dropout(Layer):
         if not training or self.p == 0:
             return x, lambda dy: dy
         xp = array_module(x)
-        kept = xp.asarray(self.rng.random(x.shape) >= self.p)
-        keep = kept.astype(x.dtype) / (1 - self.p)  # 0 or 1 / (1 − p)
+        keep = xp.empty_like(x)  # in the memory order of x
+        keep[...] = xp.asarray(self.rng.random(x.shape) >= self.p)
+        keep /= 1 - self.p  # 0 or 1 / (1 − p)
         return x * keep, lambda dy: dy * keep

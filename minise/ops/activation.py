@@ -48,7 +48,7 @@ def sigmoid(x: Array) -> tuple[Array, ActivationSaved]:
         y = fast(x)
     else:
         xp = array_module(x)
-        e = xp.exp(-xp.abs(x))  # in (0, 1]
+        e = xp.exp(xp.where(x >= 0, -x, x))  # in (0, 1]
         y = xp.where(x >= 0, 1, e) / (1 + e)
     return y, ActivationSaved(y)
 

@@ -47,6 +47,7 @@ def conv2d(
 
     Raises `ValueError` for shapes that do not fit, `TypeError` for mixed or other dtypes.
     """
+    shapes.check_arrays("conv2d", x=x, w=w, b=b)
     window = Window(
         (w.shape[2], w.shape[3]) if w.ndim == 4 else (0, 0),
         shapes.pair("conv2d", "stride", stride, 1),

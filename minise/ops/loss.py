@@ -29,6 +29,7 @@ def softmax_cross_entropy(
     Raises `ValueError` for labels outside 0 … K−1, an empty batch (its mean has no value) or a
     smoothing outside [0, 1]; `TypeError` for dtypes.
     """
+    shapes.check_kind("softmax_cross_entropy", scores, labels)
     shapes.check_arrays("softmax_cross_entropy", scores=scores)
     shapes.check_ndim("softmax_cross_entropy", "scores", scores, "N, K")
     if 0 in scores.shape:
@@ -43,7 +44,8 @@ def softmax_cross_entropy(
     shifted = scores - scores.max(axis=1, keepdims=True)  # (N, K)
     log_p = shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
     one_hot = labels[:, None] == xp.arange(K)  # (N, K)
-    q = (one_hot * (1 - label_smoothing) + label_smoothing / K).astype(scores.dtype)
+    q = xp.empty_like(scores)  # in the memory order of scores
+    q[...] = one_hot * (1 - label_smoothing) + label_smoothing / K
     loss = -(q * log_p).sum(axis=1).mean()
     return loss, SoftmaxCrossEntropySaved(xp.exp(log_p), q)
 

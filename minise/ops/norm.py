@@ -50,7 +50,8 @@ def batch_norm(
         y, mean, var = fast(x, w, b, statistics, eps)
         return y, BatchNormSaved(x, w, mean, var, eps, statistics is None)
     if mean is None or var is None:
-        mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))  # (C,), (C,)
+        mean = x.mean(axis=(0, 2, 3))  # (C,)
+        var = ((x - mean[:, None, None]) ** 2).mean(axis=(0, 2, 3))  # (C,)
     saved = BatchNormSaved(x, w, mean, var, eps, statistics is None)
     x_hat = _normalise(saved)  # (N, C, H, W)
     return w[:, None, None] * x_hat + b[:, None, None], saved
@@ -70,7 +71,7 @@ def batch_norm_backward(dy: Array, saved: BatchNormSaved) -> tuple[Array, Array,
     db = dy.sum(axis=(0, 2, 3))  # (C,)
     dw = (dy * x_hat).sum(axis=(0, 2, 3))  # (C,)
     if from_batch:
-        M = x.size // x.shape[1]  # values in a channel, N·H·W
+        M = len(x) * x.shape[2] * x.shape[3]  # values in a channel, N·H·W
         dy = dy - (db / M)[:, None, None] - x_hat * (dw / M)[:, None, None]
     dx = dy * (w / array_module(x).sqrt(var + eps))[:, None, None]
     return dx, dw, db
@@ -88,8 +89,8 @@ def batch_norm_relu(
 
     One pass over memory where the two need two. Raises as `batch_norm` does.
     """
+    shapes.check_batch_norm("batch_norm_relu", x, w, b, *(statistics or (None, None)))
     if fast := kernel("batch_norm_relu", x, w, b):
-        shapes.check_batch_norm("batch_norm_relu", x, w, b, *(statistics or (None, None)))
         y, mean, var = fast(x, w, b, statistics, eps)
         norm = BatchNormSaved(x, w, mean, var, eps, statistics is None)
     else:

@@ -9,23 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import __version__, cli, data, gradcheck, models, ops
+from minise import __version__, cli, data, models
 
 QUICK = ["train", "--epochs", "1", "--batch-size", "50", "--no-augment"]
-
-
-@pytest.fixture
-def minise(capsys, tmp_path, monkeypatch):
-    """Run the command in an empty folder; gives (exit code, what it printed, its errors)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return exit_.value.code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
@@ -123,7 +109,6 @@ def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
         (["summary", "cnn", "--input", "1,20,20"], 1, "an input of (1, 20, 20) does not fit"),
         (["summary", "cnn", "--input", "28"], 1, "--input '28', expected C,H,W"),
         (["summary", "cnn", "--input", "1,0,28"], 1, "expected sizes of at least 1"),
-        (["gradcheck", "conv3d"], 1, "unknown operation or block 'conv3d': did you mean 'conv2d'"),
         (["fly"], 2, "No such command 'fly'"),
     ],
 )
@@ -165,30 +150,6 @@ def test_eval_refuses_images_that_the_net_did_not_learn(minise, small_data, tmp_
     code, _, err = minise("eval", "here", "--data", "s.npz")
     assert code == 1
     assert "learned 10 classes of images (1, 28, 28); s has 2 of (1, 9, 9)" in err
-
-
-def test_gradcheck_checks_what_is_named(minise):
-    code, out, err = minise("gradcheck", "channel_scale", "SEBlock")
-    assert (code, err) == (0, "")
-    assert "6 of 6 passed" in out
-    assert "SEBlock, hard_sigmoid" in out
-
-
-def test_gradcheck_exits_with_1_when_a_backward_is_wrong(minise, monkeypatch):
-    def wrong(rng):
-        def backward(dy, saved):
-            dx, ds = ops.channel_scale_backward(dy, saved)
-            return dx, 1.01 * ds
-
-        arrays = rng.standard_normal((2, 3, 4, 4)), rng.standard_normal((2, 3))
-        return gradcheck.Example((ops.channel_scale, backward), arrays)
-
-    monkeypatch.setitem(gradcheck.EXAMPLES, "channel_scale", wrong)
-    code, out, err = minise("gradcheck", "channel_scale", "relu")
-    assert code == 1
-    assert err == "minise: 1 gradient checks failed\n"
-    assert "channel_scale: FAILED" in out
-    assert "1 of 2 passed; worst relative error 9.9e-03, of channel_scale" in out
 
 
 def test_summary_models_and_version(minise):

@@ -1,17 +1,21 @@
 """Every operation and every layer that minise has passes the gradient check."""
 
+import os
+
 import numpy as np
 import pytest
 
 from minise import backend, gradcheck, nn, ops
 from minise.gradcheck import EXAMPLES
 
+SEEDS = int(os.environ.get("MINISE_SEEDS", "3"))
+
 
 @pytest.mark.parametrize("which", ["numpy", "numba"])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_gradients_are_right(name, which):
     with backend(which):
-        for seed in range(3):
+        for seed in range(SEEDS):
             example = EXAMPLES[name](np.random.default_rng(seed))
             gradcheck.assert_gradients(
                 example.subject,

@@ -1,0 +1,114 @@
+"""A function or a layer of a person's own, named on the command line as path/to/file.py:name."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minise.errors import InputError
+from minise.gradcheck.examples import Example
+from minise.nn.layer import Layer
+
+
+def own_example(
+    target: str, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator
+) -> Example:
+    """What `target` names, on normal random arrays of these shapes, or on the file's own inputs.
+
+    In the file, `f` with an `f_backward` is a pair of functions; a `Layer`, or a class or function
+    without arguments that makes one, is a layer. `f_inputs`, a tuple of arrays or a function from
+    a generator to one, is used where no shapes are given.
+
+    Raises `InputError` where the file cannot be run, or has no such thing.
+    """
+    path, _, name = target.rpartition(":")
+    if not path or not name:
+        raise InputError(f"{target}: expected a file and a name in it, as in layers.py:my_layer")
+    module = _load(Path(path))
+    if not hasattr(module, name):
+        raise InputError(f"{path} has no {name!r}")
+    with errors_in(path):
+        subject = _subject(module, name, path)
+        return Example(subject, _inputs(module, name, path, shapes, rng))
+
+
+def _load(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError(f"{path} is no file")
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    if specification is None or specification.loader is None:
+        raise InputError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.path.insert(0, str(path.resolve().parent))  # for what it imports from beside it
+    try:
+        with errors_in(str(path)):
+            specification.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _subject(module: ModuleType, name: str, path: str) -> Any:
+    found, backward = getattr(module, name), getattr(module, f"{name}_backward", None)
+    if isinstance(found, Layer | tuple):
+        return found
+    if callable(found) and callable(backward):
+        return found, backward
+    takes_nothing = callable(found) and not any(
+        parameter.default is parameter.empty
+        for parameter in inspect.signature(found).parameters.values()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    )
+    if takes_nothing and isinstance(layer := found(), Layer):
+        return layer
+    raise InputError(
+        f"{path}:{name} is neither a layer nor a function with a {name}_backward beside it"
+    )
+
+
+def _inputs(
+    module: ModuleType,
+    name: str,
+    path: str,
+    shapes: Sequence[tuple[int, ...]],
+    rng: np.random.Generator,
+) -> tuple[Any, ...]:
+    if shapes:
+        return tuple(rng.standard_normal(shape) for shape in shapes)
+    given: Callable[[np.random.Generator], Any] | Any = getattr(module, f"{name}_inputs", None)
+    if given is None:
+        raise InputError(
+            f"{path}:{name} needs inputs: --input 2,3,4,4 for each array, or {name}_inputs in the "
+            "file, a tuple of arrays or a function from a generator to one"
+        )
+    inputs = given(rng) if callable(given) else given
+    return inputs if isinstance(inputs, tuple) else (inputs,)
+
+
+@contextmanager
+def errors_in(path: str) -> Iterator[None]:
+    """Tell what the code in this file raises in one line, with its place in the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # any: it is the person's own code
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((f.lineno for f in reversed(frames) if _same_file(f.filename, path)), None)
+        if isinstance(error, SyntaxError):
+            line = error.lineno
+        place = path if line is None else f"{path}:{line}"
+        raise InputError(f"{place}: {type(error).__name__}: {error}") from error
+
+
+def _same_file(one: str, other: str) -> bool:
+    return Path(one).resolve() == Path(other).resolve()

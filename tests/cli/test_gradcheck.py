@@ -1,0 +1,144 @@
+"""`minise gradcheck`, of minise's own operations and of a person's own code."""
+
+import pytest
+
+from minise import gradcheck, ops
+
+OWN = """
+import numpy as np
+from minise import nn
+
+def scale(x, s):
+    return x * s[:, :, None, None], (x, s)
+
+def scale_backward(dy, saved):
+    x, s = saved
+    return dy * s[:, :, None, None], (dy * x).mean(axis=(2, 3))
+
+def scale_inputs(rng):
+    return rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((2, 3))
+
+def cube(x):
+    return x**3, x
+
+def cube_backward(dy, x):
+    return 3 * x**2 * dy
+
+cube_inputs = np.linspace(-1, 1, 5)
+both = (cube, cube_backward)
+made = nn.Linear(3, 2, dtype=np.float64)
+
+class Made(nn.Linear):
+    def __init__(self):
+        super().__init__(3, 2, dtype=np.float64)
+
+def broken(x):
+    return x / nothing, x
+
+def broken_backward(dy, x):
+    return dy
+
+def lonely(x, y):
+    return x, y
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return path
+
+
+def test_what_is_named_is_checked(minise):
+    code, out, err = minise("gradcheck", "channel_scale", "SEBlock")
+    assert (code, err) == (0, "")
+    assert "6 of 6 passed" in out
+    assert "SEBlock, hard_sigmoid" in out
+
+
+def test_everything_is_checked_where_nothing_is_named(minise):
+    code, out, _ = minise("gradcheck")
+    assert code == 0
+    assert f"{len(gradcheck.EXAMPLES)} of {len(gradcheck.EXAMPLES)} passed" in out
+
+
+def test_a_wrong_backward_ends_with_1_and_its_report(minise, monkeypatch):
+    def wrong(rng):
+        def backward(dy, saved):
+            dx, ds = ops.channel_scale_backward(dy, saved)
+            return dx, 1.01 * ds
+
+        arrays = rng.standard_normal((2, 3, 4, 4)), rng.standard_normal((2, 3))
+        return gradcheck.Example((ops.channel_scale, backward), arrays)
+
+    monkeypatch.setitem(gradcheck.EXAMPLES, "channel_scale", wrong)
+    code, out, err = minise("gradcheck", "channel_scale", "relu")
+    assert code == 1
+    assert err == "minise: gradients are wrong: channel_scale\n"
+    assert "channel_scale: FAILED" in out
+    assert "constant factor 1.01" in out
+    assert "1 of 2 passed; worst relative error 9.9e-03, of channel_scale" in out
+
+
+def test_own_functions_are_checked_on_the_inputs_beside_them(minise, own):
+    code, out, err = minise("gradcheck", f"{own}:scale")
+    assert code == 1
+    assert "factor 0.05 = 1/(H·W) = 1/20" in out
+    assert "Traceback" not in out + err
+    assert minise("gradcheck", f"{own}:cube")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["cube", "both", "made", "Made"])
+def test_own_functions_and_layers_are_checked_on_arrays_of_a_given_shape(minise, own, name):
+    code, out, err = minise("gradcheck", f"{own}:{name}", "--input", "4,3")
+    assert (code, err) == (0, "")
+    assert "12" in out
+    assert ": passed" in out
+
+
+def test_own_code_and_operations_are_checked_side_by_side(minise, own):
+    code, out, _ = minise("gradcheck", f"{own}:cube", "tanh", "--method", "complex")
+    assert code == 0
+    assert "2 of 2 passed" in out
+
+
+def test_pictures_are_drawn_for_each(minise, own, tmp_path):
+    folder = tmp_path / "new" / "pictures"
+    minise("gradcheck", "relu", f"{own}:cube", "--plot", folder)
+    pictures = {path.name: path.read_bytes()[:4] for path in folder.iterdir()}
+    assert set(pictures.values()) == {b"\x89PNG"}
+    assert "relu.png" in pictures
+    assert len(pictures) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["conv3d"], 1, "unknown operation or layer 'conv3d': did you mean 'conv2d'"),
+        (["own.py:missing"], 1, "own.py has no 'missing'"),
+        (["none.py:f"], 1, "none.py is no file"),
+        ([":f"], 1, "expected a file and a name in it"),
+        (["own.py:both"], 1, "own.py:both needs inputs: --input"),
+        (["own.py:number", "--input", "3"], 1, "own.py:number is neither a layer nor a function"),
+        (["own.py:lonely", "--input", "3"], 1, "own.py:lonely is neither a layer nor a function"),
+        (["own.py:broken", "--input", "3"], 1, "own.py:30: NameError: name 'nothing'"),
+        (["own.py:Made", "--input", "3"], 1, "x has shape (3,), expected (N, in)"),
+        (["syntax.py:f", "--input", "3"], 1, "syntax.py:1: SyntaxError"),
+        (["text.txt:f"], 1, "text.txt is no Python file"),
+        (["relu", "--input", "3"], 1, "--input goes with code of your own"),
+        (["own.py:cube", "--input", "3,x"], 2, "'3,x' is no shape"),
+        (["own.py:cube", "--input", "3,0"], 2, "'3,0' has a size below 1"),
+        (["relu", "--plot", "own.py/pictures"], 1, "cannot write into own.py/pictures"),
+        (["relu", "--method", "exact"], 2, "'exact' is not one of 'differences', 'complex'"),
+    ],
+)
+def test_every_mistake_is_one_clear_line(minise, own, tmp_path, arguments, code, message):
+    (tmp_path / "syntax.py").write_text("def f(:\n")
+    (tmp_path / "text.txt").write_text("f")
+    got, _, err = minise("gradcheck", *arguments)
+    assert got == code
+    assert message in err
+    assert "Traceback" not in err

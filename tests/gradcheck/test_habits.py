@@ -1,0 +1,167 @@
+"""What a forward and a backward must do or leave, beside the right numbers: each fault is told."""
+
+import numpy as np
+import pytest
+
+from minise import gradcheck, nn, ops
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(3).standard_normal((4, 6))
+
+
+def problems(subject, *inputs, **options):
+    report = gradcheck.check(subject, *inputs, **options)
+    assert not report.passed
+    assert all(problem in " ".join(str(report).split()) for problem in report.problems)
+    return "\n".join(report.problems)
+
+
+def test_a_forward_that_writes_into_its_input(x):
+    def relu_in_place(x):
+        x[x < 0] = 0
+        return x, x > 0
+
+    assert "forward changed x" in problems((relu_in_place, lambda dy, on: dy * on), x)
+
+
+def test_a_backward_that_writes_into_dy(x):
+    def in_place(dy, saved):
+        dy *= saved.y > 0
+        return dy
+
+    assert "backward changed dy" in problems((ops.relu, in_place), x)
+
+
+def test_a_backward_that_spoils_what_was_saved(x):
+    def spoil(dy, saved):
+        dx = ops.tanh_backward(dy, saved)
+        saved.y[...] = 0
+        return dx
+
+    assert "another gradient of x when called a second time" in problems((ops.tanh, spoil), x)
+
+
+def test_a_random_forward(x):
+    rng = np.random.default_rng(0)
+
+    def noisy(x):
+        return x + rng.standard_normal(x.shape), None
+
+    assert "another output for the same input" in problems((noisy, lambda dy, _: dy), x)
+
+
+def test_a_layer_that_sets_its_gradient_where_it_should_add(x):
+    class Overwriting(nn.Linear):
+        def forward(self, x, training=True):
+            y, backward = super().forward(x, training)
+
+            def overwrite(dy):
+                self.zero_grad()
+                return backward(dy)
+
+            return y, overwrite
+
+    found = problems(Overwriting(6, 2, dtype=np.float64), x)
+    assert "overwrites the grad of weight" in found
+    assert "overwrites the grad of bias" in found
+
+
+def test_a_layer_that_keeps_what_its_backward_needs_on_itself(x):
+    class Forgetful(nn.Layer):
+        def forward(self, x, training=True):
+            self.x = x
+            return x**2, lambda dy: 2 * self.x * dy
+
+    assert "used twice in a net" in problems(Forgetful(), x)
+
+
+def test_a_function_that_keeps_what_its_backward_needs_elsewhere(x):
+    kept = {}
+
+    def square(x):
+        kept["x"] = x
+        return x**2, None
+
+    assert "used twice in a net" in problems((square, lambda dy, _: 2 * kept["x"] * dy), x)
+
+
+def test_a_layer_whose_forward_changes_its_parameters(x):
+    class Drifting(nn.Linear):
+        def forward(self, x, training=True):
+            self.weight.value = self.weight.value * 1.01
+            return super().forward(x, training)
+
+    assert "forward changed weight of the layer" in problems(Drifting(6, 2, dtype=np.float64), x)
+
+
+def test_averages_that_move_in_evaluation():
+    class Drifting(nn.BatchNorm2d):
+        def forward(self, x, training=True):
+            result = super().forward(x, training)
+            self.running_mean.value = self.running_mean.value + 1
+            return result
+
+    x = np.random.default_rng(0).standard_normal((2, 3, 2, 2))
+    found = problems(Drifting(3, dtype=np.float64), x, training=False)
+    assert "forward changed running_mean" in found
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda dx: dx.reshape(-1), r"float64 (24,), expected float64 (4, 6)"),
+        (lambda dx: dx.astype(np.float32), r"float32 (4, 6), expected float64 (4, 6)"),
+    ],
+)
+def test_a_gradient_of_another_shape_or_dtype(x, change, message):
+    pair = (ops.tanh, lambda dy, saved: change(ops.tanh_backward(dy, saved)))
+    assert message in problems(pair, x)
+
+
+def test_a_forward_that_loses_precision(x):
+    def single(x):
+        return x.astype(np.float32), None
+
+    assert "turned float64 into float32" in problems((single, lambda dy, _: 1.0 * dy), x)
+
+
+def test_a_backward_without_dy(x):
+    pair = (ops.tanh, lambda dy, saved: 1 - saved.y**2)
+    assert "gradient of x does not depend on dy" in problems(pair, x)
+
+
+def test_a_backward_that_adds_something_to_dy(x):
+    pair = (ops.tanh, lambda dy, saved: (dy + 1) * (1 - saved.y**2))
+    assert "gradient of x is not 0 where dy is" in problems(pair, x)
+
+
+def test_a_backward_that_is_not_linear_in_dy(x):
+    pair = (ops.tanh, lambda dy, saved: dy * abs(dy) * (1 - saved.y**2))
+    assert "gradient of x is not linear in dy" in problems(pair, x)
+
+
+def test_a_forward_that_reads_memory_as_if_it_were_in_c_order(x):
+    def ravelled(x):
+        return x.ravel("K")[::-1].reshape(x.shape), None
+
+    found = problems((ravelled, lambda dy, _: dy[::-1, ::-1]), x)
+    assert "another output where arrays are in Fortran order" in found
+
+
+def test_a_backward_that_reads_memory_as_if_it_were_in_c_order(x):
+    found = problems(
+        (lambda x: (2 * x, None), lambda dy, _: 2 * dy.ravel("K").reshape(dy.shape)), x
+    )
+    assert "another gradient of x where arrays are in Fortran order" in found
+
+
+def test_a_function_that_fails_on_memory_with_gaps(x):
+    def picky(x):
+        if not x.flags.c_contiguous:
+            raise ValueError("not contiguous")
+        return 2 * x, None
+
+    found = problems((picky, lambda dy, _: 2 * dy), x)
+    assert "fails where arrays are reversed in memory: ValueError: not contiguous" in found
