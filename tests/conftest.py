@@ -1,6 +1,20 @@
+import os
+
 import pytest
+from hypothesis import HealthCheck, settings
 
 from minise import backend
+
+# HYPOTHESIS_PROFILE chooses how many examples are drawn. `ci` draws the same ones each time.
+COMMON = {
+    "deadline": None,  # the first example may compile kernels
+    # `each_backend` is entered once for all examples of a test, which is what it is for
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("dev", max_examples=50, **COMMON)
+settings.register_profile("ci", max_examples=100, derandomize=True, **COMMON)
+settings.register_profile("thorough", max_examples=1000, **COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
 @pytest.fixture(params=["numpy", "numba"])

@@ -1,19 +1,87 @@
+import naive
 import numpy as np
 import pytest
+from closeness import assert_close
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import DTYPES, arrays_like, arrays_NCHW, normal_arrays
 
 from minise import InputError, SEBlock, SEResidual
+from minise.nn.se import GATES, SQUEEZES
+
+OPTIONS = st.fixed_dictionaries(
+    {
+        "squeeze": st.sampled_from(list(SQUEEZES)),
+        "gate": st.sampled_from(list(GATES)),
+        "hidden": st.integers(1, 4),
+    }
+)
 
 
-def test_the_block_is_equations_2_to_4_of_the_paper():
-    """Hu et al., section 3, written out with NumPy."""
-    x = np.random.default_rng(0).standard_normal((3, 8, 5, 4))
-    block = SEBlock(8, 2, rng=np.random.default_rng(1), dtype=np.float64)
-    w1, b1, w2, b2 = (parameter.value for parameter in block.parameters())
-    b1 += 0.1
-    b2 -= 0.2
-    z = x.mean(axis=(2, 3))
-    s = 1 / (1 + np.exp(-(np.maximum(z @ w1.T + b1, 0) @ w2.T + b2)))
-    np.testing.assert_allclose(block(x), x * s[:, :, None, None], rtol=1e-12)
+@st.composite
+def blocks(draw, channels, dtype=np.float64, options=OPTIONS):
+    """An SE block none of whose weights is 0."""
+    block = SEBlock(channels, dtype=dtype, **draw(options))
+    for parameter in block.parameters():
+        parameter.value = draw(normal_arrays(parameter.value.shape, dtype))
+    return block
+
+
+def values(block):
+    return [parameter.value for parameter in block.parameters()]
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), x=DTYPES.flatmap(arrays_NCHW), options=OPTIONS)
+def test_the_block_is_equations_2_to_4_of_the_paper(data, x, options):
+    block = data.draw(blocks(x.shape[1], x.dtype, st.just(options)))
+    del options["hidden"]
+    assert_close(block(x), naive.se_block(x, *values(block), **options))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), x=arrays_NCHW())
+def test_the_block_follows_a_permutation_of_channels(data, x):
+    """Whatever the order of the channels, if the weights and the gradients come in it too."""
+    block, order = data.draw(blocks(x.shape[1])), data.draw(st.permutations(range(x.shape[1])))
+    y, backward = block.forward(x)
+    dy = data.draw(arrays_like(y))
+    dx = backward(dy)
+    block.fc1.weight.value = block.fc1.weight.value[:, order]
+    block.fc2.weight.value, block.fc2.bias.value = (
+        block.fc2.weight.value[order],
+        block.fc2.bias.value[order],
+    )
+    permuted, permuted_backward = block.forward(x[:, order])
+    assert_close(permuted, y[:, order])
+    assert_close(permuted_backward(dy[:, order]), dx[:, order])
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), x=arrays_NCHW())
+def test_sigmoid_gates_make_no_value_larger_nor_change_its_sign(data, x):
+    sigmoid = st.fixed_dictionaries({"gate": st.just("sigmoid"), "hidden": st.integers(1, 4)})
+    y = data.draw(blocks(x.shape[1], options=sigmoid))(x)
+    assert (np.abs(y) <= np.abs(x)).all()
+    assert (y * x >= 0).all()
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(x=arrays_NCHW(), squeeze=st.sampled_from(list(SQUEEZES)))
+def test_without_weights_every_value_is_halved(x, squeeze):
+    block = SEBlock(x.shape[1], squeeze=squeeze, dtype=np.float64)
+    for parameter in block.parameters():
+        parameter.value[...] = 0
+    np.testing.assert_array_equal(block(x), x / 2)
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), x=arrays_NCHW())
+def test_the_gates_do_not_see_where_a_pixel_is(data, x):
+    block = data.draw(blocks(x.shape[1]))
+    order = data.draw(st.permutations(range(x.shape[2] * x.shape[3])))
+    shuffled = x.reshape(*x.shape[:2], -1)[..., order].reshape(x.shape)
+    assert_close(block.gates(shuffled)[0], block.gates(x)[0])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
+import naive
 import numpy as np
 import pytest
+from closeness import assert_close
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import DTYPES, arrays_like, arrays_NCHW
 
 from minise import ops
+from minise.ops import activation
 
 
 @pytest.mark.usefixtures("each_backend")
@@ -40,3 +46,37 @@ def test_any_shape_will_do(name, shape):
     y, saved = getattr(ops, name)(x)
     assert y.shape == shape
     assert getattr(ops, f"{name}_backward")(np.ones(shape), saved).shape == shape
+
+
+@pytest.fixture
+def kernels_for_few_numbers(monkeypatch):
+    """Few numbers are left to NumPy, which would leave small tests without any kernel."""
+    monkeypatch.setattr(activation, "FEW", 0)
+
+
+@pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
+@given(x=DTYPES.flatmap(arrays_NCHW), scale=st.sampled_from([1, 10, 1000]))
+def test_an_activation_is_its_definition(name, x, scale):
+    y, _ = getattr(ops, name)(scale * x)
+    assert_close(y, naive.activation(name, scale * x))
+
+
+@pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")
+@given(x=DTYPES.flatmap(arrays_NCHW), scale=st.sampled_from([1, 10, 1000]))
+def test_sigmoids_of_x_and_of_its_negative_make_1(x, scale):
+    for gate in (ops.sigmoid, ops.hard_sigmoid):
+        assert_close(gate(scale * x)[0] + gate(-scale * x)[0], np.ones(x.shape))
+
+
+@pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")
+@given(data=st.data(), x=arrays_NCHW())
+def test_the_derivative_of_sigmoid_is_even_and_that_of_tanh_four_times_as_steep(data, x):
+    """s'(x) = s'(−x), and tanh(x) = 2 s(2x) − 1."""
+    dy = data.draw(arrays_like(x))
+
+    def derivative(name, x):
+        return getattr(ops, f"{name}_backward")(dy, getattr(ops, name)(x)[1])
+
+    assert_close(derivative("sigmoid", x), derivative("sigmoid", -x))
+    assert_close(derivative("tanh", x), 4 * derivative("sigmoid", 2 * x))

@@ -1,7 +1,17 @@
+from functools import partial
+
+import naive
 import numpy as np
 import pytest
+from closeness import assert_close, assert_same_products
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.signal import correlate2d
+from strategies import DTYPES, arrays, arrays_like, arrays_NCHW, conv_cases
 
 from minise import ops
+
+FEW = st.integers(0, 2) | st.just(16)  # images: the loops in `naive` are slow
 
 
 def zeros(*shape, dtype=np.float32):
@@ -9,30 +19,92 @@ def zeros(*shape, dtype=np.float32):
 
 
 @pytest.mark.usefixtures("each_backend")
-def test_a_convolution_is_the_sum_in_its_definition():
-    rng = np.random.default_rng(0)
-    x, w, b = rng.standard_normal((2, 3, 5, 6)), rng.standard_normal((4, 3, 2, 3)), np.arange(4.0)
-    y, _ = ops.conv2d(x, w, b)
-    assert y.shape == (2, 4, 4, 4)
-    for n, f, i, j in np.ndindex(y.shape):
-        expected = (x[n, :, i : i + 2, j : j + 3] * w[f]).sum() + b[f]
-        assert y[n, f, i, j] == pytest.approx(expected)
+@given(case=DTYPES.flatmap(lambda dtype: conv_cases(dtype, FEW, most_filters=2, most_places=2)))
+def test_a_convolution_is_the_sum_in_its_definition(case):
+    y, _ = ops.conv2d(case.x, case.w, case.b, **case.options)
+    assert y.dtype == case.x.dtype
+    assert_close(y, naive.conv2d(case.x, case.w, case.b, **case.options))
 
 
 @pytest.mark.usefixtures("each_backend")
-def test_the_remainder_of_a_stride_is_left_over():
-    y, saved = ops.conv2d(zeros(1, 1, 28, 28), zeros(1, 1, 3, 3), stride=2, padding=1)
-    assert y.shape == (1, 1, 14, 14)
-    assert ops.conv2d_backward(y, saved)[0].shape == (1, 1, 28, 28)
+@given(data=st.data(), x=arrays_NCHW())
+def test_each_map_is_a_sum_of_correlations(data, x):
+    C, H, W = x.shape[1:]
+    size = data.draw(st.tuples(st.integers(1, H), st.integers(1, W)))
+    w = data.draw(arrays((3, C, *size)))
+    y, _ = ops.conv2d(x, w)
+    expected = [
+        [
+            sum(correlate2d(a, v, mode="valid") for a, v in zip(image, filter_, strict=True))
+            for filter_ in w
+        ]
+        for image in x
+    ]
+    assert_close(y, np.array(expected))
 
 
 @pytest.mark.usefixtures("each_backend")
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_dtype_of_the_input_is_that_of_everything(dtype):
-    y, saved = ops.conv2d(zeros(2, 1, 4, 4, dtype=dtype), zeros(3, 1, 3, 3, dtype=dtype))
-    dx, dw, db = ops.conv2d_backward(np.ones_like(y), saved)
-    assert y.dtype == dx.dtype == dw.dtype == dtype
+@given(data=st.data(), case=conv_cases())
+def test_a_convolution_is_linear_in_its_input_and_in_its_weights(data, case):
+    conv = partial(ops.conv2d, **case.options)
+    x, w = data.draw(arrays_like(case.x)), data.draw(arrays_like(case.w))
+    y, _ = conv(case.x, case.w)
+    assert_close(conv(2 * case.x - 3 * x, case.w)[0], 2 * y - 3 * conv(x, case.w)[0])
+    assert_close(conv(case.x, 2 * case.w - 3 * w)[0], 2 * y - 3 * conv(case.x, w)[0])
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(case=conv_cases())
+def test_the_backward_is_the_adjoint_of_the_convolution(case):
+    """⟨x ⋆ w, dy⟩ = ⟨x, dx⟩ = ⟨w, dw⟩."""
+    y, saved = ops.conv2d(case.x, case.w, **case.options)
+    dx, dw, db = ops.conv2d_backward(case.dy, saved)
     assert db is None
+    assert_same_products((y, case.dy), (case.x, dx), (case.w, dw))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(case=conv_cases())
+def test_a_bias_is_added_to_its_map_and_its_gradient_is_the_sum_of_the_map(case):
+    b = np.arange(1.0, len(case.w) + 1)
+    y, saved = ops.conv2d(case.x, case.w, b, **case.options)
+    without, _ = ops.conv2d(case.x, case.w, **case.options)
+    assert_close(y, without + b[:, None, None])
+    assert_close(ops.conv2d_backward(case.dy, saved)[2], np.einsum("nfhw->f", case.dy))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(case=conv_cases(most_places=4, most_padding=0))
+def test_a_convolution_moves_with_its_input(case):
+    """Without the first rows and columns, as many as a stride, the first places are gone."""
+    down, across = case.options["stride"]
+    y, _ = ops.conv2d(case.x, case.w, **case.options)
+    if min(y.shape[2:]) > 1:
+        moved, _ = ops.conv2d(case.x[:, :, down:, across:], case.w, **case.options)
+        assert_close(moved, y[:, :, 1:, 1:])
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), x=arrays_NCHW())
+def test_a_convolution_by_single_pixels_is_a_matrix_product(data, x):
+    w = data.draw(arrays((5, x.shape[1], 1, 1)))
+    y, saved = ops.conv2d(x, w)
+    dy = data.draw(arrays_like(y))
+    dx, dw, _ = ops.conv2d_backward(dy, saved)
+    assert_close(y, np.einsum("fc,nchw->nfhw", w[:, :, 0, 0], x))
+    assert_close(dx, np.einsum("fc,nfhw->nchw", w[:, :, 0, 0], dy))
+    assert_close(dw[:, :, 0, 0], np.einsum("nfhw,nchw->fc", dy, x))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(case=conv_cases())
+def test_each_group_is_a_convolution_of_its_own(case):
+    options = dict(case.options)
+    groups = options.pop("groups")
+    y, _ = ops.conv2d(case.x, case.w, **case.options)
+    parts = zip(np.split(case.x, groups, axis=1), np.split(case.w, groups), strict=True)
+    apart = [ops.conv2d(x, w, **options)[0] for x, w in parts]
+    assert_close(y, np.concatenate(apart, axis=1))
 
 
 X, W = zeros(8, 3, 9, 9), zeros(4, 3, 3, 3)
@@ -54,6 +126,7 @@ X, W = zeros(8, 3, 9, 9), zeros(4, 3, 3, 3)
         ((X.astype(int), W.astype(int)), {}, TypeError, "x is int64, expected float32 or float64"),
         ((X, W, zeros(3)), {}, ValueError, r"b has shape \(3,\), expected \(4,\)"),
         ((X[0], W), {}, ValueError, r"x has shape \(3, 9, 9\), expected \(N, C, H, W\)"),
+        ((X, W[:0]), {}, ValueError, r"w is empty: \(0, 3, 3, 3\)"),
         ((X, W[0]), {}, ValueError, r"w has shape \(3, 3, 3\), expected \(F, C"),
         ((X[:, :, :2], W), {}, ValueError, "x is smaller than the window"),
         ((X[:, :, :0], W), {}, ValueError, "x has no pixels"),

@@ -1,5 +1,10 @@
+import naive
 import numpy as np
 import pytest
+from closeness import assert_close
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import DTYPES, arrays
 
 from minise import ops
 
@@ -48,3 +53,36 @@ def test_an_empty_batch_has_no_mean():
 def test_a_smoothing_outside_0_to_1_is_refused():
     with pytest.raises(ValueError, match=r"label_smoothing 1\.5"):
         ops.softmax_cross_entropy(np.zeros((1, 3)), np.zeros(1, int), label_smoothing=1.5)
+
+
+@st.composite
+def score_cases(draw, dtype=np.float64):
+    N, K = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    labels = draw(st.lists(st.integers(0, K - 1), min_size=N, max_size=N))
+    return draw(arrays((N, K), dtype)), np.array(labels), draw(st.sampled_from([0.0, 0.1, 1.0]))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(case=DTYPES.flatmap(score_cases))
+def test_the_loss_is_its_definition(case):
+    scores, labels, smoothing = case
+    loss, _ = ops.softmax_cross_entropy(scores, labels, label_smoothing=smoothing)
+    assert loss.dtype == scores.dtype
+    assert_close(loss, naive.softmax_cross_entropy(scores, labels, smoothing))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), case=score_cases(), dloss=st.floats(-3, 3))
+def test_a_shift_of_a_row_is_not_seen_and_each_row_of_the_gradient_sums_to_0(data, case, dloss):
+    scores, labels, smoothing = case
+    shift = 1000 * data.draw(arrays((len(scores), 1)))
+    loss, saved = ops.softmax_cross_entropy(scores, labels, label_smoothing=smoothing)
+    moved, moved_saved = ops.softmax_cross_entropy(
+        scores + shift, labels, label_smoothing=smoothing
+    )
+    assert_close(
+        moved, loss, roundings=10_000
+    )  # those of scores + shift, a thousand times as large
+    dscores = ops.softmax_cross_entropy_backward(dloss, saved)
+    assert_close(ops.softmax_cross_entropy_backward(dloss, moved_saved), dscores, roundings=10_000)
+    assert_close(dscores.sum(axis=1), np.zeros(len(scores)))

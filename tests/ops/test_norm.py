@@ -1,5 +1,10 @@
+import naive
 import numpy as np
 import pytest
+from closeness import assert_close
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import DTYPES, arrays, arrays_like, normal_arrays, shapes_NCHW
 
 from minise import ops
 
@@ -26,3 +31,70 @@ def test_one_value_in_a_channel_has_no_variance():
 def test_a_weight_for_each_channel_is_wanted():
     with pytest.raises(ValueError, match=r"w has shape \(3,\), x .* wants \(2,\)"):
         ops.batch_norm(np.zeros((2, 2, 2, 2)), np.ones(3), np.zeros(2))
+
+
+@st.composite
+def norm_cases(draw, dtype=np.float64):
+    """x, w, b with no two numbers of x equal: a tiny variance would magnify roundings."""
+    shape = draw(shapes_NCHW(N=st.integers(4, 19)))
+    x = draw(normal_arrays(shape, dtype))
+    return x, draw(arrays(shape[1:2], dtype)), draw(arrays(shape[1:2], dtype))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(case=DTYPES.flatmap(norm_cases))
+def test_batch_normalisation_is_its_definition(case):
+    assert_close(ops.batch_norm(*case)[0], naive.batch_norm(*case))
+    assert_close(ops.batch_norm_relu(*case)[0], naive.batch_norm_relu(*case))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), case=DTYPES.flatmap(norm_cases))
+def test_in_evaluation_it_is_its_definition_with_the_statistics_given(data, case):
+    mean, var = data.draw(arrays_like(case[1])), np.abs(data.draw(arrays_like(case[1]))) + 1
+    options = {"statistics": (mean, var), "eps": 0.5}
+    assert_close(ops.batch_norm(*case, **options)[0], naive.batch_norm(*case, **options))
+    assert_close(ops.batch_norm_relu(*case, **options)[0], naive.batch_norm_relu(*case, **options))
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), case=norm_cases(), shift=st.floats(-10, 10))
+def test_a_shift_of_the_input_is_not_seen(data, case, shift):
+    x, w, b = case
+    y, saved = ops.batch_norm(x, w, b)
+    moved_y, moved_saved = ops.batch_norm(x + shift, w, b)
+    assert_close(moved_y, y, roundings=10_000)  # those of x + shift, magnified by 1/σ
+    dy = data.draw(arrays_like(y))
+    moved_dx = ops.batch_norm_backward(dy, moved_saved)[0]
+    assert_close(moved_dx, ops.batch_norm_backward(dy, saved)[0], roundings=10_000)
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), case=norm_cases())
+def test_a_channel_has_the_mean_b_and_its_gradient_the_mean_0(data, case):
+    """A shift of x does not change y, so that the gradient has no part along it."""
+    x, w, b = case
+    y, saved = ops.batch_norm(x, w, b)
+    assert_close(y.mean(axis=(0, 2, 3)), b)
+    dx, _, _ = ops.batch_norm_backward(data.draw(arrays_like(y)), saved)
+    assert_close(dx.sum(axis=(0, 2, 3)), np.zeros(len(w)), roundings=10_000)
+
+
+@pytest.mark.usefixtures("each_backend")
+@given(data=st.data(), case=norm_cases())
+def test_batch_norm_relu_is_its_two_steps_one_after_the_other(data, case):
+    y, saved = ops.batch_norm_relu(*case)
+    normal, norm_saved = ops.batch_norm(*case)
+    expected, relu_saved = ops.relu(normal)
+    assert_close(y, expected)
+    dy = data.draw(arrays_like(y))
+    by_steps = ops.batch_norm_backward(ops.relu_backward(dy, relu_saved), norm_saved)
+    for got, step in zip(ops.batch_norm_relu_backward(dy, saved), by_steps, strict=True):
+        assert_close(got, step)
+
+
+@pytest.mark.usefixtures("each_backend")
+def test_no_channels_are_no_trouble():
+    x, none = np.zeros((2, 0, 3, 3)), np.zeros(0)
+    y, saved = ops.batch_norm(x, none, none)
+    assert y.shape == ops.batch_norm_backward(y, saved)[0].shape == x.shape

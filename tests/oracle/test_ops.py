@@ -1,144 +1,173 @@
-"""Operations over all their options, against PyTorch's."""
+"""Every operation over all its options, against PyTorch's: outputs and gradients."""
 
-import itertools
 from functools import partial
 
 import numpy as np
 import pytest
+from closeness import assert_close
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import (
+    BATCHES,
+    DTYPES,
+    arrays,
+    arrays_like,
+    arrays_NCHW,
+    conv_cases,
+    normal_arrays,
+    pool_cases,
+    shapes_NCHW,
+)
 
-from minise import SEBlock, ops
+from minise import ops
+from minise.ops import activation
 
-pytestmark = pytest.mark.usefixtures("each_backend")
+IMAGES = DTYPES.flatmap(arrays_NCHW)
+
+
+@pytest.fixture(autouse=True)
+def kernels_for_few_numbers(each_backend, monkeypatch):
+    monkeypatch.setattr(activation, "FEW", 0)
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(5)
+def compare(torch):
+    """Compare an operation of minise, forward and backward, with a function of tensors."""
+
+    def compare(name, theirs, arrays, dy=None, **options):
+        arrays = [array for array in arrays if array is not None]
+        y, saved = getattr(ops, name)(*arrays, **options)
+        tensors = [torch.tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
+        ty = theirs(*tensors)
+        assert_close(y, ty.detach().numpy())
+        dy = np.random.default_rng(0).standard_normal(y.shape).astype(y.dtype) if dy is None else dy
+        ty.backward(torch.tensor(dy))
+        gradients = getattr(ops, f"{name}_backward")(dy, saved)
+        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+        for gradient, tensor in zip(gradients, tensors, strict=False):
+            assert_close(gradient, tensor.grad.numpy())
+
+    return compare
 
 
-def compare(torch, operation, backward, theirs, *arrays):
-    """Forward, and backward of a random cotangent, to 1e-12."""
-    y, saved = operation(*arrays)
-    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
-    ty = theirs(*tensors)
-    np.testing.assert_allclose(y, ty.detach().numpy(), rtol=1e-12, atol=1e-12)
-    dy = np.random.default_rng(0).standard_normal(y.shape)
-    ty.backward(torch.tensor(dy))
-    gradients = backward(dy, saved)
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    for ours, tensor in zip(gradients, tensors, strict=False):
-        np.testing.assert_allclose(ours, tensor.grad.numpy(), rtol=1e-10, atol=1e-11)
+@given(case=DTYPES.flatmap(conv_cases))
+def test_conv2d(torch, compare, case):
+    theirs = partial(torch.nn.functional.conv2d, **case.options)
+    compare("conv2d", theirs, case[:3], case.dy, **case.options)
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("dilation", [1, (2, 1)])
-@pytest.mark.parametrize(
-    ("stride", "padding"), list(itertools.product([1, 2, (3, 1)], [0, 1, (2, 5)]))
-)
-def test_conv2d(torch, rng, stride, padding, dilation, groups):
-    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    arrays = [rng.standard_normal(s) for s in [(2, 4, 9, 8), (6, 4 // groups, 3, 2), (6,)]]
-    theirs = partial(torch.nn.functional.conv2d, **options)
-    compare(torch, partial(ops.conv2d, **options), ops.conv2d_backward, theirs, *arrays)
+@given(case=DTYPES.flatmap(pool_cases))
+def test_max_pool2d(torch, compare, case):
+    theirs = partial(torch.nn.functional.max_pool2d, **case.options)
+    compare("max_pool2d", theirs, [case.x], case.dy, **case.options)
 
 
-POOLINGS = [
-    {"kernel_size": k, "stride": s, "padding": p, "ceil_mode": c}
-    for k, s, p, c in itertools.product([2, 3, (3, 2)], [1, 2, (3, 2)], [0, 1], [False, True])
-]
-
-
-@pytest.mark.parametrize("options", POOLINGS)
-def test_max_pool2d(torch, rng, options):
-    x = rng.standard_normal((2, 3, 8, 7))
-    theirs = partial(torch.nn.functional.max_pool2d, **options)
-    compare(torch, partial(ops.max_pool2d, **options), ops.max_pool2d_backward, theirs, x)
-
-
-@pytest.mark.parametrize("count_include_pad", [True, False])
-@pytest.mark.parametrize("options", POOLINGS)
-def test_avg_pool2d(torch, rng, options, count_include_pad):
-    options = {**options, "count_include_pad": count_include_pad}
-    x = rng.standard_normal((2, 3, 8, 7))
+@given(case=DTYPES.flatmap(pool_cases), include=st.booleans())
+def test_avg_pool2d(torch, compare, case, include):
+    options = {**case.options, "count_include_pad": include}
     theirs = partial(torch.nn.functional.avg_pool2d, **options)
-    compare(torch, partial(ops.avg_pool2d, **options), ops.avg_pool2d_backward, theirs, x)
+    compare("avg_pool2d", theirs, [case.x], case.dy, **options)
 
 
-def test_pooling_gives_ties_to_the_same_pixel_as_pytorch(torch, rng):
-    x = rng.integers(0, 3, (4, 2, 8, 8)).astype(float)
-    theirs = partial(torch.nn.functional.max_pool2d, kernel_size=3, stride=2, padding=1)
-    ours = partial(ops.max_pool2d, kernel_size=3, stride=2, padding=1)
-    compare(torch, ours, ops.max_pool2d_backward, theirs, x)
+@given(x=IMAGES)
+def test_global_avg_pool(compare, x):
+    compare("global_avg_pool", lambda t: t.mean(dim=(2, 3)), [x])
 
 
-@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh"])
-def test_activations(torch, rng, name):
-    x = np.concatenate([rng.standard_normal(20), [0.0, -800.0, 800.0]])
-    operation, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
-    compare(torch, operation, backward, getattr(torch, name), x)
+@given(x=IMAGES)
+def test_global_max_pool(torch, compare, x):
+    theirs = torch.nn.functional.adaptive_max_pool2d
+    compare("global_max_pool", lambda t: theirs(t, 1).flatten(1), [x])
 
 
-def hard_sigmoid(torch):
-    """PyTorch's own multiplies by a sixth in float32, even for float64 (2.13)."""
-    return lambda x: torch.nn.functional.relu6(x + 3) / 6
+@given(x=IMAGES, scale=st.sampled_from([1, 800]))
+def test_relu(torch, compare, x, scale):
+    compare("relu", torch.relu, [scale * x])
 
 
-def test_hard_sigmoid(torch, rng):
-    x = np.concatenate([rng.standard_normal(20) * 3, [-3.0, 0.0, 3.0]])
-    theirs = hard_sigmoid(torch)
-    compare(torch, ops.hard_sigmoid, ops.hard_sigmoid_backward, theirs, x)
+@given(x=IMAGES, scale=st.sampled_from([1, 800]))
+def test_sigmoid(torch, compare, x, scale):
+    compare("sigmoid", torch.sigmoid, [scale * x])
 
 
-def test_linear(torch, rng):
-    arrays = [rng.standard_normal(s) for s in [(4, 5), (3, 5), (3,)]]
-    compare(torch, ops.linear, ops.linear_backward, torch.nn.functional.linear, *arrays)
+@given(x=IMAGES, scale=st.sampled_from([1, 800]))
+def test_tanh(torch, compare, x, scale):
+    compare("tanh", torch.tanh, [scale * x])
 
 
-@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 1.0])
-def test_softmax_cross_entropy(torch, rng, label_smoothing):
-    labels = rng.integers(0, 5, 6)
-    compare(
-        torch,
-        partial(ops.softmax_cross_entropy, labels=labels, label_smoothing=label_smoothing),
-        ops.softmax_cross_entropy_backward,
-        partial(
-            torch.nn.functional.cross_entropy,
-            target=torch.tensor(labels),
-            label_smoothing=label_smoothing,
-        ),
-        rng.standard_normal((6, 5)),
-    )
+@given(x=IMAGES, scale=st.sampled_from([1, 3, 800]))
+def test_hard_sigmoid(compare, hard_sigmoid, x, scale):
+    compare("hard_sigmoid", hard_sigmoid, [scale * x])
 
 
-def test_batch_norm(torch, rng):
-    x, w, b = rng.standard_normal((4, 3, 5, 6)), rng.standard_normal(3), rng.standard_normal(3)
-    mean, var = rng.standard_normal(3), rng.uniform(0.5, 2, 3)
+@given(data=st.data(), dtype=DTYPES, sizes=st.tuples(BATCHES, st.integers(1, 6), st.integers(1, 6)))
+def test_linear(torch, compare, data, dtype, sizes):
+    N, inputs, outputs = sizes
+    x, w, b = (data.draw(arrays(s, dtype)) for s in [(N, inputs), (outputs, inputs), (outputs,)])
+    compare("linear", torch.nn.functional.linear, [x, w, b if data.draw(st.booleans()) else None])
+
+
+@given(data=st.data(), x=IMAGES)
+def test_add(torch, compare, data, x):
+    compare("add", torch.add, [x, data.draw(arrays_like(x))])
+
+
+@given(data=st.data(), x=IMAGES)
+def test_channel_scale(compare, data, x):
+    s = data.draw(arrays(x.shape[:2], x.dtype))
+    compare("channel_scale", lambda x, s: x * s[:, :, None, None], [x, s])
+
+
+@given(data=st.data(), x=arrays_NCHW())  # float32 may fall on the other side of the relu's 0
+def test_scale_add_relu(compare, data, x):
+    s, r = data.draw(arrays(x.shape[:2], x.dtype)), data.draw(arrays_like(x))
+    compare("scale_add_relu", lambda x, s, r: (x * s[:, :, None, None] + r).relu(), [x, s, r])
+
+
+@given(data=st.data(), x=IMAGES, others=st.integers(0, 2))
+def test_concat(torch, compare, data, x, others):
+    joined = [x, *(data.draw(arrays_like(x)) for _ in range(others))]
+    compare("concat", lambda *tensors: torch.cat(tensors, dim=1), joined)
+
+
+@st.composite
+def norm_cases(draw, dtype):
+    """x, w, b, and a mean and a variance or nothing."""
+    x = draw(shapes_NCHW(N=st.integers(4, 19)).flatmap(lambda s: normal_arrays(s, dtype)))
+    w, b, mean, var = (draw(normal_arrays(x.shape[1:2], dtype)) for _ in range(4))
+    return x, w, b, (mean, np.abs(var) + 1) if draw(st.booleans()) else None
+
+
+@given(case=DTYPES.flatmap(norm_cases))
+def test_batch_norm(torch, compare, case):
+    *arrays, statistics = case
+    compare("batch_norm", batch_norm(torch, statistics), arrays, statistics=statistics)
+
+
+@given(case=norm_cases(np.float64))  # float32 may fall on the other side of the relu's 0
+def test_batch_norm_relu(torch, compare, case):
+    *arrays, statistics = case
+    theirs = batch_norm(torch, statistics)
+    compare("batch_norm_relu", lambda *t: theirs(*t).relu(), arrays, statistics=statistics)
+
+
+def batch_norm(torch, statistics):
+    mean, var = (None, None) if statistics is None else map(torch.tensor, statistics)
     normalise = torch.nn.functional.batch_norm
-
-    def training(x, w, b):
-        return normalise(x, None, None, w, b, training=True)
-
-    def evaluation(x, w, b):
-        return normalise(x, torch.tensor(mean), torch.tensor(var), w, b)
-
-    compare(torch, ops.batch_norm, ops.batch_norm_backward, training, x, w, b)
-    with_statistics = partial(ops.batch_norm, statistics=(mean, var))
-    compare(torch, with_statistics, ops.batch_norm_backward, evaluation, x, w, b)
+    return lambda x, w, b: normalise(x, mean, var, w, b, training=statistics is None)
 
 
-@pytest.mark.parametrize("squeeze", ["avg", "max"])
-@pytest.mark.parametrize("gate", ["sigmoid", "tanh", "relu", "hard_sigmoid"])
-def test_the_se_block_with_every_squeeze_and_gate(torch, rng, squeeze, gate):
-    from minise.bench.pytorch_nets import SEBlock as TorchSEBlock
+@given(data=st.data(), dtype=DTYPES, N=st.integers(1, 6), K=st.integers(1, 6))
+def test_softmax_cross_entropy(torch, compare, data, dtype, N, K):
+    scores = data.draw(arrays((N, K), dtype))
+    labels = np.array(data.draw(st.lists(st.integers(0, K - 1), min_size=N, max_size=N)))
+    options = {"label_smoothing": data.draw(st.sampled_from([0.0, 0.1, 1.0]))}
+    theirs = partial(torch.nn.functional.cross_entropy, **options)
+    compare("softmax_cross_entropy", theirs, [scores, labels], **options)
 
-    function = hard_sigmoid(torch) if gate == "hard_sigmoid" else getattr(torch, gate)
-    theirs = TorchSEBlock(6, 2, squeeze, function).double()
-    ours = SEBlock(6, 2, squeeze=squeeze, gate=gate, dtype=np.float64)
-    ours.load_state_dict({n: t.numpy() for n, t in theirs.state_dict().items()})
-    compare(
-        torch,
-        ours.forward,
-        lambda dy, backward: backward(dy),
-        theirs,
-        rng.standard_normal((3, 6, 5, 4)),
-    )
+
+def test_every_operation_has_a_test_of_its_name_here():
+    operations = {name for name in ops.__all__ if f"{name}_backward" in ops.__all__}
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert operations
+    assert operations <= tested

@@ -1,0 +1,193 @@
+"""Every layer and block with drawn options and sizes, against PyTorch's with the same weights."""
+
+from functools import partial
+
+import closeness
+import numpy as np
+import pytest
+from closeness import assert_close
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import BATCHES, DTYPES, arrays_like, normal_arrays, shapes_NCHW
+
+from minise import nn
+from minise.nn.se import GATES, SQUEEZES
+
+PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
+FEW = st.integers(1, 3)
+
+
+@st.composite
+def convolutions(draw):
+    groups = draw(FEW)
+    of_group, filters, size = draw(FEW), groups * draw(FEW), draw(PAIRS)
+    options = {"stride": draw(PAIRS), "padding": draw(PAIRS), "dilation": draw(PAIRS)}
+    shape = (draw(BATCHES), groups * of_group, draw(st.integers(5, 7)), draw(st.integers(5, 7)))
+    options |= {"groups": groups, "bias": draw(st.booleans())}
+    return shape, (groups * of_group, filters, size), options
+
+
+@st.composite
+def poolings(draw, **others):
+    size = draw(PAIRS)
+    padding = tuple(draw(st.integers(0, k // 2)) for k in size)
+    options = {"stride": draw(st.none() | PAIRS), "padding": padding}
+    options |= {name: draw(st.booleans()) for name in ("ceil_mode", *others)}
+    return (draw(BATCHES), 2, draw(st.integers(3, 6)), draw(st.integers(3, 6))), (size,), options
+
+
+@st.composite
+def linears(draw):
+    features, outputs = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    return (draw(BATCHES), features), (features, outputs), {"bias": draw(st.booleans())}
+
+
+@st.composite
+def norms(draw):
+    shape = draw(shapes_NCHW(N=st.integers(4, 19)))
+    options = {"eps": draw(st.sampled_from([1e-5, 0.1])), "momentum": draw(st.floats(0, 1))}
+    return shape, (shape[1],), options
+
+
+@st.composite
+def se_blocks(draw):
+    shape = draw(shapes_NCHW(most_channels=6))
+    options = {
+        "squeeze": draw(st.sampled_from(list(SQUEEZES))),
+        "gate": draw(st.sampled_from(list(GATES))),
+    }
+    return shape, (shape[1], draw(st.sampled_from([1, 2, 3, 16]))), options
+
+
+@st.composite
+def residuals(draw):
+    sizes = draw(st.integers(2, 6)), draw(st.integers(2, 6))
+    shape = (draw(st.integers(2, 3) | st.just(17)), draw(FEW), *sizes)
+    return shape, (shape[1], draw(FEW), draw(st.integers(1, 2))), {}
+
+
+def without_options(*shapes):
+    return st.one_of(shapes).map(lambda shape: (shape, (), {}))
+
+
+ANY_SHAPE = without_options(shapes_NCHW(), st.tuples(BATCHES, FEW))
+IMAGES = without_options(shapes_NCHW())
+# for each layer: its input's shape, its arguments and its options
+DRAWN = {
+    "AvgPool2d": poolings(count_include_pad=True),
+    "BatchNorm2d": norms(),
+    "BatchNormReLU2d": norms(),
+    "Conv2d": convolutions(),
+    "Dropout": ANY_SHAPE,
+    "Flatten": IMAGES,
+    "GlobalAvgPool": IMAGES,
+    "GlobalMaxPool": IMAGES,
+    "HardSigmoid": ANY_SHAPE,
+    "Linear": linears(),
+    "MaxPool2d": poolings(),
+    "ReLU": ANY_SHAPE,
+    "Residual": residuals(),
+    "SEBlock": se_blocks(),
+    "SEResidual": residuals(),
+    "Sequential": linears(),
+    "Sigmoid": ANY_SHAPE,
+    "Tanh": ANY_SHAPE,
+}
+# A relu behind other arithmetic: in float32 a number next to 0 may fall on its other side.
+KINKED = {"BatchNormReLU2d", "Residual", "SEBlock", "SEResidual"}
+# Two normalisations in a row: each divides by σ, and magnifies roundings as much as numbers.
+ROUNDINGS = {"Residual": 100 * closeness.ROUNDINGS, "SEResidual": 100 * closeness.ROUNDINGS}
+WITH_WEIGHTS = {"BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "Residual", "SEBlock"}
+
+
+def our_layer(name, arguments, options, dtype):
+    """The layer of minise, with weights none of which is 0 or 1."""
+    if name == "Sequential":
+        layer = nn.Sequential(nn.Linear(*arguments, **options, dtype=dtype), nn.Tanh())
+    elif name == "Dropout":
+        layer = nn.Dropout(0.0, rng=np.random.default_rng(0))
+    elif name in WITH_WEIGHTS:
+        layer = getattr(nn, name)(*arguments, **options, dtype=dtype)
+    elif name == "SEResidual":
+        layer = nn.SEResidual(*arguments, reduction=4, dtype=dtype)
+    else:
+        layer = getattr(nn, name)(*arguments, **options)
+    rng = np.random.default_rng(3)
+    for parameter in layer.parameters():
+        parameter.value += 0.3 * rng.standard_normal(parameter.value.shape).astype(dtype)
+    return layer
+
+
+def their_layer(torch, hard_sigmoid, name, arguments, options):
+    """The same from PyTorch's own layers."""
+    from minise.bench import pytorch_nets
+
+    class Function(torch.nn.Module):
+        def __init__(self, function):
+            super().__init__()
+            self.forward = function
+
+    if name == "Sequential":
+        return torch.nn.Sequential(torch.nn.Linear(*arguments, **options), torch.nn.Tanh())
+    if name == "Dropout":
+        return torch.nn.Dropout(0.0)
+    if name == "BatchNormReLU2d":
+        return torch.nn.Sequential(torch.nn.BatchNorm2d(*arguments, **options), torch.nn.ReLU())
+    if name == "GlobalAvgPool":
+        return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    if name == "GlobalMaxPool":
+        return torch.nn.Sequential(torch.nn.AdaptiveMaxPool2d(1), torch.nn.Flatten())
+    if name == "HardSigmoid":
+        return Function(hard_sigmoid)
+    if name == "SEBlock":
+        gate = options["gate"]
+        gate = hard_sigmoid if gate == "hard_sigmoid" else getattr(torch, gate)
+        return pytorch_nets.SEBlock(*arguments, options["squeeze"], gate)
+    if name in ("Residual", "SEResidual"):
+        return pytorch_nets.Residual(*arguments, se=name == "SEResidual")
+    return getattr(torch.nn, name)(*arguments, **options)
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("name", DRAWN)
+@given(data=st.data())
+def test_a_layer_agrees_with_the_same_in_pytorch(torch, hard_sigmoid, name, data):
+    dtype = np.float64 if name in KINKED else data.draw(DTYPES)
+    close = partial(assert_close, roundings=ROUNDINGS.get(name, closeness.ROUNDINGS))
+    shape, arguments, options = data.draw(DRAWN[name])
+    ours = our_layer(name, arguments, options, dtype)
+    theirs = their_layer(torch, hard_sigmoid, name, arguments, options)
+    theirs = theirs.to(getattr(torch, np.dtype(dtype).name))
+    x = data.draw(normal_arrays(shape, dtype))
+    tx = torch.tensor(x, requires_grad=True)
+
+    def state_of_theirs():
+        state = theirs.state_dict().items()
+        return {name: tensor for name, tensor in state if "num_batches_tracked" not in name}
+
+    with torch.no_grad():  # both list their state in the same order
+        for tensor, value in zip(
+            state_of_theirs().values(), ours.state_dict().values(), strict=True
+        ):
+            tensor.copy_(torch.tensor(value))
+    y, backward = ours.forward(x)
+    ty = theirs(tx)
+    close(y, ty.detach().numpy())
+    dy = data.draw(arrays_like(y))
+    ty.backward(torch.tensor(dy))
+    close(backward(dy), tx.grad.numpy())
+    for parameter, tensor in zip(ours.parameters(), theirs.parameters(), strict=True):
+        close(parameter.grad, tensor.grad.numpy())
+    for value, tensor in zip(ours.state_dict().values(), state_of_theirs().values(), strict=True):
+        close(value, tensor.numpy())  # running statistics among them
+    theirs.eval()
+    close(ours(x), theirs(tx).detach().numpy())
+
+
+def test_every_layer_is_compared_here():
+    layers = {
+        name
+        for name in nn.__all__
+        if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Layer)
+    }
+    assert set(DRAWN) == layers - {"Layer"}
