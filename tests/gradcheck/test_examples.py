@@ -25,6 +25,14 @@ def test_the_gradients_are_right(name, which):
             )
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_complex_steps_as_a_second_opinion_say_so_too(name):
+    example = EXAMPLES[name](np.random.default_rng(0))
+    gradcheck.assert_gradients(
+        example.subject, *example.inputs, training=example.training, method="complex"
+    )
+
+
 def test_every_operation_and_every_layer_has_an_example():
     operations = {name for name in ops.__all__ if f"{name}_backward" in ops.__all__}
     layers = {
