@@ -110,6 +110,8 @@ def _of_minise(names: list[str]) -> dict[str, Make]:
     """Those examples, or all."""
     known = {name.split(",")[0] for name in gradcheck.EXAMPLES}
     for name in names:
+        if name.endswith(".py"):
+            raise InputError(f"{name}: which function or layer of it? As in {name}:my_layer")
         if name not in known:
             raise InputError(nearest("operation or layer", name, sorted(known)))
     return {
@@ -133,19 +135,20 @@ def _tell(console: Console, name: str, report: Report) -> None:
 def _draw(report: Report, folder: Path, name: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        report.plot(folder / (re.sub(r"[^\w.]+", "-", name).strip("-") + ".png"))
+        report.plot(folder / (re.sub(r"[^\w.]+", "-", name).strip("-.") + ".png"))
     except OSError as error:
         raise InputError(f"cannot write into {folder}: {error.strerror}") from error
 
 
 def _sum_up(console: Console, reports: dict[str, Report]) -> None:
     passed = sum(report.passed for report in reports.values())
-    worst = max(reports, key=lambda name: reports[name].relative_error)
+    worst = max(reports, key=lambda name: np.nan_to_num(reports[name].relative_error, nan=np.inf))
     if len(reports) > 1:
         console.print(
             f"{passed} of {len(reports)} passed; worst relative error "
             f"{reports[worst].relative_error:.1e}, of {worst}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
     if passed < len(reports):

@@ -32,7 +32,7 @@ def own_example(
     """
     path, _, name = target.rpartition(":")
     if not path or not name:
-        raise InputError(f"{target}: expected a file and a name in it, as in layers.py:my_layer")
+        raise InputError(f"{target!r}: expected a file and a name in it, as in layers.py:my_layer")
     module = _load(Path(path))
     if not hasattr(module, name):
         raise InputError(f"{path} has no {name!r}")
@@ -44,16 +44,16 @@ def own_example(
 def _load(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError(f"{path} is no file")
-    specification = importlib.util.spec_from_file_location(path.stem, path)
+    specification = importlib.util.spec_from_file_location(f"checked_{path.stem}", path)
     if specification is None or specification.loader is None:
         raise InputError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(specification)
-    sys.path.insert(0, str(path.resolve().parent))  # for what it imports from beside it
-    try:
-        with errors_in(str(path)):
-            specification.loader.exec_module(module)
-    finally:
-        sys.path.pop(0)
+    sys.modules[specification.name] = module  # where dataclasses look for it
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # for what it imports from beside it, now or later
+    with errors_in(str(path)):
+        specification.loader.exec_module(module)
     return module
 
 
@@ -63,15 +63,22 @@ def _subject(module: ModuleType, name: str, path: str) -> Any:
         return found
     if callable(found) and callable(backward):
         return found, backward
-    takes_nothing = callable(found) and not any(
-        parameter.default is parameter.empty
-        for parameter in inspect.signature(found).parameters.values()
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    )
-    if takes_nothing and isinstance(layer := found(), Layer):
+    if isinstance(found, type) and issubclass(found, Layer) and not _takes_nothing(found):
+        raise InputError(
+            f"{path}:{name} needs arguments: write a function without any that makes one"
+        )
+    if callable(found) and _takes_nothing(found) and isinstance(layer := found(), Layer):
         return layer
     raise InputError(
         f"{path}:{name} is neither a layer nor a function with a {name}_backward beside it"
+    )
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    return not any(
+        parameter.default is parameter.empty
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     )
 
 
@@ -84,14 +91,17 @@ def _inputs(
 ) -> tuple[Any, ...]:
     if shapes:
         return tuple(rng.standard_normal(shape) for shape in shapes)
-    given: Callable[[np.random.Generator], Any] | Any = getattr(module, f"{name}_inputs", None)
+    given: Any = getattr(module, f"{name}_inputs", None)
     if given is None:
         raise InputError(
             f"{path}:{name} needs inputs: --input 2,3,4,4 for each array, or {name}_inputs in the "
             "file, a tuple of arrays or a function from a generator to one"
         )
-    inputs = given(rng) if callable(given) else given
-    return inputs if isinstance(inputs, tuple) else (inputs,)
+    if callable(given):
+        given = given() if _takes_nothing(given) else given(rng)
+    if isinstance(given, np.ndarray):
+        return (given,)
+    return tuple(given)  # a list, or what a generator function yields
 
 
 @contextmanager
@@ -101,6 +111,10 @@ def errors_in(path: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except SystemExit as error:
+        raise InputError(
+            f"{path} exits by itself: what it runs belongs under if __name__ == '__main__'"
+        ) from error
     except Exception as error:  # any: it is the person's own code
         frames = traceback.extract_tb(error.__traceback__)
         line = next((f.lineno for f in reversed(frames) if _same_file(f.filename, path)), None)

@@ -18,6 +18,7 @@ from minise.backend import Array
 from minise.gradcheck.differences import Floats
 
 CLOSE = 1e-5  # relative to the largest
+FEW = 4  # entries: among fewer, a pattern is chance
 
 LETTERS = {4: "NCHW", 3: "CHW", 2: "NC", 1: "N"}
 
@@ -63,7 +64,7 @@ def cause(evidence: Evidence) -> str | None:
         return "backward gives NaN or infinity"
     if not np.isfinite(evidence.numeric).all():
         return "forward gives NaN or infinity near these inputs"
-    for guess in GUESSES:
+    for guess in GUESSES if len(evidence.entries) > 1 else GUESSES_FROM_ONE:
         if text := guess(evidence):
             return text
     return None
@@ -90,11 +91,16 @@ def _factor(e: Evidence) -> str | None:
                 )
             if math.isclose(sign * c, n, rel_tol=CLOSE):
                 return f"{size} = {name} = {n}{text}: a sum where the mean over {name} is due?"
-    return size
+    return size if len(e.entries) > 1 else None
 
 
 def _sizes(e: Evidence) -> Iterator[tuple[str, int]]:
-    """Products of the sizes of x's and y's axes with their names; those of fewer axes first."""
+    """Products of the sizes of x's and y's axes with their names; those of fewer axes first.
+
+    None for a gradient that is shaped as y: nothing was summed, it seems, and 3 is not C.
+    """
+    if e.shape == np.shape(e.dy):
+        return
     first = next(iter(e.variables.values())).shape
     for of, shape in (("", first), (" of y", np.shape(e.dy))):
         letters = LETTERS.get(len(shape), "")
@@ -107,6 +113,8 @@ def _sizes(e: Evidence) -> Iterator[tuple[str, int]]:
 
 def _axes_exchanged(e: Evidence) -> str | None:
     a = e.analytic
+    if len(e.entries) < FEW:
+        return None
     for i, j in itertools.combinations(range(a.ndim), 2):
         sizes = list(a.shape)
         sizes[i], sizes[j] = sizes[j], sizes[i]
@@ -125,7 +133,7 @@ def _shifted(e: Evidence) -> str | None:
     for axis, size in enumerate(e.shape):
         for by in (1, -1):
             inside = (places[axis] + by >= 0) & (places[axis] + by < size)
-            if size < 3 or inside.sum() < 2:
+            if size < 3 or inside.sum() < FEW:
                 continue
             moved = e.at(np.roll(e.analytic, -by, axis))
             if _close(moved[inside], e.numeric[inside]) and e.numeric[inside].any():
@@ -134,9 +142,9 @@ def _shifted(e: Evidence) -> str | None:
 
 
 def _cotangent(e: Evidence) -> str | None:
-    if np.shape(e.dy) != e.shape:
+    if np.ndim(e.dy) and np.shape(e.dy) != e.shape:
         return None
-    dy = e.at(np.asarray(e.dy))
+    dy = e.at(np.broadcast_to(e.dy, e.shape))
     if _close(e.said * dy, e.numeric):
         return "right only for dy = 1: it has to be multiplied with dy"
     if _close(e.said * dy * dy, e.numeric):
@@ -178,10 +186,15 @@ def _term_missing(e: Evidence) -> str | None:
     if e.shape == np.shape(e.dy):
         for what, sign in (("a term is missing", 1), ("a term is too much", -1)):
             if _close(lack.reshape(-1), sign * np.asarray(e.dy).reshape(-1)):
-                return f"{what}: dy itself, the path straight through (a shortcut, or a sum)"
-    if len(e.shape) != 4 or e.shape[2] * e.shape[3] < 2:
-        return None
+                return f"{what}: dy itself, as from a path straight through, or the 1 in 1 − y²"
     x = e.variables[e.name]
+    along_x = _proportion(lack, x)
+    if along_x is not None:
+        return f"a term is missing: {along_x:.4g} times {e.name} itself (as of a penalty Σ x²)"
+    if e.name != next(iter(e.variables)) or len(e.shape) != 4 or np.ndim(e.dy) < 2:
+        return None
+    if e.shape[2] * e.shape[3] < 2:
+        return None
     if _close(lack, lack.mean(axis=(2, 3), keepdims=True) + 0 * lack):
         axes = "(H, W)"
         if _close(lack, lack.mean(axis=(0, 2, 3), keepdims=True) + 0 * lack):
@@ -237,7 +250,7 @@ def _factor_by_axes(e: Evidence) -> str | None:
 
 def _place(e: Evidence) -> str | None:
     """Where all the wrong entries are, if that is not everywhere."""
-    if e.wrong.all():
+    if e.wrong.all() or len(e.entries) < FEW or e.wrong.sum() < 2:
         return None
     said_nothing = " (backward says 0 there)" if not e.said[e.wrong].any() else ""
     x = e.at(e.variables[e.name])
@@ -270,11 +283,17 @@ def _close(a: Array, b: Array) -> bool:
     return bool(np.abs(a - b).max(initial=0) <= CLOSE * largest)
 
 
+GUESSES_FROM_ONE: tuple[Callable[[Evidence], str | None], ...] = (
+    _nothing,
+    _sign,
+    _cotangent,
+    _factor,
+)
 GUESSES: tuple[Callable[[Evidence], str | None], ...] = (
     _nothing,
     _sign,
-    _factor,
     _cotangent,
+    _factor,
     _axes_exchanged,
     _product_with_another,
     _term_missing,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minise.errors import InputError
-from minise.gradcheck.compare import TOLERANCES, Way, compare
+from minise.gradcheck.compare import TOLERANCES, Comparison, Way
 from minise.gradcheck.habits import habits
 from minise.gradcheck.report import Report
 from minise.gradcheck.subject import Pair, subject_of
@@ -54,17 +54,20 @@ def check(
     for option, value in {"step": step, "tolerance": tolerance, "sample": sample}.items():
         if value is not None and not value > 0:
             raise InputError(f"gradcheck: {option} is {value}, expected more than 0")
+    if not isinstance(sample, int):
+        raise InputError(f"gradcheck: sample is {sample!r}, expected an integer")
     rng = np.random.default_rng(OWN_SEED) if rng is None else rng
     checked = subject_of(subject, inputs, training, loss)
     given = {name: array.copy() for name, array in checked.variables.items()}
     y, backward = checked.fresh().run(given)
     dy = rng.standard_normal(np.shape(y))[()]
-    analytic = backward(np.copy(dy)[()])
+    analytic = {name: np.array(found) for name, found in backward(np.copy(dy)[()]).items()}
     way = Way(method, tolerance, step, sample)
     with np.errstate(all="ignore"):  # a step may lead out of what a function is defined for
         problems = habits(checked, dy, rng)
+        comparison = Comparison(checked, dy, way, rng)
         gradients = tuple(
-            compare(checked, name, analytic[name], dy, way, rng)
+            comparison.of(name, analytic[name])
             for name, array in checked.variables.items()
             if array.size and analytic[name].shape == array.shape
         )

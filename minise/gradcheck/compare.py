@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from minise.backend import Array
 from minise.gradcheck.causes import Evidence, cause
 from minise.gradcheck.complex_steps import complex_slopes
 from minise.gradcheck.differences import (
-    FLOOR,
     LADDER,
     Judged,
     Ladder,
@@ -20,10 +20,16 @@ from minise.gradcheck.differences import (
     judge,
     relative_error,
 )
-from minise.gradcheck.report import Checked, Kink
-from minise.gradcheck.subject import Subject
+from minise.gradcheck.report import Checked, Kink, place
+from minise.gradcheck.subject import Gradients, Subject
 
 TOLERANCES = {"differences": 1e-6, "complex": 1e-10}  # of each method, unless another is given
+
+# Beside a kink: so far off, relative to the root mean square of each array.
+BESIDE = 1e-3
+
+# Errors are told relative to the entry, but to no less than this part of the largest entry.
+FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -35,90 +41,169 @@ class Way:
     step: float | None  # relative to the root mean square of the array; None is chosen
     sample: int  # entries at most
 
+    @property
     def exact(self) -> bool:
         """Whether slopes are exact to rounding, so that no step can be to blame."""
         return self.method == "complex"
 
 
-def compare(
-    subject: Subject, name: str, analytic: Array, dy: Any, way: Way, rng: np.random.Generator
-) -> Checked:
-    """What `analytic` is worth as the gradient of Σ y · dy with respect to the variable `name`."""
-    array = subject.variables[name]
-    scale = float(np.sqrt(np.mean(array**2))) or 1.0
-    entries, all_of_them = np.arange(array.size), array.size <= way.sample
-    if not all_of_them:
-        entries = np.sort(rng.choice(array.size, way.sample, replace=False))
-    direction = scale * rng.standard_normal(array.shape)
-    along = float((analytic * direction).sum())
-    whole = _line(subject, dy, name, ..., direction)
-    ladder = Ladder.of(whole)
-    step = way.step or float(LADDER[ladder.best])
+class Comparison:
+    """Σ y · dy of one subject, whose gradients are compared one variable after the other."""
 
-    lines = [
-        _line(subject, dy, name, tuple(map(int, index)), scale)
-        for index in np.transpose(np.unravel_index(entries, array.shape))
-    ]
-    said = analytic.reshape(-1)[entries] * scale
-    if way.exact():
-        found = complex_slopes(subject, dy, name, entries, scale, whole, ladder)
-    else:
-        found = np.array([line.central(step) for line in lines])
-    floor = FLOOR * float(np.fmax.reduce(np.abs(found), initial=0.0))
-    looked_at = {
-        k: judge(lines[k], float(said[k]), floor, way.tolerance, way.step)
-        for k in np.flatnonzero(~(relative_error(said, found, floor) <= way.tolerance)).tolist()
-    }  # NaN is not within the tolerance either
-    verdicts = [Verdict.RIGHT] * len(lines)
-    for k, judged in looked_at.items():
-        verdicts[k] = _verdict(judged, way)
-        if not way.exact() or verdicts[k] is Verdict.KINK:
-            found[k] = judged.numeric
-    errors, numeric = relative_error(said, found, floor), found / scale
+    def __init__(self, subject: Subject, dy: Any, way: Way, rng: np.random.Generator) -> None:
+        self.subject, self.dy, self.way, self.rng = subject, dy, way, rng
+        self.variables = subject.variables
 
-    wrong = np.array([verdict is Verdict.WRONG for verdict in verdicts])
-    curve = relative_error(along, ladder.central, 0.0)
-    if wrong.any():
-        curve = looked_at[
-            int(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=9.0), -1)))
-        ].errors
-    roughly = max(way.tolerance, TOLERANCES["differences"])
-    overall = together = None
-    if not all_of_them:
-        overall = judge(whole, along, 0.0, roughly, None).verdict
-    kinks = [k for k, verdict in enumerate(verdicts) if verdict is Verdict.KINK]
-    if len(kinks) > 1:
-        # a tie that is given to both of its pixels is as right as any for each of them alone
-        moved = np.zeros(array.shape)
-        moved.reshape(-1)[entries[kinks]] = scale
-        line = _line(subject, dy, name, ..., moved)
-        together = judge(line, float(said[kinks].sum()), 0.0, roughly, None).verdict
-    return Checked(
-        name=name,
-        analytic=analytic,
-        entries=entries,
-        numeric=numeric,
-        verdicts=tuple(verdicts),
-        errors=errors,
-        kinks=tuple(Kink(k, looked_at[k].below / scale, looked_at[k].above / scale) for k in kinks),
-        step=step,
-        overall=overall,
-        together=together,
-        cause=cause(Evidence(name, subject.variables, dy, analytic, entries, numeric, wrong)),
-        curve=curve,
-    )
+    def of(self, name: str, analytic: Array) -> Checked:
+        """What `analytic` is worth as the gradient with respect to the variable `name`."""
+        way, array = self.way, self.variables[name]
+        scale = _size(array)
+        entries, all_of_them = np.arange(array.size), array.size <= way.sample
+        if not all_of_them:
+            entries = np.sort(self.rng.choice(array.size, way.sample, replace=False))
+        direction = scale * self.rng.standard_normal(array.shape)
+        along = float((analytic * direction).sum())
+        whole = self.line(name, ..., direction)
+        ladder = Ladder.of(whole)
+        step = way.step or float(LADDER[ladder.best])
+
+        lines = [self.line(name, place(k, array.shape), scale) for k in entries.tolist()]
+        said = analytic.reshape(-1)[entries] * scale
+        if way.exact:
+            found = complex_slopes(self.subject, self.dy, name, entries, scale, whole, ladder)
+        else:
+            found = np.array([line.central(step) for line in lines])
+        verdicts = [Verdict.RIGHT] * len(lines)
+        looked_at: dict[int, Judged] = {}
+        for k in np.flatnonzero(~(relative_error(said, found) <= way.tolerance)).tolist():
+            judged = looked_at[k] = self.closer(name, int(entries[k]), float(said[k]), scale)
+            # where slopes are exact, a closer look can only find a kink
+            right = judged.verdict is Verdict.RIGHT
+            verdicts[k] = Verdict.WRONG if way.exact and right else judged.verdict
+            if not way.exact or verdicts[k] is Verdict.KINK:
+                found[k] = judged.numeric
+        floor = FLOOR * float(np.fmax.reduce(np.abs(found), initial=0.0))
+        errors, numeric = relative_error(said, found, floor), found / scale
+
+        wrong = np.array([verdict is Verdict.WRONG for verdict in verdicts])
+        curve = relative_error(along, ladder.central)
+        if wrong.any():
+            worst = int(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=9.0), -1)))
+            curve = looked_at[worst].errors
+        kinks = [k for k, verdict in enumerate(verdicts) if verdict is Verdict.KINK]
+        return Checked(
+            name=name,
+            analytic=analytic,
+            entries=entries,
+            numeric=numeric,
+            verdicts=tuple(verdicts),
+            errors=errors,
+            kinks=tuple(
+                Kink(k, looked_at[k].below / scale, looked_at[k].above / scale) for k in kinks
+            ),
+            step=step,
+            overall=None if all_of_them else self.along(name, direction, along, anywhere=True),
+            together=self.together(name, entries[kinks], said[kinks], scale),
+            cause=cause(
+                Evidence(
+                    name, self.variables, self.dy, analytic, entries,
+                    np.where(wrong, numeric, said / scale), wrong,
+                )
+            ),
+            curve=curve,
+        )  # fmt: skip
+
+    def line(self, name: str, where: Any, direction: Any) -> Line:
+        """The subject along a line in one of its variables."""
+        return _line(self.subject, self.variables, self.dy, name, where, direction)
+
+    def closer(self, name: str, entry: int, said: float, scale: float) -> Judged:
+        """Judge one entry; `said` is its slope times `scale`.
+
+        An entry much smaller than the others wants steps of its own size, one with an offset those
+        of the spread: where the common ones end in doubt, these are tried too. And where several
+        kinks meet, it is judged beside them.
+        """
+        array, tolerance = self.variables[name], self.way.tolerance
+        where = place(entry, array.shape)
+        judged = judge(self.line(name, where, scale), said, tolerance, self.way.step)
+        for own in {abs(float(array[where])), float(np.std(array))}:
+            if judged.verdict not in (Verdict.WRONG, Verdict.TOO_SMALL) or judged.doubtful:
+                break
+            if not own or not np.isfinite(own) or 0.1 <= own / scale <= 10 or self.way.step:
+                continue
+            again = judge(self.line(name, where, own), said / scale * own, tolerance)
+            if again.verdict in (Verdict.RIGHT, Verdict.KINK, Verdict.WRONG):
+                judged = replace(
+                    again,
+                    numeric=again.numeric * scale / own,
+                    below=again.below * scale / own,
+                    above=again.above * scale / own,
+                )
+        if judged.doubtful and self.beside.judge(name, where, scale, tolerance):
+            return replace(judged, verdict=Verdict.KINK)
+        return judged
+
+    def along(self, name: str, direction: Array, said: float, anywhere: bool = False) -> Verdict:
+        """Judge a direction; one that meets kinks beside them, if it may be judged anywhere."""
+        tolerance = max(self.way.tolerance, TOLERANCES["differences"])
+        judged = judge(self.line(name, ..., direction), said, tolerance)
+        if judged.doubtful or (anywhere and judged.verdict is Verdict.KINK):
+            right = self.beside.judge(name, ..., direction, tolerance)
+            return Verdict.KINK if right else Verdict.WRONG
+        return judged.verdict
+
+    def together(self, name: str, entries: Any, said: Any, scale: float) -> Verdict | None:
+        """Judge entries at a kink moved together.
+
+        A tie that is given to both of its pixels is as right as any for each of them alone.
+        """
+        if len(entries) < 2:
+            return None
+        moved = np.zeros(self.variables[name].shape)
+        moved.reshape(-1)[entries] = scale
+        return self.along(name, moved, float(said.sum()))
+
+    @functools.cached_property
+    def beside(self) -> _Beside:
+        """The same a little way off, where there is no kink but by a rare chance."""
+        return _Beside(self.subject, self.dy, self.rng)
 
 
-def _verdict(judged: Judged, way: Way) -> Verdict:
-    """Where slopes are exact, a closer look can only find a kink."""
-    return Verdict.WRONG if way.exact() and judged.verdict is Verdict.RIGHT else judged.verdict
+class _Beside:
+    def __init__(self, subject: Subject, dy: Any, rng: np.random.Generator) -> None:
+        self.subject, self.dy = subject, dy
+        self.variables = {
+            name: array + BESIDE * _size(array) * rng.standard_normal(array.shape)
+            for name, array in subject.variables.items()
+        }
+        _, backward = subject.fresh().run({n: a.copy() for n, a in self.variables.items()})
+        self.gradients: Gradients = backward(np.copy(dy)[()])
+
+    def judge(self, name: str, where: Any, direction: Any, tolerance: float) -> bool:
+        """Whether the slope is right there."""
+        line = _line(self.subject, self.variables, self.dy, name, where, direction)
+        said = float((self.gradients[name][where] * direction).sum())
+        return judge(line, said, tolerance).verdict is not Verdict.WRONG
 
 
-def _line(subject: Subject, dy: Any, name: str, where: Any, direction: Any) -> Line:
-    variables = subject.variables
-
+def _line(
+    subject: Subject,
+    variables: dict[str, Array],
+    dy: Any,
+    name: str,
+    where: Any,
+    direction: Any,
+) -> Line:
     def evaluate() -> Any:
         # copies, because a forward may write into what it is given
         return subject.fresh().run({n: a.copy() for n, a in variables.items()})[0]
 
     return Line(evaluate, dy, variables[name], where, direction)
+
+
+def _size(array: Array) -> float:
+    """The root mean square of what is finite, or 1; neither squares nor their sum overflow."""
+    finite = np.abs(array[np.isfinite(array)])
+    largest = float(finite.max(initial=0.0))
+    return largest * float(np.sqrt(np.mean((finite / largest) ** 2))) if largest else 1.0

@@ -54,7 +54,7 @@ def complex_slopes(
             raise InputError(f"gradcheck: complex steps: {subject.name} drops the imaginary part")
         return float((np.imag(y) * dy).sum()) / STEP
 
-    along = slope(whole.direction.reshape(-1), slice(None))
+    along = slope(np.reshape(whole.direction, -1), slice(None))
     real = float(ladder.central[ladder.best])
     if not relative_error(along, real, float(ladder.doubt[ladder.best]) / ROUGHLY) <= ROUGHLY:
         raise InputError(

@@ -2,8 +2,8 @@
 
 - forward gives the same twice, in the dtype of its input, and changes neither its input nor, in a
   layer, anything but running averages, and these in training alone
-- backward gives gradients of the shape and dtype of what they belong to, changes neither dy nor
-  what forward saved, and adds to the `grad` of a parameter
+- backward gives gradients of the shape and dtype of what they belong to, changes neither dy nor x
+  nor y nor what forward saved, and adds to the `grad` of a parameter
 - the gradient is linear in dy, and so 0 for dy = 0
 - one forward does not disturb the backward of another: a layer may be used twice in a net
 - no memory order of x or of dy changes the result
@@ -47,33 +47,45 @@ def _forward(subject: Subject) -> Iterator[str]:
     again, _ = subject.fresh().run(_copies(subject.variables))
     if not _same(y, again):
         yield "forward gave another output for the same input: is it random, or does it remember?"
-    training = getattr(subject, "training", False)
+    for name in subject.overlooked():
+        yield f"{name} holds parameters that the layer does not find: make them attributes"
     for name, array in used.state().items():
-        average = training and name not in subject.variables
+        average = subject.training and name not in subject.variables
         if not average and not _same(array, state[name]):
             yield f"forward changed {name} of the layer"
 
 
 def _backward(subject: Subject, dy: Any) -> Iterator[str]:
-    _, backward = subject.fresh().run(_copies(subject.variables))
-    given = np.copy(dy)
-    first = _copies(backward(given[()]))
-    if not _same(given, dy):
+    given = _copies(subject.variables)
+    y, backward = subject.fresh().run(given)
+    after_forward, y_before, dy_given = _copies(given), np.copy(y), np.copy(dy)
+    raw = backward(dy_given[()])
+    first = _copies(raw)
+    if not _same(dy_given, dy):
         yield "backward changed dy, which it was given"
+    if not _same(y, y_before):
+        yield "backward changed y, what forward gave"
     for name, array in subject.variables.items():
+        if not _same(given[name], after_forward[name]):
+            yield f"backward changed {name}"
         if (first[name].shape, first[name].dtype) != (array.shape, array.dtype):
             yield (
                 f"the gradient of {name} is {first[name].dtype} {first[name].shape}, "
                 f"expected {array.dtype} {array.shape}"
             )
-    second = backward(np.copy(dy)[()])
+    second = _copies(backward(np.copy(dy)[()]))
+    largest = _largest(first.values())
     for name, gradient in first.items():
-        if _same(gradient, second[name]):
+        if gradient.shape == second[name].shape and _close(second[name], gradient, largest):
             continue
-        if name != "x" and hasattr(subject, "layer") and not second[name].any():
+        if name not in subject.given and not second[name].any():
             yield f"backward overwrites the grad of {name}, where it should add to it"
         else:
             yield f"backward gave another gradient of {name} when called a second time"
+    backward(2 * np.copy(dy)[()])
+    for name in subject.given:
+        if not _same(raw[name], first[name]):
+            yield f"another backward changed the gradient of {name} that the first gave"
 
 
 def _linear(subject: Subject, dy: Any, rng: np.random.Generator) -> Iterator[str]:
@@ -97,8 +109,11 @@ def _twice_in_a_net(subject: Subject, dy: Any) -> Iterator[str]:
     other[next(iter(other))] *= 0.5
     apart = _gradients(subject, dy)
     used = subject.fresh()
-    _, backward = used.run(_copies(subject.variables))
+    y, backward = used.run(_copies(subject.variables))
+    y_before = np.copy(y)
     used.run(other)
+    if not _same(y, y_before):
+        yield "another forward changed the output of the first: is its memory used again?"
     after = backward(np.copy(dy)[()])
     for name, (alone, nested) in _by_name(apart, after):
         if not _close(alone, nested, _largest(apart.values())):
@@ -115,7 +130,7 @@ def _memory_orders(subject: Subject, dy: Any) -> Iterator[str]:
     for order, arranged in ORDERS.items():
         try:
             variables = _copies(subject.variables)
-            inputs = {n: arranged(a) if n in _inputs(subject) else a for n, a in variables.items()}
+            inputs = {n: arranged(a) if n in subject.given else a for n, a in variables.items()}
             y, backward = subject.fresh().run(inputs)
             given = arranged(np.asarray(dy)) if np.ndim(dy) else dy
             got = backward(given)
@@ -129,6 +144,10 @@ def _memory_orders(subject: Subject, dy: Any) -> Iterator[str]:
                 yield f"backward gave another gradient of {name} where arrays are {order}"
 
 
+def _fortran(x: Array) -> Array:
+    return np.asfortranarray(x) if x.ndim else x
+
+
 def _every_second(x: Array) -> Array:
     spread = np.full((*x.shape, 2), np.nan)
     spread[..., 0] = x
@@ -137,19 +156,16 @@ def _every_second(x: Array) -> Array:
 
 def _reversed(x: Array) -> Array:
     backwards = (slice(None, None, -1),) * x.ndim
+    if not x.ndim:
+        return x
     return np.ascontiguousarray(x[backwards])[backwards]
 
 
 ORDERS: dict[str, Callable[[Array], Array]] = {
-    "in Fortran order": np.asfortranarray,
+    "in Fortran order": _fortran,
     "every second element of others": _every_second,
     "reversed in memory": _reversed,
 }
-
-
-def _inputs(subject: Subject) -> list[str]:
-    """What is given from outside: all but a layer's own parameters."""
-    return ["x"] if hasattr(subject, "layer") else list(subject.variables)
 
 
 def _gradients(subject: Subject, dy: Any) -> Gradients:

@@ -46,7 +46,8 @@ def draw(report: Report) -> Figure:
 def _scatter(axes: Axes, gradient: Checked) -> None:
     said = gradient.analytic.reshape(-1)[gradient.entries]
     both = np.concatenate([said, gradient.numeric])
-    ends = [np.nanmin(both), np.nanmax(both)]
+    both = both[np.isfinite(both)]
+    ends = [both.min(initial=0), both.max(initial=0)]
     axes.plot(ends, ends, color="0.8", zorder=0)
     for verdict, colour in COLOURS.items():
         of = np.array([v is verdict for v in gradient.verdicts])

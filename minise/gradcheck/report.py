@@ -71,7 +71,7 @@ class Checked:
 
     def index(self, k: int) -> tuple[int, ...]:
         """The place in the array of the compared entry k."""
-        return tuple(int(n) for n in np.unravel_index(self.entries[k], self.analytic.shape))
+        return place(int(self.entries[k]), self.analytic.shape)
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Report:
         return next((e for e in errors if e != e), max(errors, default=0.0))
 
     def __getitem__(self, name: str) -> Checked:
-        """The gradient of that name."""
-        return next(gradient for gradient in self.gradients if gradient.name == name)
+        """The gradient of that name. Raises `KeyError` where there is none."""
+        return {gradient.name: gradient for gradient in self.gradients}[name]
 
     def __str__(self) -> str:
         lines = [f"{self.subject}: {'passed' if self.passed else 'FAILED'}", *_table(self)]
@@ -116,6 +116,11 @@ class Report:
         if path is not None:
             figure.savefig(path, format="png")
         return figure
+
+
+def place(entry: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The index of an entry of the flat array; () in an array without axes."""
+    return tuple(int(n) for n in np.unravel_index(entry, shape)) if shape else ()
 
 
 def _table(report: Report) -> list[str]:
@@ -170,8 +175,12 @@ def _notes(report: Report) -> list[str]:
                 f"{name}: {len(gradient.kinks)} entries at a kink are wrong where they move "
                 "together: is the gradient of a tie given more than once?"
             )
-        if gradient.overall is Verdict.WRONG:
-            notes.append(f"{name}: wrong along a direction over all {size:,} entries")
+        if gradient.overall not in (None, Verdict.RIGHT):
+            notes.append(
+                f"{name}: {gradient.overall.value} along a direction over all {size:,} entries"
+            )
+        if set(gradient.verdicts) == {Verdict.TOO_SMALL} and gradient.analytic.any():
+            notes.append(f"{name}: nothing of it could be judged beside the rounding of the output")
     if any(gradient.overall is not None for gradient in report.gradients):
         notes.append(
             "Of large arrays some entries were drawn, and the slope along one random direction "

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from minise.backend import Array
 from minise.errors import InputError
-from minise.nn.layer import Layer
+from minise.nn.layer import Layer, Parameter
 
 Pair: TypeAlias = tuple[Callable[..., tuple[Any, Any]], Callable[..., Any]]
 Gradients: TypeAlias = dict[str, Array]
@@ -22,6 +22,8 @@ class Subject(Protocol):
 
     name: str
     variables: dict[str, Array]  # what is differentiated
+    given: tuple[str, ...]  # which of them come from outside: all but a layer's own parameters
+    training: bool
 
     def fresh(self) -> Subject:
         """Itself as it was given: no run has moved its averages or its generators."""
@@ -31,6 +33,9 @@ class Subject(Protocol):
 
     def state(self) -> dict[str, Array]:
         """Copies of the arrays that it holds itself, a layer's parameters and averages."""
+
+    def overlooked(self) -> list[str]:
+        """Attributes that hold parameters which a layer does not find."""
 
 
 class Functions:
@@ -42,6 +47,7 @@ class Functions:
         names = _argument_names(self.forward, len(inputs))
         self.inputs = dict(zip(names, inputs, strict=True))
         self.variables = {name: a.copy() for name, a in self.inputs.items() if _is_float(a)}
+        self.given, self.training = tuple(self.variables), True
 
     def fresh(self) -> Functions:
         """Itself: functions keep nothing."""
@@ -49,24 +55,34 @@ class Functions:
 
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """One call of each."""
-        y, saved = self.forward(*(self.inputs | dict(variables)).values())
+        others = {n: copy.deepcopy(v) for n, v in self.inputs.items() if n not in variables}
+        result = self.forward(*(self.inputs | others | dict(variables)).values())
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise InputError(
+                f"gradcheck: {self.name} returned {type(result).__name__}, expected (y, saved)"
+            )
+        y, saved = result
 
         def gradients(dy: Any) -> Gradients:
             found = self.backward(dy, saved)
-            listed = found if isinstance(found, tuple) else (found,)
-            listed = tuple(gradient for gradient in listed if gradient is not None)
+            listed = found if isinstance(found, tuple | list) else (found,)
+            listed = [gradient for gradient in listed if gradient is not None]
             if len(listed) != len(variables):
                 raise InputError(
                     f"gradcheck: the backward of {self.name} gave {len(listed)} gradients "
                     f"for {len(variables)} inputs: {', '.join(variables)}"
                 )
-            return {name: np.array(g) for name, g in zip(variables, listed, strict=True)}
+            return {name: np.asarray(g) for name, g in zip(variables, listed, strict=True)}
 
         return y, gradients
 
     def state(self) -> dict[str, Array]:
         """None."""
         return {}
+
+    def overlooked(self) -> list[str]:
+        """None."""
+        return []
 
 
 class LayerWithLoss:
@@ -77,7 +93,7 @@ class LayerWithLoss:
     ) -> None:
         self.name = type(layer).__name__
         if not inputs or not _is_float(inputs[0]) or (len(inputs) > 1 and loss is None):
-            given = ", ".join(type(value).__name__ for value in inputs) or "nothing"
+            given = ", ".join(_kind(value) for value in inputs) or "nothing"
             raise InputError(
                 f"gradcheck: {self.name} takes one float array x, and what follows goes to loss=: "
                 f"got {given}"
@@ -86,7 +102,9 @@ class LayerWithLoss:
         self.layer.zero_grad()
         self.rest = inputs[1:]
         parameters = {name: p.value.copy() for name, p in layer.named_parameters()}
-        self.variables = {"x": inputs[0].copy()} | parameters
+        self.x = "x" if "x" not in parameters else "input"
+        self.variables = {self.x: inputs[0].copy()} | parameters
+        self.given: tuple[str, ...] = (self.x,)
 
     def fresh(self) -> LayerWithLoss:
         """A copy with its own parameters, averages and generators."""
@@ -97,26 +115,33 @@ class LayerWithLoss:
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """One pass; the parameters of the layer become the arrays given."""
         parameters = dict(self.layer.named_parameters())
+        x = variables[self.x]
         for name, entry in self.layer.named_state():
-            # averages follow the kind of numbers, which complex steps change
-            entry.value = variables.get(name, entry.value.astype(variables["x"].dtype, copy=False))
-        y, backward = self.layer.forward(variables["x"], self.training)
+            if name in variables and name != self.x:
+                entry.value = variables[name]
+            elif _is_float(entry.value):
+                entry.value = entry.value.astype(x.dtype)  # complex steps make averages complex
+        y, backward = self.layer.forward(x, self.training)
         if self.loss is not None:
-            y, saved = self.loss[0](y, *self.rest)
+            y, saved = self.loss[0](y, *copy.deepcopy(self.rest))
 
         def gradients(dy: Any) -> Gradients:
             before = {name: np.copy(p.grad) for name, p in parameters.items()}
             if self.loss is not None:
                 found = self.loss[1](dy, saved)
                 dy = found[0] if isinstance(found, tuple) else found
-            dx = np.array(backward(dy))
-            return {"x": dx} | {name: p.grad - before[name] for name, p in parameters.items()}
+            dx = np.asarray(backward(dy))
+            return {self.x: dx} | {name: p.grad - before[name] for name, p in parameters.items()}
 
         return y, gradients
 
     def state(self) -> dict[str, Array]:
         """Parameters, buffers."""
         return self.layer.state_dict()
+
+    def overlooked(self) -> list[str]:
+        """Lists, tuples and dictionaries: a layer finds only what is an attribute itself."""
+        return list(_overlooked(self.layer, ""))
 
 
 def subject_of(
@@ -140,7 +165,7 @@ def subject_of(
             raise InputError(
                 f"gradcheck: {name} of {subject.name} is {array.dtype}, expected float64"
             )
-    if not subject.variables:
+    if not any(array.size for array in subject.variables.values()):
         raise InputError(f"gradcheck: {subject.name} was given no float array to differentiate")
     return subject
 
@@ -149,6 +174,21 @@ def name_of(function: Callable[..., Any]) -> str:
     """As it was defined, also behind a `functools.partial`."""
     function = getattr(function, "func", function)
     return getattr(function, "__name__", "the function")
+
+
+def _overlooked(layer: Layer, prefix: str) -> Iterator[str]:
+    for name, value in vars(layer).items():
+        held = value.values() if isinstance(value, dict) else value
+        if isinstance(value, list | tuple | dict) and any(
+            isinstance(part, Parameter | Layer) for part in held
+        ):
+            yield prefix + name
+    for name, child in layer.children():
+        yield from _overlooked(child, f"{prefix}{name}.")
+
+
+def _kind(value: Any) -> str:
+    return f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def _is_float(value: Any) -> bool:

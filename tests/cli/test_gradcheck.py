@@ -5,6 +5,8 @@ import pytest
 from minise import gradcheck, ops
 
 OWN = """
+from __future__ import annotations
+from dataclasses import dataclass
 import numpy as np
 from minise import nn
 
@@ -42,6 +44,24 @@ def lonely(x, y):
     return x, y
 
 number = 3
+
+class Sized(nn.Linear):
+    def __init__(self, n):
+        super().__init__(n, 2, dtype=np.float64)
+
+@dataclass
+class Saved:
+    x: int
+
+def beside(x):
+    import neighbour
+    return neighbour.double(x), Saved(x)
+
+def beside_backward(dy, saved):
+    return 2 * dy
+
+def beside_inputs(rng):
+    yield rng.standard_normal(3)
 """
 
 
@@ -49,6 +69,7 @@ number = 3
 def own(tmp_path):
     path = tmp_path / "own.py"
     path.write_text(OWN)
+    (tmp_path / "neighbour.py").write_text("def double(x):\n    return 2 * x\n")
     return path
 
 
@@ -99,6 +120,12 @@ def test_own_functions_and_layers_are_checked_on_arrays_of_a_given_shape(minise,
     assert ": passed" in out
 
 
+def test_own_code_may_use_a_file_beside_it_and_dataclasses(minise, own):
+    code, out, err = minise("gradcheck", f"{own}:beside")
+    assert (code, err) == (0, "")
+    assert "beside: passed" in out
+
+
 def test_own_code_and_operations_are_checked_side_by_side(minise, own):
     code, out, _ = minise("gradcheck", f"{own}:cube", "tanh", "--method", "complex")
     assert code == 0
@@ -124,9 +151,12 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
         (["own.py:both"], 1, "own.py:both needs inputs: --input"),
         (["own.py:number", "--input", "3"], 1, "own.py:number is neither a layer nor a function"),
         (["own.py:lonely", "--input", "3"], 1, "own.py:lonely is neither a layer nor a function"),
-        (["own.py:broken", "--input", "3"], 1, "own.py:30: NameError: name 'nothing'"),
+        (["own.py:broken", "--input", "3"], 1, "own.py:32: NameError: name 'nothing'"),
         (["own.py:Made", "--input", "3"], 1, "x has shape (3,), expected (N, in)"),
         (["syntax.py:f", "--input", "3"], 1, "syntax.py:1: SyntaxError"),
+        (["own.py:Sized", "--input", "3,2"], 1, "own.py:Sized needs arguments: write a function"),
+        (["own.py"], 1, "own.py: which function or layer of it? As in own.py:my_layer"),
+        (["exits.py:f", "--input", "3"], 1, "exits.py exits by itself"),
         (["text.txt:f"], 1, "text.txt is no Python file"),
         (["relu", "--input", "3"], 1, "--input goes with code of your own"),
         (["own.py:cube", "--input", "3,x"], 2, "'3,x' is no shape"),
@@ -137,6 +167,7 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
 )
 def test_every_mistake_is_one_clear_line(minise, own, tmp_path, arguments, code, message):
     (tmp_path / "syntax.py").write_text("def f(:\n")
+    (tmp_path / "exits.py").write_text("raise SystemExit")
     (tmp_path / "text.txt").write_text("f")
     got, _, err = minise("gradcheck", *arguments)
     assert got == code

@@ -87,7 +87,7 @@ NORM = ("batch_norm", [IMAGES, (3,), (3,)])
          "through the statistics"),
         (*NORM, 0, lambda d, dy, s: d + np.arange(3.0)[:, None, None], "the mean of the batch"),
         (*NORM, 0, lambda d, dy, s: d + dy.mean(axis=(2, 3), keepdims=True), "a squeeze and its"),
-        (*NORM, 0, lambda d, dy, s: d - dy, "a shortcut"),
+        (*NORM, 0, lambda d, dy, s: d - dy, "a path straight through"),
         (
             "batch_norm", NORM[1], 0,
             lambda d, dy, s: d * np.arange(1.0, 4.0)[:, None, None], "depends on axis 1 alone",
@@ -104,6 +104,37 @@ def test_a_usual_mistake_is_recognised(name, shapes, place, change, told):
     options = {"padding": 1} if name == "conv2d" else {}
     found = changed(name, shapes, place, change, **options)
     assert told in found
+
+
+def test_a_loss_that_ignores_dy_is_not_off_by_some_factor(rng):
+    def backward(dloss, saved):
+        return ops.softmax_cross_entropy_backward(1.0, saved)
+
+    pair = (ops.softmax_cross_entropy, backward)
+    report = gradcheck.check(pair, rng.standard_normal((4, 5)), rng.integers(0, 5, 4))
+    assert "right only for dy = 1" in report["scores"].cause
+
+
+def test_a_factor_is_not_read_as_the_size_of_an_axis_where_nothing_is_summed():
+    def third(d, dy, s):
+        return d / 3
+
+    assert changed("tanh", [IMAGES], 0, third) == "off by the constant factor 0.333333"
+
+
+def test_a_single_entry_proves_no_pattern():
+    assert changed("tanh", [(1,)], 0, lambda d, dy, s: 1.3 * d) == ""
+
+
+def test_a_penalty_left_out_is_no_matter_of_statistics(rng):
+    def forward(x):
+        return (x**2).sum() / 2 + np.tanh(x).sum(), x
+
+    def backward(dy, x):
+        return dy * (1 - np.tanh(x) ** 2)
+
+    cause = gradcheck.check((forward, backward), rng.standard_normal((2, 3, 2, 2)))["x"].cause
+    assert "times x itself" in cause
 
 
 def test_no_guess_where_no_pattern_tells(rng):

@@ -1,8 +1,13 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from minise import InputError, gradcheck, models, nn, ops
 from minise.gradcheck import Verdict
+from minise.nn.layer import chain
+
+F64 = {"dtype": np.float64}
 
 
 @pytest.fixture
@@ -110,6 +115,124 @@ def test_a_tie_belongs_to_one_pixel_alone():
     report = gradcheck.check((ops.global_max_pool, to_both), x)
     assert not report.passed
     assert "tie given more than once" in " ".join(str(report).split())
+
+
+def zeros_here_and_there(rng):
+    """Images with a black border, and zeros inside."""
+    images = np.zeros((3, 1, 9, 8))
+    images[:, :, 2:7, 2:6] = rng.standard_normal((3, 1, 5, 4)).clip(0)
+    return images
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_many_kinks_at_once_are_no_mistake(seed):
+    """Zeros before relus, ties before poolings, and both before a loss of one number."""
+    rng = np.random.default_rng(seed)
+    images, conv = zeros_here_and_there(rng), nn.Conv2d(1, 4, 3, padding=1, rng=rng, **F64)
+    gradcheck.assert_gradients(nn.Sequential(conv, nn.ReLU()), images)
+    net = nn.Sequential(
+        conv, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 3, rng=rng, **F64)
+    )
+    loss = (ops.softmax_cross_entropy, ops.softmax_cross_entropy_backward)
+    gradcheck.assert_gradients(net, images, rng.integers(0, 3, 3), loss=loss, sample=40)
+    ties = rng.integers(0, 3, (2, 2, 6, 6)).astype(float)
+    for stride in (1, 3):
+        pool = partial(ops.max_pool2d, kernel_size=3, stride=stride)
+        gradcheck.assert_gradients((pool, ops.max_pool2d_backward), ties, rng=rng)
+
+
+def test_a_mistake_among_many_kinks_is_found():
+    rng = np.random.default_rng(0)
+    images = zeros_here_and_there(rng)
+
+    class Wrong(nn.ReLU):
+        def forward(self, x, training=True):
+            y, backward = super().forward(x, training)
+            return y, lambda dy: 1.01 * backward(dy)
+
+    conv = nn.Conv2d(1, 4, 3, padding=1, rng=rng, **F64)
+    assert not gradcheck.check(nn.Sequential(conv, Wrong()), images).passed
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "x"),
+    [
+        (np.log, lambda dy, x: dy / x, [1e9, 1.0, 2.0]),
+        (np.sqrt, lambda dy, x: dy / (2 * np.sqrt(x)), [1e5, 1e-5, 1.0]),
+        (lambda x: 1 / x, lambda dy, x: -dy / x**2, [1e5, 1e-5, 1.0]),
+        (lambda x: x**3, lambda dy, x: 3 * x**2 * dy, [1e6, 1.0, 2.0]),
+        (lambda x: x**2, lambda dy, x: 2 * x * dy, [1e-170, 3e-170]),
+        (np.tanh, lambda dy, x: dy / np.cosh(x) ** 2, [30.0, -30.0, 0.1]),
+        (lambda x: 3.0 * x, lambda dy, x: 3.0 * dy, 0.5),
+    ],
+)
+def test_entries_of_all_sizes_are_judged_by_steps_of_their_own(forward, backward, x):
+    report = gradcheck.check((lambda x: (forward(x), x), backward), np.array(x))
+    assert report.passed
+    if np.max(x) < 30:  # where tanh is flat there is nothing to see
+        assert Verdict.WRONG not in verdicts(report)
+
+
+def test_a_mistake_in_a_small_entry_beside_a_large_one_is_found():
+    x = np.array([1e6, 1.0, 2.0])
+
+    def wrong(dy, x):
+        return 3 * x**2 * dy * np.where(x > 10, 1, -7)
+
+    assert not gradcheck.check((lambda x: (x**3, x), wrong), x).passed
+
+
+def test_masked_scores_are_no_obstacle(rng):
+    def softmax(x):
+        p = np.exp(x - x.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return p, p
+
+    def backward(dy, p):
+        return p * (dy - (dy * p).sum(axis=1, keepdims=True))
+
+    x = rng.standard_normal((3, 6))
+    x[:, 4:] = -1e9
+    gradcheck.assert_gradients((softmax, backward), x)
+
+
+def test_a_layer_used_twice_in_a_net_passes(rng):
+    class Tied(nn.Layer):
+        def __init__(self):
+            self.a = nn.Linear(4, 4, rng=rng, **F64)
+            self.again = self.a
+
+        def forward(self, x, training=True):
+            return chain([self.a, nn.Tanh(), self.again], x, training)
+
+    gradcheck.assert_gradients(Tied(), rng.standard_normal((3, 4)))
+
+
+def test_backward_may_give_a_list_and_labels_stay_as_they_were(x):
+    def forward(x, labels):
+        labels -= 1
+        return x * labels, x
+
+    labels = np.arange(3)
+    gradcheck.assert_gradients((forward, lambda dy, x: [dy * (np.arange(3) - 1)]), x, labels)
+    np.testing.assert_array_equal(labels, np.arange(3))
+
+
+def test_a_layer_may_have_a_parameter_called_x(rng):
+    class Shift(nn.Layer):
+        def __init__(self):
+            self.x = nn.Parameter(np.array(0.3))
+
+        def forward(self, x, training=True):
+            def backward(dy):
+                self.x.grad += dy.sum()
+                return dy
+
+            return x + self.x.value, backward
+
+    report = gradcheck.check(Shift(), rng.standard_normal((2, 3)))
+    assert report.passed
+    assert [gradient.name for gradient in report.gradients] == ["input", "x"]
 
 
 def test_a_gradient_that_drowns_in_rounding_is_too_small_to_judge(rng):
@@ -268,11 +391,19 @@ PAIR = (ops.relu, ops.relu_backward)
     ("subject", "inputs", "options", "message"),
     [
         (PAIR, [np.arange(3)], {}, "no float array"),
+        (PAIR, [np.ones((0, 3))], {}, "no float array"),
+        ((np.tanh, PAIR[1]), [np.ones(3)], {}, "tanh returned ndarray, expected .y, saved"),
+        (PAIR, [np.ones(3)], {"sample": 2.5}, "sample is 2.5, expected an integer"),
         (PAIR, [np.ones(3), np.ones(3)], {}, "relu takes 1 inputs, got 2"),
         ((ops.relu, lambda dy, saved: (dy, dy)), [np.ones(3)], {}, "2 gradients for 1 inputs: x"),
         (ops.relu, [np.ones(3)], {}, "expected a pair"),
         (nn.ReLU(), [], {}, "one float array x, .*: got nothing"),
-        (nn.ReLU(), [np.ones(3), np.ones(3)], {}, "what follows goes to loss=: got ndarray, nd"),
+        (
+            nn.ReLU(),
+            [np.ones(3), np.ones(3)],
+            {},
+            "what follows goes to loss=: got float64 array, fl",
+        ),
         (PAIR, [np.ones(3)], {"loss": PAIR}, "a loss goes with a layer"),
         (PAIR, [np.ones(3)], {"step": 0.0}, "step is 0.0, expected more than 0"),
         (PAIR, [np.ones(3)], {"sample": 0}, "sample is 0"),

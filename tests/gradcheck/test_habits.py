@@ -43,6 +43,57 @@ def test_a_backward_that_spoils_what_was_saved(x):
     assert "another gradient of x when called a second time" in problems((ops.tanh, spoil), x)
 
 
+def test_a_backward_that_writes_into_x(x):
+    def relu_backward(dy, x):
+        x[x > 0], x[x <= 0] = 1, 0  # the same when it is called again
+        return dy * x
+
+    assert "backward changed x" in problems((lambda x: (np.maximum(x, 0), x), relu_backward), x)
+
+
+def test_a_backward_that_writes_into_y(x):
+    def relu_backward(dy, y):
+        y[y > 0] = 1
+        return dy * y
+
+    def relu(x):
+        y = np.maximum(x, 0)
+        return y, y
+
+    assert "backward changed y" in problems((relu, relu_backward), x)
+
+
+def test_an_output_whose_memory_the_next_forward_uses(x):
+    memory = np.empty_like(x)
+
+    def twice(x):
+        return np.multiply(x, 2, out=memory if x.flags.c_contiguous else None), None
+
+    assert "changed the output of the first" in problems((twice, lambda dy, _: 2 * dy), x)
+
+
+def test_a_gradient_whose_memory_the_next_backward_uses(x):
+    memory = np.empty_like(x)
+
+    def backward(dy, saved):
+        return np.multiply(dy, 2, out=memory)
+
+    assert "another backward changed the gradient of x" in problems(
+        (lambda x: (2 * x, None), backward), x
+    )
+
+
+def test_parameters_in_a_list_which_nobody_finds(x):
+    class Listed(nn.Layer):
+        def __init__(self):
+            self.maps = [nn.Linear(6, 2, dtype=np.float64)]
+
+        def forward(self, x, training=True):
+            return self.maps[0].forward(x, training)
+
+    assert "maps holds parameters that the layer does not find" in problems(Listed(), x)
+
+
 def test_a_random_forward(x):
     rng = np.random.default_rng(0)
 
