@@ -28,7 +28,8 @@ TOLERANCES = {"differences": 1e-6, "complex": 1e-10}  # of each method, unless a
 # Beside a kink: so far off, relative to the root mean square of each array.
 BESIDE = 1e-3
 
-# Errors are told relative to the entry, but to no less than this part of the largest entry.
+# The error of an entry that is right is told relative to itself, but to no less than this part of
+# the largest entry: below, it is all rounding.
 FLOOR = 1e-3
 
 
@@ -82,10 +83,9 @@ class Comparison:
             verdicts[k] = Verdict.WRONG if way.exact and right else judged.verdict
             if not way.exact or verdicts[k] is Verdict.KINK:
                 found[k] = judged.numeric
-        floor = FLOOR * float(np.fmax.reduce(np.abs(found), initial=0.0))
-        errors, numeric = relative_error(said, found, floor), found / scale
-
         wrong = np.array([verdict is Verdict.WRONG for verdict in verdicts])
+        floor = FLOOR * float(np.fmax.reduce(np.abs(found), initial=0.0))
+        errors, numeric = relative_error(said, found, np.where(wrong, 0, floor)), found / scale
         curve = relative_error(along, ladder.central)
         if wrong.any():
             worst = int(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=9.0), -1)))

@@ -128,7 +128,7 @@ class Ladder:
         return bool(nearer > 0.5 * near and nearer > 10 * noise)
 
 
-def relative_error(analytic: Any, numeric: Any, floor: float = 0.0) -> Any:
+def relative_error(analytic: Any, numeric: Any, floor: Any = 0.0) -> Any:
     """|a − n| / max(|a|, |n|, floor), 0 where all three are 0."""
     size = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
     return np.abs(analytic - numeric) / np.where(size == 0, 1, size)

@@ -152,6 +152,35 @@ def test_a_mistake_among_many_kinks_is_found():
 
     conv = nn.Conv2d(1, 4, 3, padding=1, rng=rng, **F64)
     assert not gradcheck.check(nn.Sequential(conv, Wrong()), images).passed
+    # nothing but kinks: the mistake shows beside them
+    assert not gradcheck.check(nn.Sequential(conv, Wrong()), 0 * images).passed
+
+
+def test_a_direction_over_many_kinks_finds_what_the_sample_missed(rng):
+    x = np.zeros(3000)
+    x[::2] = rng.uniform(1, 2, 1500)
+
+    def wrong(dy, saved):
+        dx = ops.relu_backward(dy, saved)
+        dx[:100] *= 1.5
+        return dx
+
+    right = gradcheck.check((ops.relu, ops.relu_backward), x, sample=1)
+    assert right.passed
+    assert right["x"].overall is Verdict.KINK
+    assert not gradcheck.check((ops.relu, wrong), x, sample=1).passed
+
+
+def test_a_layer_may_count_with_whole_numbers(rng):
+    class Counting(nn.Layer):
+        def __init__(self):
+            self.turn = nn.Buffer(np.array(1))
+
+        def forward(self, x, training=True):
+            factor = [2.0, 3.0][self.turn.value]
+            return factor * x, lambda dy: factor * dy
+
+    gradcheck.assert_gradients(Counting(), rng.standard_normal((2, 3)))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +208,9 @@ def test_a_mistake_in_a_small_entry_beside_a_large_one_is_found():
     def wrong(dy, x):
         return 3 * x**2 * dy * np.where(x > 10, 1, -7)
 
-    assert not gradcheck.check((lambda x: (x**3, x), wrong), x).passed
+    report = gradcheck.check((lambda x: (x**3, x), wrong), x)
+    assert report["x"].verdicts == (Verdict.RIGHT, Verdict.WRONG, Verdict.WRONG)
+    assert report.relative_error == pytest.approx(8 / 7)
 
 
 def test_masked_scores_are_no_obstacle(rng):
