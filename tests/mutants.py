@@ -260,6 +260,12 @@ MUTANTS = {
     "channel_scale: gates of the next channel": gradient(
         "channel_scale", "x! s", lambda dx, dy, s: dy * shifted(s.s, 1)[:, :, None, None]
     ),
+    "multiply: factors exchanged": gradient("multiply", "x! s", lambda dx, dy, s: dy * s.x),
+    "multiply: not summed over the channels": gradient(
+        "multiply, one gate for a pixel", "x s!", lambda ds, dy, s: (dy * s.x)[:, :1]
+    ),
+    "NoSqueeze: the gates' path left out": layer("NoSqueeze", {"x"}, add=lambda x, r: (x, None)),
+    "ECA: the gates' path left out": layer("ECA", {"x"}, global_avg_pool_backward=squeeze_left_out),
     "scale_add_relu: mask of x": operation(
         "scale_add_relu", {"x", "s", "r"}, lambda right, dy, s: right(dy, s._replace(y=s.x))
     ),

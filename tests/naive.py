@@ -181,6 +181,7 @@ def softmax_cross_entropy(scores, labels, label_smoothing=0.0):
 
 def se_block(x, w1, b1, w2, b2, *, squeeze="avg", gate="sigmoid"):
     """Squeeze, excitation, scale (Hu et al., section 3)."""
-    z = {"avg": global_avg_pool, "max": global_max_pool}[squeeze](x)
+    average, largest = global_avg_pool(x), global_max_pool(x)
+    z = {"avg": average, "max": largest, "avg+max": (average + largest) / 2}[squeeze]
     s = activation(gate, linear(activation("relu", linear(z, w1, b1)), w2, b2))
     return channel_scale(x, s)

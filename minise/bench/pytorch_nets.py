@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+SQUEEZES: dict[str, Callable[[Tensor, int], Tensor]] = {
+    "avg": F.adaptive_avg_pool2d,
+    "max": F.adaptive_max_pool2d,
+    "avg+max": lambda x, size: (
+        (F.adaptive_avg_pool2d(x, size) + F.adaptive_max_pool2d(x, size)) / 2
+    ),
+}
 
 
 class SEBlock(nn.Module):
@@ -23,8 +30,7 @@ class SEBlock(nn.Module):
         super().__init__()
         hidden = max(1, int(channels / reduction))
         self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
-        pools: dict[str, Any] = {"avg": F.adaptive_avg_pool2d, "max": F.adaptive_max_pool2d}
-        self.squeeze = pools[squeeze]
+        self.squeeze = SQUEEZES[squeeze]
         self.gate = gate
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,42 +3,52 @@
 from minise.nn.init import he_normal, lecun_normal
 from minise.nn.layer import Backward, Buffer, Layer, Parameter, Sequential
 from minise.nn.layers import (
-    AddingBackward,
-    AvgPool2d,
     BatchNorm2d,
     BatchNormReLU2d,
     Conv2d,
     Dropout,
     Flatten,
-    GlobalAvgPool,
-    GlobalMaxPool,
     HardSigmoid,
     Linear,
-    MaxPool2d,
     ReLU,
     Sigmoid,
     Tanh,
 )
 from minise.nn.observe import observed
+from minise.nn.pooling import (
+    AddingBackward,
+    AvgPool2d,
+    GlobalAvgMaxPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool2d,
+)
+from minise.nn.relatives import ECA, ConcurrentSE, GatherExcite, NoSqueeze, SpatialSE
 from minise.nn.residual import Residual, SEResidual
-from minise.nn.se import SEBlock
+from minise.nn.se import PRESETS, SEBlock
 
 __all__ = [
+    "ECA",
+    "PRESETS",
     "AddingBackward",
     "AvgPool2d",
     "Backward",
     "BatchNorm2d",
     "BatchNormReLU2d",
     "Buffer",
+    "ConcurrentSE",
     "Conv2d",
     "Dropout",
     "Flatten",
+    "GatherExcite",
+    "GlobalAvgMaxPool",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "HardSigmoid",
     "Layer",
     "Linear",
     "MaxPool2d",
+    "NoSqueeze",
     "Parameter",
     "ReLU",
     "Residual",
@@ -46,6 +56,7 @@ __all__ = [
     "SEResidual",
     "Sequential",
     "Sigmoid",
+    "SpatialSE",
     "Tanh",
     "he_normal",
     "lecun_normal",

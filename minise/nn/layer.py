@@ -88,6 +88,9 @@ class Layer:
     def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> None:
         """Copy the arrays of `state` into this layer, each cast to the dtype that it has here.
 
+        The weights of a linear map (out, in) may come as those of a 1×1 convolution,
+        (out, in, 1, 1), and the other way round: they are the same numbers.
+
         Raises `InputError` that lists what is missing, left over or of another shape, and then
         changes nothing. With `strict=False` only another shape is an error.
         """
@@ -95,7 +98,7 @@ class Layer:
         wrong = [
             f"{name} has shape {np.shape(state[name])}, expected {own[name].value.shape}"
             for name in own
-            if name in state and np.shape(state[name]) != own[name].value.shape
+            if name in state and not _same_map(np.shape(state[name]), own[name].value.shape)
         ]
         if strict:
             wrong += [f"{name} is missing" for name in own if name not in state]
@@ -104,7 +107,11 @@ class Layer:
             raise InputError(f"state of {type(self).__name__} does not fit: {'; '.join(wrong)}")
         for name, entry in own.items():
             if name in state:
-                entry.value[...] = state[name]
+                entry.value[...] = np.reshape(state[name], entry.value.shape)
+
+
+def _same_map(given: tuple[int, ...], own: tuple[int, ...]) -> bool:
+    return own in (given, (*given, 1, 1)) or (*own, 1, 1) == given
 
 
 def chain(layers: list[Layer], x: Array, training: bool = True) -> tuple[Array, Backward]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +15,8 @@ from minise.shapes import Pair
 class Conv2d(Layer):
     """Convolution, x (N, C, H, W) -> y (N, F, OH, OW); see `ops.conv2d`.
 
-    `weight` (F, C/groups, KH, KW) starts with He's variance, `bias` (F,) at 0. Without an `rng`
-    the weights are drawn with seed 0: pass one generator to all layers of a net.
+    `weight` (F, C/groups, KH, KW) starts with the variance of `init`, `bias` (F,) at 0. Without
+    an `rng` the weights are drawn with seed 0: pass one generator to all layers of a net.
     """
 
     def __init__(
@@ -32,6 +30,7 @@ class Conv2d(Layer):
         groups: int = 1,
         bias: bool = True,
         *,
+        init: Initialiser = he_normal,
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
@@ -46,7 +45,7 @@ class Conv2d(Layer):
             )
         self.groups = groups
         shape = (out_channels, in_channels // groups, *size)
-        self.weight = Parameter(he_normal(generator(rng), shape, dtype))
+        self.weight = Parameter(init(generator(rng), shape, dtype))
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
@@ -214,79 +213,6 @@ class HardSigmoid(Layer):
         """Any shape."""
         y, saved = ops.hard_sigmoid(x)
         return y, lambda dy: ops.hard_sigmoid_backward(dy, saved)
-
-
-class MaxPool2d(Layer):
-    """The largest pixel of each window; see `ops.max_pool2d`."""
-
-    def __init__(
-        self,
-        kernel_size: int | Pair,
-        stride: int | Pair | None = None,
-        padding: int | Pair = 0,
-        *,
-        ceil_mode: bool = False,
-    ) -> None:
-        self.window = shapes.pooling_window("MaxPool2d", kernel_size, stride, padding)
-        self.ceil_mode = ceil_mode
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """(N, C, H, W) -> (N, C, OH, OW)."""
-        size, stride, padding, _ = self.window
-        y, saved = ops.max_pool2d(x, size, stride, padding, ceil_mode=self.ceil_mode)
-        return y, lambda dy: ops.max_pool2d_backward(dy, saved)
-
-
-class AvgPool2d(Layer):
-    """The average of each window; see `ops.avg_pool2d`."""
-
-    def __init__(
-        self,
-        kernel_size: int | Pair,
-        stride: int | Pair | None = None,
-        padding: int | Pair = 0,
-        *,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        self.window = shapes.pooling_window("AvgPool2d", kernel_size, stride, padding)
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """(N, C, H, W) -> (N, C, OH, OW)."""
-        y, saved = ops.avg_pool2d(
-            x,
-            self.window.size,
-            self.window.stride,
-            self.window.padding,
-            ceil_mode=self.ceil_mode,
-            count_include_pad=self.count_include_pad,
-        )
-        return y, lambda dy: ops.avg_pool2d_backward(dy, saved)
-
-
-class AddingBackward(Protocol):
-    """A backward that can add its dx to the gradient of another way that x went."""
-
-    def __call__(self, dy: Array, /, add_to: Array | None = None) -> Array: ...
-
-
-class GlobalAvgPool(Layer):
-    """The mean of each map, whatever its size."""
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
-        """(N, C, H, W) -> (N, C)."""
-        z, saved = ops.global_avg_pool(x)
-        return z, lambda dz, add_to=None: ops.global_avg_pool_backward(dz, saved, add_to)
-
-
-class GlobalMaxPool(Layer):
-    """The largest pixel of each map, whatever its size."""
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
-        """(N, C, H, W) -> (N, C)."""
-        z, saved = ops.global_max_pool(x)
-        return z, lambda dz, add_to=None: ops.global_max_pool_backward(dz, saved, add_to)
 
 
 class Flatten(Layer):

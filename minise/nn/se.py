@@ -8,6 +8,7 @@ y = s · x                            each map times its gate                   
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,22 +16,21 @@ import numpy.typing as npt
 from minise import ops
 from minise.backend import Array
 from minise.errors import InputError
+from minise.nearest import nearest
 from minise.nn.init import generator, he_normal
 from minise.nn.layer import Backward, Layer
-from minise.nn.layers import (
+from minise.nn.layers import HardSigmoid, Linear, ReLU, Sigmoid, Tanh
+from minise.nn.pooling import (
     AddingBackward,
+    GlobalAvgMaxPool,
     GlobalAvgPool,
     GlobalMaxPool,
-    HardSigmoid,
-    Linear,
-    ReLU,
-    Sigmoid,
-    Tanh,
 )
 
-SQUEEZES: dict[str, type[GlobalAvgPool | GlobalMaxPool]] = {
+SQUEEZES: dict[str, type[GlobalAvgPool | GlobalMaxPool | GlobalAvgMaxPool]] = {
     "avg": GlobalAvgPool,
     "max": GlobalMaxPool,
+    "avg+max": GlobalAvgMaxPool,
 }
 GATES: dict[str, type[Layer]] = {
     "sigmoid": Sigmoid,
@@ -38,17 +38,41 @@ GATES: dict[str, type[Layer]] = {
     "relu": ReLU,
     "hard_sigmoid": HardSigmoid,
 }
+ROUNDINGS = ("floor", "timm")
+
+
+class Preset(NamedTuple):
+    """Options of an `SEBlock`, and where they come from."""
+
+    options: dict[str, Any]
+    source: str
+
+
+PRESETS = {
+    "paper": Preset(
+        {"reduction": 16, "bias": False}, "Hu et al., arXiv 1709.01507, equation 3 and section 6"
+    ),
+    "caffe": Preset({"reduction": 16}, "the authors' models, hujie-frank/SENet"),
+    "timm": Preset({"reduction": 16, "rounding": "timm"}, "SEModule of timm"),
+    "torchvision": Preset(
+        {"reduction": 4, "rounding": "timm", "gate": "hard_sigmoid"},
+        "MobileNetV3 of torchvision, after Howard et al., arXiv 1905.02244",
+    ),
+    "seed": Preset({"reduction": 3, "squeeze": "max"}, "the note that minise grew from"),
+}
 
 
 class SEBlock(Layer):
     """Squeeze-and-excitation: weigh each channel of x by what all of them say together.
 
-    `channels` is C. The hidden width is floor(C / reduction) but at least 1, unless `hidden`
-    gives it. `squeeze` is "avg" (the paper) or "max", `gate` one of sigmoid (the paper), tanh,
-    relu, hard_sigmoid; `bias` gives both linear maps a bias. The squeeze takes the whole map,
-    whatever its size: a pooling that is tied to one size would break at any other.
+    `channels` is C, and the hidden width C / reduction, rounded as `rounding` says: "floor", or
+    "timm" for the nearest multiple of 8 but at least 8; or `hidden` gives it. `squeeze` is "avg"
+    (the paper), "max" or "avg+max" (the mean of both), over the whole map, whatever its size: a
+    pooling that is tied to one size would break at any other. `gate` is sigmoid (the paper), tanh,
+    relu or hard_sigmoid; `bias` gives both maps a bias. `PRESETS` has the options that others use:
+    `SEBlock(64, **PRESETS["caffe"].options)`.
 
-    Raises `InputError` for an unknown squeeze or gate, and for widths below 1.
+    Raises `InputError` for unknown options, and where no hidden unit is left.
     """
 
     def __init__(
@@ -59,26 +83,21 @@ class SEBlock(Layer):
         squeeze: str = "avg",
         gate: str = "sigmoid",
         bias: bool = True,
+        rounding: str = "floor",
         hidden: int | None = None,
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         if squeeze not in SQUEEZES:
-            raise InputError(f"SEBlock: squeeze {squeeze!r}, expected one of {', '.join(SQUEEZES)}")
-        if gate not in GATES:
-            raise InputError(f"SEBlock: gate {gate!r}, expected one of {', '.join(GATES)}")
-        if channels < 1 or reduction <= 0:
-            raise InputError(f"SEBlock: channels {channels}, reduction {reduction}: not positive")
-        if hidden is None:
-            hidden = max(1, math.floor(channels / reduction))
-        if hidden < 1:
-            raise InputError(f"SEBlock: hidden {hidden}, expected at least 1")
+            raise InputError(f"SEBlock: {nearest('squeeze', squeeze, list(SQUEEZES))}")
+        last = gate_layer(gate)
+        hidden = hidden_width(channels, reduction, rounding, hidden)
         rng = generator(rng)
         self.squeeze = SQUEEZES[squeeze]()
         self.fc1 = Linear(channels, hidden, bias, init=he_normal, rng=rng, dtype=dtype)
         self.relu = ReLU()
         self.fc2 = Linear(hidden, channels, bias, rng=rng, dtype=dtype)
-        self.gate = GATES[gate]()
+        self.gate = last
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
@@ -107,3 +126,33 @@ class SEBlock(Layer):
             return squeeze_backward(dz, add_to=add_to)
 
         return s, backward
+
+
+def hidden_width(channels: int, reduction: float, rounding: str, hidden: int | None) -> int:
+    """How many hidden units: `hidden`, or channels / reduction rounded by "floor" or "timm".
+
+    Raises `InputError` where none is left.
+    """
+    if rounding not in ROUNDINGS:
+        raise InputError(f"SEBlock: {nearest('rounding', rounding, list(ROUNDINGS))}")
+    if channels < 1 or reduction <= 0:
+        raise InputError(f"SEBlock: channels {channels}, reduction {reduction}: not positive")
+    if hidden is not None:
+        if hidden < 1:
+            raise InputError(f"SEBlock: hidden {hidden}, expected at least 1")
+        return hidden
+    if rounding == "timm":  # the nearest multiple of 8, but at least 8
+        return max(8, int(channels / reduction + 4) // 8 * 8)
+    if reduction > channels:
+        raise InputError(
+            f"SEBlock: a reduction of {reduction:g} leaves no hidden unit of {channels} channels; "
+            "hidden=1 gives one"
+        )
+    return math.floor(channels / reduction)
+
+
+def gate_layer(gate: str) -> Layer:
+    """Raises `InputError` for a name that is not in `GATES`."""
+    if gate not in GATES:
+        raise InputError(f"SEBlock: {nearest('gate', gate, list(GATES))}")
+    return GATES[gate]()

@@ -39,6 +39,8 @@ from minise.ops.pool import (
 from minise.ops.scale import (
     channel_scale,
     channel_scale_backward,
+    multiply,
+    multiply_backward,
     scale_add_relu,
     scale_add_relu_backward,
 )
@@ -69,6 +71,8 @@ __all__ = [
     "linear_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "multiply",
+    "multiply_backward",
     "relu",
     "relu_backward",
     "scale_add_relu",

@@ -2,7 +2,8 @@
 
 y[n, c, h, w] = s[n, c] · x[n, c, h, w]          (Hu et al., eq. 4)
 
-and the tail of an SE residual block, where the scaled branch x meets the shortcut r:
+`multiply` does it with gates for pixels. And the tail of an SE residual block, where the scaled
+branch x meets the shortcut r:
 
 y = max(s · x + r, 0)                            (Hu et al., figure 3)
 """
@@ -20,6 +21,13 @@ class ChannelScaleSaved(NamedTuple):
 
     x: Array  # (N, C, H, W)
     s: Array  # (N, C)
+
+
+class MultiplySaved(NamedTuple):
+    """Both factors, as for `channel_scale`."""
+
+    x: Array  # (N, C, H, W)
+    s: Array  # (N, C, H, W) or (N, 1, H, W)
 
 
 class ScaleAddReLUSaved(NamedTuple):
@@ -51,6 +59,31 @@ def channel_scale_backward(dy: Array, saved: ChannelScaleSaved) -> tuple[Array, 
     dx = dy * s[:, :, None, None]  # a pixel was scaled by its gate: so is its gradient
     ds = (dy * x).sum(axis=(2, 3))  # one gate scaled H·W pixels: the sum over them
     return dx, ds
+
+
+def multiply(x: Array, s: Array) -> tuple[Array, MultiplySaved]:
+    """Multiply each pixel of x (N, C, H, W) with its gate, s (N, C, H, W) or (N, 1, H, W).
+
+    Raises `ValueError` where the shapes do not fit, `TypeError` for dtypes.
+    """
+    shapes.check_arrays("multiply", x=x, s=s)
+    shapes.check_ndim("multiply", "x", x, "N, C, H, W")
+    one_for_all = (x.shape[0], 1, *x.shape[2:])
+    if s.shape not in (x.shape, one_for_all):
+        raise ValueError(
+            f"multiply: s has shape {s.shape}, x {x.shape} wants {x.shape} or {one_for_all}"
+        )
+    return x * s, MultiplySaved(x, s)
+
+
+def multiply_backward(dy: Array, saved: MultiplySaved) -> tuple[Array, Array]:
+    """Gradients (dx, ds), given dy (N, C, H, W): dy times the other factor."""
+    x, s = saved
+    shapes.check_cotangent("multiply_backward", dy, x, x.shape)
+    ds = dy * x
+    if s.shape != x.shape:
+        ds = ds.sum(axis=1, keepdims=True)  # one gate scaled C channels: the sum over them
+    return dy * s, ds
 
 
 def scale_add_relu(x: Array, s: Array, r: Array) -> tuple[Array, ScaleAddReLUSaved]:

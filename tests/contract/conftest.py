@@ -24,6 +24,7 @@ WITH_BATCH_AXIS = {
     "add": 2,
     "channel_scale": 2,
     "concat": 3,
+    "multiply": 2,
     "scale_add_relu": 3,
     "softmax_cross_entropy": 2,
 }

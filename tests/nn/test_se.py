@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from strategies import DTYPES, arrays_like, arrays_NCHW, normal_arrays
 
 from minise import InputError, SEBlock, SEResidual
+from minise.nn import PRESETS, NoSqueeze
 from minise.nn.se import GATES, SQUEEZES
 
 OPTIONS = st.fixed_dictionaries(
@@ -69,7 +70,7 @@ def test_sigmoid_gates_make_no_value_larger_nor_change_its_sign(data, x):
 @pytest.mark.usefixtures("each_backend")
 @given(x=arrays_NCHW(), squeeze=st.sampled_from(list(SQUEEZES)))
 def test_without_weights_every_value_is_halved(x, squeeze):
-    block = SEBlock(x.shape[1], squeeze=squeeze, dtype=np.float64)
+    block = SEBlock(x.shape[1], hidden=2, squeeze=squeeze, dtype=np.float64)
     for parameter in block.parameters():
         parameter.value[...] = 0
     np.testing.assert_array_equal(block(x), x / 2)
@@ -89,12 +90,48 @@ def test_the_gates_do_not_see_where_a_pixel_is(data, x):
     [
         (64, {"reduction": 3}, 21),
         (64, {}, 4),
-        (8, {"reduction": 16}, 1),  # at least one
+        (16, {}, 1),
         (64, {"hidden": 5}, 5),
+        (64, {"rounding": "timm"}, 8),  # not 4
+        (256, {"rounding": "timm"}, 16),
+        (320, {"rounding": "timm"}, 24),  # 20 lies between 16 and 24
+        (8, {"rounding": "timm"}, 8),
     ],
 )
-def test_the_hidden_width_is_the_floor_but_at_least_one(channels, options, hidden):
+def test_the_hidden_width_is_rounded_as_asked(channels, options, hidden):
     assert SEBlock(channels, **options).fc1.weight.value.shape == (hidden, channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("paper", 2 * 64 * 4),
+        ("caffe", 2 * 64 * 4 + 4 + 64),
+        ("timm", 2 * 64 * 8 + 8 + 64),
+        ("torchvision", 2 * 64 * 16 + 16 + 64),
+        ("seed", 2_773),
+    ],
+)
+def test_a_preset_has_the_parameters_of_its_source(name, parameters):
+    block = SEBlock(64, **PRESETS[name].options)
+    assert sum(p.value.size for p in block.parameters()) == parameters
+
+
+def test_every_preset_names_its_source():
+    assert all(preset.source for preset in PRESETS.values())
+
+
+def test_the_weights_of_a_1x1_convolution_are_those_of_a_linear_map():
+    block = SEBlock(6, 2)
+    state = block.state_dict()
+    state["fc1.weight"] = state["fc1.weight"][:, :, None, None] + 1
+    block.load_state_dict(state)
+    np.testing.assert_array_equal(block.fc1.weight.value, state["fc1.weight"][:, :, 0, 0])
+    conv = NoSqueeze(6, 2)
+    conv.load_state_dict(block.state_dict())
+    np.testing.assert_array_equal(conv.fc1.weight.value, state["fc1.weight"])
+    with pytest.raises(InputError, match=r"fc1.weight has shape \(3, 6, 1\), expected \(3, 6\)"):
+        block.load_state_dict(state | {"fc1.weight": state["fc1.weight"][..., 0]})
 
 
 def test_the_seed_block_has_2773_parameters_and_without_biases_2688():
@@ -114,8 +151,10 @@ def test_the_squeeze_takes_maps_of_any_size():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"squeeze": "mean"}, "squeeze 'mean', expected one of avg, max"),
-        ({"gate": "softmax"}, "gate 'softmax', expected one of sigmoid, tanh"),
+        ({"squeeze": "mean"}, "unknown squeeze 'mean': there are avg, max, avg.max"),
+        ({"gate": "sigmod"}, "unknown gate 'sigmod': did you mean 'sigmoid'?"),
+        ({"rounding": "ceil"}, "unknown rounding 'ceil'"),
+        ({"reduction": 16}, "a reduction of 16 leaves no hidden unit of 8 channels"),
         ({"reduction": 0}, "reduction 0: not positive"),
         ({"hidden": 0}, "hidden 0, expected at least 1"),
     ],

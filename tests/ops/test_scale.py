@@ -54,3 +54,11 @@ def test_a_shortcut_of_the_same_shape_is_wanted():
     x = np.ones((2, 3, 4, 5))
     with pytest.raises(ValueError, match=r"scale_add_relu: r has shape \(2, 3, 4, 4\), x has"):
         ops.scale_add_relu(x, np.ones((2, 3)), x[..., 1:])
+
+
+def test_a_gate_for_each_pixel_is_wanted():
+    x = np.ones((2, 3, 4, 5))
+    with pytest.raises(ValueError, match=r"multiply: s has shape \(2, 3\), x \(2, 3, 4, 5\) wants"):
+        ops.multiply(x, np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"wants \(2, 3, 4, 5\) or \(2, 1, 4, 5\)"):
+        ops.multiply(x, np.ones((1, 3, 4, 5)))

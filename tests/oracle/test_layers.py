@@ -56,14 +56,22 @@ def se_blocks(draw):
         "squeeze": draw(st.sampled_from(list(SQUEEZES))),
         "gate": draw(st.sampled_from(list(GATES))),
     }
-    return shape, (shape[1], draw(st.sampled_from([1, 2, 3, 16]))), options
+    return shape, (shape[1], draw(st.integers(1, shape[1]))), options
+
+
+@st.composite
+def relatives(draw, *options):
+    """Of channels and a reduction; `options` are drawn."""
+    shape = draw(shapes_NCHW(most_channels=6))
+    drawn = {name: draw(values) for name, values in options}
+    return shape, (shape[1], draw(st.integers(1, shape[1]))), drawn
 
 
 @st.composite
 def residuals(draw):
     sizes = draw(st.integers(2, 6)), draw(st.integers(2, 6))
-    shape = (draw(st.integers(2, 3) | st.just(17)), draw(FEW), *sizes)
-    return shape, (shape[1], draw(FEW), draw(st.integers(1, 2))), {}
+    shape = (draw(st.integers(2, 3) | st.just(17)), draw(st.integers(1, 5)), *sizes)
+    return shape, (shape[1], draw(st.integers(4, 5)), draw(st.integers(1, 2))), {}
 
 
 def without_options(*shapes):
@@ -77,27 +85,41 @@ DRAWN = {
     "AvgPool2d": poolings(count_include_pad=True),
     "BatchNorm2d": norms(),
     "BatchNormReLU2d": norms(),
+    "ConcurrentSE": relatives(("merge", st.sampled_from(["max", "add"]))),
     "Conv2d": convolutions(),
     "Dropout": ANY_SHAPE,
+    "ECA": shapes_NCHW(most_channels=6).flatmap(
+        lambda shape: st.sampled_from([1, 3, 5]).map(lambda k: (shape, (shape[1], k), {}))
+    ),
     "Flatten": IMAGES,
+    "GatherExcite": IMAGES,
+    "GlobalAvgMaxPool": IMAGES,
     "GlobalAvgPool": IMAGES,
     "GlobalMaxPool": IMAGES,
     "HardSigmoid": ANY_SHAPE,
     "Linear": linears(),
     "MaxPool2d": poolings(),
+    "NoSqueeze": relatives(),
     "ReLU": ANY_SHAPE,
     "Residual": residuals(),
     "SEBlock": se_blocks(),
     "SEResidual": residuals(),
     "Sequential": linears(),
     "Sigmoid": ANY_SHAPE,
+    "SpatialSE": IMAGES.map(lambda drawn: (drawn[0], (drawn[0][1],), {})),
     "Tanh": ANY_SHAPE,
 }
 # A relu behind other arithmetic: in float32 a number next to 0 may fall on its other side.
-KINKED = {"BatchNormReLU2d", "Residual", "SEBlock", "SEResidual"}
+KINKED = {
+    "BatchNormReLU2d", "ConcurrentSE", "NoSqueeze", "Residual", "SEBlock", "SEResidual",
+}  # fmt: skip
 # Two normalisations in a row: each divides by σ, and magnifies roundings as much as numbers.
 ROUNDINGS = {"Residual": 100 * closeness.ROUNDINGS, "SEResidual": 100 * closeness.ROUNDINGS}
-WITH_WEIGHTS = {"BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "Residual", "SEBlock"}
+RELATIVES = {"ConcurrentSE", "ECA", "GatherExcite", "NoSqueeze", "SpatialSE"}
+WITH_WEIGHTS = {
+    "BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "Residual", "SEBlock",
+    *(RELATIVES - {"GatherExcite"}),
+}  # fmt: skip
 
 
 def our_layer(name, arguments, options, dtype):
@@ -135,6 +157,12 @@ def their_layer(torch, hard_sigmoid, name, arguments, options):
         return torch.nn.Sequential(torch.nn.BatchNorm2d(*arguments, **options), torch.nn.ReLU())
     if name == "GlobalAvgPool":
         return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    if name == "GlobalAvgMaxPool":
+        return Function(lambda x: pytorch_nets.SQUEEZES["avg+max"](x, 1).flatten(1))
+    if name in RELATIVES:
+        from oracle import relatives
+
+        return getattr(relatives, name)(*arguments, **options)
     if name == "GlobalMaxPool":
         return torch.nn.Sequential(torch.nn.AdaptiveMaxPool2d(1), torch.nn.Flatten())
     if name == "HardSigmoid":

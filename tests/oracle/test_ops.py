@@ -118,6 +118,12 @@ def test_channel_scale(compare, data, x):
     compare("channel_scale", lambda x, s: x * s[:, :, None, None], [x, s])
 
 
+@given(data=st.data(), x=DTYPES.flatmap(arrays_NCHW), shared=st.booleans())
+def test_multiply(compare, data, x, shared):
+    s = data.draw(arrays((len(x), 1 if shared else x.shape[1], *x.shape[2:]), x.dtype))
+    compare("multiply", lambda x, s: x * s, [x, s])
+
+
 @given(data=st.data(), x=arrays_NCHW())  # float32 may fall on the other side of the relu's 0
 def test_scale_add_relu(compare, data, x):
     s, r = data.draw(arrays(x.shape[:2], x.dtype)), data.draw(arrays_like(x))

@@ -1,0 +1,99 @@
+"""Pooling layers: of windows, and of whole maps, the squeeze of squeeze-and-excitation."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from minise import ops, shapes
+from minise.backend import Array
+from minise.nn.layer import Backward, Layer
+from minise.shapes import Pair
+
+
+class MaxPool2d(Layer):
+    """The largest pixel of each window; see `ops.max_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        *,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.window = shapes.pooling_window("MaxPool2d", kernel_size, stride, padding)
+        self.ceil_mode = ceil_mode
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, OH, OW)."""
+        size, stride, padding, _ = self.window
+        y, saved = ops.max_pool2d(x, size, stride, padding, ceil_mode=self.ceil_mode)
+        return y, lambda dy: ops.max_pool2d_backward(dy, saved)
+
+
+class AvgPool2d(Layer):
+    """The average of each window; see `ops.avg_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: int | Pair,
+        stride: int | Pair | None = None,
+        padding: int | Pair = 0,
+        *,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        self.window = shapes.pooling_window("AvgPool2d", kernel_size, stride, padding)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, OH, OW)."""
+        y, saved = ops.avg_pool2d(
+            x,
+            self.window.size,
+            self.window.stride,
+            self.window.padding,
+            ceil_mode=self.ceil_mode,
+            count_include_pad=self.count_include_pad,
+        )
+        return y, lambda dy: ops.avg_pool2d_backward(dy, saved)
+
+
+class AddingBackward(Protocol):
+    """A backward that can add its dx to the gradient of another way that x went."""
+
+    def __call__(self, dy: Array, /, add_to: Array | None = None) -> Array: ...
+
+
+class GlobalAvgPool(Layer):
+    """The mean of each map, whatever its size."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """(N, C, H, W) -> (N, C)."""
+        z, saved = ops.global_avg_pool(x)
+        return z, lambda dz, add_to=None: ops.global_avg_pool_backward(dz, saved, add_to)
+
+
+class GlobalMaxPool(Layer):
+    """The largest pixel of each map, whatever its size."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """(N, C, H, W) -> (N, C)."""
+        z, saved = ops.global_max_pool(x)
+        return z, lambda dz, add_to=None: ops.global_max_pool_backward(dz, saved, add_to)
+
+
+class GlobalAvgMaxPool(Layer):
+    """The mean of each map's mean and its largest pixel."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """(N, C, H, W) -> (N, C)."""
+        average, average_saved = ops.global_avg_pool(x)
+        largest, largest_saved = ops.global_max_pool(x)
+
+        def backward(dz: Array, /, add_to: Array | None = None) -> Array:
+            half = dz / 2
+            dx = ops.global_max_pool_backward(half, largest_saved, add_to)
+            return ops.global_avg_pool_backward(half, average_saved, dx)
+
+        return (average + largest) / 2, backward

@@ -1,0 +1,210 @@
+"""The nearest relatives of the SE block, for comparison: each weighs x by what it says itself.
+
+NoSqueeze     y = x · gate(W₂ · relu(W₁ · x))  for every pixel (Hu et al., table 16)
+SpatialSE     y = x · sigmoid(w · x)           one gate for a pixel (Roy et al., arXiv 1803.02579)
+ConcurrentSE  SEBlock and SpatialSE, merged    (the same)
+ECA           y = x · sigmoid(w ⋆ mean(x))     over channels (Wang et al., arXiv 1910.03151)
+GatherExcite  y = x · sigmoid(mean(x))         no parameters (Hu et al., arXiv 1810.12348)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from minise import ops
+from minise.backend import Array, array_module
+from minise.errors import InputError
+from minise.nearest import nearest
+from minise.nn.init import generator, lecun_normal
+from minise.nn.layer import Backward, Layer
+from minise.nn.layers import Conv2d, ReLU, Sigmoid
+from minise.nn.pooling import GlobalAvgPool
+from minise.nn.se import SEBlock, gate_layer, hidden_width
+
+MERGES = ("max", "add")
+
+
+class NoSqueeze(Layer):
+    """Excitation without a squeeze: 1×1 convolutions give every pixel gates of its own.
+
+    Options and errors are those of `SEBlock`, and the parameters as many.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        reduction: float = 16,
+        *,
+        gate: str = "sigmoid",
+        bias: bool = True,
+        rounding: str = "floor",
+        hidden: int | None = None,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        last = gate_layer(gate)
+        hidden = hidden_width(channels, reduction, rounding, hidden)
+        rng = generator(rng)
+        self.fc1 = Conv2d(channels, hidden, 1, bias=bias, rng=rng, dtype=dtype)
+        self.relu = ReLU()
+        self.fc2 = Conv2d(hidden, channels, 1, bias=bias, init=lecun_normal, rng=rng, dtype=dtype)
+        self.gate = last
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        h, fc1_backward = self.fc1.forward(x, training)  # (N, hidden, H, W)
+        a, relu_backward = self.relu.forward(h, training)
+        g, fc2_backward = self.fc2.forward(a, training)  # (N, C, H, W)
+        s, gate_backward = self.gate.forward(g, training)
+        y, saved = ops.multiply(x, s)
+
+        def backward(dy: Array) -> Array:
+            dx, ds = ops.multiply_backward(dy, saved)
+            dg = gate_backward(ds)
+            da = fc2_backward(dg)
+            dh = relu_backward(da)
+            return ops.add(dx, fc1_backward(dh))[0]  # x went two ways
+
+        return y, backward
+
+
+class SpatialSE(Layer):
+    """Squeeze over the channels: each pixel gets one gate, shared by its channels (sSE)."""
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        bias: bool = True,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        self.conv = Conv2d(channels, 1, 1, bias=bias, init=lecun_normal, rng=rng, dtype=dtype)
+        self.gate = Sigmoid()
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        g, conv_backward = self.conv.forward(x, training)  # (N, 1, H, W)
+        q, gate_backward = self.gate.forward(g, training)
+        y, saved = ops.multiply(x, q)  # (N, C, H, W) · (N, 1, H, W)
+
+        def backward(dy: Array) -> Array:
+            dx, dq = ops.multiply_backward(dy, saved)
+            return ops.add(dx, conv_backward(gate_backward(dq)))[0]  # x went two ways
+
+        return y, backward
+
+
+class ConcurrentSE(Layer):
+    """Both: `merge` takes the larger of what the two blocks give ("max"), or their sum ("add").
+
+    Of two equal ones the channels' counts. The other options are those of `SEBlock`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        reduction: float = 16,
+        *,
+        merge: str = "max",
+        bias: bool = True,
+        hidden: int | None = None,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        if merge not in MERGES:
+            raise InputError(f"ConcurrentSE: {nearest('merge', merge, list(MERGES))}")
+        rng = generator(rng)
+        self.merge = merge
+        self.channel = SEBlock(channels, reduction, bias=bias, hidden=hidden, rng=rng, dtype=dtype)
+        self.spatial = SpatialSE(channels, bias=bias, rng=rng, dtype=dtype)
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        c, channel_backward = self.channel.forward(x, training)
+        q, spatial_backward = self.spatial.forward(x, training)
+        if self.merge == "add":
+            y, _ = ops.add(c, q)
+
+            def backward(dy: Array) -> Array:
+                return ops.add(channel_backward(dy), spatial_backward(dy))[0]
+
+            return y, backward
+
+        xp = array_module(x)
+        won = c >= q  # where the channels' block gave the output
+        y = xp.where(won, c, q)
+
+        def backward_of_the_larger(dy: Array) -> Array:
+            dc, dq = xp.where(won, dy, 0), xp.where(won, 0, dy)
+            return ops.add(channel_backward(dc), spatial_backward(dq))[0]
+
+        return y, backward_of_the_larger
+
+
+class ECA(Layer):
+    """Efficient channel attention: gates from a convolution over neighbouring channels.
+
+    The kernel has `kernel_size` channels, an odd number; by default log₂(C)/2 + 1/2 made odd
+    (equation 12 of the paper with γ = 2, b = 1). Raises `InputError` for an even one.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int | None = None,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        if kernel_size is None:
+            kernel_size = int(abs(math.log2(channels) / 2 + 0.5))
+            kernel_size += 1 - kernel_size % 2
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise InputError(f"ECA: kernel_size is {kernel_size}, expected an odd number")
+        self.squeeze = GlobalAvgPool()
+        self.conv = Conv2d(
+            1, 1, (kernel_size, 1), padding=(kernel_size // 2, 0), bias=False,
+            init=lecun_normal, rng=rng, dtype=dtype,
+        )  # fmt: skip
+        self.gate = Sigmoid()
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        N, C = x.shape[:2]
+        z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C)
+        # the channels take the place of an image's rows
+        g, conv_backward = self.conv.forward(z.reshape(N, 1, C, 1), training)
+        s, gate_backward = self.gate.forward(g.reshape(N, C), training)
+        y, saved = ops.channel_scale(x, s)
+
+        def backward(dy: Array) -> Array:
+            dx, ds = ops.channel_scale_backward(dy, saved)
+            dg = gate_backward(ds).reshape(N, 1, C, 1)
+            dz = conv_backward(dg).reshape(N, C)
+            return squeeze_backward(dz, add_to=dx)
+
+        return y, backward
+
+
+class GatherExcite(Layer):
+    """The mean of each map, through a sigmoid, is its gate: GE-θ⁻ with global extent."""
+
+    def __init__(self) -> None:
+        self.squeeze = GlobalAvgPool()
+        self.gate = Sigmoid()
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C)
+        s, gate_backward = self.gate.forward(z, training)
+        y, saved = ops.channel_scale(x, s)
+
+        def backward(dy: Array) -> Array:
+            dx, ds = ops.channel_scale_backward(dy, saved)
+            return squeeze_backward(gate_backward(ds), add_to=dx)
+
+        return y, backward
