@@ -4,12 +4,12 @@ from minise import backend, data, gradcheck, models, nn, ops, train
 from minise.backend import set_num_threads
 from minise.errors import InputError
 from minise.layer_table import summary
-from minise.nn import SEBlock, SEResidual
+from minise.nn import Residual, SEBlock
 
 __all__ = [
     "InputError",
+    "Residual",
     "SEBlock",
-    "SEResidual",
     "backend",
     "data",
     "gradcheck",

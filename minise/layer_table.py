@@ -17,9 +17,9 @@ from minise.nn import (
     GlobalMaxPool,
     Layer,
     Linear,
+    Residual,
     SEBlock,
     Sequential,
-    SEResidual,
     observed,
 )
 
@@ -33,7 +33,7 @@ class _Row:
     """A layer of the table, or the "Scale" of an SE block. Multiply-adds are for one image."""
 
     def __init__(self, layer: Layer, y: Array) -> None:
-        self.is_scale = isinstance(layer, SEBlock | SEResidual)
+        self.is_scale = _scales(layer)
         self.kind = "Scale" if self.is_scale else _POOLED.get(type(layer), type(layer).__name__)
         self.shape = [-1, *y.shape[1:], *((1, 1) if type(layer) in _POOLED else ())]
         self.outputs = y.size
@@ -95,12 +95,19 @@ def summary(layer: Layer, input_shape: tuple[int, ...], *, full: bool = False) -
     print("\n".join(lines))
 
 
+def _scales(layer: Layer) -> bool:
+    """Whether it multiplies maps with gates itself."""
+    return isinstance(layer, SEBlock) or (
+        isinstance(layer, Residual) and layer.scaled_by is not None
+    )
+
+
 def _rows(layer: Layer, input_shape: tuple[int, ...], full: bool) -> list[_Row]:
     rows: list[_Row] = []
 
     def record(name: str, part: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
         y, backward = part.forward(x, training)
-        if isinstance(part, SEBlock | SEResidual):
+        if _scales(part):
             rows.extend([_Row(part, y)] if full else [])
         elif not any(part.children()) and not isinstance(part, Sequential):
             rows.append(_Row(part, y))

@@ -346,8 +346,16 @@ MUTANTS = {
     "Residual: the shortcut's gradient left out": layer(
         "Residual", {"x"}, add_backward=lambda dy, s=None: (dy, np.zeros_like(dy))
     ),
-    "SEResidual: relu after the sum forgotten": layer(
-        "SEResidual",
+    "Bottleneck: the mean over H·W in the gates": layer(
+        "Bottleneck, post",
+        {"se.fc1.weight", "se.fc2.weight"},
+        channel_scale_backward=lambda dy, s: (
+            dy * s.s[:, :, None, None],
+            (dy * s.x).mean(axis=(2, 3)),
+        ),
+    ),
+    "Residual, standard: relu after the sum forgotten": layer(
+        "Residual, standard",
         {"x"},
         scale_add_relu_backward=lambda dy, s: (
             dy * s.s[:, :, None, None],

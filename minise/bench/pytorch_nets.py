@@ -39,7 +39,7 @@ class SEBlock(nn.Module):
 
 
 class Residual(nn.Module):
-    """As `minise.nn.Residual`, or `SEResidual` with a reduction of 4."""
+    """As `minise.nn.Residual`, with SE blocks whose reduction is 4, or without."""
 
     def __init__(self, channels: int, filters: int, stride: int, se: bool) -> None:
         super().__init__()

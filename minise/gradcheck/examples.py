@@ -78,6 +78,25 @@ def _se(**options: Any) -> Callable[[Rng], Example]:
     return _layer(lambda rng: nn.SEBlock(6, 2, rng=rng, **F64, **options), 3, 6, 4, 3)
 
 
+def _residual(
+    block: Callable[..., Layer], placement: str, relative: bool = False
+) -> Callable[[Rng], Example]:
+    """A residual block of stride 2 with SE."""
+
+    def make(rng: Rng) -> Layer:
+        se = partial(nn.ECA if relative else nn.SEBlock, **F64, rng=rng)
+        if not relative:
+            se = partial(se, hidden=8)  # with fewer, all of them may sleep
+        return block(2, 4, 2, se=se, placement=placement, rng=rng, **F64)
+
+    return _layer(make, 3, 2, 5, 4)
+
+
+def _bottleneck(*channels: int, **options: Any) -> Layer:
+    """ResNeXt's, with all that SENet-154 changes in it."""
+    return nn.Bottleneck(*channels, width=4, first_width=2, groups=2, shortcut_kernel=3, **options)
+
+
 EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "conv2d": _operation("conv2d", (2, 3, 5, 4), (4, 3, 3, 3), (4,), padding=1),
     "conv2d, stride 2": _operation(
@@ -156,8 +175,8 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "ECA": _layer(lambda rng: nn.ECA(6, rng=rng, **F64), 2, 6, 3, 2),
     "GatherExcite": _layer(lambda rng: nn.GatherExcite(), 2, 4, 3, 2),
     "Residual": _layer(lambda rng: nn.Residual(3, 3, rng=rng, **F64), 2, 3, 4, 4),
-    "SEResidual": _layer(lambda rng: nn.SEResidual(3, 3, reduction=2, rng=rng, **F64), 2, 3, 4, 4),
-    "SEResidual, stride 2": _layer(
-        lambda rng: nn.SEResidual(2, 4, 2, reduction=2, rng=rng, **F64), 3, 2, 5, 4
-    ),
+    **{f"Residual, {place}": _residual(nn.Residual, place) for place in nn.PLACEMENTS},
+    "Residual, relative": _residual(nn.Residual, "standard", relative=True),
+    "Bottleneck": _layer(lambda rng: nn.Bottleneck(4, 4, width=2, rng=rng, **F64), 3, 4, 4, 3),
+    **{f"Bottleneck, {place}": _residual(_bottleneck, place) for place in nn.PLACEMENTS},
 }

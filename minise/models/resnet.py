@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,9 +21,8 @@ def resnet8(
     """With `se`, one channel and ten classes: 80,582 parameters."""
 
     def block(channels: int, filters: int, stride: int) -> nn.Layer:
-        if se:
-            return nn.SEResidual(channels, filters, stride, reduction=4, rng=rng, dtype=dtype)
-        return nn.Residual(channels, filters, stride, rng=rng, dtype=dtype)
+        block = partial(nn.SEBlock, reduction=4, rng=rng, dtype=dtype) if se else None
+        return nn.Residual(channels, filters, stride, se=block, rng=rng, dtype=dtype)
 
     return nn.Sequential(
         conv=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False, rng=rng, dtype=dtype),

@@ -24,17 +24,19 @@ from minise.nn.pooling import (
     MaxPool2d,
 )
 from minise.nn.relatives import ECA, ConcurrentSE, GatherExcite, NoSqueeze, SpatialSE
-from minise.nn.residual import Residual, SEResidual
+from minise.nn.residual import PLACEMENTS, Bottleneck, Residual
 from minise.nn.se import PRESETS, SEBlock
 
 __all__ = [
     "ECA",
+    "PLACEMENTS",
     "PRESETS",
     "AddingBackward",
     "AvgPool2d",
     "Backward",
     "BatchNorm2d",
     "BatchNormReLU2d",
+    "Bottleneck",
     "Buffer",
     "ConcurrentSE",
     "Conv2d",
@@ -53,7 +55,6 @@ __all__ = [
     "ReLU",
     "Residual",
     "SEBlock",
-    "SEResidual",
     "Sequential",
     "Sigmoid",
     "SpatialSE",

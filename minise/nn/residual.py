@@ -1,9 +1,16 @@
-"""The basic residual block (He et al. 2016, figure 2), and the same with squeeze-and-excitation.
+"""Residual blocks, and the places where squeeze-and-excitation can stand in them.
 
-u = branch(x)           convolution, batch norm, relu, convolution, batch norm
-y = relu(u + x)         or, with the gates s of u, y = relu(s · u + x)     (Hu et al., figure 3)
+u = branch(x)      convolutions, each with batch norm, and relu between them
+r = shortcut(x)    x itself; where the shape changes, a convolution and batch norm of it
+y = relu(u + r)                                                       (He et al. 2016)
 
-where the shape changes, x goes through a 1×1 convolution and batch norm first.
+`placement` says where an SE block goes (Hu et al., figure 5 and tables 14 and 15):
+
+standard    y = relu(se(u) + r)
+pre         u = branch(se(x))
+post        y = se(relu(u + r))
+identity    r = se(shortcut(x))
+3x3         within the branch, behind its first 3×3 convolution
 """
 
 from __future__ import annotations
@@ -16,16 +23,27 @@ import numpy.typing as npt
 
 from minise import ops
 from minise.backend import Array
+from minise.errors import InputError
+from minise.nearest import nearest
 from minise.nn.init import generator
 from minise.nn.layer import Backward, Layer, Sequential, chain
 from minise.nn.layers import BatchNorm2d, BatchNormReLU2d, Conv2d
 from minise.nn.se import SEBlock
 
 JoinBackward: TypeAlias = Callable[[Array], tuple[Array, Array]]  # dy -> (du, dr)
+MakeSE: TypeAlias = Callable[[int], Layer]  # from the number of channels
+
+PLACEMENTS = ("standard", "pre", "post", "identity", "3x3")
 
 
 class Residual(Layer):
-    """A basic residual block, x (N, in, H, W) -> y (N, out, ⌈H/stride⌉, ⌈W/stride⌉)."""
+    """A basic residual block, x (N, in, H, W) -> y (N, out, ⌈H/stride⌉, ⌈W/stride⌉).
+
+    `se` makes the block that weighs channels, from their number: `partial(SEBlock, reduction=4)`,
+    or one of its relatives; None is a plain residual block. `placement` is one of `PLACEMENTS`.
+
+    Raises `InputError` for an unknown placement.
+    """
 
     def __init__(
         self,
@@ -33,6 +51,8 @@ class Residual(Layer):
         out_channels: int,
         stride: int = 1,
         *,
+        se: MakeSE | None = None,
+        placement: str = "standard",
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
@@ -45,29 +65,55 @@ class Residual(Layer):
             out_channels, out_channels, 3, padding=1, bias=False, rng=rng, dtype=dtype
         )
         self.bn2 = BatchNorm2d(out_channels, dtype=dtype)
-        self.shortcut = Sequential()  # the identity
-        if stride != 1 or in_channels != out_channels:
-            self.shortcut = Sequential(
-                Conv2d(in_channels, out_channels, 1, stride, bias=False, rng=rng, dtype=dtype),
-                BatchNorm2d(out_channels, dtype=dtype),
+        self._place(se, placement, in_channels, out_channels, within=out_channels)
+        self.shortcut = _shortcut(in_channels, out_channels, stride, 1, rng, dtype)
+
+    def _place(
+        self, se: MakeSE | None, placement: str, in_channels: int, out_channels: int, within: int
+    ) -> None:
+        if placement not in PLACEMENTS:
+            raise InputError(
+                f"{type(self).__name__}: {nearest('placement', placement, PLACEMENTS)}"
             )
+        self.placement = placement if se is not None else None
+        if se is not None:
+            channels = {"pre": in_channels, "3x3": within}.get(placement, out_channels)
+            self.se = se(channels)
+
+    def branch(self) -> list[Layer]:
+        """The layers of the branch but for an SE block at one of its ends."""
+        return [self.conv1, self.bn1, *self._se_at("3x3"), self.conv2, self.bn2]
+
+    @property
+    def scaled_by(self) -> SEBlock | None:
+        """The block whose gates are multiplied in where branch and shortcut meet, if any."""
+        if self.placement == "standard" and isinstance(self.se, SEBlock):
+            return self.se
+        return None
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, in, H, W) -> (N, out, OH, OW)."""
-        branch = [self.conv1, self.bn1, self.conv2, self.bn2]
+        branch = [*self._se_at("pre"), *self.branch()]
+        if self.scaled_by is None:
+            branch += self._se_at("standard")
         u, branch_backward = chain(branch, x, training)  # (N, out, OH, OW)
-        r, shortcut_backward = self.shortcut.forward(x, training)  # (N, out, OH, OW)
-        y, join_backward = self.join(u, r, training)
+        around = [self.shortcut, *self._se_at("identity")]
+        r, shortcut_backward = chain(around, x, training)  # (N, out, OH, OW)
+        v, join_backward = self.join(u, r, training)
+        y, post_backward = chain(self._se_at("post"), v, training)
 
         def backward(dy: Array) -> Array:
-            du, dr = join_backward(dy)
+            dv = post_backward(dy)
+            du, dr = join_backward(dv)
             # x went two ways: its gradient is the sum of both
             return ops.add(branch_backward(du), shortcut_backward(dr))[0]
 
         return y, backward
 
     def join(self, u: Array, r: Array, training: bool = True) -> tuple[Array, JoinBackward]:
-        """y = relu(u + r), where branch and shortcut meet."""
+        """relu(u + r) where branch and shortcut meet, or relu(s · u + r) with the gates s of u."""
+        if self.scaled_by is not None:
+            return _join_with_gates(self.scaled_by, u, r, training)
         total, _ = ops.add(u, r)
         y, saved = ops.relu(total)
 
@@ -76,11 +122,17 @@ class Residual(Layer):
 
         return y, backward
 
+    def _se_at(self, place: str) -> list[Layer]:
+        return [self.se] if self.placement == place else []
 
-class SEResidual(Residual):
-    """A basic residual block with squeeze-and-excitation at the end of its branch.
 
-    The options of the SE are those of `SEBlock`.
+class Bottleneck(Residual):
+    """A bottleneck: 1×1, 3×3 and 1×1 convolutions, in `width` channels between (He et al. 2016).
+
+    With `groups` it is ResNeXt's (Xie et al. 2017). `first_width` are the channels behind the
+    first convolution, where they are others. The stride is the 3×3 convolution's, or with
+    `stride_first` the first one's, as in the original. `shortcut_kernel` is the size of the
+    shortcut's convolution where there is a stride. The rest is as for `Residual`.
     """
 
     def __init__(
@@ -88,36 +140,65 @@ class SEResidual(Residual):
         in_channels: int,
         out_channels: int,
         stride: int = 1,
-        reduction: float = 16,
         *,
-        squeeze: str = "avg",
-        gate: str = "sigmoid",
-        bias: bool = True,
-        hidden: int | None = None,
+        width: int,
+        first_width: int | None = None,
+        groups: int = 1,
+        stride_first: bool = False,
+        shortcut_kernel: int = 1,
+        se: MakeSE | None = None,
+        placement: str = "standard",
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        rng = generator(rng)
-        super().__init__(in_channels, out_channels, stride, rng=rng, dtype=dtype)
-        self.se = SEBlock(
-            out_channels,
-            reduction,
-            squeeze=squeeze,
-            gate=gate,
-            bias=bias,
-            hidden=hidden,
-            rng=rng,
-            dtype=dtype,
+        rng, first_width = generator(rng), first_width or width
+        strides = (stride, 1) if stride_first else (1, stride)
+        self.conv1 = Conv2d(
+            in_channels, first_width, 1, strides[0], bias=False, rng=rng, dtype=dtype
         )
-        self.shortcut = vars(self).pop("shortcut")  # the state is listed in forward order
+        self.bn1 = BatchNormReLU2d(first_width, dtype=dtype)
+        self.conv2 = Conv2d(
+            first_width, width, 3, strides[1], padding=1, groups=groups, bias=False,
+            rng=rng, dtype=dtype,
+        )  # fmt: skip
+        self.bn2: BatchNorm2d = BatchNormReLU2d(width, dtype=dtype)
+        self.conv3 = Conv2d(width, out_channels, 1, bias=False, rng=rng, dtype=dtype)
+        self.bn3 = BatchNorm2d(out_channels, dtype=dtype)
+        self._place(se, placement, in_channels, out_channels, within=width)
+        kernel = shortcut_kernel if stride > 1 else 1
+        self.shortcut = _shortcut(in_channels, out_channels, stride, kernel, rng, dtype)
 
-    def join(self, u: Array, r: Array, training: bool = True) -> tuple[Array, JoinBackward]:
-        """y = relu(s · u + r) with the gates s of u."""
-        s, gates_backward = self.se.gates(u, training)  # (N, out)
-        y, saved = ops.scale_add_relu(u, s, r)
+    def branch(self) -> list[Layer]:
+        """The layers of the branch but for an SE block at one of its ends."""
+        to_3x3 = [self.conv1, self.bn1, self.conv2, self.bn2]
+        return [*to_3x3, *self._se_at("3x3"), self.conv3, self.bn3]
 
-        def backward(dy: Array) -> tuple[Array, Array]:
-            du, ds, dr = ops.scale_add_relu_backward(dy, saved)
-            return gates_backward(ds, add_to=du), dr  # u went two ways as well
 
-        return y, backward
+def _join_with_gates(se: SEBlock, u: Array, r: Array, training: bool) -> tuple[Array, JoinBackward]:
+    s, gates_backward = se.gates(u, training)  # (N, out)
+    y, saved = ops.scale_add_relu(u, s, r)
+
+    def backward(dy: Array) -> tuple[Array, Array]:
+        du, ds, dr = ops.scale_add_relu_backward(dy, saved)
+        return gates_backward(ds, add_to=du), dr  # u went two ways as well
+
+    return y, backward
+
+
+def _shortcut(
+    in_channels: int,
+    out_channels: int,
+    stride: int,
+    kernel: int,
+    rng: np.random.Generator,
+    dtype: npt.DTypeLike,
+) -> Sequential:
+    if stride == 1 and in_channels == out_channels:
+        return Sequential()  # the identity
+    return Sequential(
+        Conv2d(
+            in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False,
+            rng=rng, dtype=dtype,
+        ),
+        BatchNorm2d(out_channels, dtype=dtype),
+    )  # fmt: skip

@@ -16,7 +16,7 @@ NEEDS_IMAGES = {
     "BatchNorm2d",
     "BatchNormReLU2d",
     "Residual",
-    "SEResidual",
+    "Bottleneck",
     "softmax_cross_entropy",
 }
 # infinity comes out of these as a finite number

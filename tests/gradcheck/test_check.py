@@ -395,7 +395,8 @@ def test_assert_gradients_raises_with_the_table(x):
 
 
 def test_the_table_fits_a_terminal(rng):
-    block = nn.SEResidual(2, 4, 2, reduction=2, rng=rng, dtype=np.float64)
+    se = partial(nn.SEBlock, reduction=2, rng=rng, **F64)
+    block = nn.Residual(2, 4, 2, se=se, rng=rng, **F64)
     report = gradcheck.check(block, rng.standard_normal((3, 2, 5, 4)), sample=20)
     assert max(map(len, str(report).splitlines())) <= 100
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import DTYPES, arrays_like, arrays_NCHW, normal_arrays
 
-from minise import InputError, SEBlock, SEResidual
+from minise import InputError, SEBlock
 from minise.nn import PRESETS, NoSqueeze
 from minise.nn.se import GATES, SQUEEZES
 
@@ -162,10 +162,3 @@ def test_the_squeeze_takes_maps_of_any_size():
 def test_unknown_options_are_one_clear_error(options, message):
     with pytest.raises(InputError, match=message):
         SEBlock(8, **options)
-
-
-def test_a_residual_block_is_branch_plus_shortcut():
-    block = SEResidual(3, 3, reduction=2, dtype=np.float64)
-    block.bn2.weight.value[:] = 0  # the branch is silent: what is left is relu of the shortcut
-    x = np.random.default_rng(0).standard_normal((2, 3, 5, 5))
-    np.testing.assert_allclose(block(x), np.maximum(x, 0))

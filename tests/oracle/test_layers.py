@@ -68,10 +68,19 @@ def relatives(draw, *options):
 
 
 @st.composite
-def residuals(draw):
+def residuals(draw, bottleneck=False):
     sizes = draw(st.integers(2, 6)), draw(st.integers(2, 6))
-    shape = (draw(st.integers(2, 3) | st.just(17)), draw(st.integers(1, 5)), *sizes)
-    return shape, (shape[1], draw(st.integers(4, 5)), draw(st.integers(1, 2))), {}
+    shape = (draw(st.integers(2, 3) | st.just(17)), 2 * draw(FEW), *sizes)
+    options = {"placement": draw(st.sampled_from([None, *nn.PLACEMENTS]))}
+    if bottleneck:
+        options |= {
+            "width": 2 * draw(FEW),
+            "first_width": 2 * draw(FEW),
+            "groups": draw(st.integers(1, 2)),
+            "stride_first": draw(st.booleans()),
+            "shortcut_kernel": draw(st.sampled_from([1, 3])),
+        }
+    return shape, (shape[1], 2 * draw(FEW), draw(st.integers(1, 2))), options
 
 
 def without_options(*shapes):
@@ -85,6 +94,7 @@ DRAWN = {
     "AvgPool2d": poolings(count_include_pad=True),
     "BatchNorm2d": norms(),
     "BatchNormReLU2d": norms(),
+    "Bottleneck": residuals(bottleneck=True),
     "ConcurrentSE": relatives(("merge", st.sampled_from(["max", "add"]))),
     "Conv2d": convolutions(),
     "Dropout": ANY_SHAPE,
@@ -103,7 +113,6 @@ DRAWN = {
     "ReLU": ANY_SHAPE,
     "Residual": residuals(),
     "SEBlock": se_blocks(),
-    "SEResidual": residuals(),
     "Sequential": linears(),
     "Sigmoid": ANY_SHAPE,
     "SpatialSE": IMAGES.map(lambda drawn: (drawn[0], (drawn[0][1],), {})),
@@ -111,13 +120,13 @@ DRAWN = {
 }
 # A relu behind other arithmetic: in float32 a number next to 0 may fall on its other side.
 KINKED = {
-    "BatchNormReLU2d", "ConcurrentSE", "NoSqueeze", "Residual", "SEBlock", "SEResidual",
+    "BatchNormReLU2d", "Bottleneck", "ConcurrentSE", "NoSqueeze", "Residual", "SEBlock",
 }  # fmt: skip
 # Two normalisations in a row: each divides by σ, and magnifies roundings as much as numbers.
-ROUNDINGS = {"Residual": 100 * closeness.ROUNDINGS, "SEResidual": 100 * closeness.ROUNDINGS}
+ROUNDINGS = {"Residual": 100 * closeness.ROUNDINGS, "Bottleneck": 1000 * closeness.ROUNDINGS}
 RELATIVES = {"ConcurrentSE", "ECA", "GatherExcite", "NoSqueeze", "SpatialSE"}
 WITH_WEIGHTS = {
-    "BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "Residual", "SEBlock",
+    "BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "SEBlock",
     *(RELATIVES - {"GatherExcite"}),
 }  # fmt: skip
 
@@ -130,8 +139,10 @@ def our_layer(name, arguments, options, dtype):
         layer = nn.Dropout(0.0, rng=np.random.default_rng(0))
     elif name in WITH_WEIGHTS:
         layer = getattr(nn, name)(*arguments, **options, dtype=dtype)
-    elif name == "SEResidual":
-        layer = nn.SEResidual(*arguments, reduction=4, dtype=dtype)
+    elif name in ("Residual", "Bottleneck"):
+        options = {name: value for name, value in options.items() if value is not None}
+        se = partial(nn.SEBlock, reduction=2, dtype=dtype) if "placement" in options else None
+        layer = getattr(nn, name)(*arguments, se=se, **options, dtype=dtype)
     else:
         layer = getattr(nn, name)(*arguments, **options)
     rng = np.random.default_rng(3)
@@ -160,9 +171,9 @@ def their_layer(torch, hard_sigmoid, name, arguments, options):
     if name == "GlobalAvgMaxPool":
         return Function(lambda x: pytorch_nets.SQUEEZES["avg+max"](x, 1).flatten(1))
     if name in RELATIVES:
-        from oracle import relatives
+        from oracle import blocks
 
-        return getattr(relatives, name)(*arguments, **options)
+        return getattr(blocks, name)(*arguments, **options)
     if name == "GlobalMaxPool":
         return torch.nn.Sequential(torch.nn.AdaptiveMaxPool2d(1), torch.nn.Flatten())
     if name == "HardSigmoid":
@@ -171,9 +182,30 @@ def their_layer(torch, hard_sigmoid, name, arguments, options):
         gate = options["gate"]
         gate = hard_sigmoid if gate == "hard_sigmoid" else getattr(torch, gate)
         return pytorch_nets.SEBlock(*arguments, options["squeeze"], gate)
-    if name in ("Residual", "SEResidual"):
-        return pytorch_nets.Residual(*arguments, se=name == "SEResidual")
+    if name in ("Residual", "Bottleneck"):
+        return their_residual(name, *arguments, **options)
     return getattr(torch.nn, name)(*arguments, **options)
+
+
+def their_residual(
+    name, channels, filters, stride, placement, width=None, first_width=None, groups=1,
+    stride_first=False, shortcut_kernel=1,
+):  # fmt: skip
+    from oracle import blocks
+
+    from minise.bench.pytorch_nets import SEBlock
+
+    convolutions = [(3, filters, stride, 1), (3, filters, 1, 1)]
+    if name == "Bottleneck":
+        first, second = (stride, 1) if stride_first else (1, stride)
+        convolutions = [
+            (1, first_width, first, 1), (3, width, second, groups), (1, filters, 1, 1),
+        ]  # fmt: skip
+    within = filters if width is None else width
+    of_se = {"pre": channels, "3x3": within, None: 2}.get(placement, filters)
+    se = SEBlock(of_se, 2) if placement else None
+    kernel = shortcut_kernel if stride > 1 else 1
+    return blocks.Residual(channels, convolutions, stride, kernel, se, placement)
 
 
 @pytest.mark.usefixtures("each_backend")

@@ -50,3 +50,38 @@ class ECA(nn.Module):
 class GatherExcite(nn.Module):
     def forward(self, x):
         return x * torch.sigmoid(x.mean(dim=(2, 3), keepdim=True))
+
+
+class Residual(nn.Module):
+    """Both residual blocks, from a list of (kernel, channels, stride, groups)."""
+
+    def __init__(self, channels, convolutions, stride, shortcut_kernel, se, placement):
+        super().__init__()
+        self.stages, before = nn.ModuleList(), channels
+        for kernel, filters, by, groups in convolutions:
+            conv = nn.Conv2d(before, filters, kernel, by, kernel // 2, groups=groups, bias=False)
+            self.stages.append(nn.Sequential(conv, nn.BatchNorm2d(filters)))
+            before = filters
+        self.se = se
+        self.shortcut = nn.Sequential()
+        if stride != 1 or channels != before:
+            conv = nn.Conv2d(
+                channels, before, shortcut_kernel, stride, shortcut_kernel // 2, bias=False
+            )
+            self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(before))
+        self.placement = placement
+        self.first_3x3 = [kernel for kernel, *_ in convolutions].index(3)
+
+    def forward(self, x):
+        se = {self.placement: self.se}
+        u = se["pre"](x) if "pre" in se else x
+        for k, stage in enumerate(self.stages):
+            u = stage(u)
+            u = F.relu(u) if k < len(self.stages) - 1 else u
+            if k == self.first_3x3 and "3x3" in se:
+                u = se["3x3"](u)
+        u = se["standard"](u) if "standard" in se else u
+        r = self.shortcut(x)
+        r = se["identity"](r) if "identity" in se else r
+        y = F.relu(u + r)
+        return se["post"](y) if "post" in se else y
