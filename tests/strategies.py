@@ -31,7 +31,7 @@ def generator(seed, stream, shape):
     return np.random.default_rng([seed, stream, *shape])
 
 
-def shapes_NCHW(N=BATCHES, most_channels=4, most_pixels=6):  # noqa: N802
+def shapes_NCHW(N=BATCHES, most_channels=4, most_pixels=6):
     return st.tuples(
         N,
         st.integers(1, most_channels),
@@ -40,7 +40,7 @@ def shapes_NCHW(N=BATCHES, most_channels=4, most_pixels=6):  # noqa: N802
     )
 
 
-def arrays_NCHW(dtype=np.float64, **sizes):  # noqa: N802
+def arrays_NCHW(dtype=np.float64, **sizes):
     return shapes_NCHW(**sizes).flatmap(lambda shape: arrays(shape, dtype))
 
 

@@ -14,12 +14,12 @@ from minise.errors import InputError
 @click.command("summary", short_help="Print the layers of a net.")
 @click.argument("model")
 @click.option(
-    "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: 1,28,28]"
+    "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: the net's own]"
 )
 @click.option("--full", is_flag=True, help="Add the multiplication, multiply-adds and true memory.")
 def summary_command(model: str, input_shape: str | None, full: bool) -> None:
     """Print the layers of MODEL, or of `seed`: the block that this project started from."""
-    shape = (64, 128, 128) if model == "seed" else (1, 28, 28)
+    shape = (64, 128, 128) if model == "seed" else models.image_shape(model)
     if input_shape is not None:
         try:
             C, H, W = map(int, input_shape.split(","))
@@ -37,11 +37,12 @@ def summary_command(model: str, input_shape: str | None, full: bool) -> None:
 
 @click.command("models", short_help="List the nets.")
 def models_command() -> None:
-    """List the nets that `train` knows."""
-    table = Table("name", "parameters", "what it is")
+    """List the nets that `train` knows, and the images that each was made for."""
+    table = Table("name", "parameters", "images", "what it is")
     table.columns[1].justify = "right"
     for name in models.names():
-        net = models.create(name)
+        net = models.create(name, filled=False)
         count = sum(parameter.value.size for parameter in net.parameters())
-        table.add_row(name, f"{count:,}", models.about(name))
+        images = "×".join(map(str, models.image_shape(name)))
+        table.add_row(name, f"{count:,}", images, models.about(name))
     Console().print(table)

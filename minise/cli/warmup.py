@@ -17,16 +17,19 @@ from minise.cli.options import computing
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
 @computing
 def warmup_command(names: tuple[str, ...], batch_size: int) -> None:
-    """Compile what training, testing and predicting with MODELS, or with every net, will need.
+    """Compile what training, testing and predicting with MODELS will need.
+
+    Without MODELS it is those made for MNIST.
 
     Kernels are compiled when they are first used, and kept on disk. Do it now, and the first
     training begins at once.
     """
     console = Console()
-    nets = {name: models.create(name) for name in names or models.names()}
+    of_mnist = [name for name in models.names() if models.image_shape(name) == (1, 28, 28)]
+    nets = {name: models.create(name) for name in names or of_mnist}
     for name, net in nets.items():
         began = time.perf_counter()
         with console.status(f"compiling {name} …"):
-            train.warm_up(net, (1, 28, 28), batch_size)
-            net(np.zeros((1, 1, 28, 28), np.float32))
+            train.warm_up(net, models.image_shape(name), batch_size)
+            net(np.zeros((1, *models.image_shape(name)), np.float32))
         console.print(f"{name:<12} {time.perf_counter() - began:5.1f} s", highlight=False)

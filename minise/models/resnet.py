@@ -1,35 +1,161 @@
-"""`resnet8` and `se-resnet8`: a convolution and three residual blocks, for images of any size."""
+"""Residual nets, with and without SE: small ones for MNIST and CIFAR, and those of ImageNet.
+
+A net is a stem, stages of residual blocks in which the image shrinks and the channels grow, the
+mean of each map, and a linear classifier (He et al. 2016; Hu et al., table 1).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import partial
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from minise import nn
 
+Rng: TypeAlias = np.random.Generator
+Layers: TypeAlias = dict[str, nn.Layer]
 
-def resnet8(
+
+class Stages(NamedTuple):
+    """What a net of ImageNet's size is made of."""
+
+    blocks: tuple[int, int, int, int]  # in each stage
+    kind: str = "basic"  # or bottleneck, resnext or senet
+
+
+IMAGENET = {
+    "resnet18": Stages((2, 2, 2, 2)),
+    "resnet34": Stages((3, 4, 6, 3)),
+    "resnet50": Stages((3, 4, 6, 3), "bottleneck"),
+    "resnet101": Stages((3, 4, 23, 3), "bottleneck"),
+    "resnet152": Stages((3, 8, 36, 3), "bottleneck"),
+    "resnext50-32x4d": Stages((3, 4, 6, 3), "resnext"),
+    "resnext101-32x4d": Stages((3, 4, 23, 3), "resnext"),
+    "senet154": Stages((3, 8, 36, 3), "senet"),
+}
+
+
+def small(
+    blocks: int,
     *,
     se: bool,
     num_classes: int,
     in_channels: int,
-    rng: np.random.Generator,
+    rng: Rng,
     dtype: npt.DTypeLike,
+    bottleneck: bool = False,
+    reduction: float = 16,
+    placement: str = "standard",
+    stages: Collection[int] = (1, 2, 3),
 ) -> nn.Sequential:
-    """With `se`, one channel and ten classes: 80,582 parameters."""
+    """Three stages of so many blocks with 16, 32, 64 channels, for images of any size.
 
-    def block(channels: int, filters: int, stride: int) -> nn.Layer:
-        block = partial(nn.SEBlock, reduction=4, rng=rng, dtype=dtype) if se else None
-        return nn.Residual(channels, filters, stride, se=block, rng=rng, dtype=dtype)
-
+    A bottleneck has four times as many at its ends. `stages` are those that have SE.
+    """
+    layers: Layers = {
+        "conv": nn.Conv2d(in_channels, 16, 3, padding=1, bias=False, rng=rng, dtype=dtype),
+        "bn": nn.BatchNormReLU2d(16, dtype=dtype),
+    }
+    channels, number = 16, 0
+    make = partial(nn.SEBlock, reduction=reduction, rng=rng, dtype=dtype)
+    for stage, width in enumerate((16, 32, 64), start=1):
+        weigh = make if se and stage in stages else None
+        block: Callable[..., nn.Layer] = partial(nn.Bottleneck, width=width)
+        filters = 4 * width
+        if not bottleneck:
+            block, filters = nn.Residual, width
+        for k in range(blocks):
+            number += 1
+            layers[f"block{number}"] = block(
+                channels, filters, 2 if k == 0 and stage > 1 else 1,
+                se=weigh, placement=placement, rng=rng, dtype=dtype,
+            )  # fmt: skip
+            channels = filters
     return nn.Sequential(
-        conv=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False, rng=rng, dtype=dtype),
-        bn=nn.BatchNormReLU2d(16, dtype=dtype),
-        block1=block(16, 16, 1),  # (N, 16, 28, 28)
-        block2=block(16, 32, 2),  # (N, 32, 14, 14)
-        block3=block(32, 64, 2),  # (N, 64, 7, 7)
-        pool=nn.GlobalAvgPool(),  # (N, 64)
-        fc=nn.Linear(64, num_classes, rng=rng, dtype=dtype),
+        **layers,
+        pool=nn.GlobalAvgPool(),
+        fc=nn.Linear(channels, num_classes, rng=rng, dtype=dtype),
     )
+
+
+def imagenet(
+    name: str,
+    *,
+    se: bool,
+    num_classes: int,
+    in_channels: int,
+    rng: Rng,
+    dtype: npt.DTypeLike,
+    reduction: float = 16,
+    placement: str = "standard",
+    stages: Collection[int] = (2, 3, 4, 5),
+) -> nn.Sequential:
+    """One of `IMAGENET`: for images of 224×224 pixels, or others. Stages count as in the paper.
+
+    The stride of a bottleneck is that of its first convolution in a ResNet, as in the original,
+    and that of its 3×3 convolution in a ResNeXt and in SENet-154.
+    """
+    numbers, kind = IMAGENET[name]
+    block: Callable[..., nn.Layer]
+    layers, channels = _stem(kind, in_channels, rng, dtype)
+    make = partial(nn.SEBlock, reduction=reduction, rng=rng, dtype=dtype)
+    for stage, (blocks, planes) in enumerate(zip(numbers, (64, 128, 256, 512), strict=True), 2):
+        weigh = make if se and stage in stages else None
+        block, filters = _block(kind, planes)
+        for k in range(blocks):
+            layers[f"layer{stage - 1}_{k}"] = block(
+                channels, filters, 2 if k == 0 and stage > 2 else 1,
+                se=weigh, placement=placement, rng=rng, dtype=dtype,
+            )  # fmt: skip
+            channels = filters
+    if kind == "senet":
+        layers["dropout"] = nn.Dropout(0.2, rng=rng)
+    return nn.Sequential(
+        **_by_stage(layers),
+        pool=nn.GlobalAvgPool(),
+        fc=nn.Linear(channels, num_classes, rng=rng, dtype=dtype),
+    )
+
+
+def _block(kind: str, planes: int) -> tuple[Callable[..., nn.Layer], int]:
+    """What makes a block from the channels of its input and output, and those of the output."""
+    if kind == "basic":
+        return nn.Residual, planes
+    if kind == "bottleneck":
+        return partial(nn.Bottleneck, width=planes, stride_first=True), 4 * planes
+    if kind == "resnext":
+        return partial(nn.Bottleneck, width=2 * planes, groups=32), 4 * planes
+    senet = partial(
+        nn.Bottleneck, width=4 * planes, first_width=2 * planes, groups=64, shortcut_kernel=3
+    )
+    return senet, 4 * planes
+
+
+def _stem(kind: str, in_channels: int, rng: Rng, dtype: npt.DTypeLike) -> tuple[Layers, int]:
+    """A quarter of the height and width: a convolution and a pooling, each of stride 2."""
+    conv = partial(nn.Conv2d, bias=False, rng=rng, dtype=dtype)
+    norm = partial(nn.BatchNormReLU2d, dtype=dtype)
+    layers: Layers = {}
+    if kind != "senet":
+        layers |= {"conv1": conv(in_channels, 64, 7, 2, padding=3), "bn1": norm(64)}
+        return layers | {"maxpool": nn.MaxPool2d(3, 2, padding=1)}, 64
+    for k, (channels, filters) in enumerate(pairwise((in_channels, 64, 64, 128)), start=1):
+        layers[f"conv{k}"] = conv(channels, filters, 3, 2 if k == 1 else 1, padding=1)
+        layers[f"bn{k}"] = norm(filters)
+    return layers | {"maxpool": nn.MaxPool2d(3, 2, padding=1)}, 128
+
+
+def _by_stage(layers: Layers) -> Layers:
+    """layer1_0, layer1_1, … go into a Sequential of their own: then a name is layer1.0.conv1."""
+    grouped: Layers = {}
+    for name, layer in layers.items():
+        stage, _, number = name.partition("_")
+        if number:
+            setattr(grouped.setdefault(stage, nn.Sequential()), number, layer)
+        else:
+            grouped[name] = layer
+    return grouped

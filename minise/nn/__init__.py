@@ -1,6 +1,6 @@
 """Layers with their parameters, the SE block, and the blocks built on it."""
 
-from minise.nn.init import he_normal, lecun_normal
+from minise.nn.init import he_normal, lecun_normal, unfilled
 from minise.nn.layer import Backward, Buffer, Layer, Parameter, Sequential
 from minise.nn.layers import (
     BatchNorm2d,
@@ -62,4 +62,5 @@ __all__ = [
     "he_normal",
     "lecun_normal",
     "observed",
+    "unfilled",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeAlias
 
 import numpy as np
@@ -28,9 +30,24 @@ def lecun_normal(
     return _normal(rng, shape, 1.0, dtype)
 
 
+_unfilled: ContextVar[bool] = ContextVar("minise_unfilled", default=False)
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Layers made inside have weights with anything in them: for a state that is loaded next."""
+    token = _unfilled.set(True)
+    try:
+        yield
+    finally:
+        _unfilled.reset(token)
+
+
 def _normal(
     rng: np.random.Generator, shape: tuple[int, ...], gain: float, dtype: npt.DTypeLike
 ) -> Array:
+    if _unfilled.get():
+        return np.empty(shape, dtype)
     # drawn in float64 whatever the dtype, so that float32 and float64 nets start alike
     fan_in = math.prod(shape[1:])
     return (rng.standard_normal(shape) * math.sqrt(gain / fan_in)).astype(dtype)
