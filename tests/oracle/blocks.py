@@ -85,3 +85,20 @@ class Residual(nn.Module):
         r = se["identity"](r) if "identity" in se else r
         y = F.relu(u + r)
         return se["post"](y) if "post" in se else y
+
+
+def se_resnet50(reduction=16):
+    """`se-resnet50`, its state in the same order."""
+    from minise.bench.pytorch_nets import SEBlock
+
+    layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
+    layers.append(nn.MaxPool2d(3, 2, 1))
+    channels = 64
+    for stage, (blocks, width) in enumerate(zip((3, 4, 6, 3), (64, 128, 256, 512), strict=True)):
+        for k in range(blocks):
+            stride = 2 if k == 0 and stage else 1
+            convolutions = [(1, width, stride, 1), (3, width, 1, 1), (1, 4 * width, 1, 1)]
+            se = SEBlock(4 * width, reduction)
+            layers.append(Residual(channels, convolutions, stride, 1, se, "standard"))
+            channels = 4 * width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))

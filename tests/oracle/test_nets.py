@@ -57,3 +57,16 @@ def test_a_net_agrees_with_the_same_net_in_pytorch(torch, torch_nets, name, dtyp
                 assert_close(ours.state_dict()[n], buffer, dtype, n)
     theirs.eval()
     assert_close(ours(x), theirs(tx), dtype, "scores in evaluation")
+
+
+def test_se_resnet50_agrees_on_a_photo_of_224_by_224_pixels(torch):
+    from oracle import blocks
+
+    ours, theirs = models.create("se-resnet50", seed=3), blocks.se_resnet50()
+    state = {n: t for n, t in theirs.state_dict().items() if "num_batches_tracked" not in n}
+    with torch.no_grad():  # both list their state in the same order
+        for tensor, value in zip(state.values(), ours.state_dict().values(), strict=True):
+            tensor.copy_(torch.tensor(value))
+    theirs.eval()
+    x = np.random.default_rng(0).standard_normal((1, 3, 224, 224)).astype(np.float32)
+    assert_close(ours(x), theirs(torch.tensor(x)), np.float32, "scores")
