@@ -89,7 +89,7 @@ def _residual(
             se = partial(se, hidden=8)  # with fewer, all of them may sleep
         return block(2, 4, 2, se=se, placement=placement, rng=rng, **F64)
 
-    return _layer(make, 3, 2, 5, 4)
+    return _layer(make, 3, 2, 3, 4)
 
 
 def _bottleneck(*channels: int, **options: Any) -> Layer:
