@@ -195,15 +195,14 @@ def _term_missing(e: Evidence) -> str | None:
         return None
     if e.shape[2] * e.shape[3] < 2:
         return None
-    if _close(lack, lack.mean(axis=(2, 3), keepdims=True) + 0 * lack):
-        axes = "(H, W)"
-        if _close(lack, lack.mean(axis=(0, 2, 3), keepdims=True) + 0 * lack):
+    if _close(lack, lack.mean(axis=(2, 3), keepdims=True)):
+        if _close(lack, lack.mean(axis=(0, 2, 3), keepdims=True)):
             return (
                 "a term is missing that is the same for all of a channel (N, H, W): "
                 "the path through the mean of the batch left out?"
             )
         return (
-            f"a term is missing that is the same over {axes}: the path through a mean over "
+            "a term is missing that is the same over (H, W): the path through a mean over "
             "the pixels, a squeeze and its gate, left out?"
         )
     if e.shape[0] * e.shape[2] * e.shape[3] > 3 and _close(lack, _along(lack, x)):
@@ -254,9 +253,9 @@ def _place(e: Evidence) -> str | None:
         return None
     said_nothing = " (backward says 0 there)" if not e.said[e.wrong].any() else ""
     x = e.at(e.variables[e.name])
-    for where, mask in (("x is negative", x < 0), ("x is positive", x > 0)):
+    for sign, mask in (("negative", x < 0), ("positive", x > 0)):
         if (mask == e.wrong).all():
-            return f"wrong only where {where.replace('x', e.name)}{said_nothing}: the mask?"
+            return f"wrong only where {e.name} is {sign}{said_nothing}: the mask?"
     places = np.unravel_index(e.entries, e.shape)
     for axis, size in enumerate(e.shape):
         met = np.unique(places[axis][e.wrong]).tolist()

@@ -127,7 +127,7 @@ class Comparison:
         array, tolerance = self.variables[name], self.way.tolerance
         where = place(entry, array.shape)
         judged = judge(self.line(name, where, scale), said, tolerance, self.way.step)
-        for own in {abs(float(array[where])), float(np.std(array))}:
+        for own in (abs(float(array[where])), float(np.std(array))):
             if judged.verdict not in (Verdict.WRONG, Verdict.TOO_SMALL) or judged.doubtful:
                 break
             if not own or not np.isfinite(own) or 0.1 <= own / scale <= 10 or self.way.step:

@@ -130,10 +130,11 @@ def _memory_orders(subject: Subject, dy: Any) -> Iterator[str]:
     for order, arranged in ORDERS.items():
         try:
             variables = _copies(subject.variables)
-            inputs = {n: arranged(a) if n in subject.given else a for n, a in variables.items()}
-            y, backward = subject.fresh().run(inputs)
-            given = arranged(np.asarray(dy)) if np.ndim(dy) else dy
-            got = backward(given)
+            for name in subject.given:
+                if variables[name].ndim:  # one number has no order
+                    variables[name] = arranged(variables[name])
+            y, backward = subject.fresh().run(variables)
+            got = backward(arranged(dy) if np.ndim(dy) else dy)
         except Exception as error:  # any: it is what the person's own code raised
             yield f"fails where arrays are {order}: {type(error).__name__}: {error}"
             continue
@@ -144,10 +145,6 @@ def _memory_orders(subject: Subject, dy: Any) -> Iterator[str]:
                 yield f"backward gave another gradient of {name} where arrays are {order}"
 
 
-def _fortran(x: Array) -> Array:
-    return np.asfortranarray(x) if x.ndim else x
-
-
 def _every_second(x: Array) -> Array:
     spread = np.full((*x.shape, 2), np.nan)
     spread[..., 0] = x
@@ -156,13 +153,11 @@ def _every_second(x: Array) -> Array:
 
 def _reversed(x: Array) -> Array:
     backwards = (slice(None, None, -1),) * x.ndim
-    if not x.ndim:
-        return x
     return np.ascontiguousarray(x[backwards])[backwards]
 
 
 ORDERS: dict[str, Callable[[Array], Array]] = {
-    "in Fortran order": _fortran,
+    "in Fortran order": np.asfortranarray,
     "every second element of others": _every_second,
     "reversed in memory": _reversed,
 }
