@@ -11,14 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from minise.errors import InputError
+from minise.models import inception, mobilenet, resnet, vgg
 from minise.models.cnn import cnn
-from minise.models.resnet import IMAGENET, imagenet, small
 from minise.nearest import nearest
-from minise.nn import Layer, unfilled
+from minise.nn import Layer, SEBlock, unfilled
 
 __all__ = ["about", "create", "image_shape", "names"]
 
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
+SE_OPTIONS = ("reduction", "squeeze", "gate", "bias", "rounding", "hidden")  # those of SEBlock
+PLACES = ("placement", "stages")
 
 
 class _Net(NamedTuple):
@@ -26,38 +28,85 @@ class _Net(NamedTuple):
     about: str
     image: tuple[int, int, int]  # what it was made for
     classes: int
+    options: tuple[str, ...] = ()  # of `make`
+    reduction: float | None = 16  # of its SE blocks, if it has any
+
+    @property
+    def all_options(self) -> tuple[str, ...]:
+        return self.options if self.reduction is None else (*self.options, *SE_OPTIONS)
 
 
-def _pair(name: str, make: Callable[..., Layer], about: str, *made_for: Any) -> dict[str, _Net]:
-    """A net with SE, and the same without it."""
-    return {
-        f"se-{name}": _Net(partial(make, se=True), about, *made_for),
-        name: _Net(partial(make, se=False), f"se-{name} without SE", *made_for),
-    }
+_NETS: dict[str, _Net] = {}
 
 
-_NETS: dict[str, _Net] = {
-    **_pair("cnn", cnn, "two convolutions, each with an SE block", MNIST, 10),
-    **_pair("resnet8", partial(small, 1, reduction=4), "three residual blocks with SE", MNIST, 10),
-}
+def _pair(name: str, net: _Net) -> None:
+    """List a net with SE, and the same without it."""
+    _NETS[f"se-{name}"] = net
+    options = tuple(option for option in net.options if option not in PLACES)
+    _NETS[name] = net._replace(about=f"se-{name} without SE", options=options, reduction=None)
+
+
+_pair("cnn", _Net(cnn, "two convolutions, each with an SE block", MNIST, 10, reduction=4))
+_pair(
+    "resnet8",
+    _Net(partial(resnet.small, 1), "three residual blocks with SE", MNIST, 10, PLACES, 4),
+)
+_pair(
+    "inception-tiny",
+    _Net(inception.tiny, "three Inception modules with SE", MNIST, 10, reduction=4),
+)
+_pair(
+    "mobilenet-tiny",
+    _Net(
+        partial(mobilenet.mobilenet, mobilenet.TINY),
+        "four depthwise separable convolutions with SE",
+        MNIST,
+        10,
+        reduction=4,
+    ),
+)
+_pair(
+    "vgg-tiny",
+    _Net(partial(vgg.vgg, vgg.TINY), "six convolutions, each with SE", MNIST, 10, reduction=4),
+)
 for _depth in (14, 20, 32, 56, 110):
     _blocks = (_depth - 2) // 6
-    _NETS |= _pair(
+    _pair(
         f"resnet{_depth}",
-        partial(small, _blocks),
-        f"{3 * _blocks} residual blocks with SE",
-        *((MNIST, 10) if _depth == 14 else (CIFAR, 10)),
+        _Net(
+            partial(resnet.small, _blocks),
+            f"{3 * _blocks} residual blocks with SE",
+            MNIST if _depth == 14 else CIFAR,
+            10,
+            PLACES,
+        ),
     )
-_NETS |= _pair(
-    "resnet164", partial(small, 18, bottleneck=True), "54 bottlenecks with SE", CIFAR, 10
+_pair(
+    "resnet164",
+    _Net(partial(resnet.small, 18, bottleneck=True), "54 bottlenecks with SE", CIFAR, 10, PLACES),
 )
-for _name, _stages in IMAGENET.items():
-    _make = partial(imagenet, _name)
-    _about = f"{sum(_stages.blocks)} {_stages.kind} blocks with SE"
+for _name, _stages in resnet.IMAGENET.items():
+    _imagenet = _Net(
+        partial(resnet.imagenet, _name),
+        f"{sum(_stages.blocks)} {_stages.kind} blocks with SE",
+        PHOTOS,
+        1000,
+        (*PLACES, "stride_first", "ceil_pool"),
+    )
     if _stages.kind == "senet":  # which is none without SE
-        _NETS[_name] = _Net(partial(_make, se=True), _about, PHOTOS, 1000)
+        _NETS[_name] = _imagenet
     else:
-        _NETS |= _pair(_name, _make, _about, PHOTOS, 1000)
+        _pair(_name, _imagenet)
+_pair(
+    "mobilenet",
+    _Net(
+        partial(mobilenet.mobilenet, mobilenet.IMAGENET),
+        "13 depthwise separable convolutions with SE",
+        PHOTOS,
+        1000,
+    ),
+)
+_pair("bn-inception", _Net(inception.bn_inception, "ten Inception modules with SE", PHOTOS, 1000))
 
 
 def names() -> list[str]:
@@ -89,17 +138,30 @@ def create(
 
     Channels and classes are those of the data that it was made for, unless given. With
     `filled=False` the weights have anything in them, which costs no time: for counting, or where a
-    state is loaded next. `options` of residual nets are `reduction`, `placement` and `stages`, the
-    numbers of the stages that have SE.
+    state is loaded next. `options` are those of `nn.SEBlock` for all SE blocks of the net, as in
+    `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`; and of residual nets also
+    `placement`, `stages` (the numbers of those that have SE), and for ImageNet's `stride_first`
+    and `ceil_pool`, in which others' nets of the same name differ.
 
-    The state of one net fits another of the same name. Raises `InputError` for an unknown name.
+    The state of one net fits another of the same name and options. Raises `InputError` for an
+    unknown name or option.
     """
     net = _net(name)
+    for option in options:
+        if option not in net.all_options:
+            raise InputError(f"{name}: {nearest('option', option, net.all_options)}")
+    rng = np.random.default_rng(seed)
+    se = None
+    if net.reduction is not None:
+        of_se: dict[str, Any] = {"reduction": net.reduction}
+        of_se |= {key: options.pop(key) for key in SE_OPTIONS if key in options}
+        se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
     with nullcontext() if filled else unfilled():
         return net.make(
+            se=se,
             num_classes=net.classes if num_classes is None else num_classes,
             in_channels=net.image[0] if in_channels is None else in_channels,
-            rng=np.random.default_rng(seed),
+            rng=rng,
             dtype=dtype,
             **options,
         )

@@ -10,19 +10,19 @@ from minise import nn
 
 def cnn(
     *,
-    se: bool,
+    se: nn.MakeSE | None,
     num_classes: int,
     in_channels: int,
     rng: np.random.Generator,
     dtype: npt.DTypeLike,
 ) -> nn.Sequential:
-    """For images of 28×28 pixels. With `se`, one channel and ten classes: 9,288 parameters."""
+    """For images of 28×28 pixels. With SE, one channel and ten classes: 9,288 parameters."""
 
     def stage(k: int, channels: int, filters: int) -> dict[str, nn.Layer]:
         conv = nn.Conv2d(channels, filters, 3, padding=1, rng=rng, dtype=dtype)
         layers: dict[str, nn.Layer] = {f"conv{k}": conv, f"relu{k}": nn.ReLU()}
-        if se:
-            layers[f"se{k}"] = nn.SEBlock(filters, 4, rng=rng, dtype=dtype)
+        if se is not None:
+            layers[f"se{k}"] = se(filters)
         return layers | {f"pool{k}": nn.MaxPool2d(2)}
 
     return nn.Sequential(

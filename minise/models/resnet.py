@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import nn
+from minise.errors import InputError
 
 Rng: TypeAlias = np.random.Generator
 Layers: TypeAlias = dict[str, nn.Layer]
@@ -42,13 +43,12 @@ IMAGENET = {
 def small(
     blocks: int,
     *,
-    se: bool,
+    se: nn.MakeSE | None,
     num_classes: int,
     in_channels: int,
     rng: Rng,
     dtype: npt.DTypeLike,
     bottleneck: bool = False,
-    reduction: float = 16,
     placement: str = "standard",
     stages: Collection[int] = (1, 2, 3),
 ) -> nn.Sequential:
@@ -56,14 +56,14 @@ def small(
 
     A bottleneck has four times as many at its ends. `stages` are those that have SE.
     """
+    _check_stages(stages, (1, 2, 3))
     layers: Layers = {
         "conv": nn.Conv2d(in_channels, 16, 3, padding=1, bias=False, rng=rng, dtype=dtype),
         "bn": nn.BatchNormReLU2d(16, dtype=dtype),
     }
     channels, number = 16, 0
-    make = partial(nn.SEBlock, reduction=reduction, rng=rng, dtype=dtype)
     for stage, width in enumerate((16, 32, 64), start=1):
-        weigh = make if se and stage in stages else None
+        weigh = se if stage in stages else None
         block: Callable[..., nn.Layer] = partial(nn.Bottleneck, width=width)
         filters = 4 * width
         if not bottleneck:
@@ -85,27 +85,33 @@ def small(
 def imagenet(
     name: str,
     *,
-    se: bool,
+    se: nn.MakeSE | None,
     num_classes: int,
     in_channels: int,
     rng: Rng,
     dtype: npt.DTypeLike,
-    reduction: float = 16,
     placement: str = "standard",
     stages: Collection[int] = (2, 3, 4, 5),
+    stride_first: bool | None = None,
+    ceil_pool: bool = False,
 ) -> nn.Sequential:
     """One of `IMAGENET`: for images of 224×224 pixels, or others. Stages count as in the paper.
 
-    The stride of a bottleneck is that of its first convolution in a ResNet, as in the original,
-    and that of its 3×3 convolution in a ResNeXt and in SENet-154.
+    With `stride_first` the stride of a bottleneck is that of its first convolution, otherwise that
+    of its 3×3 convolution; None is the original's choice, the first in a ResNet alone. With
+    `ceil_pool` the stem pools as Caffe does: nothing padded, and a part of a window is one.
     """
+    _check_stages(stages, (2, 3, 4, 5))
     numbers, kind = IMAGENET[name]
+    if stride_first is None:
+        stride_first = kind == "bottleneck"
+    pool = nn.MaxPool2d(3, 2, padding=0 if ceil_pool else 1, ceil_mode=ceil_pool)
     block: Callable[..., nn.Layer]
     layers, channels = _stem(kind, in_channels, rng, dtype)
-    make = partial(nn.SEBlock, reduction=reduction, rng=rng, dtype=dtype)
+    layers["maxpool"] = pool
     for stage, (blocks, planes) in enumerate(zip(numbers, (64, 128, 256, 512), strict=True), 2):
-        weigh = make if se and stage in stages else None
-        block, filters = _block(kind, planes)
+        weigh = se if stage in stages else None
+        block, filters = _block(kind, planes, stride_first)
         for k in range(blocks):
             layers[f"layer{stage - 1}_{k}"] = block(
                 channels, filters, 2 if k == 0 and stage > 2 else 1,
@@ -121,32 +127,37 @@ def imagenet(
     )
 
 
-def _block(kind: str, planes: int) -> tuple[Callable[..., nn.Layer], int]:
+def _check_stages(stages: Collection[int], there_are: tuple[int, ...]) -> None:
+    if not set(stages) <= set(there_are):
+        raise InputError(f"stages {list(stages)}, expected some of {list(there_are)}")
+
+
+def _block(kind: str, planes: int, stride_first: bool) -> tuple[Callable[..., nn.Layer], int]:
     """What makes a block from the channels of its input and output, and those of the output."""
     if kind == "basic":
         return nn.Residual, planes
+    bottleneck = partial(nn.Bottleneck, stride_first=stride_first)
     if kind == "bottleneck":
-        return partial(nn.Bottleneck, width=planes, stride_first=True), 4 * planes
+        return partial(bottleneck, width=planes), 4 * planes
     if kind == "resnext":
-        return partial(nn.Bottleneck, width=2 * planes, groups=32), 4 * planes
+        return partial(bottleneck, width=2 * planes, groups=32), 4 * planes
     senet = partial(
-        nn.Bottleneck, width=4 * planes, first_width=2 * planes, groups=64, shortcut_kernel=3
+        bottleneck, width=4 * planes, first_width=2 * planes, groups=64, shortcut_kernel=3
     )
     return senet, 4 * planes
 
 
 def _stem(kind: str, in_channels: int, rng: Rng, dtype: npt.DTypeLike) -> tuple[Layers, int]:
-    """A quarter of the height and width: a convolution and a pooling, each of stride 2."""
+    """The convolutions before the pooling, and their channels."""
     conv = partial(nn.Conv2d, bias=False, rng=rng, dtype=dtype)
     norm = partial(nn.BatchNormReLU2d, dtype=dtype)
     layers: Layers = {}
     if kind != "senet":
-        layers |= {"conv1": conv(in_channels, 64, 7, 2, padding=3), "bn1": norm(64)}
-        return layers | {"maxpool": nn.MaxPool2d(3, 2, padding=1)}, 64
+        return {"conv1": conv(in_channels, 64, 7, 2, padding=3), "bn1": norm(64)}, 64
     for k, (channels, filters) in enumerate(pairwise((in_channels, 64, 64, 128)), start=1):
         layers[f"conv{k}"] = conv(channels, filters, 3, 2 if k == 1 else 1, padding=1)
         layers[f"bn{k}"] = norm(filters)
-    return layers | {"maxpool": nn.MaxPool2d(3, 2, padding=1)}, 128
+    return layers, 128
 
 
 def _by_stage(layers: Layers) -> Layers:

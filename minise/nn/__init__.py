@@ -1,5 +1,7 @@
 """Layers with their parameters, the SE block, and the blocks built on it."""
 
+from minise.nn.conv_norm import conv_norm_relu
+from minise.nn.inception import Inception
 from minise.nn.init import he_normal, lecun_normal, unfilled
 from minise.nn.layer import Backward, Buffer, Layer, Parameter, Sequential
 from minise.nn.layers import (
@@ -25,7 +27,7 @@ from minise.nn.pooling import (
 )
 from minise.nn.relatives import ECA, ConcurrentSE, GatherExcite, NoSqueeze, SpatialSE
 from minise.nn.residual import PLACEMENTS, Bottleneck, Residual
-from minise.nn.se import PRESETS, SEBlock
+from minise.nn.se import PRESETS, MakeSE, SEBlock
 
 __all__ = [
     "ECA",
@@ -47,8 +49,10 @@ __all__ = [
     "GlobalAvgPool",
     "GlobalMaxPool",
     "HardSigmoid",
+    "Inception",
     "Layer",
     "Linear",
+    "MakeSE",
     "MaxPool2d",
     "NoSqueeze",
     "Parameter",
@@ -59,6 +63,7 @@ __all__ = [
     "Sigmoid",
     "SpatialSE",
     "Tanh",
+    "conv_norm_relu",
     "he_normal",
     "lecun_normal",
     "observed",

@@ -28,10 +28,9 @@ from minise.nearest import nearest
 from minise.nn.init import generator
 from minise.nn.layer import Backward, Layer, Sequential, chain
 from minise.nn.layers import BatchNorm2d, BatchNormReLU2d, Conv2d
-from minise.nn.se import SEBlock
+from minise.nn.se import MakeSE, SEBlock
 
 JoinBackward: TypeAlias = Callable[[Array], tuple[Array, Array]]  # dy -> (du, dr)
-MakeSE: TypeAlias = Callable[[int], Layer]  # from the number of channels
 
 PLACEMENTS = ("standard", "pre", "post", "identity", "3x3")
 

@@ -8,7 +8,8 @@ y = s · x                            each map times its gate                   
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ from minise.nn.pooling import (
     GlobalAvgPool,
     GlobalMaxPool,
 )
+
+MakeSE: TypeAlias = Callable[[int], Layer]  # from the number of channels
 
 SQUEEZES: dict[str, type[GlobalAvgPool | GlobalMaxPool | GlobalAvgMaxPool]] = {
     "avg": GlobalAvgPool,
