@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 
 from minise.errors import InputError
+from minise.files import write_whole
 from minise.nearest import nearest
-from minise.train.weights import write_whole
 
 if TYPE_CHECKING:
     from minise import bench

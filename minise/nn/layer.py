@@ -6,7 +6,7 @@ adds those of the parameters to their `grad`. Nothing is stored on the layer bet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -94,24 +94,44 @@ class Layer:
         Raises `InputError` that lists what is missing, left over or of another shape, and then
         changes nothing. With `strict=False` only another shape is an error.
         """
-        own = dict(self.named_state())
-        wrong = [
-            f"{name} has shape {np.shape(state[name])}, expected {own[name].value.shape}"
-            for name in own
-            if name in state and not _same_map(np.shape(state[name]), own[name].value.shape)
-        ]
-        if strict:
-            wrong += [f"{name} is missing" for name in own if name not in state]
-            wrong += [f"{name} is unknown" for name in state if name not in own]
+        own = {name: entry.value for name, entry in self.named_state()}
+        if not strict:
+            own = {name: value for name, value in own.items() if name in state}
+            state = {name: state[name] for name in own}
+        wrong = differences(own, state)
         if wrong:
-            raise InputError(f"state of {type(self).__name__} does not fit: {'; '.join(wrong)}")
-        for name, entry in own.items():
-            if name in state:
-                entry.value[...] = np.reshape(state[name], entry.value.shape)
+            raise InputError(f"state of {type(self).__name__} does not fit:\n{wrong}")
+        for name, value in own.items():
+            value[...] = np.reshape(state[name], value.shape)
 
 
-def _same_map(given: tuple[int, ...], own: tuple[int, ...]) -> bool:
-    return own in (given, (*given, 1, 1)) or (*own, 1, 1) == given
+def differences(own: Mapping[str, Array], given: Mapping[str, Array]) -> str:
+    """In lines what keeps the state that is given from fitting; "" where it fits."""
+
+    def fits(name: str) -> bool:
+        ours, theirs = own[name].shape, np.shape(given[name])
+        # the weights of a linear map and those of a 1×1 convolution are the same numbers
+        return ours in (theirs, (*theirs, 1, 1)) or (*ours, 1, 1) == theirs
+
+    both = [name for name in own if name in given]
+    kinds = {
+        "missing": [name for name in own if name not in given],
+        "left over": [name for name in given if name not in own],
+        "of another shape": [
+            f"{name} {np.shape(given[name])}, expected {own[name].shape}"
+            for name in both
+            if not fits(name)
+        ],
+        "no real floats": [
+            f"{name} is {given[name].dtype}" for name in both if given[name].dtype.kind != "f"
+        ],
+    }
+    return "\n".join(f"  {kind}: {_few(names)}" for kind, names in kinds.items() if names)
+
+
+def _few(names: Sequence[str], most: int = 6) -> str:
+    rest = len(names) - most
+    return "; ".join(names[:most]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 def chain(layers: list[Layer], x: Array, training: bool = True) -> tuple[Array, Backward]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from minise.backend import Array
 from minise.data import Split
 from minise.errors import InputError
+from minise.files import write_whole
 from minise.nn import Layer
 from minise.train import pictures
 from minise.train.loop import Epoch
-from minise.train.weights import About, load_weights, save_weights, write_whole
+from minise.train.weights import About, load_weights, save_weights
 
 WEIGHTS, METRICS = "model.safetensors", "metrics.jsonl"
 CURVES, MISTAKES = "curves.png", "mistakes.png"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from minise import models
 from minise.errors import InputError
+from minise.files import Tensors, read_tensors, write_tensors
 from minise.nn import Layer
 
 
@@ -32,10 +31,7 @@ def save_weights(path: Path, net: Layer, about: About) -> None:
 
     Raises `InputError` where the file cannot be written.
     """
-    from safetensors.numpy import save
-
-    content = save(net.state_dict(), metadata={"minise": json.dumps(about._asdict())})
-    write_whole(path, content)
+    write_tensors(path, Tensors(net.state_dict(), {"minise": json.dumps(about._asdict())}))
 
 
 def load_weights(path: Path) -> tuple[Layer, About]:
@@ -43,52 +39,16 @@ def load_weights(path: Path) -> tuple[Layer, About]:
 
     Raises `InputError` for a file that is missing, broken, or not from minise.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            about = _about(path, (file.metadata() or {}).get("minise", ""))
-            names = file.keys()
-            state = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: no weights that can be read: {error}") from None
+    state, metadata = read_tensors(path)
+    about = _about(path, metadata.get("minise", ""))
     net = models.create(
-        about.model,
-        num_classes=about.num_classes,
-        in_channels=about.image_shape[0],
-        seed=about.seed,
+        about.model, num_classes=about.num_classes, in_channels=about.image_shape[0], filled=False
     )
     try:
         net.load_state_dict(state)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return net, about
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks sees the old one or the new one, never a part."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=path.name, suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _about(path: Path, text: str) -> About:

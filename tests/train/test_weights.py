@@ -1,5 +1,4 @@
 import json
-import os
 
 import numpy as np
 import pytest
@@ -34,33 +33,6 @@ def test_the_file_is_plain_safetensors_and_no_other_is_left_behind(path, net):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(path, net, monkeypatch):
-    before = path.read_bytes()
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match=r"model\.safetensors: cannot be written: No space left"):
-        train.save_weights(path, models.create("se-cnn", seed=6), ABOUT)
-    assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("signal", [KeyboardInterrupt, RuntimeError])
-def test_an_interruption_leaves_the_old_file_and_nothing_else(path, net, monkeypatch, signal):
-    before = path.read_bytes()
-
-    def interrupt(descriptor):
-        raise signal
-
-    monkeypatch.setattr(os, "fsync", interrupt)
-    with pytest.raises(signal):
-        train.save_weights(path, models.create("se-cnn", seed=6), ABOUT)
-    assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
-
-
 def test_broken_files_are_one_clear_error(path, tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"no weights at all", whole[:100], whole[:-10]):
@@ -76,7 +48,7 @@ def test_tensors_that_do_not_fit_are_named(path, net):
     del state["fc.bias"]
     state["conv1.weight"] = state["conv1.weight"][:4]
     save_file(state, path, metadata={"minise": json.dumps(ABOUT._asdict())})
-    with pytest.raises(InputError, match=r"conv1\.weight has shape \(4, .*fc\.bias is missing"):
+    with pytest.raises(InputError, match=r"missing: fc\.bias\n .*: conv1\.weight \(4, "):
         train.load_weights(path)
 
 

@@ -1,0 +1,122 @@
+"""Files that are read with suspicion and written whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minise.backend import Array
+from minise.errors import InputError
+
+PYTORCH = {".pth", ".pt", ".bin", ".pkl"}
+
+
+class Tensors(NamedTuple):
+    """What a file of weights holds: arrays by name, and text that was stored with them."""
+
+    arrays: dict[str, Array]
+    metadata: dict[str, str]
+
+
+def read_tensors(path: Path) -> Tensors:
+    """The arrays in a `.safetensors` file, or in one that PyTorch saved (`.pth`, `.pt`, …).
+
+    The second kind is read by `torch.load(weights_only=True)`, where PyTorch is installed: minise
+    itself never unpickles. A checkpoint that has its arrays under "state_dict" is looked into.
+
+    Raises `InputError` for a file that is missing, broken, or of another kind.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    if path.suffix.lower() in PYTORCH:
+        return Tensors(_read_pytorch(path), {})
+    return _read_safetensors(path)
+
+
+def _read_safetensors(path: Path) -> Tensors:
+    from safetensors import SafetensorError, safe_open
+
+    name = ""
+    try:
+        arrays = {}
+        with safe_open(path, framework="numpy") as file:  # believes no header beyond the file
+            for name in file.keys():  # noqa: SIM118  (no dict)
+                arrays[name] = file.get_tensor(name)
+            return Tensors(arrays, file.metadata() or {})
+    except (SafetensorError, OSError, UnicodeError) as error:
+        raise InputError(f"{path}: no weights that can be read: {error}") from None
+    except (TypeError, AttributeError):  # what safetensors gets from NumPy
+        raise InputError(f"{path}: {name} is of a dtype that NumPy does not know") from None
+
+
+def _read_pytorch(path: Path) -> dict[str, Array]:
+    try:
+        import torch
+    except ImportError:
+        raise InputError(
+            f"{path}: reading it takes PyTorch, which is not installed; "
+            "a .safetensors file takes nothing"
+        ) from None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # from a hostile file may come whatever torch.load can raise
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: no weights that can be read: {first}") from None
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        for name, tensor in content.items()
+    ):
+        raise InputError(f"{path}: holds no state: expected a dict of tensors by name")
+    return {name: _numpy(tensor) for name, tensor in content.items()}
+
+
+def _numpy(tensor: Any) -> Array:
+    """NumPy knows no floats of 8 bits, nor the other ones of 16."""
+    narrow = tensor.is_floating_point() and tensor.itemsize <= 2
+    array: Array = (tensor.float() if narrow else tensor).detach().numpy()
+    return array
+
+
+def write_tensors(path: Path, tensors: Tensors) -> None:
+    """Write a `.safetensors` file: whole, or not at all.
+
+    Raises `InputError` where it cannot be written.
+    """
+    from safetensors.numpy import save
+
+    # safetensors wants each array in row order
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.arrays.items()}
+    write_whole(path, save(arrays, metadata=tensors.metadata or None))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that whoever looks sees the old one or the new one, never a part.
+
+    Raises `InputError` where it cannot be written.
+    """
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=path.name, suffix=".part", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""What others call the parts of the same nets, and what they build otherwise.
+
+A row of a table has our pattern on the left and theirs on the right; * stands for any text. A name
+that no row fits is the same in both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minise.backend import Array
+from minise.errors import InputError
+from minise.nearest import nearest
+
+Table = tuple[tuple[str, str], ...]
+
+
+class Names(NamedTuple):
+    """`options` are what `create` needs for a net as theirs is."""
+
+    source: str
+    table: Table
+    options: Mapping[str, Any]
+    se_as_convolutions: bool  # their maps of SE have weights (out, in, 1, 1)
+
+
+NAMES = {
+    "timm": Names(
+        "the resnet, seresnet and seresnext nets of timm",
+        (
+            ("*.shortcut.*", "*.downsample.*"),
+        ),
+        {"stride_first": False, "rounding": "timm"},
+        se_as_convolutions=True,
+    ),
+    "torchvision": Names(
+        "the resnet and resnext nets of torchvision",
+        (
+            ("*.shortcut.*", "*.downsample.*"),
+        ),
+        {"stride_first": False},
+        se_as_convolutions=True,
+    ),
+    "moskomule": Names(
+        "se_resnet18 to se_resnet152 of moskomule/senet.pytorch",
+        (
+            ("*.se.fc1.*", "*.se.fc.0.*"),
+            ("*.se.fc2.*", "*.se.fc.2.*"),
+            ("*.shortcut.*", "*.downsample.*"),
+        ),
+        {"stride_first": False, "bias": False},
+        se_as_convolutions=False,
+    ),
+    "cadene": Names(
+        "se_resnet, se_resnext and senet154 of Cadene/pretrained-models.pytorch, after Caffe's",
+        (
+            ("conv1.*", "layer0.conv1.*"),
+            ("conv2.*", "layer0.conv2.*"),
+            ("conv3.*", "layer0.conv3.*"),
+            ("bn1.*", "layer0.bn1.*"),
+            ("bn2.*", "layer0.bn2.*"),
+            ("bn3.*", "layer0.bn3.*"),
+            ("*.se.*", "*.se_module.*"),
+            ("*.shortcut.*", "*.downsample.*"),
+            ("fc.*", "last_linear.*"),
+        ),
+        {"ceil_pool": True},
+        se_as_convolutions=True,
+    ),
+}  # fmt: skip
+
+
+def find(names: str) -> Names:
+    """Raises `InputError` for names that are not in `NAMES`."""
+    if names not in NAMES:
+        raise InputError(nearest("names", names, list(NAMES)))
+    return NAMES[names]
+
+
+def to_theirs(name: str, names: Names) -> str:
+    """Their name for ours."""
+    for ours, theirs in names.table:
+        parts = re.fullmatch(re.escape(ours).replace(r"\*", "(.*)"), name)
+        if parts:
+            for text in parts.groups():
+                theirs = theirs.replace("*", text, 1)
+            return theirs
+    return name
+
+
+def state_of_theirs(state: Mapping[str, Array], names: Names) -> dict[str, Array]:
+    """A `state_dict` of ours with their names and their shapes."""
+    return {
+        to_theirs(name, names): value[:, :, None, None]
+        if names.se_as_convolutions and ".se." in name and np.ndim(value) == 2
+        else value
+        for name, value in state.items()
+    }

@@ -1,0 +1,176 @@
+"""The nets by name, and what makes each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.errors import InputError
+from minise.models import inception, mobilenet, resnet, vgg
+from minise.models.cnn import cnn
+from minise.nearest import nearest
+from minise.nn import Layer, SEBlock, unfilled
+
+MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
+SE_OPTIONS = ("reduction", "squeeze", "gate", "bias", "rounding", "hidden")  # those of SEBlock
+PLACES = ("placement", "stages")
+
+
+class _Net(NamedTuple):
+    make: Callable[..., Layer]
+    about: str
+    image: tuple[int, int, int]  # what it was made for
+    classes: int
+    options: tuple[str, ...] = ()  # of `make`
+    reduction: float | None = 16  # of its SE blocks, if it has any
+
+    @property
+    def all_options(self) -> tuple[str, ...]:
+        return self.options if self.reduction is None else (*self.options, *SE_OPTIONS)
+
+
+_NETS: dict[str, _Net] = {}
+
+
+def _pair(name: str, net: _Net) -> None:
+    """List a net with SE, and the same without it."""
+    _NETS[f"se-{name}"] = net
+    options = tuple(option for option in net.options if option not in PLACES)
+    _NETS[name] = net._replace(about=f"se-{name} without SE", options=options, reduction=None)
+
+
+_pair("cnn", _Net(cnn, "two convolutions, each with an SE block", MNIST, 10, reduction=4))
+_pair(
+    "resnet8",
+    _Net(partial(resnet.small, 1), "three residual blocks with SE", MNIST, 10, PLACES, 4),
+)
+_pair(
+    "inception-tiny",
+    _Net(inception.tiny, "three Inception modules with SE", MNIST, 10, reduction=4),
+)
+_pair(
+    "mobilenet-tiny",
+    _Net(
+        partial(mobilenet.mobilenet, mobilenet.TINY),
+        "four depthwise separable convolutions with SE",
+        MNIST,
+        10,
+        reduction=4,
+    ),
+)
+_pair(
+    "vgg-tiny",
+    _Net(partial(vgg.vgg, vgg.TINY), "six convolutions, each with SE", MNIST, 10, reduction=4),
+)
+for _depth in (14, 20, 32, 56, 110):
+    _blocks = (_depth - 2) // 6
+    _pair(
+        f"resnet{_depth}",
+        _Net(
+            partial(resnet.small, _blocks),
+            f"{3 * _blocks} residual blocks with SE",
+            MNIST if _depth == 14 else CIFAR,
+            10,
+            PLACES,
+        ),
+    )
+_pair(
+    "resnet164",
+    _Net(partial(resnet.small, 18, bottleneck=True), "54 bottlenecks with SE", CIFAR, 10, PLACES),
+)
+for _name, _stages in resnet.IMAGENET.items():
+    _imagenet = _Net(
+        partial(resnet.imagenet, _name),
+        f"{sum(_stages.blocks)} {_stages.kind} blocks with SE",
+        PHOTOS,
+        1000,
+        (*PLACES, "stride_first", "ceil_pool"),
+    )
+    if _stages.kind == "senet":  # which is none without SE
+        _NETS[_name] = _imagenet
+    else:
+        _pair(_name, _imagenet)
+_pair(
+    "mobilenet",
+    _Net(
+        partial(mobilenet.mobilenet, mobilenet.IMAGENET),
+        "13 depthwise separable convolutions with SE",
+        PHOTOS,
+        1000,
+    ),
+)
+_pair("bn-inception", _Net(inception.bn_inception, "ten Inception modules with SE", PHOTOS, 1000))
+
+
+def names() -> list[str]:
+    """The names that `create` knows."""
+    return list(_NETS)
+
+
+def about(name: str) -> str:
+    """What the net of this name is, in a few words. Raises `InputError` for an unknown name."""
+    return _net(name).about
+
+
+def image_shape(name: str) -> tuple[int, int, int]:
+    """The images (C, H, W) that the net was made for. Raises `InputError` for an unknown name."""
+    return _net(name).image
+
+
+def has_option(name: str, option: str) -> bool:
+    """Whether `create` takes it for this net. Raises `InputError` for an unknown name."""
+    return option in _net(name).all_options
+
+
+def create(
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_channels: int | None = None,
+    seed: int = 0,
+    dtype: npt.DTypeLike = np.float32,
+    filled: bool = True,
+    **options: Any,
+) -> Layer:
+    """A new net, its weights drawn with `seed`: (N, in_channels, H, W) -> (N, num_classes).
+
+    Channels and classes are those of the data that it was made for, unless given. With
+    `filled=False` the weights have anything in them, which costs no time: for counting, or where a
+    state is loaded next. `options` are those of `nn.SEBlock` for all SE blocks of the net, as in
+    `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`; and of residual nets also
+    `placement`, `stages` (the numbers of those that have SE), and for ImageNet's `stride_first`
+    and `ceil_pool`, in which others' nets of the same name differ.
+
+    The state of one net fits another of the same name and options. Raises `InputError` for an
+    unknown name or option.
+    """
+    net = _net(name)
+    for option in options:
+        if option not in net.all_options:
+            raise InputError(f"{name}: {nearest('option', option, net.all_options)}")
+    rng = np.random.default_rng(seed)
+    se = None
+    if net.reduction is not None:
+        of_se: dict[str, Any] = {"reduction": net.reduction}
+        of_se |= {key: options.pop(key) for key in SE_OPTIONS if key in options}
+        se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
+    with nullcontext() if filled else unfilled():
+        return net.make(
+            se=se,
+            num_classes=net.classes if num_classes is None else num_classes,
+            in_channels=net.image[0] if in_channels is None else in_channels,
+            rng=rng,
+            dtype=dtype,
+            **options,
+        )
+
+
+def _net(name: str) -> _Net:
+    if name not in _NETS:
+        raise InputError(nearest("model", name, names()))
+    return _NETS[name]

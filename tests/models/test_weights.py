@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from minise import InputError, models
+from minise.models.naming import to_theirs
+
+SE18 = "se-resnet18"
+
+
+@pytest.fixture(scope="module")
+def net():
+    return models.create("se-resnet18", seed=4, num_classes=3)
+
+
+def assert_same(first, second):
+    first, second = first.state_dict(), second.state_dict()
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("names", [None, "torchvision", "cadene"])
+def test_a_net_that_was_saved_is_loaded_again(net, tmp_path, names):
+    models.save(net, tmp_path / "x.safetensors", names=names)
+    again = models.load(SE18, tmp_path / "x.safetensors", names=names, num_classes=3)
+    assert_same(again, net)
+
+
+@pytest.mark.parametrize(
+    ("names", "ours", "theirs"),
+    [
+        ("timm", "layer1.0.shortcut.0.weight", "layer1.0.downsample.0.weight"),
+        ("timm", "layer1.0.se.fc1.bias", "layer1.0.se.fc1.bias"),
+        ("moskomule", "layer4.2.se.fc2.weight", "layer4.2.se.fc.2.weight"),
+        ("cadene", "conv1.weight", "layer0.conv1.weight"),
+        ("cadene", "layer1.0.conv1.weight", "layer1.0.conv1.weight"),
+        ("cadene", "layer1.0.bn3.running_var", "layer1.0.bn3.running_var"),
+        ("cadene", "layer2.1.se.fc2.bias", "layer2.1.se_module.fc2.bias"),
+        ("cadene", "fc.bias", "last_linear.bias"),
+    ],
+)
+def test_a_name_is_theirs(names, ours, theirs):
+    assert to_theirs(ours, models.NAMES[names]) == theirs
+
+
+@pytest.mark.parametrize("names", models.NAMES)
+@pytest.mark.parametrize("name", [SE18, "se-resnext50-32x4d", "senet154"])
+def test_no_two_names_become_one(names, name):
+    state = models.create(name, filled=False).named_state()
+    ours = [ours for ours, _ in state]
+    assert len({to_theirs(name, models.NAMES[names]) for name in ours}) == len(ours)
+
+
+def test_options_win_over_those_that_go_with_the_names(net, tmp_path):
+    models.save(net, tmp_path / "x.safetensors", names="torchvision")
+    with pytest.raises(InputError, match=r"of another shape: layer1\.0\.se\.fc1\.weight"):
+        models.load(SE18, tmp_path / "x.safetensors", names="timm", num_classes=3)
+    own = models.load(
+        SE18, tmp_path / "x.safetensors", names="timm", num_classes=3, rounding="floor"
+    )
+    assert_same(own, net)
+
+
+def test_a_file_of_another_net_is_answered_with_what_differs_in_its_own_names(net, tmp_path):
+    path = tmp_path / "x.safetensors"
+    models.save(net, path, names="cadene")
+    with pytest.raises(InputError) as error:
+        models.load("resnet34", path, names="cadene")
+    told = str(error.value)
+    assert told.startswith(f"{path} does not fit resnet34 in the names of cadene:\n")
+    assert "missing: layer1.2.conv1.weight; layer1.2.bn1.weight;" in told
+    assert "left over: layer1.0.se_module.fc1.bias;" in told
+    assert "of another shape: last_linear.weight (3, 512), expected (1000, 512);" in told
+    assert told.count("\n") == 3
+
+
+def test_names_of_others_are_recognised(net, tmp_path):
+    models.save(net, tmp_path / "x.safetensors", names="cadene")
+    for names in (None, "timm"):
+        with pytest.raises(InputError, match="its names look like those of names='cadene'"):
+            models.load(SE18, tmp_path / "x.safetensors", names=names)
+    models.save(net, tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="its names look like those of names=None"):
+        models.load(SE18, tmp_path / "x.safetensors", names="cadene")
+
+
+def test_unknown_names_are_answered_with_the_nearest(net, tmp_path):
+    for call in (models.load, models.save):
+        with pytest.raises(InputError, match="unknown names 'tim': did you mean 'timm'"):
+            call(*((SE18,) if call is models.load else (net,)), __file__, names="tim")

@@ -1,0 +1,105 @@
+import os
+import sys
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from minise import InputError
+from minise.files import Tensors, read_tensors, write_tensors, write_whole
+
+ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(3)}
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_tensors(tmp_path / "x.safetensors", Tensors(ARRAYS, {"of": "a test"}))
+    return tmp_path / "x.safetensors"
+
+
+def test_arrays_and_text_come_back_as_they_were(path):
+    arrays, metadata = read_tensors(path)
+    assert metadata == {"of": "a test"}
+    assert arrays.keys() == ARRAYS.keys()
+    for name, array in arrays.items():
+        assert array.dtype == ARRAYS[name].dtype
+        np.testing.assert_array_equal(array, ARRAYS[name])
+
+
+def test_an_array_in_another_memory_order_is_written_by_its_values(tmp_path):
+    turned = np.asfortranarray(ARRAYS["a"])
+    write_tensors(tmp_path / "x.safetensors", Tensors({"a": turned}, {}))
+    np.testing.assert_array_equal(read_tensors(tmp_path / "x.safetensors").arrays["a"], turned)
+
+
+def hostile_contents():
+    def header(text, after=b""):
+        return len(text).to_bytes(8, "little") + text + after
+
+    entry = '{"a":{"dtype":"F32","shape":[%s],"data_offsets":[%s]}}'
+    yield "empty", b""
+    yield "no header", b"no weights at all"
+    yield "a header longer than the file", (10**15).to_bytes(8, "little") + b"{}"
+    yield "no JSON", header(b"{" * 30)
+    yield "no UTF-8", header(b'{"\xff\xfe":1}')
+    yield "more than there is", header((entry % (10**12, f"0,{4 * 10**12}")).encode(), b"1234")
+    yield "a shape beyond its bytes", header((entry % (100, "0,4")).encode(), b"1234")
+    yield "sizes that overflow", header((entry % (f"{2**62},{2**62}", "0,4")).encode(), b"1234")
+    yield "offsets backwards", header((entry % (1, "4,0")).encode(), b"1234")
+    yield "a hole", header((entry % (1, "4,8")).encode(), b"12345678")
+    yield "negative sizes", header((entry % (-1, "0,4")).encode(), b"1234")
+    yield "an unknown dtype", header((entry % (1, "0,4")).replace("32", "33").encode(), b"1234")
+    yield "truncated", save(ARRAYS)[:-10]
+    yield "too long", save(ARRAYS) + b"1234"
+
+
+@pytest.mark.parametrize(("kind", "content"), list(hostile_contents()))
+def test_a_hostile_file_is_one_clear_error(tmp_path, kind, content):
+    path = tmp_path / "hostile.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"hostile\.safetensors: no weights that can be read"):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3"])
+def test_a_dtype_that_numpy_does_not_know_is_told(tmp_path, kind):
+    text = b'{"deep.weight":{"dtype":"%s","shape":[4],"data_offsets":[0,%d]}}'
+    size = 8 if kind == "BF16" else 4
+    header = text % (kind.encode(), size)
+    path = tmp_path / "narrow.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(InputError, match=r"deep\.weight is of a dtype that NumPy does not know"):
+        read_tensors(path)
+
+
+def test_what_is_no_file_is_told(tmp_path):
+    for path in (tmp_path / "nothing.safetensors", tmp_path):
+        with pytest.raises(InputError, match="there is no such file"):
+            read_tensors(path)
+
+
+def test_a_file_of_pytorch_without_pytorch_is_one_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "x.pth").write_bytes(b"")
+    with pytest.raises(InputError, match="takes PyTorch, which is not installed"):
+        read_tensors(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("raised", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypatch, raised):
+    before = path.read_bytes()
+
+    def fail(descriptor):
+        raise raised
+
+    monkeypatch.setattr(os, "fsync", fail)
+    error = InputError if isinstance(raised, OSError) else KeyboardInterrupt
+    with pytest.raises(error):
+        write_whole(path, b"other")
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(InputError, match="cannot be written: No such file"):
+        write_whole(tmp_path / "no" / "x", b"")
