@@ -2,15 +2,19 @@
 
 from minise import backend, data, gradcheck, models, nn, ops, train
 from minise.backend import set_num_threads
+from minise.cost import Cost, cost
 from minise.errors import InputError
-from minise.layer_table import summary
+from minise.layer_table import compare, summary
 from minise.nn import Residual, SEBlock
 
 __all__ = [
+    "Cost",
     "InputError",
     "Residual",
     "SEBlock",
     "backend",
+    "compare",
+    "cost",
     "data",
     "gradcheck",
     "models",

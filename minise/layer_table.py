@@ -1,27 +1,17 @@
-"""The table of a net's layers, in the classic layout of torchsummary."""
+"""The table of a net's layers, in the classic layout of torchsummary, and two nets side by side."""
 
 from __future__ import annotations
 
 import copy
 import tracemalloc
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from minise import backend
-from minise.backend import Array
+from minise.cost import CONVENTION, Part, one_image, parts_of, total
 from minise.errors import InputError
-from minise.nn import (
-    Backward,
-    Conv2d,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    Layer,
-    Linear,
-    Residual,
-    SEBlock,
-    Sequential,
-    observed,
-)
+from minise.nn import GlobalAvgPool, GlobalMaxPool, Layer
 
 MB = 1024**2
 
@@ -29,52 +19,33 @@ MB = 1024**2
 _POOLED: dict[type[Layer], str] = {GlobalMaxPool: "MaxPool2d", GlobalAvgPool: "AvgPool2d"}
 
 
-class _Row:
-    """A layer of the table, or the "Scale" of an SE block. Multiply-adds are for one image."""
-
-    def __init__(self, layer: Layer, y: Array) -> None:
-        self.is_scale = _scales(layer)
-        self.kind = "Scale" if self.is_scale else _POOLED.get(type(layer), type(layer).__name__)
-        self.shape = [-1, *y.shape[1:], *((1, 1) if type(layer) in _POOLED else ())]
-        self.outputs = y.size
-        self.parameters = [] if self.is_scale else layer.parameters()
-        self.multiply_adds = 0
-        if isinstance(layer, Conv2d):
-            self.multiply_adds = y.size * layer.weight.value[0].size
-        elif isinstance(layer, Linear):
-            self.multiply_adds = layer.weight.value.size
-
-
-def summary(layer: Layer, input_shape: tuple[int, ...], *, full: bool = False) -> None:
+def summary(net: Layer, input_shape: tuple[int, ...], *, full: bool = False) -> None:
     """Print the layers that an image of `input_shape`, (C, H, W), goes through.
 
     The classic table counts layers, so the multiplication of an SE block is not in it, and its
     pass size is twice all outputs of float32 (MB are 1024² bytes). `full` adds the multiplication
-    as "Scale", the multiply-adds for one image (those of convolutions and linear maps, without
-    biases), and the memory that a forward and backward pass of one image really took at its peak.
+    as "Scale", the multiply-adds for one image, what of all that is in SE blocks, and the memory
+    that a forward and backward pass of one image really took at its peak.
 
-    Raises `InputError` where such an image does not fit the layer.
+    Raises `InputError` where such an image does not fit the net.
     """
-    rows = _rows(layer, input_shape, full)
-    parameters = {id(p): p.value.size for row in rows for p in row.parameters}
-    total = sum(parameters.values())
+    parts = parts_of(net, input_shape)
+    shown = parts if full else [part for part in parts if not part.is_scale]
+    parameters, multiply_adds, _ = total(parts)
     heading = f"{'Layer (type)':>20}  {'Output Shape':>25} {'Param #':>15}"
     lines = ["-" * 64, heading + (f" {'Mult-Adds':>15}" if full else ""), "=" * 64]
-    for number, row in enumerate(rows, start=1):
-        count = sum(p.value.size for p in row.parameters)
-        line = f"{f'{row.kind}-{number}':>20}  {row.shape!s:>25} {count:>15,}"
-        lines.append(line + (f" {row.multiply_adds:>15,}" if full else ""))
+    for number, part in enumerate(shown, start=1):
+        count = sum(p.value.size for p in part.parameters)
+        line = f"{f'{_kind(part)}-{number}':>20}  {_shape(part)!s:>25} {count:>15,}"
+        lines.append(line + (f" {part.multiply_adds:>15,}" if full else ""))
     lines += [
         "=" * 64,
-        f"Total params: {total:,}",
-        f"Trainable params: {total:,}",
+        f"Total params: {parameters:,}",
+        f"Trainable params: {parameters:,}",
         "Non-trainable params: 0",
     ]
-    sizes = [
-        int(np.prod(input_shape)) * 4 / MB,
-        2 * sum(row.outputs for row in rows if not row.is_scale) * 4 / MB,
-        total * 4 / MB,
-    ]
+    outputs = sum(part.outputs for part in parts if not part.is_scale)
+    sizes = [int(np.prod(input_shape)) * 4 / MB, 2 * outputs * 4 / MB, parameters * 4 / MB]
     lines += [
         "-" * 64,
         f"Input size (MB): {sizes[0]:.2f}",
@@ -84,50 +55,81 @@ def summary(layer: Layer, input_shape: tuple[int, ...], *, full: bool = False) -
         "-" * 64,
     ]
     if full:
-        multiply_adds = sum(row.multiply_adds for row in rows)
-        lines += [
-            f"Multiply-adds, convolutions and linear maps: {multiply_adds:,}",
-            f"Memory at its peak, forward and backward (MB): {_peak(layer, input_shape):.2f}",
-            "-" * 64,
-        ]
+        lines += [f"Multiply-adds: {multiply_adds:,}", *_se_lines(parts)]
+        lines.append(
+            f"Memory at its peak, forward and backward (MB): {_peak(net, input_shape):.2f}"
+        )
+        lines += [*CONVENTION.splitlines(), "-" * 64]
         width = len(lines[1])
         lines = [line[0] * width if set(line) <= {"-", "="} else line for line in lines]
     print("\n".join(lines))
 
 
-def _scales(layer: Layer) -> bool:
-    """Whether it multiplies maps with gates itself."""
-    return isinstance(layer, SEBlock) or (
-        isinstance(layer, Residual) and layer.scaled_by is not None
+def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...]) -> None:
+    """Print what two nets, by their names, cost for one image, and what the first has more.
+
+    Raises `InputError` where there are not two, or the image does not fit.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    if len(nets) != 2:
+        raise InputError(f"compare: got {len(nets)} nets by name, expected 2")
+    table = Table("one image of " + "×".join(map(str, input_shape)), *nets, "difference", "")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    (first, first_peak), (second, second_peak) = (
+        (total(parts_of(net, input_shape)), _peak(net, input_shape)) for net in nets.values()
     )
+    for what, ours, theirs, form in (
+        ("parameters", first.parameters, second.parameters, ",.0f"),
+        ("multiply-adds", first.multiply_adds, second.multiply_adds, ",.0f"),
+        ("squeeze and scale", first.squeeze_and_scale, second.squeeze_and_scale, ",.0f"),
+        ("memory at its peak, MB", first_peak, second_peak, ",.1f"),
+    ):
+        more = f"{(ours - theirs) / theirs:+.2%}" if theirs else ""
+        numbers = f"{ours:{form}}", f"{theirs:{form}}", f"{ours - theirs:+{form}}"
+        table.add_row(what, *numbers, more)
+    console = Console()
+    console.print(table)
+    console.print(CONVENTION, highlight=False)
+    console.print("Memory is what a forward and backward pass took beside the parameters.")
 
 
-def _rows(layer: Layer, input_shape: tuple[int, ...], full: bool) -> list[_Row]:
-    rows: list[_Row] = []
-
-    def record(name: str, part: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
-        y, backward = part.forward(x, training)
-        if _scales(part):
-            rows.extend([_Row(part, y)] if full else [])
-        elif not any(part.children()) and not isinstance(part, Sequential):
-            rows.append(_Row(part, y))
-        return y, backward
-
-    image = np.zeros((1, *input_shape), _dtype(layer))
-    try:
-        observed(layer, record)(image)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"summary: an input of {input_shape} does not fit: {error}") from None
-    return rows
+def _kind(part: Part) -> str:
+    return "Scale" if part.is_scale else _POOLED.get(type(part.layer), type(part.layer).__name__)
 
 
-def _peak(layer: Layer, input_shape: tuple[int, ...]) -> float:
+def _shape(part: Part) -> list[int]:
+    return [-1, *part.shape, *((1, 1) if type(part.layer) in _POOLED else ())]
+
+
+def _se_lines(parts: Sequence[Part]) -> list[str]:
+    """What of the parameters, multiply-adds and outputs is in SE blocks."""
+    inside = [part for part in parts if part.within_se]
+    if not inside:
+        return []
+    everything, se = total(parts), total(inside)
+
+    def share(what: str, of_se: int, of_all: int) -> str:
+        return f"  {what}: {of_se:,}" + (f" ({of_se / of_all:.2%})" if of_all else "")
+
+    return [
+        "In SE blocks",
+        share("params", se.parameters, everything.parameters),
+        share("multiply-adds", se.multiply_adds, everything.multiply_adds),
+        share("outputs", *(sum(part.outputs for part in some) for some in (inside, parts))),
+        f"  squeeze and scale: {se.squeeze_and_scale:,}",
+    ]
+
+
+def _peak(net: Layer, input_shape: tuple[int, ...]) -> float:
     """MB that one image took at most, beyond the parameters that were there before."""
-    layer = copy.deepcopy(layer)  # its gradients are added to
-    image = np.zeros((1, *input_shape), _dtype(layer))
+    net = copy.deepcopy(net)  # its gradients are added to
+    image = one_image(net, input_shape)
 
     def both_ways() -> None:
-        y, backward = layer.forward(image, training=False)
+        y, backward = net.forward(image, training=False)
         backward(np.ones_like(y))
 
     both_ways()  # what is compiled and kept for later calls is not counted
@@ -138,7 +140,3 @@ def _peak(layer: Layer, input_shape: tuple[int, ...]) -> float:
         return tracemalloc.get_traced_memory()[1] / MB
     finally:
         tracemalloc.stop()
-
-
-def _dtype(layer: Layer) -> np.dtype[np.generic]:
-    return next((p.value.dtype for p in layer.parameters()), np.dtype(np.float32))

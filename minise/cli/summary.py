@@ -7,18 +7,24 @@ from rich.console import Console
 from rich.table import Table
 
 import minise
-from minise import models
+from minise import models, nn
+from minise.cli.options import computing
 from minise.errors import InputError
 
 
-@click.command("summary", short_help="Print the layers of a net.")
+@click.command("summary", short_help="Print the layers of a net, or its cost beside another's.")
 @click.argument("model")
 @click.option(
     "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: the net's own]"
 )
 @click.option("--full", is_flag=True, help="Add the multiplication, multiply-adds and true memory.")
-def summary_command(model: str, input_shape: str | None, full: bool) -> None:
-    """Print the layers of MODEL, or of `seed`: the block that this project started from."""
+@click.option("--compare", "other", metavar="MODEL", help="Print instead what both cost.")
+@computing
+def summary_command(model: str, input_shape: str | None, full: bool, other: str | None) -> None:
+    """Print the layers of MODEL, or of `seed`: the block that this project started from.
+
+    `minise summary se-resnet50 --compare resnet50` shows what SE adds.
+    """
     shape = (64, 128, 128) if model == "seed" else models.image_shape(model)
     if input_shape is not None:
         try:
@@ -28,11 +34,20 @@ def summary_command(model: str, input_shape: str | None, full: bool) -> None:
         if min(C, H, W) < 1:
             raise InputError(f"--input {input_shape!r}, expected sizes of at least 1")
         shape = (C, H, W)
-    if model == "seed":
-        layer: minise.nn.Layer = minise.SEBlock(64, reduction=3, squeeze="max")
+    if other is None:
+        minise.summary(_net(model, shape[0]), shape, full=full)
+    elif full:
+        raise InputError("--compare prints no layers: leave --full out")
+    elif other == model:
+        raise InputError(f"--compare wants another net than {model}")
     else:
-        layer = models.create(model, in_channels=shape[0])
-    minise.summary(layer, shape, full=full)
+        minise.compare({name: _net(name, shape[0]) for name in (model, other)}, shape)
+
+
+def _net(model: str, channels: int) -> nn.Layer:
+    if model == "seed":
+        return nn.SEBlock(64, reduction=3, squeeze="max")
+    return models.create(model, in_channels=channels)
 
 
 @click.command("models", short_help="List the nets.")

@@ -56,6 +56,12 @@ class Layer:
             if isinstance(value, Layer):
                 yield name, value
 
+    def named_layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """The layer itself, called "", and all layers in it with their full names."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_layers(f"{prefix}.{name}" if prefix else name)
+
     def named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
         """Every parameter and buffer with its full name, as in "se.fc1.weight"."""
         for name, value in vars(self).items():

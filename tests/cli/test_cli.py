@@ -109,6 +109,9 @@ def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
         (["summary", "cnn", "--input", "1,20,20"], 1, "an input of (1, 20, 20) does not fit"),
         (["summary", "cnn", "--input", "28"], 1, "--input '28', expected C,H,W"),
         (["summary", "cnn", "--input", "1,0,28"], 1, "expected sizes of at least 1"),
+        (["summary", "cnn", "--compare", "se-cn"], 1, "did you mean 'se-cnn'"),
+        (["summary", "cnn", "--compare", "cnn"], 1, "--compare wants another net than cnn"),
+        (["summary", "cnn", "--compare", "se-cnn", "--full"], 1, "leave --full out"),
         (["fly"], 2, "No such command 'fly'"),
     ],
 )
@@ -150,6 +153,13 @@ def test_eval_refuses_images_that_the_net_did_not_learn(minise, small_data, tmp_
     code, _, err = minise("eval", "here", "--data", "s.npz")
     assert code == 1
     assert "learned 10 classes of images (1, 28, 28); s has 2 of (1, 9, 9)" in err
+
+
+def test_the_cost_of_se_is_shown_side_by_side(minise):
+    code, out, _ = minise("summary", "se-resnet50", "--compare", "resnet50", "--input", "3,32,32")
+    assert code == 0
+    assert "+2,530,992" in out
+    assert "+9.90%" in out
 
 
 def test_summary_models_and_version(minise):

@@ -1,0 +1,132 @@
+"""What a net costs for one image: parameters and multiply-adds, and how much of them is SE's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from minise.backend import Array
+from minise.errors import InputError
+from minise.nn import (
+    ECA,
+    Backward,
+    ConcurrentSE,
+    Conv2d,
+    GatherExcite,
+    GlobalAvgMaxPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    Layer,
+    Linear,
+    NoSqueeze,
+    Parameter,
+    Residual,
+    SEBlock,
+    Sequential,
+    SpatialSE,
+    observed,
+)
+
+CONVENTION = """\
+A multiply-add is a multiplication with its addition, in convolutions
+and linear maps without their biases. Many papers call it a FLOP.
+Squeeze and scale are counted apart: one for each number they read."""
+
+_SCALING = (SEBlock, NoSqueeze, SpatialSE, ECA, GatherExcite)  # they multiply maps with gates
+_SE = (*_SCALING, ConcurrentSE)
+_SQUEEZES = (GlobalAvgPool, GlobalMaxPool, GlobalAvgMaxPool)
+
+
+class Part(NamedTuple):
+    """A layer without layers in it, or the multiplication in a block that holds some."""
+
+    layer: Layer
+    is_scale: bool
+    within_se: bool
+    shape: tuple[int, ...]  # of its output for one image
+    parameters: list[Parameter]
+    multiply_adds: int
+    squeeze_and_scale: int
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers it gives."""
+        return int(np.prod(self.shape))
+
+
+class Cost(NamedTuple):
+    """Of one image. `squeeze_and_scale` are an addition for each number that an SE block averages
+    or compares, and a multiplication for each that it scales; they are no multiply-adds.
+    """
+
+    parameters: int
+    multiply_adds: int
+    squeeze_and_scale: int
+
+
+def cost(net: Layer, input_shape: tuple[int, ...], *, of_se: bool = False) -> Cost:
+    """The cost of an image of `input_shape`, (C, H, W), or the part of it that is in SE blocks.
+
+    Raises `InputError` where such an image does not fit the net.
+    """
+    parts = parts_of(net, input_shape)
+    return total([part for part in parts if part.within_se] if of_se else parts)
+
+
+def total(parts: Sequence[Part]) -> Cost:
+    """The sum over the parts; a parameter that two of them share counts once."""
+    sizes = {id(p): p.value.size for part in parts for p in part.parameters}
+    return Cost(
+        sum(sizes.values()),
+        sum(part.multiply_adds for part in parts),
+        sum(part.squeeze_and_scale for part in parts),
+    )
+
+
+def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
+    """What an image of `input_shape` goes through, in that order.
+
+    Raises `InputError` where it does not fit.
+    """
+    se = {name for name, layer in net.named_layers() if isinstance(layer, _SE)}
+    parts: list[Part] = []
+
+    def record(name: str, layer: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
+        y, backward = layer.forward(x, training)
+        within = any(block in ("", name) or name.startswith(f"{block}.") for block in se)
+        shape = tuple(y.shape[1:])
+        if scales(layer):
+            parts.append(Part(layer, True, True, shape, [], 0, y.size))
+        elif not any(layer.children()) and not isinstance(layer, Sequential):
+            squeezed = x.size if within and isinstance(layer, _SQUEEZES) else 0
+            parameters, products = layer.parameters(), multiply_adds(layer, y)
+            parts.append(Part(layer, False, within, shape, parameters, products, squeezed))
+        return y, backward
+
+    try:
+        observed(net, record)(one_image(net, input_shape))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"an input of {input_shape} does not fit: {error}") from None
+    return parts
+
+
+def scales(layer: Layer) -> bool:
+    """Whether it multiplies maps with gates itself."""
+    if isinstance(layer, Residual):
+        return layer.scaled_by is not None
+    return isinstance(layer, _SCALING)
+
+
+def multiply_adds(layer: Layer, y: Array) -> int:
+    """Of a layer that gives y for one image."""
+    if isinstance(layer, Conv2d | Linear):
+        return int(y.size * layer.weight.value[0].size)
+    return 0
+
+
+def one_image(net: Layer, input_shape: tuple[int, ...]) -> Array:
+    """Zeros (1, C, H, W) of the dtype of the net."""
+    dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
+    return np.zeros((1, *input_shape), dtype)
