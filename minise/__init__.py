@@ -1,6 +1,6 @@
 """Squeeze-and-Excitation networks from scratch on NumPy: every gradient by hand, and proved."""
 
-from minise import backend, data, gradcheck, models, nn, ops, train
+from minise import backend, data, export, gradcheck, inspect, models, nn, ops, train
 from minise.backend import set_num_threads
 from minise.cost import Cost, cost
 from minise.errors import InputError
@@ -16,7 +16,9 @@ __all__ = [
     "compare",
     "cost",
     "data",
+    "export",
     "gradcheck",
+    "inspect",
     "models",
     "nn",
     "ops",

@@ -7,10 +7,10 @@ print(bench.as_json(report))
 from minise.bench.case import AnyCase, Arrays, Case, Library, MemoryCase, Side, Variant, Work
 from minise.bench.cases import CASES, SCALING
 from minise.bench.ceiling import Ceilings
-from minise.bench.machine import cores
 from minise.bench.report import as_json
 from minise.bench.runner import Report, Result, run
 from minise.bench.timing import Measured
+from minise.machine import cores
 
 __all__ = [
     "CASES",

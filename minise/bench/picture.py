@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from minise.bench.cases import SCALING
 from minise.bench.report import COLUMNS, images_of
 from minise.bench.runner import Report, Result
+from minise.figures import new_figure, png
 
 OURS, THEIRS = "tab:blue", "tab:orange"
 
 
 def draw_report(report: Report) -> bytes:
     """A PNG: ratios to the best of PyTorch, or without it the shares of the ceiling."""
-    from matplotlib.figure import Figure  # not pyplot: that has global state and looks for a screen
-
     bars = _bars(report)
     curves = [r for r in report.results if r.case.name in SCALING and r.minise is not None]
     heights = [0.9 + 0.27 * max(1, len(bars))] * (bool(bars) or not curves) + [3.4] * bool(curves)
-    figure = Figure(figsize=(9.0, 0.7 + sum(heights)), dpi=120, layout="constrained")
+    figure = new_figure(9.0, 0.7 + sum(heights))
     facts = report.machine
     torch = f" and PyTorch {facts['torch']}" if report.with_pytorch else ""
     figure.suptitle(
@@ -34,9 +32,7 @@ def draw_report(report: Report) -> bytes:
         axes[0].text(0.5, 0.5, "nothing was measured that has a ratio or a share", ha="center")
     if curves:
         _draw_scaling(axes.pop(0), curves)
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()
+    return png(figure)
 
 
 def _bars(report: Report) -> list[tuple[str, float]]:

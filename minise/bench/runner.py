@@ -10,10 +10,10 @@ from minise import backend
 from minise.bench.case import AnyCase, Arrays, Case, MemoryCase, Side, Variant
 from minise.bench.ceiling import Ceilings, measure_ceilings
 from minise.bench.check import differences
-from minise.bench.machine import machine_facts
 from minise.bench.memory import can_be_measured, measure_memory
 from minise.bench.ours import Minise
 from minise.bench.timing import Measured, alternate
+from minise.machine import machine_facts
 
 SPECIFICATION = "the specification"
 

@@ -11,7 +11,9 @@ import click
 
 import minise
 from minise.cli.bench import bench_command
+from minise.cli.export import export_command
 from minise.cli.gradcheck import gradcheck_command
+from minise.cli.inspect import inspect_command
 from minise.cli.predict import predict_command
 from minise.cli.summary import models_command, summary_command
 from minise.cli.train import eval_command, train_command
@@ -59,6 +61,8 @@ for command in (
     train_command,
     eval_command,
     predict_command,
+    inspect_command,
+    export_command,
     summary_command,
     gradcheck_command,
     bench_command,

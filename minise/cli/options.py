@@ -1,14 +1,17 @@
-"""Options that several commands have."""
+"""What several commands share: options, and a run with images to show it."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
 
-from minise import backend
+from minise import backend, data, train
+from minise.errors import InputError
+from minise.nn import Layer
 
 Command: TypeAlias = Callable[..., None]
 
@@ -32,3 +35,18 @@ def computing(command: Command) -> Command:
             command(**options)
 
     return with_options
+
+
+def run_with_data(run: Path, source: str | None) -> tuple[Layer, train.About, data.Dataset]:
+    """The net of a run, what is known of it, and the images of `source`, or those it learned from.
+
+    Raises `InputError` where they do not go together.
+    """
+    net, about = train.load_run(run)
+    images = data.load(source or about.data)
+    if images.image_shape != about.image_shape or images.num_classes > about.num_classes:
+        raise InputError(
+            f"{run} learned {about.num_classes} classes of images {about.image_shape}; "
+            f"{images.name} has {images.num_classes} of {images.image_shape}"
+        )
+    return net, about, images

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minise import backend, data, models, train
-from minise.cli.options import computing
-from minise.errors import InputError
+from minise.cli.options import computing, run_with_data
 from minise.train.progress import EpochProgress
 
 # Learning rates that reach 98 % on the sample within 12 epochs.
@@ -180,13 +179,7 @@ def profile_table(profile: train.Profile) -> Table:
 @computing
 def eval_command(run: Path, source: str | None) -> None:
     """Test the net of RUN, a folder that `train` left or a file of weights."""
-    net, about = train.load_run(run)
-    digits = data.load(source or about.data)
-    if digits.image_shape != about.image_shape or digits.num_classes > about.num_classes:
-        raise InputError(
-            f"{run} learned {about.num_classes} classes of images {about.image_shape}; "
-            f"{digits.name} has {digits.num_classes} of {digits.image_shape}"
-        )
+    net, about, digits = run_with_data(run, source)
     test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
     said, labels = test.probabilities.argmax(axis=1), digits.test.labels
     table = Table("class", "images", "right", "taken for most often")

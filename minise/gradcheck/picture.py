@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minise.backend import Array
+from minise.figures import new_figure
 from minise.gradcheck.differences import LADDER, Verdict
 
 if TYPE_CHECKING:
@@ -29,10 +30,8 @@ LEAST = 1e-17  # errors of 0 are drawn here
 
 def draw(report: Report) -> Figure:
     """The figure; nothing is shown or saved."""
-    from matplotlib.figure import Figure  # not pyplot: that has global state and looks for a screen
-
     rows = max(1, len(report.gradients))
-    figure = Figure(figsize=(11, 0.5 + 3.1 * rows), dpi=100, layout="constrained")
+    figure = new_figure(11.0, 0.5 + 3.1 * rows)
     verdict = "passed" if report.passed else "FAILED"
     figure.suptitle(f"{report.subject}: {verdict}", fontsize=12)
     axes = figure.subplots(rows, 3, squeeze=False)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minise.backend import Array
 from minise.data import Split
+from minise.figures import new_figure, png
 from minise.train.loop import Epoch
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 TRAINING, TEST = "tab:blue", "tab:orange"
 
 
 def curves(history: Sequence[Epoch]) -> bytes:
     """Loss and error rate over the epochs, for training and test images."""
-    figure = _figure(9.0, 3.6)
+    figure = new_figure(9.0, 3.6)
     loss, error = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
     loss.plot(epochs, [e.loss for e in history], "o-", color=TRAINING, label="training")
@@ -40,7 +36,7 @@ def curves(history: Sequence[Epoch]) -> bytes:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def mistakes(test: Split, probabilities: Array, *, at_most: int = 40) -> bytes:
@@ -50,7 +46,7 @@ def mistakes(test: Split, probabilities: Array, *, at_most: int = 40) -> bytes:
     wrong = wrong[np.argsort(-probabilities[wrong, said[wrong]], kind="stable")]
     shown = wrong[:at_most]
     columns, rows = 8, max(1, -(-len(shown) // 8))
-    figure = _figure(columns * 1.15, rows * 1.45 + 0.6)
+    figure = new_figure(columns * 1.15, rows * 1.45 + 0.6)
     few = "" if len(shown) == len(wrong) else f", the {len(shown)} surest shown"
     figure.suptitle(f"{len(wrong)} of {len(said)} test images came out wrong{few}", fontsize=11)
     for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
@@ -60,21 +56,9 @@ def mistakes(test: Split, probabilities: Array, *, at_most: int = 40) -> bytes:
             axes.imshow(_picture(test.images[n]), cmap="gray_r", vmin=0, vmax=255)
             sure = 100 * probabilities[n, said[n]]
             axes.set_title(f"{said[n]} ({sure:.0f} %), is {test.labels[n]}", fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def _picture(image: Array) -> Array:
     """(C, H, W) as matplotlib takes it: grey for one channel, else the first three as colours."""
     return image[0] if len(image) < 3 else np.moveaxis(image[:3], 0, -1)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure  # not pyplot: that has global state and looks for a screen
-
-    return Figure(figsize=(width, height), dpi=120, layout="constrained")
-
-
-def _png(figure: Figure) -> bytes:
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    return content.getvalue()

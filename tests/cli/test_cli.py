@@ -174,10 +174,21 @@ def test_summary_models_and_version(minise):
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["train"], ["eval"], ["predict"], ["summary"], ["gradcheck"], ["bench"], ["models"]],
+    [
+        "",
+        "train",
+        "eval",
+        "predict",
+        "inspect",
+        "export",
+        "summary",
+        "gradcheck",
+        "bench",
+        "models",
+    ],
 )
 def test_every_command_explains_itself(minise, command):
-    code, out, err = minise(*command, "--help")
+    code, out, err = minise(*command.split(), "--help")
     assert (code, err) == (0, "")
     assert out.startswith("Usage: minise")
 

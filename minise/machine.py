@@ -8,7 +8,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from minise import __version__, backend
+from minise import backend
 
 
 def cores() -> int:
@@ -29,9 +29,8 @@ def machine_facts(threads: int) -> dict[str, str | int | float | None]:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # of the last minute
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "minise": __version__,
         "backend": backend.current(),
-        **{package: _version(package) for package in ("numpy", "numba", "torch")},
+        **{package: _version(package) for package in ("minise", "numpy", "numba", "torch")},
     }
 
 

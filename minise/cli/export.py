@@ -1,0 +1,88 @@
+"""`minise export`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+from rich.console import Console
+
+from minise import data, export, train
+from minise.errors import InputError
+from minise.nn import Layer
+
+if TYPE_CHECKING:
+    import onnx
+
+IMAGES = 3  # that the model is checked on
+TOLERANCE = 1e-5  # of the largest score
+
+
+@click.command("export", short_help="Write a trained net as an ONNX model.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("path", metavar="MODEL.onnx", type=click.Path(path_type=Path, dir_okay=False))
+def export_command(run: Path, path: Path) -> None:
+    """Write the net of RUN, a folder that `train` left or a file of weights, to MODEL.onnx.
+
+    ONNX Runtime and others read such a file. Its input "x" is a batch of any number of images,
+    which it wants as training had them: (pixel / 255 - mean) / std, with the mean and std of the
+    file's metadata. Its output "scores" has one score for each class.
+
+    Before it is written, the model is run beside the net on random images. A file that is there
+    is replaced. The package onnx is needed.
+    """
+    if path.suffix.lower() != ".onnx":
+        raise InputError(f"{path}, expected a name that ends in .onnx")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
+    export.check_installed()
+    net, about = train.load_run(run)
+    with Console().status("running the model beside the net …"):
+        model = export.onnx_model(net, about.image_shape, metadata=_metadata(about))
+        difference = _checked(run, model, net, about)
+    export.save_onnx(path, model)
+    opset = model.opset_import[0].version
+    click.echo(f"{path}: {about.model}, {path.stat().st_size / 1e6:.2f} MB, ONNX opset {opset}")
+    click.echo(f"  input  {_described(model.graph.input[0])}")
+    click.echo(f"  output {_described(model.graph.output[0])}")
+    click.echo(
+        f"  checked on {IMAGES} random images: it differs from the net by at most {difference:.1e} "
+        "of the largest score (both in float64)"
+    )
+
+
+def _metadata(about: train.About) -> dict[str, str]:
+    return {
+        "model": about.model,
+        "classes": str(about.num_classes),
+        "mean": str(about.mean),
+        "std": str(about.std if about.std > 0 else 1.0),  # as `data.to_input` has it
+        "input": "(pixel / 255 - mean) / std",
+    }
+
+
+def _checked(run: Path, model: onnx.ModelProto, net: Layer, about: train.About) -> float:
+    """The largest difference. Raises `InputError` where it is too large."""
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *about.image_shape), np.uint8)
+    x = data.to_input(pixels, about.mean, about.std)
+    difference = export.largest_difference(model, net, x)
+    if not math.isfinite(difference):
+        raise InputError(f"{run}: the net's scores are no finite numbers: nothing was written")
+    if difference > TOLERANCE:
+        raise InputError(
+            f"export: the model would differ from the net by {difference:.1e} of the largest "
+            "score: nothing was written"
+        )
+    return difference
+
+
+def _described(value: onnx.ValueInfoProto) -> str:
+    """As in "x (N, 1, 28, 28) float32"."""
+    from onnx import helper
+
+    kind = value.type.tensor_type
+    sizes = ", ".join(size.dim_param or str(size.dim_value) for size in kind.shape.dim)
+    return f"{value.name} ({sizes}) {helper.tensor_dtype_to_np_dtype(kind.elem_type)}"

@@ -1,0 +1,111 @@
+"""`minise inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from minise import data, inspect, train
+from minise.backend import Array
+from minise.cli.options import computing, run_with_data
+from minise.errors import InputError
+from minise.figures import png
+from minise.files import write_whole
+
+
+@click.command("inspect", short_help="See the gates of a trained net.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1)
+@click.option("--data", "source", help="Other images than those it was trained on.")
+@click.option(
+    "--classes", metavar="A,B", help="Which two to compare.  [default: those that differ most]"
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the pictures.  [default: RUN]"
+)
+@computing
+def inspect_command(
+    run: Path, images: tuple[str, ...], source: str | None, classes: str | None, out: Path | None
+) -> None:
+    """Draw what the SE blocks of RUN do: their gates by class, over all test images.
+
+    gates.png has the mean gate of each channel for every class, two-classes.png those of two of
+    them with the deviation within each (figures 6 and 7 of the paper). For each of IMAGES, a
+    picture of one digit or the number of a test image, another picture shows what was squeezed,
+    the gates, and maps before and after them.
+    """
+    net, about, digits = run_with_data(run, source)
+    pictures = [_image(name, digits.test, about) for name in images]
+    chosen = None if classes is None else _two(classes, digits.test)
+    x = data.to_input(digits.test.images, about.mean, about.std)
+    try:
+        gates = inspect.gates(net, x)
+    except InputError as error:
+        raise InputError(f"{run}, {about.model}: {error}") from None
+    found = {name: inspect.by_class(s, digits.test.labels) for name, s in gates.items()}
+    first, second = chosen or _apart(list(found.values())[-1])
+
+    folder = out or (run if run.is_dir() else run.parent)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+    console = Console()
+    console.print(_table(gates, found))
+    written = {
+        "gates.png": inspect.draw_by_class(found),
+        "two-classes.png": inspect.draw_two_classes(found, first, second),
+    }
+    for name, title, image in pictures:
+        seen = inspect.excitations(net, data.to_input(image[None], about.mean, about.std))
+        written[f"maps-{name}.png"] = inspect.draw_maps(image, seen, f"{title}, in {about.model}")
+    for name, figure in written.items():
+        write_whole(folder / name, png(figure))
+        console.print(f"  {folder / name}", highlight=False, soft_wrap=True)
+
+
+def _image(name: str, test: data.Split, about: train.About) -> tuple[str, str, data.Images]:
+    """Of a test image's number, or a file: a short name, a title, and the image (C, H, W)."""
+    if name.isdecimal():
+        n = int(name)
+        if n >= len(test.images):
+            raise InputError(f"image {n}: there are test images 0 to {len(test.images) - 1}")
+        return name, f"test image {n}, of class {test.labels[n]}", test.images[n]
+    if about.image_shape != (1, 28, 28):
+        raise InputError(f"{name}: a picture is made grey and 28×28, not {about.image_shape}")
+    return Path(name).stem, name, data.fit_digit(data.read_picture(name))[None]
+
+
+def _two(classes: str, test: data.Split) -> tuple[int, int]:
+    try:
+        first, second = map(int, classes.split(","))
+    except ValueError:
+        raise InputError(f"--classes {classes!r}, expected two as in 4,9") from None
+    for k in (first, second):
+        if not (test.labels == k).any():
+            raise InputError(f"--classes {classes!r}: no test image is of class {k}")
+    return first, second
+
+
+def _apart(found: inspect.ByClass) -> tuple[int, int]:
+    """The two classes whose mean gates are farthest from one another."""
+    distances = np.linalg.norm(found.mean[:, None] - found.mean[None], axis=2)  # (K, K)
+    first, second = divmod(int(np.nanargmax(distances)), len(distances))
+    return first, second
+
+
+def _table(gates: dict[str, Array], found: dict[str, inspect.ByClass]) -> Table:
+    table = Table("SE block", "channels", "mean gate", "between classes", "within a class")
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, s in gates.items():
+        between = np.nanstd(found[name].mean, axis=0).mean()
+        within = np.nanmean(found[name].deviation)
+        row = f"{s.mean():.3f}", f"± {between:.3f}", f"± {within:.3f}"
+        table.add_row(name, str(s.shape[1]), *row)
+    return table

@@ -1,0 +1,52 @@
+"""Whether an ONNX model says what its net says."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minise import backend
+from minise.backend import Array
+from minise.export.graph import INPUT
+from minise.nn import Layer
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def largest_difference(model: onnx.ModelProto, net: Layer, x: Array) -> float:
+    """How far the two are apart at most on images x (N, C, H, W), as a share of the largest score.
+
+    The model's operators are run by ONNX's reference implementation, in NumPy. Both compute in
+    float64: in float32 the rounding of a deep net alone can come to 1e-4, and hide a mistake.
+    """
+    from onnx.reference import ReferenceEvaluator
+
+    x = np.ascontiguousarray(x, np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # its sigmoid takes both branches
+        (got,) = ReferenceEvaluator(_model_in_float64(model)).run(None, {INPUT: x})
+    with backend("numpy"):  # type: ignore[operator]  # a module that can be called
+        expected = _net_in_float64(net)(x)  # once only: compiling would take longer
+    largest = max(float(np.abs(expected).max()), float(np.finfo(np.float64).tiny))
+    return float(np.abs(got - expected).max()) / largest
+
+
+def _model_in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
+    from onnx import TensorProto, numpy_helper
+
+    twin = copy.deepcopy(model)
+    for tensor in twin.graph.initializer:
+        wide = numpy_helper.to_array(tensor).astype(np.float64)
+        tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
+    for value in (*twin.graph.input, *twin.graph.output):
+        value.type.tensor_type.elem_type = TensorProto.DOUBLE
+    return twin
+
+
+def _net_in_float64(net: Layer) -> Layer:
+    twin = copy.deepcopy(net)
+    for _, entry in twin.named_state():
+        entry.value = entry.value.astype(np.float64)
+    return twin

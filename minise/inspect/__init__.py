@@ -1,0 +1,21 @@
+"""Looking into a net at work: what its SE blocks squeeze, their gates, and what they scale."""
+
+from minise.inspect.excitations import (
+    ByClass,
+    Excitation,
+    by_class,
+    excitations,
+    gates,
+)
+from minise.inspect.pictures import draw_by_class, draw_maps, draw_two_classes
+
+__all__ = [
+    "ByClass",
+    "Excitation",
+    "by_class",
+    "draw_by_class",
+    "draw_maps",
+    "draw_two_classes",
+    "excitations",
+    "gates",
+]

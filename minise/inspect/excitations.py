@@ -1,0 +1,90 @@
+"""What the SE blocks of a net do with given images, as arrays.
+
+The layers know nothing of it: `nn.observed` runs a twin of the net, and what goes through the
+squeeze and the gate of each block is written down on the way.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.backend import Array
+from minise.errors import InputError
+from minise.nn import ECA, Backward, GatherExcite, Layer, SEBlock, observed
+
+BLOCKS = (SEBlock, ECA, GatherExcite)  # those with one gate for each channel
+
+
+class Excitation(NamedTuple):
+    """What one block does: its gates come from what it squeezed, and scale the maps."""
+
+    before: Array  # (N, C, H, W)
+    squeezed: Array  # (N, C)
+    gates: Array  # (N, C)
+
+    @property
+    def after(self) -> Array:
+        """The maps (N, C, H, W), each times its gate."""
+        return self.before * self.gates[:, :, None, None]
+
+
+class ByClass(NamedTuple):
+    """The gates of each class's images: their mean, and their standard deviation around it."""
+
+    mean: Array  # (K, C)
+    deviation: Array  # (K, C)
+
+
+def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
+    """By its name, as in "block1.se", what each SE block does with the images x (N, C, H, W).
+
+    The net is in evaluation mode. Raises `InputError` for a net without such a block.
+    """
+    blocks = [name for name, layer in net.named_layers() if isinstance(layer, BLOCKS)]
+    if not blocks:
+        raise InputError("the net has no SE block to look into")
+    maps: dict[str, Array] = {}
+    squeezed: dict[str, Array] = {}
+    opened: dict[str, Array] = {}
+
+    def watch(name: str, layer: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
+        y, backward = layer.forward(x, training)
+        block, _, part = name.rpartition(".")
+        if block in blocks and part == "squeeze":
+            maps[block], squeezed[block] = x, y
+        elif block in blocks and part == "gate":
+            opened[block] = y
+        return y, backward
+
+    observed(net, watch)(x)
+    return {name: Excitation(maps[name], squeezed[name], s) for name, s in opened.items()}
+
+
+def gates(net: Layer, x: Array, *, batch_size: int = 256) -> dict[str, Array]:
+    """By its name, the gates (N, C) that each SE block gives the images x (N, C, H, W).
+
+    The net is in evaluation mode, and sees `batch_size` images at a time. Raises `InputError` for a
+    net without such a block, and where x has no image.
+    """
+    if not len(x):
+        raise InputError("gates: x has no image")
+    batches = [excitations(net, x[n : n + batch_size]) for n in range(0, len(x), batch_size)]
+    return {name: np.concatenate([b[name].gates for b in batches]) for name in batches[0]}
+
+
+def by_class(s: Array, labels: npt.NDArray[np.int64]) -> ByClass:
+    """The gates s (N, C) of images with these labels (N,), by class: figures 6 and 7 of the paper.
+
+    K is one more than the largest label; a class without images has NaN. Raises `InputError` where
+    there are not as many labels as rows of gates.
+    """
+    if labels.shape != s.shape[:1]:
+        raise InputError(f"by_class: labels have shape {labels.shape}, expected {s.shape[:1]}")
+    K = int(labels.max()) + 1
+    mean, deviation = np.full((2, K, s.shape[1]), np.nan)
+    for k in np.unique(labels):
+        mean[k], deviation[k] = s[labels == k].mean(axis=0), s[labels == k].std(axis=0)
+    return ByClass(mean, deviation)

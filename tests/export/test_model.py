@@ -1,0 +1,151 @@
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from onnx_runtimes import assert_says_the_same, with_statistics
+
+from minise import InputError, backend, models, nn
+from minise.export import layers, onnx_model, save_onnx
+
+OF_MNIST = [name for name in models.names() if models.image_shape(name) == (1, 28, 28)]
+
+
+def images(N, *shape):
+    return np.random.default_rng(0).standard_normal((N, *shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", OF_MNIST)
+def test_one_model_of_a_net_takes_batches_of_any_size(name):
+    net = with_statistics(models.create(name, seed=1))
+    model = onnx_model(net, (1, 28, 28))
+    for N in (1, 5):
+        assert_says_the_same(model, net, images(N, 1, 28, 28))
+
+
+@pytest.mark.parametrize("name", ["se-resnet50", "se-bn-inception"])
+def test_nets_of_imagenet_say_the_same(name):
+    net = with_statistics(models.create(name, num_classes=10))
+    assert_says_the_same(onnx_model(net, (3, 64, 64)), net, images(2, 3, 64, 64), ["onnxruntime"])
+
+
+def test_a_model_has_the_names_and_the_arrays_of_its_net():
+    net = with_statistics(models.create("se-resnet8"))
+    graph = onnx_model(net, (1, 28, 28)).graph
+    state = net.state_dict()
+    assert [array.name for array in graph.initializer] == list(state)
+    for array in graph.initializer:
+        np.testing.assert_array_equal(numpy_helper.to_array(array), state[array.name])
+    nodes = {node.name: node.op_type for node in graph.node}
+    assert len(nodes) == len(graph.node)
+    expected = {"conv": "Conv", "block2.bn1": "BatchNormalization", "block1.se.fc1": "Gemm"}
+    assert expected.items() <= nodes.items()
+    assert {name for name, _ in net.children() if "block" not in name} <= set(nodes)
+
+
+def test_a_model_says_how_it_is_to_be_read():
+    metadata = {"model": "se-cnn", "mean": "0.13"}
+    model = onnx_model(models.create("se-cnn"), (1, 28, 28), metadata=metadata)
+    assert {entry.key: entry.value for entry in model.metadata_props} == metadata
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
+    assert (model.ir_version, model.producer_name) == (8, "minise")
+    (x,), (scores,) = model.graph.input, model.graph.output
+    assert (x.name, scores.name) == ("x", "scores")
+    shapes = [
+        [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (x, scores)
+    ]
+    assert shapes == [["N", 1, 28, 28], ["N", 10]]
+
+
+def test_the_arrays_are_copies_and_the_net_stays_as_it_is():
+    net = models.create("se-resnet8")
+    before = net.state_dict()
+    model = onnx_model(net, (1, 28, 28))
+    content = model.SerializeToString()
+    assert all(np.array_equal(before[name], value) for name, value in net.state_dict().items())
+    for parameter in net.parameters():
+        parameter.value += 1
+    assert model.SerializeToString() == content
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(),
+        nn.Sequential(scores=nn.ReLU(), x=nn.ReLU(), last=nn.Sequential(), N=nn.Tanh()),
+        nn.Sequential(nn.ReLU(), nn.Sequential()),
+        nn.Sequential(**{"a": nn.Conv2d(2, 2, 1), "a.weight": nn.ReLU()}),
+    ],
+)
+def test_names_that_are_taken_and_nets_of_nothing_are_no_trouble(net):
+    assert_says_the_same(onnx_model(net, (2, 3, 3)), net, images(2, 2, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((1, 20, 20), "an input of (1, 20, 20) does not fit: linear: x has 400"),
+        ((3, 28, 28), "does not fit: conv2d: x has 3 channels"),
+        ((28, 28), "does not fit: conv2d: x has shape (1, 28, 28)"),
+        ((1, 0, 28), "does not fit: conv2d: x has no pixels"),
+        ((1, -1, 28), "does not fit: negative dimensions"),
+        ((1, 2.5, 28), "does not fit: 'float' object"),
+    ],
+)
+def test_images_that_do_not_fit_are_one_clear_error(shape, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        onnx_model(models.create("cnn"), shape)
+
+
+def test_a_model_has_passed_the_checker(monkeypatch):
+    def unknown(graph, layer, name, x):
+        return graph.node("Rectify", name, x)
+
+    monkeypatch.setitem(layers.LAYERS, nn.ReLU, unknown)
+    with pytest.raises(onnx.checker.ValidationError, match="No Op registered for Rectify"):
+        onnx_model(nn.ReLU(), (1, 2, 2))
+
+
+def test_the_backend_does_not_matter():
+    net = models.create("se-cnn")
+    with backend("numpy"):
+        content = onnx_model(net, (1, 28, 28)).SerializeToString()
+    assert onnx_model(net, (1, 28, 28)).SerializeToString() == content
+
+
+def test_a_saved_model_is_read_by_others(tmp_path):
+    net = models.create("se-cnn")
+    save_onnx(tmp_path / "model.onnx", onnx_model(net, (1, 28, 28)))
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+    assert_says_the_same(onnx.load(tmp_path / "model.onnx"), net, images(2, 1, 28, 28))
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path, model = tmp_path / "model.onnx", onnx_model(nn.ReLU(), (1, 2, 2))
+    path.write_bytes(b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"model\.onnx: cannot be written: No space left"):
+        save_onnx(path, model)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_the_package_onnx_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(InputError, match=r"^export needs the package onnx: python -m pip install"):
+        onnx_model(nn.ReLU(), (1, 2, 2))
+
+
+def test_onnx_is_imported_only_to_export():
+    code = "import sys, minise.export, minise.cli; print('onnx' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
