@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 from minise.backend import Array
 from minise.errors import InputError
 
+PART = ".part"  # the end of the name of a file while it is written
 PYTORCH = {".pth", ".pt", ".bin", ".pkl"}
 
 
@@ -98,19 +100,20 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that whoever looks sees the old one or the new one, never a part.
 
-    Raises `InputError` where it cannot be written.
+    An old one keeps its mode, and a link what it points to. Raises `InputError` where the file
+    cannot be written.
     """
-    temporary = None
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{PART}")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=path.name, suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
+        if target.exists():
+            part.chmod(target.stat().st_mode)
+        part.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
@@ -118,5 +121,11 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is in place, or was never made
+            part.unlink()
+
+
+def remove_parts(folder: Path) -> None:
+    """Take away what writers that were killed left of their files."""
+    for part in folder.glob(f".*{PART}"):
+        part.unlink(missing_ok=True)

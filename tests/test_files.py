@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save
 
 from minise import InputError
-from minise.files import Tensors, read_tensors, write_tensors, write_whole
+from minise.files import Tensors, read_tensors, remove_parts, write_tensors, write_whole
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(3)}
 
@@ -100,6 +100,32 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypat
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_file_has_the_mode_that_others_have_and_keeps_its_own(tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    write_whole(tmp_path / "new", b"1")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    (tmp_path / "new").chmod(0o640)
+    write_whole(tmp_path / "new", b"2")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_stays_one_and_its_file_is_written(path, tmp_path):
+    (tmp_path / "link").symlink_to(path)
+    write_whole(tmp_path / "link", b"other")
+    assert (tmp_path / "link").is_symlink()
+    assert path.read_bytes() == b"other"
+
+
+def test_what_a_killed_writer_left_is_taken_away(tmp_path):
+    for name in (".model.safetensors.12-34.part", "mine.part", "model.safetensors"):
+        (tmp_path / name).write_bytes(b"")
+    remove_parts(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"mine.part", "model.safetensors"}
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InputError, match="cannot be written: No such file"):
         write_whole(tmp_path / "no" / "x", b"")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be written: Not a directory"):
+        write_whole(tmp_path / "file" / "x", b"")

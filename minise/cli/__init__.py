@@ -11,12 +11,13 @@ import click
 
 import minise
 from minise.cli.bench import bench_command
+from minise.cli.evaluate import eval_command
 from minise.cli.export import export_command
 from minise.cli.gradcheck import gradcheck_command
 from minise.cli.inspect import inspect_command
 from minise.cli.predict import predict_command
 from minise.cli.summary import models_command, summary_command
-from minise.cli.train import eval_command, train_command
+from minise.cli.train import train_command
 from minise.cli.warmup import warmup_command
 from minise.errors import InputError
 

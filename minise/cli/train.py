@@ -1,145 +1,195 @@
-"""`minise train` and `minise eval`."""
+"""`minise train`."""
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import click
-import numpy as np
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
-from minise import backend, data, models, train
-from minise.cli.options import computing, run_with_data
+from minise import backend, train
+from minise.cli.options import computing
+from minise.errors import InputError
 from minise.train.progress import EpochProgress
 
-# Learning rates that reach 98 % on the sample within 12 epochs.
-LR = {"sgd": 0.1, "adamw": 0.01}
+DEFAULT = train.Config()
 
 
 @click.command("train", short_help="Train a net.")
 @click.option(
     "--model",
     metavar="NAME",
-    default="se-cnn",
+    default=DEFAULT.model,
     show_default=True,
     help="A name that `models` lists.",
 )
 @click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Of the net, as in placement=pre or reduction=8; may be given several times.",
+)
+@click.option(
     "--data",
-    "source",
     metavar="NAME or PATH",
-    default="sample",
+    default=DEFAULT.data,
     show_default=True,
     help="sample: 12,000 digits that come with minise; mnist: all 70,000, downloaded once; "
     "or a folder of IDX files, or an .npz with x_train, y_train, x_test, y_test.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option(
+    "--hold-out",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=DEFAULT.hold_out,
+    help="Judge by N training images that are held out, and not by the test images.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=DEFAULT.batch_size, show_default=True
+)
 @click.option(
     "--lr", type=float, help="Highest learning rate.  [default: 0.1 for sgd, 0.01 for adamw]"
 )
-@click.option("--optimizer", type=click.Choice(list(LR)), default="sgd", show_default=True)
+@click.option(
+    "--optimizer",
+    type=click.Choice(list(train.LR)),
+    default=DEFAULT.optimizer,
+    show_default=True,
+)
 @click.option(
     "--schedule",
-    type=click.Choice(["one-cycle", "cosine"]),
-    default="one-cycle",
+    type=click.Choice(list(train.SCHEDULES)),
+    default=DEFAULT.schedule,
     show_default=True,
     help="How the learning rate rises and falls.",
 )
 @click.option(
+    "--label-smoothing",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT.label_smoothing,
+    show_default=True,
+)
+@click.option(
     "--augment/--no-augment",
-    default=True,
+    default=DEFAULT.augment,
     show_default=True,
     help="Shift and turn the training images a little.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--test-at-end", is_flag=True, help="Look at the test images once, after the last epoch."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=DEFAULT.seed, show_default=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="A new folder for what the run leaves.  [default: runs/MODEL-1, -2, …]",
 )
 @click.option(
+    "--checkpoint-every",
+    "every",
+    metavar="TIME",
+    default="1 epoch",
+    show_default=True,
+    help="As in '100 steps' or '5 minutes'.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with a run that was stopped, to the same bits.",
+)
+@click.option(
+    "--allow-change", is_flag=True, help="Let a run that is resumed go on with other options."
+)
+@click.option(
     "--profile", "profiled", is_flag=True, help="Tell where the time of a step goes, by layer."
 )
 @computing
 def train_command(
-    model: str,
-    source: str,
-    epochs: int,
-    batch_size: int,
-    lr: float | None,
-    optimizer: str,
-    schedule: str,
-    augment: bool,
-    seed: int,
     out: Path | None,
+    every: str,
+    resume: Path | None,
+    allow_change: bool,
     profiled: bool,
+    **asked: Any,
 ) -> None:
-    """Train a net, and leave its weights, metrics and pictures in a folder."""
-    began = time.perf_counter()
+    """Train a net, and leave its weights, metrics and pictures in a folder.
+
+    Ctrl-C stops after the step that goes on, and says how to go on from there; so does whatever
+    kills a run, from its last checkpoint.
+    """
+    began, context = time.perf_counter(), click.get_current_context()
     console = Console()
-    digits = data.load(source)
-    net = models.create(
-        model, num_classes=digits.num_classes, in_channels=digits.image_shape[0], seed=seed
-    )
-    parameters = net.parameters()
+    often = train.read_every(every)
+    asked["options"] = dict(_option(text) for text in asked["options"])
+    if Path(asked["data"]).exists() and asked["data"] not in ("sample", "mnist"):
+        asked["data"] = str(Path(asked["data"]).resolve())  # a run may go on from another folder
+    if resume is None:
+        config = train.Config(**asked)
+    else:
+        stopped = train.load_checkpoint(resume)
+        given = {name: asked[name] for name in asked if _was_given(context, name)}
+        config = train.changed(stopped.config, given, allowed=allow_change)
+        if out is not None:
+            raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
+
+    digits = train.dataset_of(config)
+    training = train.training_of(config, digits)
     console.print(
-        f"[bold]{model}[/], {sum(p.value.size for p in parameters):,} parameters, on "
-        f"[bold]{digits.name}[/], {len(digits.train.labels):,} training and "
+        f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
+        f"parameters, on [bold]{digits.name}[/], {len(digits.train.labels):,} training and "
         f"{len(digits.test.labels):,} test images ({backend.current()})",
         highlight=False,
         soft_wrap=True,
     )
-    lr = LR[optimizer] if lr is None else lr
-    steps = epochs * -(-len(digits.train.labels) // batch_size)
-    moves: train.Optimizer
-    if optimizer == "sgd":
-        moves = train.SGD(parameters, lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    else:
-        moves = train.AdamW(parameters, lr)
-    shape = {"one-cycle": train.one_cycle, "cosine": train.cosine}[schedule]
+    if resume is not None:
+        for difference in stopped.check(digits):
+            click.echo(f"minise: {difference}: the last bits may differ", err=True)
+        stopped.restore(training)
+        where = f"epoch {training.epoch}, after {training.steps} of {len(training.batches)} steps"
+        finished = training.epoch > training.epochs
+        news = "has done all its epochs" if finished else f"goes on in {where}"
+        console.print(f"{resume} {news}", highlight=False, soft_wrap=True)
     with console.status("compiling what this machine has not compiled before …"):
-        train.warm_up(net, digits.image_shape, batch_size)
+        train.warm_up(training.net, digits.image_shape, config.batch_size)
 
-    about = train.About(
-        model,
-        digits.num_classes,
-        digits.image_shape,
-        *data.pixel_statistics(digits.train.images),
-        source if source in ("sample", "mnist") else str(Path(source).resolve()),
-        seed,
-    )
-    run = train.Run(out or train.next_folder(model), net, about)
+    folder = resume or out or train.next_folder(config.model)
+    run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
-    progress = EpochProgress(console, epochs, len(digits.train.labels))
+    progress = EpochProgress(console, config.epochs, len(digits.train.labels))
+
+    def on_step(step: train.Step) -> None:
+        progress.on_step(step)
+        run.on_step(step)
 
     def on_epoch(epoch: train.Epoch) -> None:
         progress.on_epoch(epoch)
         run.on_epoch(epoch)
 
+    how = f"to go on: minise train --resume {folder}"
     try:
-        with run, progress:
-            history = train.fit(
-                net,
-                digits,
-                moves,
-                epochs=epochs,
-                rng=np.random.default_rng([seed, 1]),  # apart from the one that drew the weights
-                batch_size=batch_size,
-                schedule=shape(lr, steps),
-                augment=data.shift_and_rotate if augment else None,
-                profile=profile,
-                on_step=progress.on_step,
-                on_epoch=on_epoch,
-            )
+        with progress:
+            history = training.run(profile=profile, on_step=on_step, on_epoch=on_epoch)
     except KeyboardInterrupt:
-        for what, path in run.files().items():
-            console.print(f"{what} of the last whole epoch: {path}", highlight=False)
-        raise
-    test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
-    run.finish(history, digits.test, test.probabilities)
+        click.echo(f"\nminise: stopped at once; from the last checkpoint {how}", err=True)
+        context.exit(130)
+    if history.interrupted:
+        run.keep()
+        click.echo(  # on a line of its own, after the ^C of a terminal
+            f"\nminise: stopped in epoch {training.epoch} after {training.steps} of "
+            f"{len(training.batches)} steps; {how}",
+            err=True,
+        )
+        context.exit(130)
+    test = train.evaluate(training.net, digits.test, mean=training.mean, std=training.std)
+    run.finish(digits.test, test.probabilities)
     wrong = round((1 - test.accuracy) * len(digits.test.labels))
     console.print(
         f"\n[bold green]test accuracy {test.accuracy:.2%}[/] ({wrong} of "
@@ -147,9 +197,24 @@ def train_command(
         highlight=False,
     )
     for what, path in run.files().items():
-        console.print(f"  {what:<9} {path}", highlight=False, soft_wrap=True)
+        console.print(f"  {what:<10} {path}", highlight=False, soft_wrap=True)
     if profile is not None:
         console.print(profile_table(profile))
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """A name and a value: JSON, or else the text itself."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InputError(f"--option {text!r}, expected as in placement=pre")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _was_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def profile_table(profile: train.Profile) -> Table:
@@ -171,31 +236,3 @@ def profile_table(profile: train.Profile) -> Table:
     table.add_section()
     table.add_row("all", "", milliseconds(total), "", "")
     return table
-
-
-@click.command("eval", short_help="Test a trained net.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", "source", help="Other images than those it was trained on.")
-@computing
-def eval_command(run: Path, source: str | None) -> None:
-    """Test the net of RUN, a folder that `train` left or a file of weights."""
-    net, about, digits = run_with_data(run, source)
-    test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
-    said, labels = test.probabilities.argmax(axis=1), digits.test.labels
-    table = Table("class", "images", "right", "taken for most often")
-    for column in table.columns[:3]:
-        column.justify = "right"
-    for label in range(about.num_classes):
-        answers = np.bincount(said[labels == label], minlength=about.num_classes)
-        right, images = answers[label], answers.sum()
-        answers[label] = 0
-        often = f"{answers.argmax()} ({answers.max()})" if answers.any() else ""
-        share = f"{right / images:.2%}" if images else ""
-        table.add_row(str(label), f"{images:,}", share, often)
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{about.model} on {digits.name}: [bold]test accuracy {test.accuracy:.2%}[/], "
-        f"loss {test.loss:.4f}, {len(labels):,} images",
-        highlight=False,
-    )

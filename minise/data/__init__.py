@@ -4,7 +4,7 @@ from minise.data.augment import shift_and_rotate
 from minise.data.batches import Augment, Batches, Images, pixel_statistics, to_input
 from minise.data.digit import fit_digit, read_picture
 from minise.data.idx import read_idx
-from minise.data.sources import Dataset, Split, load
+from minise.data.sources import Dataset, Split, hold_out, load
 
 __all__ = [
     "Augment",
@@ -13,6 +13,7 @@ __all__ = [
     "Images",
     "Split",
     "fit_digit",
+    "hold_out",
     "load",
     "pixel_statistics",
     "read_idx",

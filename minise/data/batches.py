@@ -65,11 +65,18 @@ class Batches:
         return -(-len(self.split.labels) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        return self.of(self.order())
+
+    def order(self) -> Array:
+        """A new order of the images, drawn from `rng`; without one the order that they have."""
+        count = len(self.split.labels)
+        return np.arange(count) if self.rng is None else self.rng.permutation(count)
+
+    def of(self, order: Array, start: int = 0) -> Iterator[tuple[Array, Array]]:
+        """The batches of images in this order, without the first `start` of them."""
         images, labels = self.split
-        order = None if self.rng is None else self.rng.permutation(len(labels))
-        for low in range(0, len(labels), self.batch_size):
-            here = slice(low, low + self.batch_size)
-            chosen = here if order is None else order[here]  # a slice is a view, indices copy
+        for low in range(start * self.batch_size, len(labels), self.batch_size):
+            chosen = order[low : low + self.batch_size]
             batch = images[chosen]
             if self.augment is not None and self.rng is not None:
                 batch = self.augment(batch, self.rng)

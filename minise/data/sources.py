@@ -67,6 +67,26 @@ class Dataset(NamedTuple):
         return C, H, W
 
 
+def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
+    """The data with `count` of its training images, drawn from `rng`, in place of the test images.
+
+    To tune by: what was chosen by looking at the test images is no longer tested by them. Raises
+    `InputError` where that leaves nothing to learn from.
+    """
+    images, labels = dataset.train
+    if not 0 < count < len(labels):
+        raise InputError(
+            f"{dataset.name}: {count} images held out, expected 1 to {len(labels) - 1}"
+        )
+    order = rng.permutation(len(labels))
+    held, rest = order[:count], np.sort(order[count:])
+    return Dataset(
+        f"{dataset.name}, {count:,} held out",
+        Split(images[rest], labels[rest]),
+        Split(images[held], labels[held]),
+    )
+
+
 def load(source: str | os.PathLike[str] = "sample") -> Dataset:
     """Labelled images.
 

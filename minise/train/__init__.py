@@ -1,32 +1,55 @@
 """Training: optimisers, schedules, the loop, and what a run leaves behind."""
 
-from minise.train.loop import Epoch, Evaluation, Step, evaluate, fit
+from minise.train.config import (
+    LR,
+    SCHEDULES,
+    Config,
+    changed,
+    dataset_of,
+    training_of,
+)
+from minise.train.evaluation import Evaluation, evaluate
+from minise.train.history import Epoch, History, Step
+from minise.train.loop import Training, fit
 from minise.train.optimizers import SGD, AdamW, Optimizer
 from minise.train.profile import Profile, Spent
-from minise.train.run import Run, load_run, next_folder
+from minise.train.run import Every, Run, Stopped, load_checkpoint, load_run, next_folder, read_every
 from minise.train.schedules import Schedule, cosine, one_cycle
 from minise.train.warm_up import warm_up
-from minise.train.weights import About, load_weights, save_weights
+from minise.train.weights import About, load_weights, save_weights, split
 
 __all__ = [
+    "LR",
+    "SCHEDULES",
     "SGD",
     "About",
     "AdamW",
+    "Config",
     "Epoch",
     "Evaluation",
+    "Every",
+    "History",
     "Optimizer",
     "Profile",
     "Run",
     "Schedule",
     "Spent",
     "Step",
+    "Stopped",
+    "Training",
+    "changed",
     "cosine",
+    "dataset_of",
     "evaluate",
     "fit",
+    "load_checkpoint",
     "load_run",
     "load_weights",
     "next_folder",
     "one_cycle",
+    "read_every",
     "save_weights",
+    "split",
+    "training_of",
     "warm_up",
 ]

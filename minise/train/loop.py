@@ -1,54 +1,167 @@
-"""The training loop."""
+"""The training loop, which may stop after any step and go on from there to the same bits."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from minise import ops
 from minise.backend import Array
-from minise.data import Augment, Batches, Dataset, Split, pixel_statistics
+from minise.data import Augment, Batches, Dataset, pixel_statistics
 from minise.errors import InputError
 from minise.nn import Layer
+from minise.train.evaluation import evaluate
+from minise.train.finite import all_finite, first_not_finite
+from minise.train.history import Epoch, History, Step
 from minise.train.optimizers import Optimizer
 from minise.train.profile import Profile
 from minise.train.schedules import Schedule
+from minise.train.signals import StopSignals
 
 Result = TypeVar("Result")
+OnStep = Callable[[Step], None]
+OnEpoch = Callable[[Epoch], None]
 
 
-class Step(NamedTuple):
-    """How an epoch stands after a step: loss and accuracy are averages over its images so far."""
+class Training:
+    """A training and where it stands: `run` goes on to the end, or until it is interrupted.
 
-    epoch: int  # from 1
-    images: int
-    loss: float
-    accuracy: float
+    The arguments are those of `fit`. After every step, and so in `on_step` and `on_epoch`, the
+    object is whole: `checkpoint.state_of` takes all that is needed to go on from there.
+    """
 
+    def __init__(
+        self,
+        net: Layer,
+        data: Dataset,
+        optimizer: Optimizer,
+        *,
+        epochs: int,
+        rng: np.random.Generator,
+        batch_size: int = 64,
+        schedule: Schedule | None = None,
+        augment: Augment | None = None,
+        label_smoothing: float = 0.0,
+        test_at_end: bool = False,
+    ) -> None:
+        if epochs < 1:
+            raise InputError(f"epochs: {epochs}, expected at least 1")
+        self.net, self.data, self.optimizer = net, data, optimizer
+        self.epochs, self.rng, self.schedule = epochs, rng, schedule
+        self.label_smoothing, self.test_at_end = label_smoothing, test_at_end
+        self.mean, self.std = pixel_statistics(data.train.images)
+        self.batches = Batches(
+            data.train, batch_size, mean=self.mean, std=self.std, rng=rng, augment=augment
+        )
+        self.history = History()
+        self.epoch = 1  # the one that goes on, or would
+        self.steps = 0  # of that epoch so far
+        self.images, self.right, self.loss_sum = 0, 0, 0.0  # over those steps
+        self.seconds = 0.0  # that they took
+        self.before_epoch = rng.bit_generator.state  # from which its order was drawn
 
-class Epoch(NamedTuple):
-    """One pass over the training images, and the test after it."""
+    def run(
+        self,
+        *,
+        profile: Profile | None = None,
+        on_step: OnStep = lambda step: None,
+        on_epoch: OnEpoch = lambda epoch: None,
+    ) -> History:
+        """Train to the end, and return the history: that of a resumed training is whole.
 
-    epoch: int  # from 1
-    loss: float
-    accuracy: float  # 0 to 1, while training
-    test_loss: float
-    test_accuracy: float
-    lr: float  # of the last step
-    seconds: float  # of training and test
-    images_per_second: float  # of training alone
+        Ctrl-C or SIGTERM stop it after the step that goes on, and mark the history; a second one
+        raises `KeyboardInterrupt` at once. Raises `InputError` where the loss or a gradient is not
+        finite, with the layer in which that began; the weights are then those before the step.
+        """
+        self.history.interrupted = False
+        with StopSignals() as signals:
+            while self.epoch <= self.epochs:
+                self._steps_of_epoch(signals, profile, on_step)
+                if signals.requested:
+                    self.history.interrupted = True
+                    break
+                self._end_epoch()
+                on_epoch(self.history[-1])
+        return self.history
 
+    def _steps_of_epoch(
+        self, signals: StopSignals, profile: Profile | None, on_step: OnStep
+    ) -> None:
+        began = time.perf_counter() - self.seconds
+        layers = self.net if profile is None else profile.layers(self.net)
+        timed = _untimed if profile is None else profile.call
+        batches = self.batches.of(self._order(), start=self.steps)
+        for x, labels in batches if profile is None else profile.steps_of("(batch)", batches):
+            scores, loss = self._step(layers, x, labels, timed)
+            self.steps += 1
+            self.images += len(labels)
+            self.loss_sum += loss * len(labels)
+            self.right += int((scores.argmax(axis=1) == labels).sum())
+            self.seconds = time.perf_counter() - began
+            mean_loss, accuracy = self.loss_sum / self.images, self.right / self.images
+            on_step(Step(self.epoch, self.images, mean_loss, accuracy))
+            if signals.requested:
+                return
 
-class Evaluation(NamedTuple):
-    """The mean loss, the accuracy (0 to 1), and the probabilities (N, K) of the classes."""
+    def _order(self) -> Array:
+        """Of the images in this epoch: the same again where some of its steps are done."""
+        now = self.rng.bit_generator.state
+        if self.steps == 0:
+            self.before_epoch = now
+            return self.batches.order()
+        self.rng.bit_generator.state = self.before_epoch
+        order = self.batches.order()
+        self.rng.bit_generator.state = now
+        return order
 
-    loss: float
-    accuracy: float
-    probabilities: Array
+    def _step(
+        self, layers: Layer, x: Array, labels: Array, timed: Callable[..., tuple[Array, Array]]
+    ) -> tuple[Array, float]:
+        """The scores (N, K) and the loss, after which every parameter has moved."""
+        if self.schedule is not None:
+            self.optimizer.lr = self.schedule((self.epoch - 1) * len(self.batches) + self.steps)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            scores, backward = layers.forward(x, training=True)
+            loss, dscores = timed("(loss)", partial(_loss, scores, labels, self.label_smoothing))
+            self.net.zero_grad()
+            backward(dscores)
+            if not (np.isfinite(loss) and all_finite(self.optimizer.parameters)):
+                self._went_wrong(x, dscores, float(loss))
+            timed("(optimizer)", self.optimizer.step)
+        return scores, float(loss)
+
+    def _went_wrong(self, x: Array, dscores: Array, loss: float) -> None:
+        what = "a gradient is not finite" if np.isfinite(loss) else f"the loss is {loss}"
+        where = first_not_finite(self.net, x, dscores)
+        raise InputError(
+            f"{what} in epoch {self.epoch}, step {self.steps + 1}, with lr "
+            f"{self.optimizer.lr:.3g}: try a smaller one"
+            + (f". It began in {where}" if where else "")
+        )
+
+    def _end_epoch(self) -> None:
+        began, test = time.perf_counter(), None
+        if self.epoch == self.epochs or not self.test_at_end:
+            test = evaluate(self.net, self.data.test, mean=self.mean, std=self.std)
+        self.history.append(
+            Epoch(
+                self.epoch,
+                self.loss_sum / self.images,
+                self.right / self.images,
+                None if test is None else test.loss,
+                None if test is None else test.accuracy,
+                self.optimizer.lr,
+                self.seconds + time.perf_counter() - began,
+                self.images / self.seconds,
+            )
+        )
+        self.epoch += 1
+        self.steps = self.images = self.right = 0
+        self.loss_sum = self.seconds = 0.0
 
 
 def fit(
@@ -62,62 +175,33 @@ def fit(
     schedule: Schedule | None = None,
     augment: Augment | None = None,
     label_smoothing: float = 0.0,
+    test_at_end: bool = False,
     profile: Profile | None = None,
-    on_step: Callable[[Step], None] = lambda step: None,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> list[Epoch]:
+    on_step: OnStep = lambda step: None,
+    on_epoch: OnEpoch = lambda epoch: None,
+) -> History:
     """Train `net` on `data.train`, test it on `data.test` after each epoch; returns the history.
 
-    `rng` draws the order of the images and what `augment` does to them. `schedule` gives the
-    learning rate of each step, else the optimizer's own stays. `profile` is told where the time
-    goes. `on_step` and `on_epoch` are called with the news. Raises `InputError` for less than one
-    epoch, and when the loss is not finite.
+    With `test_at_end` the test images are looked at once, after the last epoch. `rng` draws the
+    order of the images and what `augment` does to them. `schedule` gives the learning rate of each
+    step, else the optimizer's own stays. `profile` is told where the time goes. `on_step` and
+    `on_epoch` are called with the news. Ctrl-C stops after the step that goes on: the history then
+    says `interrupted`. Raises `InputError` for less than one epoch, and when the loss or a gradient
+    is not finite; see `Training`.
     """
-    if epochs < 1:
-        raise InputError(f"epochs: {epochs}, expected at least 1")
-    mean, std = pixel_statistics(data.train.images)
-    batches = Batches(data.train, batch_size, mean=mean, std=std, rng=rng, augment=augment)
-    layers = net if profile is None else profile.layers(net)
-    timed = _untimed if profile is None else profile.call
-    history: list[Epoch] = []
-    for epoch in range(1, epochs + 1):
-        began = time.perf_counter()
-        loss_sum, right, seen = 0.0, 0, 0
-        steps = batches if profile is None else profile.steps_of("(batch)", batches)
-        for k, (x, labels) in enumerate(steps):
-            if schedule is not None:
-                optimizer.lr = schedule((epoch - 1) * len(batches) + k)
-            with np.errstate(over="ignore", invalid="ignore"):  # the loss tells, below
-                scores, backward = layers.forward(x, training=True)
-                loss, dscores = timed("(loss)", partial(_loss, scores, labels, label_smoothing))
-                net.zero_grad()
-                backward(dscores)
-                timed("(optimizer)", optimizer.step)
-            if not np.isfinite(loss):
-                raise InputError(
-                    f"the loss became {loss} in epoch {epoch}, step {k + 1}, with lr "
-                    f"{optimizer.lr:.3g}: try a smaller one"
-                )
-            seen += len(labels)
-            loss_sum += float(loss) * len(labels)
-            right += int((scores.argmax(axis=1) == labels).sum())
-            on_step(Step(epoch, seen, loss_sum / seen, right / seen))
-        trained = time.perf_counter() - began
-        test = evaluate(net, data.test, mean=mean, std=std)
-        history.append(
-            Epoch(
-                epoch,
-                loss_sum / seen,
-                right / seen,
-                test.loss,
-                test.accuracy,
-                optimizer.lr,
-                time.perf_counter() - began,
-                seen / trained,
-            )
-        )
-        on_epoch(history[-1])
-    return history
+    training = Training(
+        net,
+        data,
+        optimizer,
+        epochs=epochs,
+        rng=rng,
+        batch_size=batch_size,
+        schedule=schedule,
+        augment=augment,
+        label_smoothing=label_smoothing,
+        test_at_end=test_at_end,
+    )
+    return training.run(profile=profile, on_step=on_step, on_epoch=on_epoch)
 
 
 def _loss(scores: Array, labels: Array, label_smoothing: float) -> tuple[Array, Array]:
@@ -128,17 +212,3 @@ def _loss(scores: Array, labels: Array, label_smoothing: float) -> tuple[Array, 
 
 def _untimed(_: str, function: Callable[[], Result]) -> Result:
     return function()
-
-
-def evaluate(
-    net: Layer, split: Split, *, mean: float, std: float, batch_size: int = 256
-) -> Evaluation:
-    """Run `net` in evaluation mode over all images of `split`."""
-    losses, probabilities = 0.0, []
-    for x, labels in Batches(split, batch_size, mean=mean, std=std):
-        loss, saved = ops.softmax_cross_entropy(net(x), labels)
-        losses += float(loss) * len(labels)
-        probabilities.append(saved.p)
-    p = np.concatenate(probabilities)  # (N, K)
-    accuracy = float((p.argmax(axis=1) == split.labels).mean())
-    return Evaluation(losses / len(p), accuracy, p)

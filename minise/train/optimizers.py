@@ -5,12 +5,13 @@ Weight decay pulls on weight matrices and filters alone, not on biases and batch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from minise.backend import Array
 from minise.errors import InputError
-from minise.nn import Parameter
+from minise.nn import Parameter, differences
 
 
 class Optimizer:
@@ -29,6 +30,26 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter in place."""
         raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of what is remembered between steps, by name, as in "velocity.0"."""
+        return {name: array.copy() for name, array in self._memory()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Remember what `state_dict` gave.
+
+        Raises `InputError` that lists what is missing, left over or of another shape, and then
+        changes nothing.
+        """
+        own = dict(self._memory())
+        if wrong := differences(own, state):
+            raise InputError(f"state of {type(self).__name__} does not fit:\n{wrong}")
+        for name, array in own.items():
+            array[...] = state[name]
+
+    def _memory(self) -> Iterator[tuple[str, Array]]:
+        """The arrays that are remembered, by name."""
+        raise NotImplementedError(f"{type(self).__name__} has no memory")
 
     def _decay_of(self, parameter: Parameter) -> float:
         return self.weight_decay if parameter.value.ndim > 1 else 0.0
@@ -69,6 +90,9 @@ class SGD(Optimizer):
             v += g
             parameter.value -= self.lr * (g + self.momentum * v if self.nesterov else v)
 
+    def _memory(self) -> Iterator[tuple[str, Array]]:
+        return ((f"velocity.{k}", v) for k, v in enumerate(self._velocity))
+
 
 class AdamW(Optimizer):
     """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2).
@@ -90,19 +114,25 @@ class AdamW(Optimizer):
         if not all(0 <= beta < 1 for beta in betas):
             raise InputError(f"AdamW: betas {betas}, expected 0 <= beta < 1")
         self.betas, self.eps = betas, eps
-        self._steps = 0
+        self._steps = np.zeros(())  # a float, as all that is in a state
         self._m = [np.zeros_like(p.value) for p in self.parameters]
         self._v = [np.zeros_like(p.value) for p in self.parameters]
 
     def step(self) -> None:
         """Move every parameter in place."""
         self._steps += 1
-        beta1, beta2 = self.betas
+        steps, (beta1, beta2) = float(self._steps), self.betas
         for parameter, m, v in zip(self.parameters, self._m, self._v, strict=True):
             g = parameter.grad
             m += (1 - beta1) * (g - m)
             v += (1 - beta2) * (g * g - v)
-            m_hat = m / (1 - beta1**self._steps)
-            v_hat = v / (1 - beta2**self._steps)
+            m_hat = m / (1 - beta1**steps)
+            v_hat = v / (1 - beta2**steps)
             parameter.value *= 1 - self.lr * self._decay_of(parameter)
             parameter.value -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
+
+    def _memory(self) -> Iterator[tuple[str, Array]]:
+        yield "steps", self._steps
+        for k, (m, v) in enumerate(zip(self._m, self._v, strict=True)):
+            yield f"m.{k}", m
+            yield f"v.{k}", v

@@ -9,7 +9,7 @@ import numpy as np
 from minise.backend import Array
 from minise.data import Split
 from minise.figures import new_figure, png
-from minise.train.loop import Epoch
+from minise.train.history import Epoch
 
 TRAINING, TEST = "tab:blue", "tab:orange"
 
@@ -19,15 +19,15 @@ def curves(history: Sequence[Epoch]) -> bytes:
     figure = new_figure(9.0, 3.6)
     loss, error = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
+    tested = [epoch for epoch in history if epoch.test_loss is not None]
+    at = [epoch.epoch for epoch in tested]
     loss.plot(epochs, [e.loss for e in history], "o-", color=TRAINING, label="training")
-    loss.plot(epochs, [e.test_loss for e in history], "o-", color=TEST, label="test")
+    loss.plot(at, [e.test_loss for e in tested], "o-", color=TEST, label="test")
     loss.set_ylabel("loss (cross-entropy)")
     train_errors = [100 * (1 - e.accuracy) for e in history]
-    test_errors = [100 * (1 - e.test_accuracy) for e in history]
+    test_errors = [100 * (1 - e.test_accuracy) for e in tested if e.test_accuracy is not None]
     error.plot(epochs, train_errors, "o-", color=TRAINING, label="training")
-    error.plot(
-        epochs, test_errors, "o-", color=TEST, label=f"test, {test_errors[-1]:.2f} % at last"
-    )
+    error.plot(at, test_errors, "o-", color=TEST, label=f"test, {test_errors[-1]:.2f} % at last")
     error.set_ylabel("wrong, % of images")
     for axes in (loss, error):
         axes.set_xlabel("epoch")

@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from minise.train.loop import Epoch, Step
+from minise.train.history import Epoch, Step
 
 
 class EpochProgress:
@@ -64,10 +64,13 @@ class EpochProgress:
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Leave one line of the epoch behind."""
+        test = ""
+        if epoch.test_accuracy is not None:
+            test = f"test loss {epoch.test_loss:.4f}  "
+            test += f"[bold]test accuracy {epoch.test_accuracy:.2%}[/]  "
         self.console.print(
             f"epoch {self._number(epoch.epoch)}  "
-            f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
-            f"test loss {epoch.test_loss:.4f}  [bold]test accuracy {epoch.test_accuracy:.2%}[/]  "
+            f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  {test}"
             f"{epoch.images_per_second:,.0f} images/s  {epoch.seconds:.1f} s",
             highlight=False,
             soft_wrap=True,

@@ -1,68 +1,229 @@
-"""The folder of a run: metrics while it goes on, the weights, and two pictures."""
+"""The folder of a run: what it was asked for, its metrics, checkpoints, weights, and pictures."""
 
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from minise.backend import Array
-from minise.data import Split
+from minise.data import Dataset, Split
 from minise.errors import InputError
-from minise.files import write_whole
+from minise.files import Tensors, read_tensors, remove_parts, write_tensors, write_whole
+from minise.machine import cores, machine_facts
 from minise.nn import Layer
-from minise.train import pictures
-from minise.train.loop import Epoch
-from minise.train.weights import About, load_weights, save_weights
+from minise.train import checkpoint, pictures
+from minise.train.config import Config, fingerprint, read_config
+from minise.train.history import Epoch, Step
+from minise.train.loop import Training
+from minise.train.weights import About, load_weights, metadata_of, save_weights
 
-WEIGHTS, METRICS = "model.safetensors", "metrics.jsonl"
+CONFIG, METRICS, WEIGHTS = "config.json", "metrics.jsonl", "model.safetensors"
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 CURVES, MISTAKES = "curves.png", "mistakes.png"
+UNITS = ("epoch", "step", "minute")
+
+
+class Every(NamedTuple):
+    """How often a checkpoint is written: each so many epochs, steps or minutes."""
+
+    number: int
+    unit: str  # of UNITS
+
+
+def read_every(text: str) -> Every:
+    """As in "2 epochs", "100steps" or "5 min". Raises `InputError` for anything else."""
+    found = re.fullmatch(r"(\d+) *(epoch|step|min|minute)s?", text.strip())
+    if not found or int(found[1]) < 1:
+        raise InputError(f"{text!r}, expected as in '1 epoch', '100 steps' or '5 minutes'")
+    return Every(int(found[1]), "minute" if found[2] == "min" else found[2])
 
 
 class Run:
-    """Writes into a folder of its own, which must be new or empty.
+    """Writes into a folder what a training does, so that it can go on whatever happens.
 
-    Within a `with`; a folder that nothing was written to is taken away again. Raises `InputError`
-    where the folder holds files, or cannot be made or written to.
+    The folder must be new or empty, unless `resumed`. A checkpoint is written at the start, as
+    often as `every` says, at the end of the last epoch, and by `keep`; the one after the best test
+    so far is kept beside it. Give `on_step` and `on_epoch` to the training.
+
+    Raises `InputError` where the folder holds files, or cannot be made or written to.
     """
 
-    def __init__(self, folder: Path, net: Layer, about: About) -> None:
-        self.folder, self.net, self.about = folder, net, about
+    def __init__(
+        self,
+        folder: Path,
+        training: Training,
+        config: Config,
+        *,
+        every: Every = Every(1, "epoch"),  # noqa: B008  (it never changes)
+        resumed: bool = False,
+    ) -> None:
+        self.folder, self.training = folder, training
+        self.about = _about(config, training)
+        self.every, self._written = every, time.monotonic()
+        self._metadata = {
+            "config": json.dumps(config._asdict()),
+            "data": fingerprint(training.data),
+            "versions": json.dumps(versions()),
+            **metadata_of(self.about),
+        }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
+            if not resumed and any(folder.iterdir()):
                 raise InputError(f"{folder}: holds files already; a run wants a folder of its own")
-            (folder / METRICS).touch()  # now, and not after an epoch of work
-            (folder / METRICS).unlink()
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
+        if resumed:
+            remove_parts(folder)
+        else:
+            write_whole(folder / CONFIG, _explained(config).encode())
+            self.keep()
 
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+    def on_step(self, step: Step) -> None:
+        """Write a checkpoint if it is time for one."""
+        number, unit = self.every
+        if unit == "minute":
+            due = time.monotonic() - self._written >= 60 * number
+        else:
+            done = (self.training.epoch - 1) * len(self.training.batches) + self.training.steps
+            due = unit == "step" and done % number == 0
+        if due:
+            self.keep()
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Add the epoch to the metrics, and save the weights as they are."""
-        metrics = self.folder / METRICS
-        try:
-            with metrics.open("a") as file:
-                file.write(json.dumps(epoch._asdict()) + "\n")
-        except OSError as error:
-            raise InputError(f"{metrics}: cannot be written: {error.strerror}") from None
-        save_weights(self.folder / WEIGHTS, self.net, self.about)
+        """Write the metrics, the weights as they are, and checkpoints if it is time for them.
 
-    def finish(self, history: list[Epoch], test: Split, probabilities: Array) -> None:
+        The checkpoint comes last: whatever is lost before it will be written once more.
+        """
+        lines = [json.dumps(e._asdict()) + "\n" for e in self.training.history]
+        write_whole(self.folder / METRICS, "".join(lines).encode())
+        save_weights(self.folder / WEIGHTS, self.training.net, self.about)
+        tests = [e.test_accuracy for e in self.training.history if e.test_accuracy is not None]
+        if epoch.test_accuracy is not None and epoch.test_accuracy >= max(tests):
+            self._write(BEST)
+        number, unit = self.every
+        last = epoch.epoch == self.training.epochs
+        if last or (unit == "epoch" and epoch.epoch % number == 0):
+            self.keep()
+
+    def keep(self) -> None:
+        """Write a checkpoint now."""
+        self._write(CHECKPOINT)
+        self._written = time.monotonic()
+
+    def _write(self, name: str) -> None:
+        arrays, metadata = checkpoint.state_of(self.training)
+        write_tensors(self.folder / name, Tensors(arrays, metadata | self._metadata))
+
+    def finish(self, test: Split, probabilities: Array) -> None:
         """Draw the curves of training, and the test images that came out wrong."""
-        write_whole(self.folder / CURVES, pictures.curves(history))
+        write_whole(self.folder / CURVES, pictures.curves(self.training.history))
         write_whole(self.folder / MISTAKES, pictures.mistakes(test, probabilities))
 
     def files(self) -> dict[str, Path]:
         """What has been written, by what it is."""
-        names = {"weights": WEIGHTS, "metrics": METRICS, "curves": CURVES, "mistakes": MISTAKES}
+        names = {
+            "weights": WEIGHTS,
+            "best": BEST,
+            "checkpoint": CHECKPOINT,
+            "metrics": METRICS,
+            "config": CONFIG,
+            "curves": CURVES,
+            "mistakes": MISTAKES,
+        }
         paths = {what: self.folder / name for what, name in names.items()}
         return {what: path for what, path in paths.items() if path.exists()}
+
+
+class Stopped(NamedTuple):
+    """What is known of a run that can go on."""
+
+    path: Path
+    config: Config
+    state: Tensors
+
+    def restore(self, training: Training) -> None:
+        """Put a training, made of the configuration, where it stood."""
+        try:
+            checkpoint.restore(training, self.state)
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}") from None
+
+    def check(self, dataset: Dataset) -> list[str]:
+        """What is no longer as it was: results may differ in their last bits.
+
+        Raises `InputError` where the images are others.
+        """
+        if self.state.metadata.get("data") != fingerprint(dataset):
+            raise InputError(f"{dataset.name}: the training images are not those of the run")
+        then, now = json.loads(self.state.metadata.get("versions", "{}")), versions()
+        return [
+            f"{what} was {then.get(what)}, is {now[what]}"
+            for what in now
+            if then.get(what) != now[what]
+        ]
+
+
+def load_checkpoint(folder: Path) -> Stopped:
+    """The last checkpoint of a run. Raises `InputError` where there is none that can be used."""
+    path = folder / CHECKPOINT if folder.is_dir() else folder
+    state = read_tensors(path)
+    try:
+        return Stopped(path, read_config(state.metadata.get("config", "")), state)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _about(config: Config, training: Training) -> About:
+    return About(
+        config.model,
+        training.data.num_classes,
+        training.data.image_shape,
+        training.mean,
+        training.std,
+        config.data,
+        config.seed,
+        config.options,
+    )
+
+
+def versions() -> dict[str, Any]:
+    """Upon which the last bits of a result depend."""
+    facts = machine_facts(cores())
+    return {
+        what: facts[what] for what in ("processor", "python", "minise", "backend", "numpy", "numba")
+    }
+
+
+def _explained(config: Config) -> str:
+    """A run's configuration, and where it came from, to be read."""
+    text = {
+        "config": config._asdict(),
+        "command": sys.argv,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "environment": machine_facts(cores()),
+        "git": _revision(),
+    }
+    return json.dumps(text, indent=2, ensure_ascii=False) + "\n"
+
+
+def _revision() -> str | None:
+    """Of the repository that the run is started in, with "+" where files were changed."""
+    try:
+        done = [
+            subprocess.run(["git", *command], capture_output=True, text=True, timeout=10)
+            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
+        ]
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if any(run.returncode for run in done):
+        return None
+    return done[0].stdout.strip() + ("+" if done[1].stdout.strip() else "")
 
 
 def next_folder(model: str, parent: Path = Path("runs")) -> Path:

@@ -13,6 +13,8 @@ from minise.errors import InputError
 from minise.files import Tensors, read_tensors, write_tensors
 from minise.nn import Layer
 
+OPTIMIZER = "optimizer/"  # before the names of arrays in a checkpoint that are not the net's
+
 
 class About(NamedTuple):
     """What the tensors belong to."""
@@ -24,6 +26,7 @@ class About(NamedTuple):
     std: float
     data: str  # what `data.load` was given
     seed: int
+    options: dict[str, Any] = {}  # noqa: RUF012  (of the net, as `models.create` takes them)
 
 
 def save_weights(path: Path, net: Layer, about: About) -> None:
@@ -31,24 +34,41 @@ def save_weights(path: Path, net: Layer, about: About) -> None:
 
     Raises `InputError` where the file cannot be written.
     """
-    write_tensors(path, Tensors(net.state_dict(), {"minise": json.dumps(about._asdict())}))
+    write_tensors(path, Tensors(net.state_dict(), metadata_of(about)))
+
+
+def metadata_of(about: About) -> dict[str, str]:
+    """As a file's metadata has it."""
+    return {"minise": json.dumps(about._asdict())}
 
 
 def load_weights(path: Path) -> tuple[Layer, About]:
-    """The net in a file that `save_weights` wrote.
+    """The net in a file that `save_weights` wrote, or in a checkpoint.
 
     Raises `InputError` for a file that is missing, broken, or not from minise.
     """
-    state, metadata = read_tensors(path)
-    about = _about(path, metadata.get("minise", ""))
+    state = read_tensors(path)
+    about = _about(path, state.metadata.get("minise", ""))
     net = models.create(
-        about.model, num_classes=about.num_classes, in_channels=about.image_shape[0], filled=False
+        about.model,
+        num_classes=about.num_classes,
+        in_channels=about.image_shape[0],
+        filled=False,
+        **about.options,
     )
     try:
-        net.load_state_dict(state)
+        net.load_state_dict(split(state)[0])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return net, about
+
+
+def split(state: Tensors) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The net's arrays, and the optimiser's under their own names."""
+    arrays = state.arrays.items()
+    weights = {name: array for name, array in arrays if not name.startswith(OPTIMIZER)}
+    memory = {name.removeprefix(OPTIMIZER): array for name, array in arrays if name not in weights}
+    return weights, memory
 
 
 def _about(path: Path, text: str) -> About:
@@ -58,6 +78,8 @@ def _about(path: Path, text: str) -> About:
         about = About(**values)
         numbers = (*about.image_shape, about.num_classes)
         if len(numbers) != 4 or not all(isinstance(n, int) and 0 < n < 10**6 for n in numbers):
+            raise ValueError
+        if not isinstance(about.options, dict):
             raise ValueError
         if not np.isfinite([float(about.mean), float(about.std)]).all():
             raise ValueError

@@ -1,3 +1,6 @@
+import os
+import signal
+
 import numba
 import numpy as np
 import pytest
@@ -76,8 +79,56 @@ def test_the_schedule_sets_the_rate_of_every_step_and_the_news_are_told(stripes)
 def test_a_loss_that_is_not_finite_stops_the_training(stripes):
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     optimizer = train.SGD(net.parameters(), 1e38)
-    with pytest.raises(InputError, match=r"the loss became (nan|inf) in epoch 1, .* try a smaller"):
+    with pytest.raises(
+        InputError,
+        match=r"the loss is (nan|inf) in epoch 1, step 2, .* It began in 1 \(Linear\), forward",
+    ):
         train.fit(net, stripes, optimizer, epochs=2, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("poisoned", ["conv.weight", "fc.weight"])
+def test_a_gradient_that_is_not_finite_stops_the_training_before_the_weights_move(
+    stripes, monkeypatch, poisoned
+):
+    net = small()
+    layer = getattr(net, poisoned.split(".")[0])
+    optimizer = train.SGD(net.parameters(), 0.05)
+    before = {}
+
+    def poison(step):
+        if step.images == 48:  # the fourth step will go wrong
+            layer.weight.value.flat[0] = np.inf
+            before.update(net.state_dict())
+
+    expected = rf"in epoch 1, step 4, with lr 0.05.* It began in {poisoned.split('.')[0]} \("
+    with pytest.raises(InputError, match=expected):
+        train.fit(
+            net, stripes, optimizer, epochs=1, rng=np.random.default_rng(0), batch_size=16,
+            on_step=poison,
+        )  # fmt: skip
+    after = net.state_dict()
+    assert all(np.array_equal(before[p], after[p]) for p, _ in net.named_parameters())
+
+
+def test_ctrl_c_finishes_the_step_and_the_history_says_so(stripes):
+    def press(step):
+        if (step.epoch, step.images) == (2, 48):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    steps = []
+    _, history = fit(stripes, on_step=lambda step: (steps.append(step), press(step)))
+    assert history.interrupted
+    assert [epoch.epoch for epoch in history] == [1]
+    assert steps[-1].images == 48
+    _, history = fit(stripes)
+    assert not history.interrupted
+
+
+def test_at_the_end_alone_are_the_test_images_looked_at(stripes):
+    _, history = fit(stripes, test_at_end=True)
+    assert [epoch.test_accuracy is None for epoch in history] == [True, True, False]
+    _, each = fit(stripes)
+    assert each[-1][:6] == history[-1][:6]
 
 
 def test_less_than_an_epoch_is_refused(stripes):

@@ -1,53 +1,163 @@
 import json
+import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from minise import InputError, models, train
-from minise.data import Split
+from minise import InputError, train
+from minise.data import Dataset, Split
+from minise.files import read_tensors
 
-ABOUT = train.About("se-cnn", 10, (1, 28, 28), 0.13, 0.31, "sample", 0)
-EPOCH = train.Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.05, 1.5, 8000.0)
+
+def splits(channels=1):
+    rng = np.random.default_rng(0)
+    return [
+        Split(rng.integers(0, 256, (count, channels, 28, 28), np.uint8), np.arange(count) % 10)
+        for count in (40, 100)
+    ]
+
+
+CONFIG = train.Config(epochs=3, batch_size=10)
 
 
 @pytest.fixture
-def net():
-    return models.create("se-cnn")
+def training():
+    return train.training_of(CONFIG, Dataset("noise", *splits()))
 
 
-def test_each_epoch_leaves_a_line_of_metrics_and_the_weights(tmp_path, net):
+def go_on(run):
+    return run.training.run(on_step=run.on_step, on_epoch=run.on_epoch)
+
+
+def test_a_run_leaves_all_that_explains_it(tmp_path, training):
     folder = tmp_path / "deep" / "run"
-    with train.Run(folder, net, ABOUT) as run:
-        run.on_epoch(EPOCH)
-        run.on_epoch(EPOCH._replace(epoch=2))
+    run = train.Run(folder, training, CONFIG)
+    assert set(run.files()) == {"config", "checkpoint"}  # it can go on from the first moment
+    history = go_on(run)
+    assert set(run.files()) == {"config", "checkpoint", "metrics", "weights", "best"}
     lines = (folder / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [
-        EPOCH._asdict(),
-        EPOCH._replace(epoch=2)._asdict(),
-    ]
-    assert list(run.files()) == ["weights", "metrics"]
-    assert train.load_run(folder)[1] == ABOUT
-    assert train.load_run(folder / "model.safetensors")[1] == ABOUT
+    assert [json.loads(line) for line in lines] == [epoch._asdict() for epoch in history]
+    explained = json.loads((folder / "config.json").read_text())
+    assert explained["config"] == CONFIG._asdict()
+    assert {"command", "started", "environment", "git"} <= set(explained)
+    mean, std = training.mean, training.std
+    about = train.About("se-cnn", 10, (1, 28, 28), mean, std, "sample", 0, {})
+    for path in (folder, *(run.files()[what] for what in ("weights", "best", "checkpoint"))):
+        assert train.load_run(path)[1] == about
+    last = train.load_run(folder)[0].state_dict()
+    assert all(np.array_equal(v, last[name]) for name, v in training.net.state_dict().items())
 
 
-def test_a_folder_that_holds_files_is_not_touched(tmp_path, net):
+def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, training, monkeypatch):
+    accuracies = iter([0.5, 0.9, 0.7])
+    monkeypatch.setattr(
+        "minise.train.loop.evaluate",
+        lambda *_, **__: SimpleNamespace(loss=1.0, accuracy=next(accuracies)),
+    )
+    run = train.Run(tmp_path, training, CONFIG)
+    go_on(run)
+    best, last = (
+        json.loads(read_tensors(run.files()[what]).metadata["training"])
+        for what in ("best", "checkpoint")
+    )
+    assert [best["epoch"], last["epoch"]] == [3, 4]  # those that would come next
+
+
+@pytest.mark.parametrize(
+    ("every", "positions"),
+    [
+        ("1 epoch", [(1, 0), (2, 0), (3, 0), (4, 0)]),
+        ("2 epochs", [(1, 0), (3, 0), (4, 0)]),
+        ("3 steps", [(1, 0), (1, 3), (2, 2), (3, 1), (3, 4), (4, 0)]),
+        ("90 minutes", [(1, 0), (4, 0)]),
+    ],
+)
+def test_checkpoints_are_written_as_often_as_they_are_asked_for(
+    tmp_path, training, monkeypatch, every, positions
+):
+    seen, keep = [], train.Run.keep
+
+    def watch(run):
+        keep(run)
+        seen.append((training.epoch, training.steps))
+
+    monkeypatch.setattr(train.Run, "keep", watch)
+    go_on(train.Run(tmp_path, training, CONFIG, every=train.read_every(every)))
+    assert seen == positions
+
+
+def test_minutes_are_counted_from_the_last_checkpoint(tmp_path, training, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("minise.train.run.time.monotonic", lambda: now[0])
+    run = train.Run(tmp_path, training, CONFIG, every=train.read_every("5 min"))
+    kept = []
+    monkeypatch.setattr(train.Run, "keep", lambda run: kept.append(now[0]))
+    for now[0] in (100.0, 299.0, 300.0):
+        run.on_step(None)
+    assert kept == [300.0]
+
+
+@pytest.mark.parametrize("text", ["", "often", "0 steps", "5", "-1 epoch", "2 hours"])
+def test_what_is_no_interval_is_told(text):
+    with pytest.raises(InputError, match=r"expected as in '1 epoch', '100 steps' or '5 minutes'"):
+        train.read_every(text)
+
+
+def test_a_folder_that_holds_files_is_not_touched(tmp_path, training):
     (tmp_path / "precious.txt").write_text("text")
     with pytest.raises(InputError, match="holds files already"):
-        train.Run(tmp_path, net, ABOUT)
+        train.Run(tmp_path, training, CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path, net):
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path, training):
     (tmp_path / "file").write_text("text")
     with pytest.raises(InputError, match="file/run: cannot be written to: Not a directory"):
-        train.Run(tmp_path / "file" / "run", net, ABOUT)
+        train.Run(tmp_path / "file" / "run", training, CONFIG)
 
 
-def test_a_run_that_came_to_nothing_leaves_nothing(tmp_path, net):
-    with pytest.raises(KeyboardInterrupt), train.Run(tmp_path / "run", net, ABOUT):
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
+def test_a_disk_that_is_full_at_any_write_leaves_the_old_files_and_no_other(
+    tmp_path, training, monkeypatch
+):
+    """ENOSPC at the first, second, third … write of a run, in each of the three ways it comes."""
+    real = {name: getattr(os, name) for name in ("fsync", "replace")}
+
+    def count_writes():
+        calls = [0]
+        monkeypatch.setattr(
+            os, "fsync", lambda fd: calls.__setitem__(0, calls[0] + 1) or real["fsync"](fd)
+        )
+        go_on(train.Run(tmp_path / "counted", restart(), CONFIG, every=train.Every(2, "step")))
+        return calls[0]
+
+    def restart():
+        return train.training_of(CONFIG, training.data)
+
+    writes = count_writes()
+    assert writes > 20
+    for failing in range(1, writes + 1):
+        folder, calls, before = tmp_path / str(failing), [0], {}
+
+        def full(descriptor, folder=folder, calls=calls, failing=failing, before=before):
+            calls[0] += 1
+            if calls[0] == failing:
+                before.update(contents(folder))
+                raise OSError(28, "No space left on device")
+            real["fsync"](descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match="cannot be written: No space left on device"):
+            go_on(train.Run(folder, restart(), CONFIG, every=train.Every(2, "step")))
+        assert {name: v for name, v in contents(folder).items() if ".part" not in name} == {
+            name: v for name, v in before.items() if ".part" not in name
+        }
+        assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_runs_are_numbered(tmp_path):
@@ -58,15 +168,16 @@ def test_runs_are_numbered(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize("wrong", [0, 3, 60])
-def test_pictures_are_drawn_of_any_number_of_mistakes(tmp_path, net, channels, wrong):
-    labels = np.arange(100) % 10
+def test_pictures_are_drawn_of_any_number_of_mistakes(tmp_path, channels, wrong):
+    dataset = Dataset("noise", *splits(channels))
+    labels = dataset.test.labels
     p = np.full((100, 10), 0.05)
     p[np.arange(100), labels] = 0.55
     p[:wrong] = np.roll(p[:wrong], 1, axis=1)
-    images = np.zeros((100, channels, 28, 28), np.uint8)
-    with train.Run(tmp_path / "run", net, ABOUT) as run:
-        run.on_epoch(EPOCH)
-        run.finish([EPOCH], Split(images, labels), p)
+    config = CONFIG._replace(epochs=1)
+    run = train.Run(tmp_path / "run", train.training_of(config, dataset), config)
+    go_on(run)
+    run.finish(dataset.test, p)
     for what in ("curves", "mistakes"):
         with Image.open(run.files()[what]) as picture:
             assert picture.format == "PNG"

@@ -1,0 +1,41 @@
+"""`minise eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from minise import train
+from minise.cli.options import computing, run_with_data
+
+
+@click.command("eval", short_help="Test a trained net.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", "source", help="Other images than those it was trained on.")
+@computing
+def eval_command(run: Path, source: str | None) -> None:
+    """Test the net of RUN, a folder that `train` left or a file of weights."""
+    net, about, digits = run_with_data(run, source)
+    test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
+    said, labels = test.probabilities.argmax(axis=1), digits.test.labels
+    table = Table("class", "images", "right", "taken for most often")
+    for column in table.columns[:3]:
+        column.justify = "right"
+    for label in range(about.num_classes):
+        answers = np.bincount(said[labels == label], minlength=about.num_classes)
+        right, images = answers[label], answers.sum()
+        answers[label] = 0
+        often = f"{answers.argmax()} ({answers.max()})" if answers.any() else ""
+        share = f"{right / images:.2%}" if images else ""
+        table.add_row(str(label), f"{images:,}", share, often)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{about.model} on {digits.name}: [bold]test accuracy {test.accuracy:.2%}[/], "
+        f"loss {test.loss:.4f}, {len(labels):,} images",
+        highlight=False,
+    )

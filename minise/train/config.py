@@ -1,0 +1,126 @@
+"""What a run is asked for. With it, one machine and one set of versions give the same bits."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minise import data, models
+from minise.data import Dataset
+from minise.errors import InputError
+from minise.nearest import nearest
+from minise.train.loop import Training
+from minise.train.optimizers import SGD, AdamW, Optimizer
+from minise.train.schedules import cosine, one_cycle
+
+LR = {"sgd": 0.1, "adamw": 0.01}  # rates that reach 98 % on the sample within 12 epochs
+SCHEDULES = {"one-cycle": one_cycle, "cosine": cosine}
+# What a training can go on with after it was changed: the rest is another training.
+CHANGEABLE = ("epochs", "lr", "schedule", "augment", "label_smoothing", "test_at_end")
+
+
+class Config(NamedTuple):
+    """The options of `minise train`, each with what it is without being asked for."""
+
+    model: str = "se-cnn"
+    options: dict[str, Any] = {}  # noqa: RUF012  (of the net, as `models.create` takes them)
+    data: str = "sample"
+    hold_out: int = 0  # training images to judge by, in place of the test images
+    epochs: int = 12
+    batch_size: int = 64
+    optimizer: str = "sgd"
+    lr: float | None = None  # the highest; None for that of `LR`
+    schedule: str = "one-cycle"
+    label_smoothing: float = 0.0
+    augment: bool = True
+    test_at_end: bool = False  # and not after each epoch
+    seed: int = 0
+
+
+def training_of(config: Config, dataset: Dataset) -> Training:
+    """A training as it is asked for, at its start.
+
+    Raises `InputError` for what cannot be.
+    """
+    known = {"optimizer": list(LR), "schedule": list(SCHEDULES)}
+    for what, names in known.items():
+        if getattr(config, what) not in names:
+            raise InputError(nearest(what, getattr(config, what), names))
+    net = models.create(
+        config.model,
+        num_classes=dataset.num_classes,
+        in_channels=dataset.image_shape[0],
+        seed=config.seed,
+        **config.options,
+    )
+    lr = LR[config.optimizer] if config.lr is None else config.lr
+    moves: Optimizer
+    if config.optimizer == "sgd":
+        moves = SGD(net.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    else:
+        moves = AdamW(net.parameters(), lr)
+    steps = config.epochs * math.ceil(len(dataset.train.labels) / config.batch_size)
+    return Training(
+        net,
+        dataset,
+        moves,
+        epochs=config.epochs,
+        rng=np.random.default_rng([config.seed, 1]),  # apart from the one that drew the weights
+        batch_size=config.batch_size,
+        schedule=SCHEDULES[config.schedule](lr, steps),
+        augment=data.shift_and_rotate if config.augment else None,
+        label_smoothing=config.label_smoothing,
+        test_at_end=config.test_at_end,
+    )
+
+
+def dataset_of(config: Config) -> Dataset:
+    """The images that are asked for. Raises `InputError` for what is not there."""
+    dataset = data.load(config.data)
+    if config.hold_out:
+        return data.hold_out(dataset, config.hold_out, np.random.default_rng([config.seed, 2]))
+    return dataset
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """A number that changes with any image or label that is learned from."""
+    train = dataset.train
+    return f"{zlib.crc32(train.labels.tobytes(), zlib.crc32(train.images.tobytes())):08x}"
+
+
+def read_config(text: str) -> Config:
+    """From the JSON of a checkpoint. Raises `InputError` for anything that is none."""
+    try:
+        values = json.loads(text)
+        config = Config(**values)
+        for name, default in Config()._asdict().items():
+            kind = float if name == "lr" else type(default)
+            value = getattr(config, name)
+            if not (isinstance(value, kind) or (name == "lr" and value is None)):
+                raise ValueError(f"{name} is {value!r}")
+    except (ValueError, TypeError) as error:
+        raise InputError(f"no configuration of a training: {error}") from None
+    return config
+
+
+def changed(config: Config, asked: dict[str, Any], *, allowed: bool) -> Config:
+    """The configuration with what is asked for anew.
+
+    Raises `InputError` that shows each difference, unless changes are `allowed`; then for those
+    that make it another training.
+    """
+    different = {name: v for name, v in asked.items() if v != getattr(config, name)}
+    refused = [name for name in different if not (allowed and name in CHANGEABLE)]
+    if refused:
+        lines = [
+            f"  {name}: {getattr(config, name)!r}, now {different[name]!r}" for name in refused
+        ]
+        hint = ""
+        if not allowed and set(refused) <= set(CHANGEABLE):
+            hint = "\n--allow-change lets the training go on with that, to other results"
+        raise InputError("the run was asked for something else:\n" + "\n".join(lines) + hint)
+    return config._replace(**different)

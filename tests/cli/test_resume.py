@@ -1,0 +1,204 @@
+"""Runs that are stopped, killed and changed, as processes of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minise import data
+from minise.files import read_tensors
+
+KILLS = int(os.environ.get("MINISE_KILLS", "4"))
+INTERVAL = 3  # steps between checkpoints
+
+# A run as `minise train` makes it, which also writes each step down before anything can follow.
+DRIVER = f"""
+import os
+from pathlib import Path
+from minise import train
+
+folder, log = Path("run"), os.open("steps", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+resumed = (folder / "checkpoint.safetensors").exists()
+config = train.Config(data="own.npz", epochs=8, batch_size=20)
+training = train.training_of(config, train.dataset_of(config))
+if resumed:
+    train.load_checkpoint(folder).restore(training)
+every = train.read_every("{INTERVAL} steps")
+run = train.Run(folder, training, config, every=every, resumed=resumed)
+
+def on_step(step):
+    done = (training.epoch - 1) * len(training.batches) + training.steps
+    os.write(log, b"%d\\n" % done)
+    run.on_step(step)
+
+training.run(on_step=on_step, on_epoch=run.on_epoch)
+"""
+MINISE = (sys.executable, "-m", "minise")
+TRAIN = (*MINISE, "train", "--data", "own.npz", "--epochs", "8", "--batch-size", "20")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where there are a few images to learn from."""
+    sample = data.load("sample")
+    images, labels = sample.train.images[:240, 0], sample.train.labels[:240]
+    test = {"x_test": sample.test.images[:50, 0], "y_test": sample.test.labels[:50]}
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, **test)
+    return tmp_path
+
+
+def start(folder, *command, **options):
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def run(folder, *command):
+    """(exit code, what it printed, its errors)."""
+    process = start(folder, *command)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 120
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def position(folder):
+    """How many steps the last checkpoint has behind it."""
+    state = json.loads(read_tensors(folder / "checkpoint.safetensors").metadata["training"])
+    return (state["epoch"] - 1) * 12 + state["steps"]
+
+
+@pytest.fixture
+def uninterrupted(folder):
+    """The weights of the run that nobody stopped."""
+    assert run(folder, *TRAIN, "--out", "whole")[0] == 0
+    return weights(folder / "whole")
+
+
+def weights(folder):
+    """The bits of all arrays."""
+    arrays = read_tensors(folder / "model.safetensors").arrays
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, stop):
+    process = start(folder, *TRAIN, "--out", "run")
+    wait_for(folder / "run" / "metrics.jsonl")
+    process.send_signal(stop)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("\nminise: stopped in epoch ")
+    assert err.endswith(" of 12 steps; to go on: minise train --resume run\n")
+    assert err.count("\n") == 2
+
+    code, out, err = run(folder, *MINISE, "train", "--resume", "run")
+    assert (code, err) == (0, "")
+    assert "run goes on in epoch " in out
+    assert weights(folder / "run") == uninterrupted
+    assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 8
+    code, out, err = run(folder, *MINISE, "train", "--resume", "run")
+    assert (code, err) == (0, "")
+    assert "run has done all its epochs\n" in out
+
+
+def test_killed_at_any_moment_a_run_loses_no_more_than_the_interval(folder):
+    rng, python = np.random.default_rng(0), (sys.executable, "-c", DRIVER.replace("=8", "=40"))
+    began = time.monotonic()
+    assert run(folder, *python)[0] == 0
+    seconds = time.monotonic() - began
+    whole = weights(folder / "run")
+    put_aside(folder, "0")
+    kills, finished = 0, 0
+    while kills < KILLS or not finished:
+        process = start(folder, *python)
+        try:
+            process.wait(rng.uniform(0, seconds) if kills < KILLS else 300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+        assert "Error" not in process.communicate(timeout=60)[1]
+        steps = (folder / "steps").read_text().split() if (folder / "steps").exists() else []
+        if steps:
+            assert position(folder / "run") >= int(steps[-1]) - INTERVAL
+        if process.returncode == 0:
+            assert weights(folder / "run") == whole
+            assert not list((folder / "run").glob(".*"))  # nothing half-written
+            finished += 1
+            put_aside(folder, finished)
+    print(f"{kills} kills, {finished} runs finished")
+
+
+def put_aside(folder, number):
+    for name in ("run", "steps"):
+        os.rename(folder / name, folder / f"{name}-{number}")
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_is_whole(folder, uninterrupted):
+    slow = DRIVER.replace("training.run(", "import time; training.run(").replace(
+        "def on_step(step):", "def on_step(step):\n    time.sleep(5)"
+    )
+    process = start(folder, sys.executable, "-c", slow)
+    wait_for(folder / "run" / "checkpoint.safetensors")
+    time.sleep(1.5)  # the first step is done, and sleeps
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=4)
+    assert "KeyboardInterrupt" in err
+    assert run(folder, *MINISE, "train", "--resume", "run")[0] == 0
+    assert weights(folder / "run") == uninterrupted
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        (["--epochs", "9"], ["  epochs: 8, now 9", "--allow-change lets the training go on"]),
+        (["--seed", "1", "--lr", "0.1"], ["  lr: None, now 0.1", "  seed: 0, now 1"]),
+        (["--allow-change", "--model", "cnn"], ["  model: 'se-cnn', now 'cnn'"]),
+        (["--option", "reduction=2"], ["  options: {}, now {'reduction': 2}"]),
+        (["--out", "other"], ["a run that is resumed stays in its folder, run"]),
+    ],
+)
+def test_other_options_are_refused_with_the_difference_shown(minise, folder, options, lines):
+    assert minise("train", "--data", "own.npz", "--epochs", "8", "--out", "run")[0] == 0
+    before = {path: path.read_bytes() for path in (folder / "run").iterdir()}
+    code, _, err = minise("train", "--resume", "run", *options)
+    assert code == 1
+    assert all(line in err for line in lines)
+    assert {path: path.read_bytes() for path in (folder / "run").iterdir()} == before
+
+
+def test_a_change_that_is_allowed_goes_on_from_there(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "2", "--out", "run")[0] == 0
+    code, out, _ = minise("train", "--resume", "run", "--epochs", "3", "--allow-change")
+    assert code == 0
+    assert "run goes on in epoch 3, after 0 of 4 steps" in out
+    assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+def test_other_images_are_refused(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    arrays = dict(np.load(folder / "own.npz"))
+    arrays["x_train"][7, 3, 3] += 1
+    np.savez(folder / "own.npz", **arrays)
+    code, _, err = minise("train", "--resume", "run")
+    assert (code, err) == (1, "minise: own: the training images are not those of the run\n")
+
+
+def test_what_is_no_checkpoint_is_one_clear_line(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    code, _, err = minise("train", "--resume", "nothing")
+    assert (code, err) == (1, "minise: nothing: there is no such file\n")
+    code, _, err = minise("train", "--resume", "run/model.safetensors")
+    assert code == 1
+    assert err.startswith("minise: run/model.safetensors: no configuration of a training")

@@ -1,0 +1,75 @@
+import json
+
+import pytest
+
+from minise import InputError, data, train
+from minise.train.config import fingerprint, read_config
+
+
+def test_a_configuration_comes_back_from_its_json():
+    config = train.Config(options={"placement": "pre", "reduction": 8}, lr=0.3, epochs=4)
+    assert read_config(json.dumps(config._asdict())) == config
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '{"modell": "se-cnn"}',
+        '{"epochs": "many"}',
+        '{"lr": "fast"}',
+        '{"options": [1]}',
+        '{"model": 3}',
+    ],
+)
+def test_what_is_no_configuration_is_one_clear_error(text):
+    with pytest.raises(InputError, match="no configuration of a training"):
+        read_config(text)
+
+
+def test_a_change_is_shown_and_only_some_are_ever_allowed():
+    config = train.Config()
+    assert train.changed(config, {"epochs": 12, "seed": 0}, allowed=False) == config
+    with pytest.raises(InputError, match=r"epochs: 12, now 13\n--allow-change"):
+        train.changed(config, {"epochs": 13}, allowed=False)
+    assert train.changed(config, {"epochs": 13}, allowed=True).epochs == 13
+    with pytest.raises(InputError, match=r"seed: 0, now 1$"):
+        train.changed(config, {"epochs": 13, "seed": 1}, allowed=True)
+
+
+def test_options_reach_the_net_and_unknown_names_are_told(stripes):
+    config = train.Config(model="se-resnet8", options={"reduction": 8}, epochs=1)
+    training = train.training_of(config, stripes)
+    assert training.net.block3.se.fc1.weight.value.shape == (8, 64)
+    with pytest.raises(InputError, match="unknown schedule 'one-cycel': did you mean 'one-cycle'"):
+        train.training_of(config._replace(schedule="one-cycel"), stripes)
+    with pytest.raises(InputError, match="unknown optimizer 'adam': did you mean 'adamw'"):
+        train.training_of(config._replace(optimizer="adam"), stripes)
+
+
+def test_held_out_images_are_training_images_and_the_same_for_a_seed():
+    sample = data.load("sample")
+    first, again, other = (
+        train.dataset_of(train.Config(hold_out=1000, seed=seed)) for seed in (0, 0, 1)
+    )
+    assert len(first.train.labels) == 9000
+    assert len(first.test.labels) == 1000
+    assert first.name == "sample, 1,000 held out"
+    together = sorted(x.tobytes() for split in first[1:] for x in split.images)
+    assert together == sorted(x.tobytes() for x in sample.train.images)
+    assert (first.test.images == again.test.images).all()
+    assert not (first.test.images == other.test.images).all()
+    with pytest.raises(InputError, match="10000 images held out, expected 1 to 9999"):
+        train.dataset_of(train.Config(hold_out=10_000))
+
+
+def test_a_fingerprint_changes_with_a_pixel_and_a_label(stripes):
+    images, labels = stripes.train
+    prints = {fingerprint(stripes)}
+    images[3, 0, 2, 1] ^= 1
+    prints.add(fingerprint(stripes))
+    labels[5] = (labels[5] + 1) % 3
+    prints.add(fingerprint(stripes))
+    assert len(prints) == 3
