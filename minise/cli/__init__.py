@@ -16,6 +16,7 @@ from minise.cli.export import export_command
 from minise.cli.gradcheck import gradcheck_command
 from minise.cli.inspect import inspect_command
 from minise.cli.predict import predict_command
+from minise.cli.runs import plot_command, runs_command
 from minise.cli.summary import models_command, summary_command
 from minise.cli.train import train_command
 from minise.cli.warmup import warmup_command
@@ -64,6 +65,8 @@ for command in (
     predict_command,
     inspect_command,
     export_command,
+    runs_command,
+    plot_command,
     summary_command,
     gradcheck_command,
     bench_command,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,9 @@ DEFAULT = train.Config()
     "--allow-change", is_flag=True, help="Let a run that is resumed go on with other options."
 )
 @click.option(
+    "--tensorboard", is_flag=True, help="Write event files for TensorBoard into the run's folder."
+)
+@click.option(
     "--profile", "profiled", is_flag=True, help="Tell where the time of a step goes, by layer."
 )
 @computing
@@ -117,6 +121,7 @@ def train_command(
     every: str,
     resume: Path | None,
     allow_change: bool,
+    tensorboard: bool,
     profiled: bool,
     **asked: Any,
 ) -> None:
@@ -164,18 +169,23 @@ def train_command(
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
     progress = EpochProgress(console, config.epochs, len(digits.train.labels))
-
-    def on_step(step: train.Step) -> None:
-        progress.on_step(step)
-        run.on_step(step)
-
-    def on_epoch(epoch: train.Epoch) -> None:
-        progress.on_epoch(epoch)
-        run.on_epoch(epoch)
-
+    watchers: list[Any] = [progress, run]
     how = f"to go on: minise train --resume {folder}"
     try:
-        with progress:
+        with ExitStack() as stack:
+            stack.enter_context(progress)
+            if tensorboard:
+                events = train.EventFiles(folder / "tensorboard", training)
+                watchers.append(stack.enter_context(events))
+
+            def on_step(step: train.Step) -> None:
+                for watcher in watchers:
+                    watcher.on_step(step)
+
+            def on_epoch(epoch: train.Epoch) -> None:
+                for watcher in watchers:
+                    watcher.on_epoch(epoch)
+
             history = training.run(profile=profile, on_step=on_step, on_epoch=on_epoch)
     except KeyboardInterrupt:
         click.echo(f"\nminise: stopped at once; from the last checkpoint {how}", err=True)

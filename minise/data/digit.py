@@ -7,6 +7,7 @@ placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Corte
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from minise.data.batches import Images
 from minise.errors import InputError
 
 SIZE, BOX = 28, 20
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+LARGE, MOST_PIXELS = 1000, 12_000_000  # of a photo; more than 200 MB are never needed for one
 FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not count for the frame
 
 
@@ -26,16 +29,29 @@ def read_picture(path: str | os.PathLike[str]) -> Images:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as picture:
-            coloured = picture.convert("RGBA")
+        with warnings.catch_warnings():
+            # of a large size, which is looked at below before there are pixels, and of damage
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as picture:
+                picture.draft("L", (LARGE, LARGE))  # a JPEG is read smaller where it is larger
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise InputError(
+                        f"{path}: the picture has {picture.width} × {picture.height} pixels, "
+                        f"expected {MOST_PIXELS:,} at most"
+                    )
+                if not picture.has_transparency_data:
+                    return np.asarray(picture.convert("L"))
+                coloured = picture.convert("RGBA")
+                white = Image.new("RGBA", coloured.size, "white")
+                return np.asarray(Image.alpha_composite(white, coloured).convert("L"))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: no picture that can be read") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # from a damaged file may come whatever a decoder can raise
         raise InputError(f"{path}: the picture cannot be read: {error}") from None
-    white = Image.new("RGBA", coloured.size, "white")
-    return np.asarray(Image.alpha_composite(white, coloured).convert("L"))
 
 
 def fit_digit(grey: Images) -> Images:

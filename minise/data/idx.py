@@ -20,8 +20,14 @@ from minise.errors import InputError
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-# No byte of a gzip stream can stand for more than this many bytes (zlib's documentation).
-MOST_PER_COMPRESSED_BYTE = 1032
+# A file that unpacks to more than `UNPACKED_FREELY` bytes must have one for so many of them:
+# images do (MNIST's for 5), while deflate can make 1,032 of one, and so gigabytes of nothing.
+UNPACKED_FREELY, MOST_PER_COMPRESSED_BYTE = 64 * 1024**2, 50
+
+
+def most_unpacked(compressed: int) -> int:
+    """How many bytes so many compressed ones may stand for."""
+    return max(UNPACKED_FREELY, MOST_PER_COMPRESSED_BYTE * compressed)
 
 
 def read_idx(path: str | os.PathLike[str], *, sha256: str | None = None) -> Array:
@@ -42,9 +48,7 @@ def read_idx(path: str | os.PathLike[str], *, sha256: str | None = None) -> Arra
             if not compressed:
                 return _parse(file, path, size, sha256)
             with gzip.open(file) as stream:
-                return _parse(
-                    cast(IO[bytes], stream), path, None, sha256, size * MOST_PER_COMPRESSED_BYTE
-                )
+                return _parse(cast(IO[bytes], stream), path, None, sha256, most_unpacked(size))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: the gzip data is corrupt: {error}") from None
     except OSError as error:
@@ -71,16 +75,32 @@ def _parse(
             f"{path}: its header claims {wanted:,} bytes of items, shape {shape}, "
             f"and the file has {most}{max(there, 0):,}"
         )
-    items = stream.read(wanted)
-    if len(items) < wanted:
-        raise InputError(f"{path}: ends after {len(items):,} of {wanted:,} bytes of items")
+    items = bytearray(wanted)
+    filled = _fill(items, stream)
+    if filled < wanted:
+        raise InputError(f"{path}: ends after {filled:,} of {wanted:,} bytes of items")
     if stream.read(1):
         raise InputError(f"{path}: goes on after the {wanted:,} bytes of items that it claims")
     if sha256 is not None:
-        digest = hashlib.sha256(magic + header + items).hexdigest()
-        if digest != sha256:
+        digest = hashlib.sha256(magic + header)
+        digest.update(items)
+        if digest.hexdigest() != sha256:
             raise InputError(
-                f"{path}: not the data expected: its SHA-256 is {digest[:12]}…, "
+                f"{path}: not the data expected: its SHA-256 is {digest.hexdigest()[:12]}…, "
                 f"expected {sha256[:12]}…"
             )
-    return np.frombuffer(items, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+    array = np.frombuffer(items, dtype).reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _fill(items: bytearray, stream: IO[bytes]) -> int:
+    """How many bytes there were to fill it with."""
+    filled = 0
+    with memoryview(items) as view:
+        while filled < len(items):
+            read = stream.read(min(len(items) - filled, 1024**2))
+            if not read:
+                break
+            view[filled : filled + len(read)] = read
+            filled += len(read)
+    return filled

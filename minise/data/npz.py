@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
 from typing import IO
@@ -11,8 +14,23 @@ import numpy as np
 from numpy.lib import format as npy
 
 from minise.backend import Array
-from minise.data.idx import MOST_PER_COMPRESSED_BYTE
+from minise.data.idx import most_unpacked
 from minise.errors import InputError
+
+# What zipfile and NumPy raise for a file that is damaged, or made to be: also for compression of
+# an unknown kind, a password, and a header that is no Python.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
+    struct.error,
+)
 
 
 def read_npz(path: str | os.PathLike[str], names: tuple[str, ...]) -> list[Array]:
@@ -23,7 +41,7 @@ def read_npz(path: str | os.PathLike[str], names: tuple[str, ...]) -> list[Array
     except KeyError as error:
         wanted = ", ".join(names)
         raise InputError(f"{path}: {error.args[0]}; expected the arrays {wanted}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: no .npz file that can be used: {error}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -31,7 +49,7 @@ def read_npz(path: str | os.PathLike[str], names: tuple[str, ...]) -> list[Array
 
 def _read_member(archive: zipfile.ZipFile, member: str) -> Array:
     info = archive.getinfo(member)
-    if info.file_size > info.compress_size * MOST_PER_COMPRESSED_BYTE:
+    if info.file_size > most_unpacked(info.compress_size):
         raise ValueError(f"{member} claims {info.file_size:,} bytes from {info.compress_size:,}")
     with archive.open(member) as stream:
         shape, dtype, header = _read_header(stream)

@@ -13,10 +13,19 @@ from minise.train.history import Epoch, History, Step
 from minise.train.loop import Training, fit
 from minise.train.optimizers import SGD, AdamW, Optimizer
 from minise.train.profile import Profile, Spent
+from minise.train.records import (
+    Record,
+    Seeds,
+    differing,
+    find_records,
+    over_seeds,
+    read_record,
+)
 from minise.train.run import Every, Run, Stopped, load_checkpoint, load_run, next_folder, read_every
 from minise.train.schedules import Schedule, cosine, one_cycle
+from minise.train.tensorboard import EventFiles
 from minise.train.warm_up import warm_up
-from minise.train.weights import About, load_weights, save_weights, split
+from minise.train.weights import About, load_weights, metadata_of, save_weights, split
 
 __all__ = [
     "LR",
@@ -27,12 +36,15 @@ __all__ = [
     "Config",
     "Epoch",
     "Evaluation",
+    "EventFiles",
     "Every",
     "History",
     "Optimizer",
     "Profile",
+    "Record",
     "Run",
     "Schedule",
+    "Seeds",
     "Spent",
     "Step",
     "Stopped",
@@ -40,14 +52,19 @@ __all__ = [
     "changed",
     "cosine",
     "dataset_of",
+    "differing",
     "evaluate",
+    "find_records",
     "fit",
     "load_checkpoint",
     "load_run",
     "load_weights",
+    "metadata_of",
     "next_folder",
     "one_cycle",
+    "over_seeds",
     "read_every",
+    "read_record",
     "save_weights",
     "split",
     "training_of",

@@ -64,6 +64,11 @@ class Training:
         self.seconds = 0.0  # that they took
         self.before_epoch = rng.bit_generator.state  # from which its order was drawn
 
+    @property
+    def all_steps(self) -> int:
+        """How many are done, over all epochs."""
+        return (self.epoch - 1) * len(self.batches) + self.steps
+
     def run(
         self,
         *,
@@ -123,7 +128,7 @@ class Training:
     ) -> tuple[Array, float]:
         """The scores (N, K) and the loss, after which every parameter has moved."""
         if self.schedule is not None:
-            self.optimizer.lr = self.schedule((self.epoch - 1) * len(self.batches) + self.steps)
+            self.optimizer.lr = self.schedule(self.all_steps)
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             scores, backward = layers.forward(x, training=True)
             loss, dscores = timed("(loss)", partial(_loss, scores, labels, self.label_smoothing))

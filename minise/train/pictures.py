@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from minise.backend import Array
 from minise.data import Split
 from minise.figures import new_figure, png
 from minise.train.history import Epoch
+
+if TYPE_CHECKING:
+    from minise.train.records import Record
 
 TRAINING, TEST = "tab:blue", "tab:orange"
 
@@ -36,6 +40,30 @@ def curves(history: Sequence[Epoch]) -> bytes:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
+    return png(figure)
+
+
+def overlay(records: Sequence[Record]) -> bytes:
+    """Training loss and test error of several runs over their epochs."""
+    figure = new_figure(9.0, 3.9)
+    loss, error = figure.subplots(1, 2)
+    for number, (folder, _, history) in enumerate(records):
+        colour = f"C{number % 10}"
+        epochs = [epoch.epoch for epoch in history]
+        loss.plot(epochs, [e.loss for e in history], ".-", color=colour, label=folder.name)
+        tested = [(e.epoch, 1 - e.test_accuracy) for e in history if e.test_accuracy is not None]
+        error.plot([n for n, _ in tested], [100 * wrong for _, wrong in tested], ".-", color=colour)
+    loss.set_ylabel("training loss (cross-entropy)")
+    error.set_ylabel("wrong, % of test images")
+    for axes in (loss, error):
+        axes.set_xlabel("epoch")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(which="minor", labelsize=7)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3, which="both")
+    figure.legend(loc="outside right upper", frameon=False)
     return png(figure)
 
 

@@ -90,8 +90,7 @@ class Run:
         if unit == "minute":
             due = time.monotonic() - self._written >= 60 * number
         else:
-            done = (self.training.epoch - 1) * len(self.training.batches) + self.training.steps
-            due = unit == "step" and done % number == 0
+            due = unit == "step" and self.training.all_steps % number == 0
         if due:
             self.keep()
 

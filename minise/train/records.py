@@ -1,0 +1,99 @@
+"""Runs that were made, read from their folders and compared."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minise.errors import InputError
+from minise.train.config import Config, read_config
+from minise.train.history import Epoch, History
+from minise.train.run import CONFIG, METRICS
+
+
+class Record(NamedTuple):
+    """A run: its folder, what it was asked for, and the epochs that it has done."""
+
+    folder: Path
+    config: Config
+    history: History
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Of the last test; None before the first."""
+        tests = [e.test_accuracy for e in self.history if e.test_accuracy is not None]
+        return tests[-1] if tests else None
+
+
+class Seeds(NamedTuple):
+    """Runs that differ in their seed alone: the mean of their last tests, and the deviation."""
+
+    records: list[Record]
+    mean: float
+    deviation: float  # of one run, by n − 1
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean."""
+        return float(self.deviation / len(self.records) ** 0.5)
+
+
+def read_record(folder: Path) -> Record:
+    """The run of a folder. Raises `InputError` where there is none, or its files are broken."""
+    config, history = folder / CONFIG, History()
+    try:
+        text = json.dumps(json.loads(config.read_text())["config"])
+        if (folder / METRICS).exists():
+            lines = (folder / METRICS).read_text().splitlines()
+            history.extend(Epoch(**json.loads(line)) for line in lines)
+    except OSError as error:
+        raise InputError(f"{config}: cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{folder}: no run that can be read: {error!r}") from None
+    try:
+        return Record(folder, read_config(text), history)
+    except InputError as error:
+        raise InputError(f"{config}: {error}") from None
+
+
+def find_records(folder: Path) -> list[Record]:
+    """All runs in the folders of a folder, by name. Raises `InputError` where there are none."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder")
+    found = [read_record(config.parent) for config in sorted(folder.glob(f"*/{CONFIG}"))]
+    if not found:
+        raise InputError(f"{folder}: holds no runs")
+    return sorted(found, key=lambda record: _in_order(record.folder.name))
+
+
+def differing(records: Sequence[Record]) -> list[str]:
+    """The names of what the runs were not all asked for alike."""
+    return [
+        name
+        for name in Config._fields
+        if len({json.dumps(getattr(record.config, name)) for record in records}) > 1
+    ]
+
+
+def over_seeds(records: Sequence[Record]) -> list[Seeds]:
+    """Finished runs that differ in nothing but their seed, two at least."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if len(record.history) == record.config.epochs and record.test_accuracy is not None:
+            alike = json.dumps(record.config._replace(seed=0))
+            groups.setdefault(alike, []).append(record)
+    return [_seeds(group) for group in groups.values() if len(group) > 1]
+
+
+def _seeds(group: list[Record]) -> Seeds:
+    tests = [record.test_accuracy or 0.0 for record in group]
+    return Seeds(group, statistics.mean(tests), statistics.stdev(tests))
+
+
+def _in_order(name: str) -> list[Any]:
+    """se-cnn-2 before se-cnn-10."""
+    stem, _, number = name.rpartition("-")
+    return [stem, int(number)] if number.isdecimal() else [name, 0]

@@ -1,0 +1,56 @@
+"""Event files for TensorBoard, with the package tensorboardX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from minise.errors import InputError
+from minise.train.history import Epoch, Step
+from minise.train.loop import Training
+
+
+class EventFiles:
+    """Within a `with`, writes the course of a training into a folder that TensorBoard reads.
+
+    Give `on_step` and `on_epoch` to the training. What a run that was stopped wrote beyond the
+    point where it goes on is not shown. Raises `InputError` where tensorboardX is not installed,
+    or the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, training: Training) -> None:
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError:
+            raise InputError(
+                "--tensorboard needs the package tensorboardX: python -m pip install tensorboardX"
+            ) from None
+        self.training = training
+        try:
+            self._writer = SummaryWriter(str(folder), purge_step=self.training.all_steps or None)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
+
+    def __enter__(self) -> EventFiles:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._writer.close()
+
+    def on_step(self, step: Step) -> None:
+        """The mean loss of the epoch so far, and the learning rate."""
+        self._writer.add_scalar("step/loss", step.loss, self.training.all_steps)
+        self._writer.add_scalar("step/lr", self.training.optimizer.lr, self.training.all_steps)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Loss and accuracy, of training and of the test."""
+        for name in ("loss", "accuracy", "test_loss", "test_accuracy"):
+            value = getattr(epoch, name)
+            if value is not None:
+                self._writer.add_scalar(f"epoch/{name}", value, self.training.all_steps)
+        self._writer.flush()

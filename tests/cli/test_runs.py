@@ -1,0 +1,46 @@
+import json
+
+from PIL import Image
+
+from minise import train
+
+
+def leave(folder, accuracies, **options):
+    config = train.Config(epochs=2, **options)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"config": config._asdict()}))
+    epochs = [
+        train.Epoch(n, 0.5, 0.8, 0.4, a, 0.05, 1.5, 8000.0)
+        for n, a in enumerate(accuracies, start=1)
+    ]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(e._asdict()) + "\n" for e in epochs))
+
+
+def words(out):
+    return [line.replace("│", " ").split() for line in out.splitlines()]
+
+
+def test_runs_are_listed_with_what_they_differ_in_and_over_seeds(minise, tmp_path):
+    leave(tmp_path / "runs" / "a-1", [0.9, 0.95], seed=0)
+    leave(tmp_path / "runs" / "a-2", [0.9, 0.97], seed=1)
+    leave(tmp_path / "runs" / "b-1", [0.5], options={"placement": "pre"})
+    code, out, err = minise("runs")
+    assert (code, err) == (0, "")
+    lines = words(out)
+    assert ["a-1", "se-cnn", "0", "2/2", "0.5000", "95.00%"] in lines
+    assert ["b-1", "se-cnn", "placement=pre", "0", "1/2", "0.5000", "50.00%"] in lines
+    together = " ".join(word for line in lines for word in line)
+    assert "96.000% ±" in together
+    assert "1.000%" in together
+    assert minise("runs", "nowhere")[::2] == (1, "minise: nowhere: there is no such folder\n")
+
+
+def test_curves_are_drawn_over_one_another(minise, tmp_path):
+    leave(tmp_path / "a", [0.9, 0.95])
+    leave(tmp_path / "b", [0.8, None])
+    assert minise("plot", "a", "b", "--out", "both.png") == (0, "  both.png\n", "")
+    with Image.open(tmp_path / "both.png") as picture:
+        assert picture.width > 500
+    leave(tmp_path / "c", [])
+    assert minise("plot", "a", "c")[::2] == (1, "minise: c: has done no epoch yet\n")
+    assert not (tmp_path / "runs.png").exists()

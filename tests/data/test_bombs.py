@@ -1,0 +1,132 @@
+"""Small files that declare or unpack to gigabytes: refused, and below 200 MB of memory."""
+
+import gzip
+import io
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+import zlib
+
+import pytest
+from numpy.lib import format as npy
+from PIL import Image
+
+from minise import InputError, data
+from minise.data.idx import most_unpacked
+from minise.data.npz import read_npz
+
+GB, MB = 1024**3, 1024**2
+
+
+@pytest.fixture
+def memory():
+    """The test may take no more than 200 MB that Python and NumPy know of."""
+    tracemalloc.start()
+    yield
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * MB
+
+
+def zeros(size):
+    """A gzip stream of so many zero bytes: a thousandth of them."""
+    stream = io.BytesIO()
+    with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=9) as file:
+        file.write(struct.pack(">BBBB3I", 0, 0, 8, 3, size // 784, 28, 28))
+        for _ in range(size // MB):
+            file.write(bytes(MB))
+    return stream.getvalue()
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("size", [300 * MB, 20 * MB])
+def test_an_idx_file_of_nothing_is_refused_where_it_is_large(tmp_path, size):
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(zeros(size))
+    assert path.stat().st_size < size / 900
+    message = "claims" if size > 64 * MB else r"goes on|ends after"
+    with pytest.raises(InputError, match=rf"bomb\.gz: .*({message})"):
+        data.read_idx(path)
+
+
+@pytest.mark.usefixtures("memory")
+def test_an_npz_member_of_nothing_is_refused(tmp_path):
+    path = tmp_path / "bomb.npz"
+    header = {"descr": "|u1", "fortran_order": False, "shape": (300 * MB,)}
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("x.npy", "w") as member,
+    ):
+        npy.write_array_header_1_0(member, header)
+        for _ in range(300):
+            member.write(bytes(MB))
+    with pytest.raises(InputError, match=r"bomb\.npz: .* x\.npy claims 314,"):
+        read_npz(path, ("x",))
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (2**62, 2**62), (4 * GB,)])
+def test_an_npz_header_that_claims_more_than_there_is_is_refused(tmp_path, shape):
+    path = tmp_path / "lying.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        member = io.BytesIO()
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(member, header)
+        archive.writestr("x.npy", member.getvalue() + bytes(100))
+    with pytest.raises(InputError, match=r"lying\.npz: .* x\.npy claims shape"):
+        read_npz(path, ("x",))
+
+
+def test_real_images_unpack_however_many_they_are():
+    mnist, emnist = (9_912_422, 47_040_016), (117_000_000, 548_000_000)  # compressed and not
+    for compressed, unpacked in (mnist, emnist):
+        assert most_unpacked(compressed) > unpacked
+
+
+def png(width, height, rows):
+    """A grey PNG that declares this size."""
+
+    def chunk(kind, content):
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(rows * (b"\0" + bytes(min(width, 50_000))))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("size", [(4000, 3001), (12_000, 12_000), (2**31 - 1, 2**31 - 1)])
+def test_a_picture_that_declares_too_many_pixels_is_refused(tmp_path, size):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png(*size, rows=10))
+    with pytest.raises(InputError, match=r"bomb\.png: the picture (has|cannot be read)"):
+        data.read_picture(path)
+
+
+# What a fresh process takes for the largest pictures that are read, beside Python and its imports.
+LARGEST = """
+import resource, sys
+from PIL import Image
+from minise import data
+data.read_picture(sys.argv[1])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+data.read_picture(sys.argv[2])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.parametrize("kind", ["transparent.png", "photo.jpg"])
+def test_the_largest_pictures_are_read_below_200_mb(tmp_path, kind):
+    Image.new("RGBA" if kind.endswith("png") else "RGB", (9, 9)).save(tmp_path / f"small-{kind}")
+    size = (4000, 3000) if kind.endswith("png") else (8000, 6000)
+    picture = Image.new("RGBA" if kind.endswith("png") else "RGB", size, (200,) * 3)
+    picture.save(tmp_path / kind)
+    done = subprocess.run(
+        [sys.executable, "-c", LARGEST, tmp_path / f"small-{kind}", tmp_path / kind],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert float(done.stdout) < 200

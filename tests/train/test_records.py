@@ -1,0 +1,88 @@
+import json
+
+import pytest
+
+from minise import InputError, train
+
+EPOCH = train.Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.05, 1.5, 8000.0)
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Writes what a run leaves: its configuration, and an epoch for each accuracy."""
+
+    def make(name, *accuracies, **options):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        config = train.Config(epochs=2, **options)
+        (folder / "config.json").write_text(json.dumps({"config": config._asdict()}))
+        epochs = [
+            EPOCH._replace(epoch=n, test_accuracy=a)._asdict()
+            for n, a in enumerate(accuracies, start=1)
+        ]
+        if epochs:
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(e) + "\n" for e in epochs))
+        return folder
+
+    return make
+
+
+def test_a_run_is_read_as_it_was_written(make):
+    record = train.read_record(make("a", 0.9, 0.95, seed=3))
+    assert record.config == train.Config(epochs=2, seed=3)
+    assert record.history[0] == EPOCH
+    assert record.test_accuracy == 0.95
+    assert train.read_record(make("b")).test_accuracy is None
+
+
+def test_runs_come_in_the_order_of_their_numbers(make, tmp_path):
+    for number in (10, 9, 1):
+        make(f"se-cnn-{number}")
+    make("other")
+    (tmp_path / "runs" / "no run").mkdir()
+    names = [record.folder.name for record in train.find_records(tmp_path / "runs")]
+    assert names == ["other", "se-cnn-1", "se-cnn-9", "se-cnn-10"]
+
+
+def test_what_differs_is_found(make, tmp_path):
+    make("a", seed=0)
+    make("b", seed=1, options={"placement": "pre"})
+    assert train.differing(train.find_records(tmp_path / "runs")) == ["options", "seed"]
+
+
+def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
+    for seed, accuracy in enumerate((0.90, 0.92, 0.97)):
+        make(f"a-{seed}", 0.5, accuracy, seed=seed)
+    make("unfinished-1", 0.99, seed=7)
+    make("other-1", 0.5, 0.9, lr=0.3)
+    (group,) = train.over_seeds(train.find_records(tmp_path / "runs"))
+    assert group.mean == pytest.approx(0.93)
+    assert group.deviation == pytest.approx((0.0013) ** 0.5)  # (9 + 1 + 16)/2 · 10⁻⁴
+    assert group.standard_error == pytest.approx(group.deviation / 3**0.5)
+
+
+@pytest.mark.parametrize(
+    ("config", "metrics"),
+    [
+        ("", ""),
+        ("{}", ""),
+        ('{"config": {"modell": 3}}', ""),
+        ('{"config": {}}', "{"),
+        ('{"config": {}}', '{"epoch": 1}'),
+    ],
+)
+def test_broken_files_are_one_clear_error(make, config, metrics):
+    folder = make("a")
+    (folder / "config.json").write_text(config)
+    (folder / "metrics.jsonl").write_text(metrics)
+    with pytest.raises(InputError, match=r"runs/a"):
+        train.read_record(folder)
+
+
+def test_where_there_are_no_runs_is_told(tmp_path):
+    with pytest.raises(InputError, match="nowhere: there is no such folder"):
+        train.find_records(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="holds no runs"):
+        train.find_records(tmp_path)
+    with pytest.raises(InputError, match=r"config\.json: cannot be read: No such file"):
+        train.read_record(tmp_path)
