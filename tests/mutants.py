@@ -87,6 +87,11 @@ def squeeze_alone(dz, saved, add_to=None):
     return ops.pool.global_avg_pool_backward(dz, saved)
 
 
+def branches_exchanged(right, dy, saved):
+    first, second, pooled = right(dy, saved)
+    return first, pooled, second
+
+
 def norm_with_fixed_statistics(right, dy, saved):
     return right(dy, saved._replace(from_batch=False))
 
@@ -362,6 +367,17 @@ MUTANTS = {
             (dy * s.x).sum(axis=(2, 3)),
             dy,
         ),
+    ),
+    "Inception: the first branch's gradient alone": layer(
+        "Inception, stride 2", {"x"}, add=lambda x, r: (x, None)
+    ),
+    "Inception: gradients of two branches exchanged": layer(
+        "Inception, stride 2",
+        {"x", "branch5x5.0.conv.weight", "branch5x5.1.conv.weight"},
+        concat_backward=partial(branches_exchanged, ops.concat_backward),
+    ),
+    "Inception: the pooling's gradient left out": layer(
+        "Inception, stride 2", {"x"}, max_pool2d_backward=lambda dy, s: np.zeros(s.x.shape)
     ),
     "Conv2d: gradient of the weights overwritten": Mutant(
         "Conv2d", lambda rng: (Overwriting(2, 3, 3, rng=rng, **F64), rng_images(rng)), {"weight"}

@@ -1,7 +1,7 @@
 """Operations of a net for one image, counted as the model zoo osmr/imgclsmob counts them.
 
-What its table holds are not multiply-adds alone. A convolution without bias counts
-2·KH·KW·OH·OW − 1 for each pair of channels, a linear map 2 for each weight, batch norm 4 for each
+What its table holds are not multiply-adds alone. A convolution counts 2·KH·KW·OH·OW for each pair
+of channels, and 1 less without a bias, a linear map 2 for each weight, batch norm 4 for each
 number, relu 1, sigmoid 4, a pooling one for each pixel of its windows, and the squeeze nothing.
 """
 
@@ -35,7 +35,8 @@ class Counter:
                 shape[1:], layer.padding, (KH, KW), layer.stride, strict=True
             )
         ]
-        self.operations += (2 * KH * KW * output[0] * output[1] - 1) * F * C
+        without_bias = layer.bias is None
+        self.operations += (2 * KH * KW * output[0] * output[1] - without_bias) * F * C
         return (F, *output)
 
     def BatchNorm2d(self, layer, shape):
@@ -56,6 +57,8 @@ class Counter:
         self.operations += C * prod(output) * prod(size)
         return (C, *output)
 
+    AvgPool2d = MaxPool2d
+
     def SEBlock(self, layer, shape):
         for fc in (layer.fc1, layer.fc2):
             self.operations += 2 * fc.weight.value.size
@@ -73,6 +76,11 @@ class Counter:
         return u
 
     Bottleneck = Residual
+
+    def Inception(self, module, shape):
+        maps = [self.through(branch, shape) for branch in module.branches()]
+        joined = (sum(channels for channels, _, _ in maps), *maps[0][1:])
+        return self.through(module.se, joined)
 
     def GlobalAvgPool(self, layer, shape):
         self.operations += prod(shape)

@@ -97,6 +97,23 @@ def _bottleneck(*channels: int, **options: Any) -> Layer:
     return nn.Bottleneck(*channels, width=4, first_width=2, groups=2, shortcut_kernel=3, **options)
 
 
+def _inception(
+    ones: int,
+    threes: tuple[int, int],
+    fives: tuple[int, int],
+    pooled: int,
+    se: bool = False,
+    **options: Any,
+) -> Callable[[Rng], Example]:
+    """An Inception module on two channels."""
+
+    def make(rng: Rng) -> Layer:
+        weigh = partial(nn.SEBlock, hidden=8, rng=rng, **F64) if se else None
+        return nn.Inception(2, ones, threes, fives, pooled, se=weigh, rng=rng, **options, **F64)
+
+    return _layer(make, 3, 2, 4, 5)
+
+
 EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "conv2d": _operation("conv2d", (2, 3, 5, 4), (4, 3, 3, 3), (4,), padding=1),
     "conv2d, stride 2": _operation(
@@ -179,4 +196,7 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "Residual, relative": _residual(nn.Residual, "standard", relative=True),
     "Bottleneck": _layer(lambda rng: nn.Bottleneck(4, 4, width=2, rng=rng, **F64), 3, 4, 4, 3),
     **{f"Bottleneck, {place}": _residual(_bottleneck, place) for place in nn.PLACEMENTS},
+    "Inception": _inception(1, (2, 2), (2, 2), 1, se=True),
+    "Inception, factored": _inception(2, (2, 3), (2, 2), 1, factored=True, pool="avg"),
+    "Inception, stride 2": _inception(0, (2, 3), (1, 2), 0, stride=2),
 }

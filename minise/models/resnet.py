@@ -128,8 +128,8 @@ def imagenet(
 
 
 def _check_stages(stages: Collection[int], there_are: tuple[int, ...]) -> None:
-    if not set(stages) <= set(there_are):
-        raise InputError(f"stages {list(stages)}, expected some of {list(there_are)}")
+    if not isinstance(stages, Collection) or not set(stages) <= set(there_are):
+        raise InputError(f"stages {stages!r}, expected some of {list(there_are)}")
 
 
 def _block(kind: str, planes: int, stride_first: bool) -> tuple[Callable[..., nn.Layer], int]:

@@ -179,6 +179,8 @@ def test_summary_models_and_version(minise):
         "predict",
         "inspect",
         "export",
+        "runs",
+        "plot",
         "summary",
         "gradcheck",
         "bench",

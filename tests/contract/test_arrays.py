@@ -17,6 +17,7 @@ NEEDS_IMAGES = {
     "BatchNormReLU2d",
     "Residual",
     "Bottleneck",
+    "Inception",
     "softmax_cross_entropy",
 }
 # infinity comes out of these as a finite number

@@ -1,8 +1,11 @@
+import math
+import re
+
 import numpy as np
 import pytest
 from operations import Counter
 
-from minise import InputError, models
+from minise import InputError, data, models, nn, train
 
 SMALL = [name for name in models.names() if models.image_shape(name)[1] < 224]
 
@@ -24,7 +27,14 @@ PUBLISHED = {
     "se-resnext50-32x4d": (27_559_896, 4_258.40),
     "se-resnext101-32x4d": (48_955_416, 8_008.26),
     "senet154": (115_088_984, 20_745.78),
+    "mobilenet": (4_231_976, 579.80),
 }
+
+
+def layers(net, kind):
+    """All layers of one class in a net."""
+    own = [net] if isinstance(net, kind) else []
+    return own + [layer for _, child in net.children() for layer in layers(child, kind)]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -40,12 +50,68 @@ def test_the_operations_are_as_many_as_published(name):
     assert round(operations / 2e6, 2) == PUBLISHED[name][1]
 
 
+def test_bn_inception_has_the_published_figures_once_its_convolutions_have_biases():
+    """The zoo's have them, and batch norm takes them off again; ours have none.
+
+    Its poolings of stride 2 pad nothing and let a last window reach over the edge, ours pad a
+    pixel: other windows, but as many of them, so they count the same.
+    """
+    net = models.create("bn-inception", filled=False)
+    for conv in layers(net, nn.Conv2d):
+        conv.bias = nn.Parameter(np.zeros(len(conv.weight.value), np.float32))
+    assert sum(p.value.size for p in net.parameters()) == 11_295_240
+    assert round(Counter(net).of((3, 224, 224)) / 2e6, 2) == 2_048.06
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [
+        ("se-inception-tiny", 3),
+        ("se-bn-inception", 10),
+        ("se-mobilenet-tiny", 4),
+        ("se-mobilenet", 13),
+        ("se-vgg-tiny", 6),
+    ],
+)
+def test_every_unit_of_a_host_has_its_se_block(name, blocks):
+    assert len(layers(models.create(name, filled=False), nn.SEBlock)) == blocks
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in models.names() if f"se-{name}" in models.names()]
+)
+def test_a_net_without_se_has_the_state_of_the_one_with_it_but_for_the_blocks(name):
+    plain, with_se = (
+        [key for key, _ in models.create(each, filled=False).named_state()]
+        for each in (name, f"se-{name}")
+    )
+    kept = [key for key in with_se if not re.search(r"(^|\.)se[\d_]*\.", key)]
+    assert plain == kept
+    assert len(kept) < len(with_se)
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_a_batch_of_images_becomes_one_score_per_class(name):
     net = models.create(name, num_classes=7, in_channels=2)
     scores = net(np.zeros((3, 2, 28, 28), np.float32))
     assert scores.shape == (3, 7)
     assert scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if models.image_shape(name)[1] == 28])
+def test_a_net_learns_in_two_epochs_of_a_few_digits(name):
+    sample = data.load("sample")
+    few = data.Dataset(
+        "few",
+        data.Split(sample.train.images[:512], sample.train.labels[:512]),
+        data.Split(sample.test.images[:64], sample.test.labels[:64]),
+    )
+    net = models.create(name)
+    optimizer = train.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    rng = np.random.default_rng(0)
+    first, second = train.fit(net, few, optimizer, epochs=2, batch_size=32, rng=rng)
+    assert second.loss < first.loss
+    assert second.loss < math.log(10)  # that of a guess
 
 
 def test_where_se_stands_and_in_which_stages_can_be_chosen():
@@ -59,6 +125,70 @@ def test_where_se_stands_and_in_which_stages_can_be_chosen():
     within = models.create("se-resnet50", filled=False, placement="3x3").state_dict()
     assert within["layer1.0.se.fc1.weight"].shape == (4, 64)
     assert set(plain) == {name for name in within if ".se." not in name}
+
+
+def test_options_of_the_se_block_reach_every_block_of_the_net():
+    net = models.create("se-resnet20", gate="tanh", squeeze="max", bias=False)
+    blocks = layers(net, nn.SEBlock)
+    assert len(blocks) == 9
+    for block in blocks:
+        assert isinstance(block.gate, nn.Tanh)
+        assert isinstance(block.squeeze, nn.GlobalMaxPool)
+        assert block.fc1.bias is None
+        assert block.fc2.bias is None
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "first"),
+    [
+        ("se-resnet50", {}, True),
+        ("se-resnet50", {"stride_first": False}, False),
+        ("resnet50", {"stride_first": True}, True),
+        ("se-resnext50-32x4d", {}, False),
+        ("se-resnext50-32x4d", {"stride_first": True}, True),
+    ],
+)
+def test_the_stride_of_a_bottleneck_is_where_it_is_asked_for(name, options, first):
+    net = models.create(name, filled=False, **options)
+    strides = [
+        (block.conv1.stride[0], block.conv2.stride[0]) for block in layers(net, nn.Bottleneck)
+    ]
+    halving = (2, 1) if first else (1, 2)
+    # the pooling has already halved what comes to the first stage, of 3 blocks
+    later = [pair for blocks in (4, 6, 3) for pair in [halving] + (blocks - 1) * [(1, 1)]]
+    assert strides == 3 * [(1, 1)] + later
+
+
+def test_the_stem_pools_as_caffe_does_where_that_is_asked_for():
+    x = np.random.default_rng(0).standard_normal((1, 64, 8, 8)).astype(np.float32)
+    caffe = models.create("se-resnet50", filled=False, ceil_pool=True).maxpool(x)
+    usual = models.create("se-resnet50", filled=False).maxpool(x)
+    assert caffe.shape == usual.shape == (1, 64, 4, 4)
+    for k, (high, low) in enumerate([(0, 3), (2, 5), (4, 7), (6, 9)]):  # cut off at the edge
+        np.testing.assert_array_equal(caffe[:, :, k, k], x[:, :, high:low, high:low].max((2, 3)))
+    for k, (high, low) in enumerate([(0, 2), (1, 4), (3, 6), (5, 8)]):
+        np.testing.assert_array_equal(usual[:, :, k, k], x[:, :, high:low, high:low].max((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("se-cnn", {"reductio": 4}, "^se-cnn: unknown option 'reductio': did you mean 'reduction'"),
+        ("se-cnn", {"placement": "pre"}, "^se-cnn: unknown option 'placement'"),
+        ("cnn", {"reduction": 4}, "^cnn: unknown option 'reduction': there are none$"),
+        ("resnet50", {"stages": [2]}, "^resnet50: unknown option 'stages'"),
+        ("se-resnet20", {"stride_first": True}, "^se-resnet20: unknown option 'stride_first'"),
+        ("se-resnet20", {"stages": 2}, r"stages 2, expected some of \[1, 2, 3\]"),
+        ("se-resnet20", {"stages": [7]}, r"stages \[7\], expected some of \[1, 2, 3\]"),
+        ("se-resnet50", {"stages": [1]}, r"stages \[1\], expected some of \[2, 3, 4, 5\]"),
+        ("se-resnet8", {"reduction": 32}, "a reduction of 32 leaves no hidden unit of 16 channels"),
+        ("se-mobilenet", {"gate": "sigmod"}, "unknown gate 'sigmod': did you mean 'sigmoid'"),
+        ("se-resnet8", {"placement": "prae"}, "unknown placement 'prae': did you mean 'pre'"),
+    ],
+)
+def test_an_option_that_a_net_cannot_have_is_one_clear_error(name, options, message):
+    with pytest.raises(InputError, match=message):
+        models.create(name, filled=False, **options)
 
 
 def test_the_state_of_a_block_is_listed_in_forward_order():
@@ -76,3 +206,12 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
     first, again, other = (models.create("se-cnn", seed=s).state_dict() for s in (1, 1, 2))
     assert all(np.array_equal(first[k], again[k]) for k in first)
     assert not np.array_equal(first["conv1.weight"], other["conv1.weight"])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_weight_is_drawn_with_the_seed_of_the_net(name):
+    first, other = (
+        [p.value for p in models.create(name, seed=seed).parameters() if p.value.ndim > 1]
+        for seed in (1, 2)
+    )
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))

@@ -1,4 +1,6 @@
-"""The relatives of the SE block, from PyTorch's own layers."""
+"""The relatives of the SE block, and the blocks it stands in, from PyTorch's own layers."""
+
+from collections import OrderedDict
 
 import torch
 from torch import nn
@@ -85,6 +87,47 @@ class Residual(nn.Module):
         r = se["identity"](r) if "identity" in se else r
         y = F.relu(u + r)
         return se["post"](y) if "post" in se else y
+
+
+def named(**layers):
+    """Layers one after the other, with these names."""
+    return nn.Sequential(OrderedDict(layers))
+
+
+def unit(channels, filters, kernel, stride=1, groups=1):
+    """A convolution, batch norm and relu."""
+    conv = nn.Conv2d(channels, filters, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return named(conv=conv, bn=nn.BatchNorm2d(filters), relu=nn.ReLU())
+
+
+class Inception(nn.Module):
+    """As `minise.nn.Inception`; `se` is a block for the joined channels, or None."""
+
+    def __init__(
+        self, channels, ones, threes, fives, pooled,
+        *, stride=1, factored=False, pool="max", se=None,
+    ):  # fmt: skip
+        super().__init__()
+        if ones:
+            self.branch1x1 = unit(channels, ones, 1)
+        self.branch3x3 = nn.Sequential(
+            unit(channels, threes[0], 1), unit(threes[0], threes[1], 3, stride)
+        )
+        if factored:
+            convolutions = [unit(*fives, 3), unit(fives[1], fives[1], 3, stride)]
+        else:
+            convolutions = [unit(*fives, 5, stride)]
+        self.branch5x5 = nn.Sequential(unit(channels, fives[0], 1), *convolutions)
+        pooling = nn.MaxPool2d if pool == "max" else nn.AvgPool2d
+        self.branch_pool = nn.Sequential(pooling(3, stride, 1))
+        if pooled:
+            self.branch_pool.append(unit(channels, pooled, 1))
+        self.se = se or nn.Identity()
+
+    def forward(self, x):
+        large = [self.branch3x3(x), self.branch5x5(x), self.branch_pool(x)]
+        ones = [self.branch1x1(x)] if hasattr(self, "branch1x1") else []
+        return self.se(torch.cat(ones + large, dim=1))
 
 
 def se_resnet50(reduction=16):

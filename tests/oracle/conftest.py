@@ -10,9 +10,11 @@ def torch():
 @pytest.fixture(scope="session")
 def torch_nets(torch):
     """By name, functions that make the nets of minise from PyTorch's layers."""
+    from oracle import nets
+
     from minise.bench.pytorch_nets import NETS
 
-    return NETS
+    return NETS | nets.NETS
 
 
 @pytest.fixture(scope="session")

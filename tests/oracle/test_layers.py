@@ -83,6 +83,22 @@ def residuals(draw, bottleneck=False):
     return shape, (shape[1], 2 * draw(FEW), draw(st.integers(1, 2))), options
 
 
+@st.composite
+def inceptions(draw):
+    sizes = draw(st.integers(3, 6)), draw(st.integers(3, 6))
+    shape = (draw(st.integers(2, 3) | st.just(17)), draw(FEW), *sizes)
+    stride = draw(st.integers(1, 2))
+    ones, pooled = (draw(st.integers(0, 3)) if stride == 1 else 0 for _ in range(2))
+    options = {
+        "stride": stride,
+        "factored": draw(st.booleans()),
+        "pool": draw(st.sampled_from(["avg", "max"])),
+        "se": draw(st.booleans()),
+    }
+    threes, fives = (draw(FEW), draw(FEW)), (draw(FEW), draw(FEW))
+    return shape, (shape[1], ones, threes, fives, pooled), options
+
+
 def without_options(*shapes):
     return st.one_of(shapes).map(lambda shape: (shape, (), {}))
 
@@ -107,6 +123,7 @@ DRAWN = {
     "GlobalAvgPool": IMAGES,
     "GlobalMaxPool": IMAGES,
     "HardSigmoid": ANY_SHAPE,
+    "Inception": inceptions(),
     "Linear": linears(),
     "MaxPool2d": poolings(),
     "NoSqueeze": relatives(),
@@ -120,10 +137,16 @@ DRAWN = {
 }
 # A relu behind other arithmetic: in float32 a number next to 0 may fall on its other side.
 KINKED = {
-    "BatchNormReLU2d", "Bottleneck", "ConcurrentSE", "NoSqueeze", "Residual", "SEBlock",
+    "BatchNormReLU2d", "Bottleneck", "ConcurrentSE", "Inception", "NoSqueeze", "Residual",
+    "SEBlock",
 }  # fmt: skip
-# Two normalisations in a row: each divides by σ, and magnifies roundings as much as numbers.
-ROUNDINGS = {"Residual": 100 * closeness.ROUNDINGS, "Bottleneck": 1000 * closeness.ROUNDINGS}
+# Two or three normalisations in a row: each divides by σ, and magnifies roundings as much as
+# numbers.
+ROUNDINGS = {
+    "Residual": 100 * closeness.ROUNDINGS,
+    "Bottleneck": 1000 * closeness.ROUNDINGS,
+    "Inception": 1000 * closeness.ROUNDINGS,
+}
 RELATIVES = {"ConcurrentSE", "ECA", "GatherExcite", "NoSqueeze", "SpatialSE"}
 WITH_WEIGHTS = {
     "BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "SEBlock",
@@ -143,6 +166,9 @@ def our_layer(name, arguments, options, dtype):
         options = {name: value for name, value in options.items() if value is not None}
         se = partial(nn.SEBlock, reduction=2, dtype=dtype) if "placement" in options else None
         layer = getattr(nn, name)(*arguments, se=se, **options, dtype=dtype)
+    elif name == "Inception":
+        se = partial(nn.SEBlock, reduction=2, dtype=dtype) if options["se"] else None
+        layer = nn.Inception(*arguments, **(options | {"se": se}), dtype=dtype)
     else:
         layer = getattr(nn, name)(*arguments, **options)
     rng = np.random.default_rng(3)
@@ -184,7 +210,19 @@ def their_layer(torch, hard_sigmoid, name, arguments, options):
         return pytorch_nets.SEBlock(*arguments, options["squeeze"], gate)
     if name in ("Residual", "Bottleneck"):
         return their_residual(name, *arguments, **options)
+    if name == "Inception":
+        return their_inception(*arguments, **options)
     return getattr(torch.nn, name)(*arguments, **options)
+
+
+def their_inception(channels, ones, threes, fives, pooled, *, se, **options):
+    from oracle import blocks
+
+    from minise.bench.pytorch_nets import SEBlock
+
+    joined = ones + threes[1] + fives[1] + (pooled or channels)
+    options["se"] = SEBlock(joined, 2) if se else None
+    return blocks.Inception(channels, ones, threes, fives, pooled, **options)
 
 
 def their_residual(
