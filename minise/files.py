@@ -13,6 +13,15 @@ import numpy as np
 from minise.backend import Array
 from minise.errors import InputError
 
+# What safetensors calls the dtypes that are NumPy's own.
+KINDS = {
+    "BOOL",
+    "F16",
+    "F32",
+    "F64",
+    "C64",
+    *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64)),
+}
 PART = ".part"  # the end of the name of a file while it is written
 PYTORCH = {".pth", ".pt", ".bin", ".pkl"}
 
@@ -42,17 +51,17 @@ def read_tensors(path: Path) -> Tensors:
 def _read_safetensors(path: Path) -> Tensors:
     from safetensors import SafetensorError, safe_open
 
-    name = ""
     try:
         arrays = {}
         with safe_open(path, framework="numpy") as file:  # believes no header beyond the file
             for name in file.keys():  # noqa: SIM118  (no dict)
+                kind = file.get_slice(name).get_dtype()
+                if kind not in KINDS:
+                    raise InputError(f"{path}: {name} is {kind}, which NumPy does not know")
                 arrays[name] = file.get_tensor(name)
             return Tensors(arrays, file.metadata() or {})
     except (SafetensorError, OSError, UnicodeError) as error:
         raise InputError(f"{path}: no weights that can be read: {error}") from None
-    except (TypeError, AttributeError):  # what safetensors gets from NumPy
-        raise InputError(f"{path}: {name} is of a dtype that NumPy does not know") from None
 
 
 def _read_pytorch(path: Path) -> dict[str, Array]:
