@@ -13,7 +13,7 @@ import pytest
 from minise import data
 from minise.files import read_tensors
 
-KILLS = int(os.environ.get("MINISE_KILLS", "4"))
+KILLS = int(os.environ.get("MINISE_KILLS", "3"))
 INTERVAL = 3  # steps between checkpoints
 
 # A run as `minise train` makes it, which also writes each step down before anything can follow.
@@ -42,13 +42,17 @@ MINISE = (sys.executable, "-m", "minise")
 TRAIN = (*MINISE, "train", "--data", "own.npz", "--epochs", "8", "--batch-size", "20")
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Where there are a few images to learn from."""
+def leave_images(folder):
     sample = data.load("sample")
     images, labels = sample.train.images[:240, 0], sample.train.labels[:240]
     test = {"x_test": sample.test.images[:50, 0], "y_test": sample.test.labels[:50]}
-    np.savez(tmp_path / "own.npz", x_train=images, y_train=labels, **test)
+    np.savez(folder / "own.npz", x_train=images, y_train=labels, **test)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where there are a few images to learn from."""
+    leave_images(tmp_path)
     return tmp_path
 
 
@@ -77,9 +81,11 @@ def position(folder):
     return (state["epoch"] - 1) * 12 + state["steps"]
 
 
-@pytest.fixture
-def uninterrupted(folder):
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
     """The weights of the run that nobody stopped."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    leave_images(folder)
     assert run(folder, *TRAIN, "--out", "whole")[0] == 0
     return weights(folder / "whole")
 
@@ -106,13 +112,10 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, 
     assert "run goes on in epoch " in out
     assert weights(folder / "run") == uninterrupted
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 8
-    code, out, err = run(folder, *MINISE, "train", "--resume", "run")
-    assert (code, err) == (0, "")
-    assert "run has done all its epochs\n" in out
 
 
 def test_killed_at_any_moment_a_run_loses_no_more_than_the_interval(folder):
-    rng, python = np.random.default_rng(0), (sys.executable, "-c", DRIVER.replace("=8", "=40"))
+    rng, python = np.random.default_rng(0), (sys.executable, "-c", DRIVER.replace("=8", "=25"))
     began = time.monotonic()
     assert run(folder, *python)[0] == 0
     seconds = time.monotonic() - began
@@ -185,6 +188,15 @@ def test_a_change_that_is_allowed_goes_on_from_there(minise, folder):
     assert code == 0
     assert "run goes on in epoch 3, after 0 of 4 steps" in out
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 3
+
+
+def test_of_a_run_that_was_killed_at_its_very_end_the_pictures_are_drawn(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    (folder / "run" / "mistakes.png").unlink()
+    code, out, err = minise("train", "--resume", "run")
+    assert (code, err) == (0, "")
+    assert "run has done all its epochs\n" in out
+    assert (folder / "run" / "mistakes.png").exists()
 
 
 def test_other_images_are_refused(minise, folder):
