@@ -82,5 +82,5 @@ def plot_command(runs: tuple[Path, ...], out: Path) -> None:
     records = [train.read_record(run) for run in runs]
     if empty := [str(record.folder) for record in records if not record.history]:
         raise InputError(f"{empty[0]}: has done no epoch yet")
-    write_whole(out, pictures.overlay(records))
+    write_whole(out, pictures.overlay({str(record.folder): record.history for record in records}))
     click.echo(f"  {out}")

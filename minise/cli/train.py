@@ -96,9 +96,7 @@ DEFAULT = train.Config()
     "--checkpoint-every",
     "every",
     metavar="TIME",
-    default="1 epoch",
-    show_default=True,
-    help="As in '100 steps' or '5 minutes'.",
+    help="As in '100 steps' or '5 minutes'.  [default: 1 epoch]",
 )
 @click.option(
     "--resume",
@@ -118,7 +116,7 @@ DEFAULT = train.Config()
 @computing
 def train_command(
     out: Path | None,
-    every: str,
+    every: str | None,
     resume: Path | None,
     allow_change: bool,
     tensorboard: bool,
@@ -132,7 +130,7 @@ def train_command(
     """
     began, context = time.perf_counter(), click.get_current_context()
     console = Console()
-    often = train.read_every(every)
+    often = train.read_every(every or "1 epoch")
     asked["options"] = dict(_option(text) for text in asked["options"])
     if Path(asked["data"]).exists() and asked["data"] not in ("sample", "mnist"):
         asked["data"] = str(Path(asked["data"]).resolve())  # a run may go on from another folder
@@ -142,6 +140,7 @@ def train_command(
         stopped = train.load_checkpoint(resume)
         given = {name: asked[name] for name in asked if _was_given(context, name)}
         config = train.changed(stopped.config, given, allowed=allow_change)
+        often = stopped.every if every is None else often
         if out is not None:
             raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
 

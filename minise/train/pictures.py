@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,9 +10,6 @@ from minise.backend import Array
 from minise.data import Split
 from minise.figures import new_figure, png
 from minise.train.history import Epoch
-
-if TYPE_CHECKING:
-    from minise.train.records import Record
 
 TRAINING, TEST = "tab:blue", "tab:orange"
 
@@ -43,14 +39,14 @@ def curves(history: Sequence[Epoch]) -> bytes:
     return png(figure)
 
 
-def overlay(records: Sequence[Record]) -> bytes:
-    """Training loss and test error of several runs over their epochs."""
+def overlay(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
+    """Training loss and test error of several runs, by their names, over their epochs."""
     figure = new_figure(9.0, 3.9)
     loss, error = figure.subplots(1, 2)
-    for number, (folder, _, history) in enumerate(records):
+    for number, (name, history) in enumerate(histories.items()):
         colour = f"C{number % 10}"
         epochs = [epoch.epoch for epoch in history]
-        loss.plot(epochs, [e.loss for e in history], ".-", color=colour, label=folder.name)
+        loss.plot(epochs, [e.loss for e in history], ".-", color=colour, label=name)
         tested = [(e.epoch, 1 - e.test_accuracy) for e in history if e.test_accuracy is not None]
         error.plot([n for n, _ in tested], [100 * wrong for _, wrong in tested], ".-", color=colour)
     loss.set_ylabel("training loss (cross-entropy)")

@@ -70,6 +70,7 @@ class Run:
             "config": json.dumps(config._asdict()),
             "data": fingerprint(training.data),
             "versions": json.dumps(versions()),
+            "every": f"{every.number} {every.unit}",
             **metadata_of(self.about),
         }
         try:
@@ -144,6 +145,7 @@ class Stopped(NamedTuple):
 
     path: Path
     config: Config
+    every: Every
     state: Tensors
 
     def restore(self, training: Training) -> None:
@@ -173,7 +175,8 @@ def load_checkpoint(folder: Path) -> Stopped:
     path = folder / CHECKPOINT if folder.is_dir() else folder
     state = read_tensors(path)
     try:
-        return Stopped(path, read_config(state.metadata.get("config", "")), state)
+        config = read_config(state.metadata.get("config", ""))
+        return Stopped(path, config, read_every(state.metadata.get("every", "")), state)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -182,6 +182,16 @@ def test_other_options_are_refused_with_the_difference_shown(minise, folder, opt
     assert {path: path.read_bytes() for path in (folder / "run").iterdir()} == before
 
 
+def test_checkpoints_go_on_to_be_written_as_often_as_before(minise, folder):
+    train = ["train", "--data", "own.npz", "--out", "run", "--checkpoint-every", "7 steps"]
+    assert minise(*train, "--epochs", "2")[0] == 0
+    for options, often in (([], "7 step"), (["--checkpoint-every", "2 epochs"], "2 epoch")):
+        more = 3 if not options else 4
+        resume = ["train", "--resume", "run", "--allow-change", "--epochs", more, *options]
+        assert minise(*resume)[0] == 0
+        assert read_tensors(folder / "run" / "checkpoint.safetensors").metadata["every"] == often
+
+
 def test_a_change_that_is_allowed_goes_on_from_there(minise, folder):
     assert minise("train", "--data", "own.npz", "--epochs", "2", "--out", "run")[0] == 0
     code, out, _ = minise("train", "--resume", "run", "--epochs", "3", "--allow-change")
