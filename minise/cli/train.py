@@ -128,21 +128,20 @@ def train_command(
     Ctrl-C stops after the step that goes on, and says how to go on from there; so does whatever
     kills a run, from its last checkpoint.
     """
-    began, context = time.perf_counter(), click.get_current_context()
-    console = Console()
-    often = train.read_every(every or "1 epoch")
+    began, context, console = time.perf_counter(), click.get_current_context(), Console()
     asked["options"] = dict(_option(text) for text in asked["options"])
     if Path(asked["data"]).exists() and asked["data"] not in ("sample", "mnist"):
         asked["data"] = str(Path(asked["data"]).resolve())  # a run may go on from another folder
+    often = train.read_every(every or "1 epoch")
     if resume is None:
-        config = train.Config(**asked)
+        config, stopped = train.Config(**asked), None
+    elif out is not None:
+        raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
     else:
         stopped = train.load_checkpoint(resume)
         given = {name: asked[name] for name in asked if _was_given(context, name)}
         config = train.changed(stopped.config, given, allowed=allow_change)
         often = stopped.every if every is None else often
-        if out is not None:
-            raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
 
     digits = train.dataset_of(config)
     training = train.training_of(config, digits)
@@ -153,13 +152,12 @@ def train_command(
         highlight=False,
         soft_wrap=True,
     )
-    if resume is not None:
+    if stopped is not None:
         for difference in stopped.check(digits):
             click.echo(f"minise: {difference}: the last bits may differ", err=True)
         stopped.restore(training)
-        where = f"epoch {training.epoch}, after {training.steps} of {len(training.batches)} steps"
-        finished = training.epoch > training.epochs
-        news = "has done all its epochs" if finished else f"goes on in {where}"
+        news = f"goes on {_where(training)}"
+        news = "has done all its epochs" if training.epoch > training.epochs else news
         console.print(f"{resume} {news}", highlight=False, soft_wrap=True)
     with console.status("compiling what this machine has not compiled before …"):
         train.warm_up(training.net, digits.image_shape, config.batch_size)
@@ -167,48 +165,50 @@ def train_command(
     folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
-    progress = EpochProgress(console, config.epochs, len(digits.train.labels))
-    watchers: list[Any] = [progress, run]
     how = f"to go on: minise train --resume {folder}"
     try:
         with ExitStack() as stack:
-            stack.enter_context(progress)
+            progress = EpochProgress(console, config.epochs, len(digits.train.labels))
+            watchers: list[Any] = [stack.enter_context(progress), run]
             if tensorboard:
                 events = train.EventFiles(folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
-
-            def on_step(step: train.Step) -> None:
-                for watcher in watchers:
-                    watcher.on_step(step)
-
-            def on_epoch(epoch: train.Epoch) -> None:
-                for watcher in watchers:
-                    watcher.on_epoch(epoch)
-
-            history = training.run(profile=profile, on_step=on_step, on_epoch=on_epoch)
+            history = training.run(
+                profile=profile,
+                on_step=lambda step: [watcher.on_step(step) for watcher in watchers],
+                on_epoch=lambda epoch: [watcher.on_epoch(epoch) for watcher in watchers],
+            )
     except KeyboardInterrupt:
         click.echo(f"\nminise: stopped at once; from the last checkpoint {how}", err=True)
         context.exit(130)
     if history.interrupted:
-        run.keep()
-        click.echo(  # on a line of its own, after the ^C of a terminal
-            f"\nminise: stopped in epoch {training.epoch} after {training.steps} of "
-            f"{len(training.batches)} steps; {how}",
-            err=True,
-        )
+        run.keep()  # and say so on a line of its own, after the ^C of a terminal
+        click.echo(f"\nminise: stopped {_where(training)}; {how}", err=True)
         context.exit(130)
-    test = train.evaluate(training.net, digits.test, mean=training.mean, std=training.std)
-    run.finish(digits.test, test.probabilities)
-    wrong = round((1 - test.accuracy) * len(digits.test.labels))
+    _finish(run, console, time.perf_counter() - began)
+    if profile is not None:
+        console.print(profile_table(profile))
+
+
+def _where(training: train.Training) -> str:
+    return f"in epoch {training.epoch}, after {training.steps} of {len(training.batches)} steps"
+
+
+def _finish(run: train.Run, console: Console, seconds: float) -> None:
+    """Say how good the net is, and what the run left."""
+    training, images = run.training, run.training.data.test
+    test = training.tested
+    if test is None:  # all of it was done before the run was resumed
+        test = train.evaluate(training.net, images, mean=training.mean, std=training.std)
+    run.finish(images, test.probabilities)
+    wrong = round((1 - test.accuracy) * len(images.labels))
     console.print(
         f"\n[bold green]test accuracy {test.accuracy:.2%}[/] ({wrong} of "
-        f"{len(digits.test.labels):,} wrong) after {time.perf_counter() - began:.0f} seconds",
+        f"{len(images.labels):,} wrong) after {seconds:.0f} seconds",
         highlight=False,
     )
     for what, path in run.files().items():
         console.print(f"  {what:<10} {path}", highlight=False, soft_wrap=True)
-    if profile is not None:
-        console.print(profile_table(profile))
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -14,7 +14,7 @@ from minise.backend import Array
 from minise.data import Augment, Batches, Dataset, pixel_statistics
 from minise.errors import InputError
 from minise.nn import Layer
-from minise.train.evaluation import evaluate
+from minise.train.evaluation import Evaluation, evaluate
 from minise.train.finite import all_finite, first_not_finite
 from minise.train.history import Epoch, History, Step
 from minise.train.optimizers import Optimizer
@@ -23,8 +23,8 @@ from minise.train.schedules import Schedule
 from minise.train.signals import StopSignals
 
 Result = TypeVar("Result")
-OnStep = Callable[[Step], None]
-OnEpoch = Callable[[Epoch], None]
+OnStep = Callable[[Step], object]
+OnEpoch = Callable[[Epoch], object]
 
 
 class Training:
@@ -63,6 +63,7 @@ class Training:
         self.images, self.right, self.loss_sum = 0, 0, 0.0  # over those steps
         self.seconds = 0.0  # that they took
         self.before_epoch = rng.bit_generator.state  # from which its order was drawn
+        self.tested: Evaluation | None = None  # the last one, unless it was before a resume
 
     @property
     def all_steps(self) -> int:
@@ -151,7 +152,7 @@ class Training:
     def _end_epoch(self) -> None:
         began, test = time.perf_counter(), None
         if self.epoch == self.epochs or not self.test_at_end:
-            test = evaluate(self.net, self.data.test, mean=self.mean, std=self.std)
+            test = self.tested = evaluate(self.net, self.data.test, mean=self.mean, std=self.std)
         self.history.append(
             Epoch(
                 self.epoch,
