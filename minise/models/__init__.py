@@ -1,7 +1,17 @@
 """Named nets: `create("se-resnet8", seed=0)`; and their weights in files."""
 
 from minise.models.naming import NAMES
-from minise.models.registry import about, create, has_option, image_shape, names
+from minise.models.registry import about, check_options, create, has_option, image_shape, names
 from minise.models.weights import load, save
 
-__all__ = ["NAMES", "about", "create", "has_option", "image_shape", "load", "names", "save"]
+__all__ = [
+    "NAMES",
+    "about",
+    "check_options",
+    "create",
+    "has_option",
+    "image_shape",
+    "load",
+    "names",
+    "save",
+]

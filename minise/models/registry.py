@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
@@ -127,6 +127,13 @@ def has_option(name: str, option: str) -> bool:
     return option in _net(name).all_options
 
 
+def check_options(name: str, options: Collection[str]) -> None:
+    """Raises `InputError` for an unknown name, or where `create` does not take one of these."""
+    for option in options:
+        if not has_option(name, option):
+            raise InputError(f"{name}: {nearest('option', option, _net(name).all_options)}")
+
+
 def create(
     name: str,
     *,
@@ -150,24 +157,27 @@ def create(
     unknown name or option.
     """
     net = _net(name)
-    for option in options:
-        if option not in net.all_options:
-            raise InputError(f"{name}: {nearest('option', option, net.all_options)}")
+    check_options(name, options)
     rng = np.random.default_rng(seed)
     se = None
     if net.reduction is not None:
         of_se: dict[str, Any] = {"reduction": net.reduction}
         of_se |= {key: options.pop(key) for key in SE_OPTIONS if key in options}
         se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
-    with nullcontext() if filled else unfilled():
-        return net.make(
-            se=se,
-            num_classes=net.classes if num_classes is None else num_classes,
-            in_channels=net.image[0] if in_channels is None else in_channels,
-            rng=rng,
-            dtype=dtype,
-            **options,
-        )
+    try:
+        with nullcontext() if filled else unfilled():
+            return net.make(
+                se=se,
+                num_classes=net.classes if num_classes is None else num_classes,
+                in_channels=net.image[0] if in_channels is None else in_channels,
+                rng=rng,
+                dtype=dtype,
+                **options,
+            )
+    except InputError:
+        raise
+    except (TypeError, ValueError, MemoryError) as error:
+        raise InputError(f"{name}: its options do not fit: {error}") from None
 
 
 def _net(name: str) -> _Net:

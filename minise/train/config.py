@@ -50,6 +50,7 @@ def training_of(config: Config, dataset: Dataset) -> Training:
     for what, names in known.items():
         if getattr(config, what) not in names:
             raise InputError(nearest(what, getattr(config, what), names))
+    models.check_options(config.model, config.options)  # seed is none of them, nor dtype
     net = models.create(
         config.model,
         num_classes=dataset.num_classes,

@@ -49,14 +49,15 @@ def load_weights(path: Path) -> tuple[Layer, About]:
     """
     state = read_tensors(path)
     about = _about(path, state.metadata.get("minise", ""))
-    net = models.create(
-        about.model,
-        num_classes=about.num_classes,
-        in_channels=about.image_shape[0],
-        filled=False,
-        **about.options,
-    )
     try:
+        models.check_options(about.model, about.options)  # seed is none of them, nor dtype
+        net = models.create(
+            about.model,
+            num_classes=about.num_classes,
+            in_channels=about.image_shape[0],
+            filled=False,
+            **about.options,
+        )
         net.load_state_dict(split(state)[0])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -215,3 +215,23 @@ def test_every_weight_is_drawn_with_the_seed_of_the_net(name):
         for seed in (1, 2)
     )
     assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"reduction": "many"},
+        {"reduction": float("nan")},
+        {"hidden": 10**13},
+        {"hidden": 2.5},
+        {"squeeze": 3},
+        {"gate": None},
+        {"placement": 3},
+        {"stages": "23"},
+        {"num_classes": -1},
+        {"dtype": "x"},
+    ],
+)
+def test_odd_values_are_one_clear_error(options):
+    with pytest.raises(InputError):
+        models.create("se-resnet8", filled=False, **options)

@@ -43,6 +43,8 @@ def test_options_reach_the_net_and_unknown_names_are_told(stripes):
     config = train.Config(model="se-resnet8", options={"reduction": 8}, epochs=1)
     training = train.training_of(config, stripes)
     assert training.net.block3.se.fc1.weight.value.shape == (8, 64)
+    with pytest.raises(InputError, match="se-resnet8: unknown option 'seed'"):
+        train.training_of(config._replace(options={"seed": 3}), stripes)
     with pytest.raises(InputError, match="unknown schedule 'one-cycel': did you mean 'one-cycle'"):
         train.training_of(config._replace(schedule="one-cycel"), stripes)
     with pytest.raises(InputError, match="unknown optimizer 'adam': did you mean 'adamw'"):

@@ -60,7 +60,10 @@ def test_tensors_that_do_not_fit_are_named(path, net):
         ({"num_classes": 10**9}, "does not say which net"),
         ({"mean": "much"}, "does not say which net"),
         ({"extra": 1}, "does not say which net"),
-        ({"model": "se-cnnn"}, "did you mean 'se-cnn'"),
+        ({"model": "se-cnnn"}, r"model\.safetensors: unknown model .*did you mean 'se-cnn'"),
+        ({"options": {"seed": 3}}, r"model\.safetensors: se-cnn: unknown option 'seed'"),
+        ({"options": {"hidden": 10**12}}, r"model\.safetensors: "),
+        ({"options": [3]}, "does not say which net"),
     ],
 )
 def test_weights_that_do_not_say_whose_they_are_are_refused(path, net, changes, message):
