@@ -103,6 +103,8 @@ def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
             squeezed = x.size if within and isinstance(layer, _SQUEEZES) else 0
             parameters, products = layer.parameters(), multiply_adds(layer, y)
             parts.append(Part(layer, False, within, shape, parameters, products, squeezed))
+        elif own := [value for value in vars(layer).values() if isinstance(value, Parameter)]:
+            parts.append(Part(layer, False, within, shape, own, 0, 0))  # beside layers in it
         return y, backward
 
     try:

@@ -22,6 +22,7 @@ KINDS = {
     "C64",
     *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64)),
 }
+OPTIMIZER = "optimizer/"  # before the names of arrays in a checkpoint that are not the net's
 PART = ".part"  # the end of the name of a file while it is written
 PYTORCH = {".pth", ".pt", ".bin", ".pkl"}
 

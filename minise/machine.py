@@ -30,7 +30,10 @@ def machine_facts(threads: int) -> dict[str, str | int | float | None]:
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "backend": backend.current(),
-        **{package: _version(package) for package in ("minise", "numpy", "numba", "torch")},
+        **{
+            package: _version(package)
+            for package in ("minise", "numpy", "numba", "pillow", "torch")
+        },
     }
 
 

@@ -77,6 +77,18 @@ def test_a_parameter_that_two_layers_share_counts_once():
     assert cost(nn.Sequential(nn.Flatten(), first, second), (4, 1, 1)).parameters == 16 + 4 + 4
 
 
+def test_parameters_beside_layers_are_counted():
+    class Scaled(nn.Layer):
+        def __init__(self):
+            self.gamma = nn.Parameter(np.ones(1000, np.float32))
+            self.conv = nn.Conv2d(1, 4, 3)
+
+        def forward(self, x, training=True):
+            return self.conv.forward(x, training)
+
+    assert cost(Scaled(), (1, 5, 5)).parameters == 1000 + 40
+
+
 def test_an_image_that_does_not_fit_is_one_clear_error():
     with pytest.raises(InputError, match=r"an input of \(1, 20, 20\) does not fit: linear: x has"):
         cost(models.create("cnn"), (1, 20, 20))

@@ -40,14 +40,21 @@ def inspect_command(
     """
     net, about, digits = run_with_data(run, source)
     pictures = [_image(name, digits.test, about) for name in images]
+    short = [name for name, _, _ in pictures]
+    if twice := [name for name in short if short.count(name) > 1]:
+        raise InputError(f"two images would both be drawn in maps-{twice[0]}.png")
     chosen = None if classes is None else _two(classes, digits.test)
     x = data.to_input(digits.test.images, about.mean, about.std)
     try:
         gates = inspect.gates(net, x)
     except InputError as error:
         raise InputError(f"{run}, {about.model}: {error}") from None
+    for name, s in gates.items():
+        if not np.isfinite(s).all():
+            raise InputError(f"{run}, {about.model}: gates of {name} are no finite numbers")
     found = {name: inspect.by_class(s, digits.test.labels) for name, s in gates.items()}
-    first, second = chosen or _apart(list(found.values())[-1])
+    if chosen is None and len(np.unique(digits.test.labels)) > 1:
+        chosen = _apart(list(found.values())[-1])
 
     folder = out or (run if run.is_dir() else run.parent)
     try:
@@ -56,16 +63,15 @@ def inspect_command(
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
     console = Console()
     console.print(_table(gates, found))
-    written = {
-        "gates.png": inspect.draw_by_class(found),
-        "two-classes.png": inspect.draw_two_classes(found, first, second),
-    }
+    written = {"gates.png": inspect.draw_by_class(found)}
+    if chosen is not None:
+        written["two-classes.png"] = inspect.draw_two_classes(found, *chosen)
     for name, title, image in pictures:
         seen = inspect.excitations(net, data.to_input(image[None], about.mean, about.std))
         written[f"maps-{name}.png"] = inspect.draw_maps(image, seen, f"{title}, in {about.model}")
     for name, figure in written.items():
         write_whole(folder / name, png(figure))
-        console.print(f"  {folder / name}", highlight=False, soft_wrap=True)
+        console.print(f"  {folder / name}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _image(name: str, test: data.Split, about: train.About) -> tuple[str, str, data.Images]:
@@ -85,6 +91,8 @@ def _two(classes: str, test: data.Split) -> tuple[int, int]:
         first, second = map(int, classes.split(","))
     except ValueError:
         raise InputError(f"--classes {classes!r}, expected two as in 4,9") from None
+    if first == second:
+        raise InputError(f"--classes {classes!r}, expected two that differ")
     for k in (first, second):
         if not (test.labels == k).any():
             raise InputError(f"--classes {classes!r}: no test image is of class {k}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from minise import train
@@ -33,7 +34,7 @@ def runs_command(folder: Path) -> None:
         loss = f"{history[-1].loss:.4f}" if history else ""
         accuracy = record.test_accuracy
         table.add_row(
-            record.folder.name,
+            escape(record.folder.name),
             *(_told(getattr(config, name)) for name in shown),
             f"{len(history)}/{config.epochs}",
             loss,
@@ -65,7 +66,7 @@ def _over_seeds(groups: list[train.Seeds], shown: list[str]) -> Table:
 def _told(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name}={part}" for name, part in value.items())
-    return "" if value is None else str(value)
+    return "" if value is None else escape(str(value))
 
 
 @click.command("plot", short_help="Draw the curves of several runs over one another.")

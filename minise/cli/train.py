@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from minise import backend, train
@@ -147,7 +148,7 @@ def train_command(
     training = train.training_of(config, digits)
     console.print(
         f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
-        f"parameters, on [bold]{digits.name}[/], {len(digits.train.labels):,} training and "
+        f"parameters, on [bold]{escape(digits.name)}[/], {len(digits.train.labels):,} training and "
         f"{len(digits.test.labels):,} test images ({backend.current()})",
         highlight=False,
         soft_wrap=True,
@@ -158,9 +159,12 @@ def train_command(
         stopped.restore(training)
         news = f"goes on {_where(training)}"
         news = "has done all its epochs" if training.epoch > training.epochs else news
-        console.print(f"{resume} {news}", highlight=False, soft_wrap=True)
+        console.print(f"{resume} {news}", highlight=False, soft_wrap=True, markup=False)
+    if tensorboard:
+        train.check_tensorboard()  # before there is a folder
     with console.status("compiling what this machine has not compiled before …"):
-        train.warm_up(training.net, digits.image_shape, config.batch_size)
+        for images in training.batches.sizes():
+            train.warm_up(training.net, digits.image_shape, images)
 
     folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
@@ -178,15 +182,16 @@ def train_command(
                 on_step=lambda step: [watcher.on_step(step) for watcher in watchers],
                 on_epoch=lambda epoch: [watcher.on_epoch(epoch) for watcher in watchers],
             )
+        if history.interrupted:
+            run.keep()
     except KeyboardInterrupt:
         click.echo(f"\nminise: stopped at once; from the last checkpoint {how}", err=True)
         context.exit(130)
-    if history.interrupted:
-        run.keep()  # and say so on a line of its own, after the ^C of a terminal
+    if history.interrupted:  # say so on a line of its own, after the ^C of a terminal
         click.echo(f"\nminise: stopped {_where(training)}; {how}", err=True)
         context.exit(130)
     _finish(run, console, time.perf_counter() - began)
-    if profile is not None:
+    if profile is not None and profile.steps:
         console.print(profile_table(profile))
 
 
@@ -208,7 +213,7 @@ def _finish(run: train.Run, console: Console, seconds: float) -> None:
         highlight=False,
     )
     for what, path in run.files().items():
-        console.print(f"  {what:<10} {path}", highlight=False, soft_wrap=True)
+        console.print(f"  {what:<10} {path}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -64,6 +64,11 @@ class Batches:
         """The number of batches in one pass."""
         return -(-len(self.split.labels) // self.batch_size)
 
+    def sizes(self) -> list[int]:
+        """How many images the batches have: most of them, and the last where it is smaller."""
+        full, rest = divmod(len(self.split.labels), self.batch_size)
+        return [self.batch_size] * (full > 0) + [rest] * (rest > 0)
+
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         return self.of(self.order())
 

@@ -80,6 +80,8 @@ def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
         )
     order = rng.permutation(len(labels))
     held, rest = order[:count], np.sort(order[count:])
+    if lost := sorted(set(labels[held].tolist()) - set(labels[rest].tolist())):
+        raise InputError(f"{dataset.name}: of class {lost[0]} all images would be held out")
     return Dataset(
         f"{dataset.name}, {count:,} held out",
         Split(images[rest], labels[rest]),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +20,36 @@ from minise.nn import Layer, SEBlock, unfilled
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
 SE_OPTIONS = ("reduction", "squeeze", "gate", "bias", "rounding", "hidden")  # those of SEBlock
 PLACES = ("placement", "stages")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+# Of each option what it has to be: text from a command line or a file may be anything.
+_KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "reduction": (_is_number, "a number"),
+    "hidden": (lambda value: value is None or type(value) is int, "a whole number"),
+    "bias": (_is_switch, "true or false"),
+    "stride_first": (lambda value: value is None or _is_switch(value), "true or false"),
+    "ceil_pool": (_is_switch, "true or false"),
+    "squeeze": (_is_text, "a name"),
+    "gate": (_is_text, "a name"),
+    "rounding": (_is_text, "a name"),
+    "placement": (_is_text, "a name"),
+    "stages": (
+        lambda value: isinstance(value, Collection) and all(type(v) is int for v in value),
+        "numbers of stages",
+    ),
+}
 
 
 class _Net(NamedTuple):
@@ -127,11 +158,14 @@ def has_option(name: str, option: str) -> bool:
     return option in _net(name).all_options
 
 
-def check_options(name: str, options: Collection[str]) -> None:
-    """Raises `InputError` for an unknown name, or where `create` does not take one of these."""
-    for option in options:
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raises `InputError` for an unknown name, an option that it has not, or an odd value."""
+    for option, value in options.items():
         if not has_option(name, option):
             raise InputError(f"{name}: {nearest('option', option, _net(name).all_options)}")
+        fits, expected = _KINDS[option]
+        if not fits(value):
+            raise InputError(f"{name}: {option} is {value!r}, expected {expected}")
 
 
 def create(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from minise.errors import InputError
-from minise.files import Tensors, read_tensors, write_tensors
+from minise.files import OPTIMIZER, Tensors, read_tensors, write_tensors
 from minise.models.naming import NAMES, find, state_of_theirs, to_theirs
 from minise.models.registry import create, has_option
 from minise.nn import Layer, differences
@@ -27,9 +28,14 @@ def load(
     theirs = {} if names is None else find(names).options
     theirs = {option: value for option, value in theirs.items() if has_option(name, option)}
     net = create(name, **{"filled": False, **theirs, **options})
-    state = read_tensors(Path(path)).arrays
+    state, metadata = read_tensors(Path(path))
+    _check_said(path, name, options, metadata.get("minise", ""))
     # PyTorch counts the batches of each norm, which nothing depends on
-    state = {name: v for name, v in state.items() if not name.endswith("num_batches_tracked")}
+    state = {
+        name: value
+        for name, value in state.items()
+        if not (name.endswith("num_batches_tracked") or name.startswith(OPTIMIZER))
+    }
     own = {ours: entry.value for ours, entry in net.named_state()}
     called = {ours: _named(ours, names) for ours in own}
     wrong = differences({called[ours]: value for ours, value in own.items()}, state)
@@ -50,6 +56,21 @@ def save(net: Layer, path: str | os.PathLike[str], *, names: str | None = None) 
     if names is not None:
         state = state_of_theirs(state, find(names))
     write_tensors(Path(path), Tensors(state, {}))
+
+
+def _check_said(
+    path: str | os.PathLike[str], name: str, options: dict[str, Any], said: str
+) -> None:
+    """A run's file says which net it is of: other options may have weights of the same shapes."""
+    try:
+        about = json.loads(said)
+        model, others = about["model"], dict(about.get("options", {}))
+    except (ValueError, TypeError, KeyError):
+        return  # of somebody else, or saved without
+    asked = {option: value for option, value in options.items() if has_option(name, option)}
+    if (model, others) != (name, asked):
+        told = ", ".join(f"{option}={value!r}" for option, value in others.items())
+        raise InputError(f"{path} is of {model}" + (f" with {told}" if told else ""))
 
 
 def _named(ours: str, names: str | None) -> str:

@@ -129,7 +129,9 @@ def differences(own: Mapping[str, Array], given: Mapping[str, Array]) -> str:
             if not fits(name)
         ],
         "no real floats": [
-            f"{name} is {given[name].dtype}" for name in both if given[name].dtype.kind != "f"
+            f"{name} is {np.asarray(given[name]).dtype}"
+            for name in both
+            if np.asarray(given[name]).dtype.kind != "f"
         ],
     }
     return "\n".join(f"  {kind}: {_few(names)}" for kind, names in kinds.items() if names)

@@ -23,7 +23,7 @@ from minise.train.records import (
 )
 from minise.train.run import Every, Run, Stopped, load_checkpoint, load_run, next_folder, read_every
 from minise.train.schedules import Schedule, cosine, one_cycle
-from minise.train.tensorboard import EventFiles
+from minise.train.tensorboard import EventFiles, check_tensorboard
 from minise.train.warm_up import warm_up
 from minise.train.weights import About, load_weights, metadata_of, save_weights, split
 
@@ -50,6 +50,7 @@ __all__ = [
     "Stopped",
     "Training",
     "changed",
+    "check_tensorboard",
     "cosine",
     "dataset_of",
     "differing",

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from minise.errors import InputError
-from minise.files import Tensors
-from minise.nn import Dropout, differences
+from minise.files import OPTIMIZER, Tensors
+from minise.nn import differences
 from minise.train.history import Epoch, History
 from minise.train.loop import Training
-from minise.train.weights import OPTIMIZER, split
+from minise.train.weights import split
 
 TRAINING = "training"  # the name of the text in the metadata
 
@@ -59,6 +59,12 @@ def restore(training: Training, state: Tensors) -> None:
     net = {name: entry.value for name, entry in training.net.named_state()}
     if wrong := differences(net, weights):
         raise InputError(f"the checkpoint is of another net:\n{wrong}")
+    for name, array in net.items():  # no weights of others, which may have other shapes
+        if weights[name].shape != array.shape:
+            raise InputError(f"the checkpoint is of another net: {name} {weights[name].shape}")
+    begun = len(history) + (position["steps"] > 0)
+    if training.epochs < begun:
+        raise InputError(f"epochs: {training.epochs}, but epoch {begun} is begun")
     training.optimizer.load_state_dict(memory)  # refuses what does not fit
     training.net.load_state_dict(weights)
     for rng, drawn in zip(_generators(training), generators, strict=True):
@@ -69,9 +75,14 @@ def restore(training: Training, state: Tensors) -> None:
 
 
 def _generators(training: Training) -> list[np.random.Generator]:
-    """The training's own and those of dropout, each once."""
-    layers = (layer for _, layer in training.net.named_layers() if isinstance(layer, Dropout))
-    return list({id(rng): rng for rng in (training.rng, *(d.rng for d in layers))}.values())
+    """The training's own and those that layers hold, as dropout does; each once."""
+    held = [
+        value
+        for _, layer in training.net.named_layers()
+        for value in vars(layer).values()
+        if isinstance(value, np.random.Generator)
+    ]
+    return list({id(rng): rng for rng in (training.rng, *held)}.values())
 
 
 def _read(

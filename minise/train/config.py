@@ -46,11 +46,16 @@ def training_of(config: Config, dataset: Dataset) -> Training:
 
     Raises `InputError` for what cannot be.
     """
+    for what, least in (("batch_size", 1), ("epochs", 1), ("seed", 0)):
+        if getattr(config, what) < least:
+            raise InputError(f"{what}: {getattr(config, what)}, expected at least {least}")
+    if not 0 <= config.label_smoothing <= 1:
+        raise InputError(f"label_smoothing: {config.label_smoothing}, expected 0 to 1")
     known = {"optimizer": list(LR), "schedule": list(SCHEDULES)}
     for what, names in known.items():
         if getattr(config, what) not in names:
             raise InputError(nearest(what, getattr(config, what), names))
-    models.check_options(config.model, config.options)  # seed is none of them, nor dtype
+    models.check_options(config.model, config.options)
     net = models.create(
         config.model,
         num_classes=dataset.num_classes,
@@ -89,8 +94,10 @@ def dataset_of(config: Config) -> Dataset:
 
 def fingerprint(dataset: Dataset) -> str:
     """A number that changes with any image or label that is learned from."""
-    train = dataset.train
-    return f"{zlib.crc32(train.labels.tobytes(), zlib.crc32(train.images.tobytes())):08x}"
+    number = zlib.crc32(repr(dataset.train.images.shape).encode())
+    for array in dataset.train:
+        number = zlib.crc32(array.tobytes(), number)
+    return f"{number:08x}"
 
 
 def read_config(text: str) -> Config:
@@ -99,9 +106,9 @@ def read_config(text: str) -> Config:
         values = json.loads(text)
         config = Config(**values)
         for name, default in Config()._asdict().items():
-            kind = float if name == "lr" else type(default)
             value = getattr(config, name)
-            if not (isinstance(value, kind) or (name == "lr" and value is None)):
+            kinds = (int, float) if name == "lr" or type(default) is float else (type(default),)
+            if not (type(value) in kinds or (name == "lr" and value is None)):
                 raise ValueError(f"{name} is {value!r}")
     except (ValueError, TypeError) as error:
         raise InputError(f"no configuration of a training: {error}") from None
@@ -115,7 +122,12 @@ def changed(config: Config, asked: dict[str, Any], *, allowed: bool) -> Config:
     that make it another training.
     """
     different = {name: v for name, v in asked.items() if v != getattr(config, name)}
-    refused = [name for name in different if not (allowed and name in CHANGEABLE)]
+    refused = [
+        name
+        for name in different
+        # data may have moved: its fingerprint tells whether it is the same
+        if name != "data" and not (allowed and name in CHANGEABLE)
+    ]
     if refused:
         lines = [
             f"  {name}: {getattr(config, name)!r}, now {different[name]!r}" for name in refused

@@ -81,7 +81,8 @@ class Training:
 
         Ctrl-C or SIGTERM stop it after the step that goes on, and mark the history; a second one
         raises `KeyboardInterrupt` at once. Raises `InputError` where the loss or a gradient is not
-        finite, with the layer in which that began; the weights are then those before the step.
+        finite, with the layer in which that began. The weights are then those before the step;
+        running averages have moved.
         """
         self.history.interrupted = False
         with StopSignals() as signals:
@@ -152,7 +153,14 @@ class Training:
     def _end_epoch(self) -> None:
         began, test = time.perf_counter(), None
         if self.epoch == self.epochs or not self.test_at_end:
-            test = self.tested = evaluate(self.net, self.data.test, mean=self.mean, std=self.std)
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                test = evaluate(self.net, self.data.test, mean=self.mean, std=self.std)
+            self.tested = test
+            if not np.isfinite(test.loss):
+                raise InputError(
+                    f"the loss of the test is {test.loss} after epoch {self.epoch}, with lr "
+                    f"{self.optimizer.lr:.3g}: try a smaller one"
+                )
         self.history.append(
             Epoch(
                 self.epoch,

@@ -5,6 +5,7 @@ Weight decay pulls on weight matrices and filters alone, not on biases and batch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
@@ -22,9 +23,9 @@ class Optimizer:
         self.lr, self.weight_decay = lr, weight_decay
         if not self.parameters:
             raise InputError(f"{type(self).__name__}: no parameters to optimise")
-        if not (lr >= 0 and weight_decay >= 0):
+        if not (0 <= lr < math.inf and 0 <= weight_decay < math.inf):
             raise InputError(
-                f"{type(self).__name__}: lr {lr}, weight_decay {weight_decay}: below 0"
+                f"{type(self).__name__}: lr {lr}, weight_decay {weight_decay}: expected 0 or more"
             )
 
     def step(self) -> None:
@@ -45,7 +46,7 @@ class Optimizer:
         if wrong := differences(own, state):
             raise InputError(f"state of {type(self).__name__} does not fit:\n{wrong}")
         for name, array in own.items():
-            array[...] = state[name]
+            array[...] = np.reshape(state[name], array.shape)
 
     def _memory(self) -> Iterator[tuple[str, Array]]:
         """The arrays that are remembered, by name."""

@@ -27,7 +27,13 @@ def curves(history: Sequence[Epoch]) -> bytes:
     train_errors = [100 * (1 - e.accuracy) for e in history]
     test_errors = [100 * (1 - e.test_accuracy) for e in tested if e.test_accuracy is not None]
     error.plot(epochs, train_errors, "o-", color=TRAINING, label="training")
-    error.plot(at, test_errors, "o-", color=TEST, label=f"test, {test_errors[-1]:.2f} % at last")
+    error.plot(
+        at,
+        test_errors,
+        "o-",
+        color=TEST,
+        label=f"test, {test_errors[-1]:.2f} % at last" if test_errors else "test",
+    )
     error.set_ylabel("wrong, % of images")
     for axes in (loss, error):
         axes.set_xlabel("epoch")

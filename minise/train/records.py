@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from minise.errors import InputError
 from minise.train.config import Config, read_config
 from minise.train.history import Epoch, History
 from minise.train.run import CONFIG, METRICS
+
+_log = logging.getLogger(__name__)
 
 
 class Record(NamedTuple):
@@ -48,7 +51,7 @@ def read_record(folder: Path) -> Record:
         text = json.dumps(json.loads(config.read_text())["config"])
         if (folder / METRICS).exists():
             lines = (folder / METRICS).read_text().splitlines()
-            history.extend(Epoch(**json.loads(line)) for line in lines)
+            history.extend(_epoch(json.loads(line)) for line in lines)
     except OSError as error:
         raise InputError(f"{config}: cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError) as error:
@@ -59,11 +62,27 @@ def read_record(folder: Path) -> Record:
         raise InputError(f"{config}: {error}") from None
 
 
+def _epoch(values: dict[str, Any]) -> Epoch:
+    epoch = Epoch(**values)
+    for name, value in epoch._asdict().items():
+        if not isinstance(value, int | float) and not (name.startswith("test") and value is None):
+            raise ValueError(f"{name} is {value!r}")
+    return epoch
+
+
 def find_records(folder: Path) -> list[Record]:
-    """All runs in the folders of a folder, by name. Raises `InputError` where there are none."""
+    """All runs in the folders of a folder, by name; one that cannot be read is told of, and left.
+
+    Raises `InputError` where there are none.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder")
-    found = [read_record(config.parent) for config in sorted(folder.glob(f"*/{CONFIG}"))]
+    found = []
+    for config in sorted(folder.glob(f"*/{CONFIG}")):
+        try:
+            found.append(read_record(config.parent))
+        except InputError as error:
+            _log.warning("%s", error)
     if not found:
         raise InputError(f"{folder}: holds no runs")
     return sorted(found, key=lambda record: _in_order(record.folder.name))
@@ -74,18 +93,19 @@ def differing(records: Sequence[Record]) -> list[str]:
     return [
         name
         for name in Config._fields
-        if len({json.dumps(getattr(record.config, name)) for record in records}) > 1
+        if len({json.dumps(getattr(r.config, name), sort_keys=True) for r in records}) > 1
     ]
 
 
 def over_seeds(records: Sequence[Record]) -> list[Seeds]:
     """Finished runs that differ in nothing but their seed, two at least."""
-    groups: dict[str, list[Record]] = {}
+    groups: dict[str, dict[int, Record]] = {}
     for record in records:
         if len(record.history) == record.config.epochs and record.test_accuracy is not None:
-            alike = json.dumps(record.config._replace(seed=0))
-            groups.setdefault(alike, []).append(record)
-    return [_seeds(group) for group in groups.values() if len(group) > 1]
+            alike = json.dumps(record.config._replace(seed=0), sort_keys=True)
+            # a run that was made twice is no evidence of its own
+            groups.setdefault(alike, {}).setdefault(record.config.seed, record)
+    return [_seeds(list(group.values())) for group in groups.values() if len(group) > 1]
 
 
 def _seeds(group: list[Record]) -> Seeds:

@@ -38,7 +38,7 @@ class Every(NamedTuple):
 
 def read_every(text: str) -> Every:
     """As in "2 epochs", "100steps" or "5 min". Raises `InputError` for anything else."""
-    found = re.fullmatch(r"(\d+) *(epoch|step|min|minute)s?", text.strip())
+    found = re.fullmatch(r"(\d{1,9}) *(epoch|step|min|minute)s?", text.strip())
     if not found or int(found[1]) < 1:
         raise InputError(f"{text!r}, expected as in '1 epoch', '100 steps' or '5 minutes'")
     return Every(int(found[1]), "minute" if found[2] == "min" else found[2])
@@ -81,8 +81,9 @@ class Run:
             raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
         if resumed:
             remove_parts(folder)
+            write_whole(folder / CONFIG, _explained(config, _earlier(folder)).encode())
         else:
-            write_whole(folder / CONFIG, _explained(config).encode())
+            write_whole(folder / CONFIG, _explained(config, []).encode())
             self.keep()
 
     def on_step(self, step: Step) -> None:
@@ -162,7 +163,11 @@ class Stopped(NamedTuple):
         """
         if self.state.metadata.get("data") != fingerprint(dataset):
             raise InputError(f"{dataset.name}: the training images are not those of the run")
-        then, now = json.loads(self.state.metadata.get("versions", "{}")), versions()
+        now = versions()
+        try:
+            then = dict(json.loads(self.state.metadata.get("versions", "")))
+        except (ValueError, TypeError):
+            raise InputError(f"{self.path}: does not say which versions made it") from None
         return [
             f"{what} was {then.get(what)}, is {now[what]}"
             for what in now
@@ -172,7 +177,9 @@ class Stopped(NamedTuple):
 
 def load_checkpoint(folder: Path) -> Stopped:
     """The last checkpoint of a run. Raises `InputError` where there is none that can be used."""
-    path = folder / CHECKPOINT if folder.is_dir() else folder
+    if folder.is_file():
+        raise InputError(f"{folder} is a file, expected the folder of a run")
+    path = folder / CHECKPOINT
     state = read_tensors(path)
     try:
         config = read_config(state.metadata.get("config", ""))
@@ -197,21 +204,28 @@ def _about(config: Config, training: Training) -> About:
 def versions() -> dict[str, Any]:
     """Upon which the last bits of a result depend."""
     facts = machine_facts(cores())
-    return {
-        what: facts[what] for what in ("processor", "python", "minise", "backend", "numpy", "numba")
-    }
+    which = ("processor", "python", "minise", "backend", "numpy", "numba", "pillow")
+    return {what: facts[what] for what in which}
 
 
-def _explained(config: Config) -> str:
-    """A run's configuration, and where it came from, to be read."""
-    text = {
-        "config": config._asdict(),
+def _explained(config: Config, earlier: list[Any]) -> str:
+    """A run's configuration, and each start of it, to be read."""
+    start = {
         "command": sys.argv,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": machine_facts(cores()),
         "git": _revision(),
     }
+    text = {"config": config._asdict(), "starts": [*earlier, start]}
     return json.dumps(text, indent=2, ensure_ascii=False) + "\n"
+
+
+def _earlier(folder: Path) -> list[Any]:
+    """The starts of a run before it was resumed."""
+    try:
+        return list(json.loads((folder / CONFIG).read_text())["starts"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return []  # lost, which is no reason not to go on
 
 
 def _revision() -> str | None:

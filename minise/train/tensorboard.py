@@ -10,6 +10,16 @@ from minise.train.history import Epoch, Step
 from minise.train.loop import Training
 
 
+def check_tensorboard() -> None:
+    """Raises `InputError` where the package tensorboardX is missing."""
+    try:
+        import tensorboardX  # noqa: F401
+    except ImportError:
+        raise InputError(
+            "--tensorboard needs the package tensorboardX: python -m pip install tensorboardX"
+        ) from None
+
+
 class EventFiles:
     """Within a `with`, writes the course of a training into a folder that TensorBoard reads.
 
@@ -19,15 +29,12 @@ class EventFiles:
     """
 
     def __init__(self, folder: Path, training: Training) -> None:
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise InputError(
-                "--tensorboard needs the package tensorboardX: python -m pip install tensorboardX"
-            ) from None
+        check_tensorboard()
+        from tensorboardX import SummaryWriter
+
         self.training = training
         try:
-            self._writer = SummaryWriter(str(folder), purge_step=self.training.all_steps or None)
+            self._writer = SummaryWriter(str(folder), purge_step=self.training.all_steps + 1)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
 

@@ -10,10 +10,8 @@ import numpy as np
 
 from minise import models
 from minise.errors import InputError
-from minise.files import Tensors, read_tensors, write_tensors
+from minise.files import OPTIMIZER, Tensors, read_tensors, write_tensors
 from minise.nn import Layer
-
-OPTIMIZER = "optimizer/"  # before the names of arrays in a checkpoint that are not the net's
 
 
 class About(NamedTuple):
@@ -50,7 +48,7 @@ def load_weights(path: Path) -> tuple[Layer, About]:
     state = read_tensors(path)
     about = _about(path, state.metadata.get("minise", ""))
     try:
-        models.check_options(about.model, about.options)  # seed is none of them, nor dtype
+        models.check_options(about.model, about.options)
         net = models.create(
             about.model,
             num_classes=about.num_classes,
@@ -79,6 +77,10 @@ def _about(path: Path, text: str) -> About:
         about = About(**values)
         numbers = (*about.image_shape, about.num_classes)
         if len(numbers) != 4 or not all(isinstance(n, int) and 0 < n < 10**6 for n in numbers):
+            raise ValueError
+        if not all(isinstance(text, str) for text in (about.model, about.data)):
+            raise ValueError
+        if not all(isinstance(number, int | float) for number in (about.mean, about.std)):
             raise ValueError
         if not isinstance(about.options, dict):
             raise ValueError

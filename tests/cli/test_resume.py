@@ -197,6 +197,9 @@ def test_a_change_that_is_allowed_goes_on_from_there(minise, folder):
     code, out, _ = minise("train", "--resume", "run", "--epochs", "3", "--allow-change")
     assert code == 0
     assert "run goes on in epoch 3, after 0 of 4 steps" in out
+    explained = json.loads((folder / "run" / "config.json").read_text())
+    assert explained["config"]["epochs"] == 3
+    assert len(explained["starts"]) == 2
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 3
 
 
@@ -207,6 +210,31 @@ def test_of_a_run_that_was_killed_at_its_very_end_the_pictures_are_drawn(minise,
     assert (code, err) == (0, "")
     assert "run has done all its epochs\n" in out
     assert (folder / "run" / "mistakes.png").exists()
+
+
+def test_images_that_moved_are_known_again(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    (folder / "own.npz").rename(folder / "moved.npz")
+    assert minise("train", "--resume", "run")[0] == 1
+    assert minise("train", "--resume", "run", "--data", "moved.npz")[0] == 0
+
+
+def test_fewer_epochs_than_are_begun_are_refused(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "3", "--out", "run")[0] == 0
+    code, _, err = minise("train", "--resume", "run", "--epochs", "2", "--allow-change")
+    assert code == 1
+    assert "epochs: 2, but epoch 3 is begun" in err
+
+
+def test_a_rate_that_ends_in_nothing_leaves_the_good_checkpoint(minise, folder):
+    one_step = ["train", "--data", "own.npz", "--epochs", "1", "--batch-size", "240"]
+    code, _, err = minise(*one_step, "--lr", "1e30", "--out", "run")
+    assert code == 1
+    assert "try a smaller one" in err
+    code, _, err = minise("train", "--resume", "run", "--lr", "0.01", "--allow-change")
+    assert (code, err) == (0, "")
+    code, _, err = minise(*one_step, "--lr", "inf", "--out", "other")
+    assert (code, "lr inf" in err) == (1, True)
 
 
 def test_other_images_are_refused(minise, folder):
@@ -221,7 +249,7 @@ def test_other_images_are_refused(minise, folder):
 def test_what_is_no_checkpoint_is_one_clear_line(minise, folder):
     assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
     code, _, err = minise("train", "--resume", "nothing")
-    assert (code, err) == (1, "minise: nothing: there is no such file\n")
+    assert (code, err) == (1, "minise: nothing/checkpoint.safetensors: there is no such file\n")
     code, _, err = minise("train", "--resume", "run/model.safetensors")
-    assert code == 1
-    assert err.startswith("minise: run/model.safetensors: no configuration of a training")
+    message = "minise: run/model.safetensors is a file, expected the folder of a run\n"
+    assert (code, err) == (1, message)

@@ -178,7 +178,7 @@ def test_the_stem_pools_as_caffe_does_where_that_is_asked_for():
         ("cnn", {"reduction": 4}, "^cnn: unknown option 'reduction': there are none$"),
         ("resnet50", {"stages": [2]}, "^resnet50: unknown option 'stages'"),
         ("se-resnet20", {"stride_first": True}, "^se-resnet20: unknown option 'stride_first'"),
-        ("se-resnet20", {"stages": 2}, r"stages 2, expected some of \[1, 2, 3\]"),
+        ("se-resnet20", {"stages": 2}, "se-resnet20: stages is 2, expected numbers of stages"),
         ("se-resnet20", {"stages": [7]}, r"stages \[7\], expected some of \[1, 2, 3\]"),
         ("se-resnet50", {"stages": [1]}, r"stages \[1\], expected some of \[2, 3, 4, 5\]"),
         ("se-resnet8", {"reduction": 32}, "a reduction of 32 leaves no hidden unit of 16 channels"),
@@ -222,6 +222,8 @@ def test_every_weight_is_drawn_with_the_seed_of_the_net(name):
     [
         {"reduction": "many"},
         {"reduction": float("nan")},
+        {"reduction": True},
+        {"bias": "False"},
         {"hidden": 10**13},
         {"hidden": 2.5},
         {"squeeze": 3},

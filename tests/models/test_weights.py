@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minise import InputError, models
+from minise import InputError, models, train
 from minise.models.naming import to_theirs
 
 SE18 = "se-resnet18"
@@ -81,6 +81,15 @@ def test_names_of_others_are_recognised(net, tmp_path):
     models.save(net, tmp_path / "x.safetensors")
     with pytest.raises(InputError, match="its names look like those of names=None"):
         models.load(SE18, tmp_path / "x.safetensors", names="cadene")
+
+
+def test_a_file_that_says_what_it_is_of_is_not_taken_for_something_else(tmp_path):
+    net = models.create("se-cnn", gate="tanh")
+    about = train.About("se-cnn", 10, (1, 28, 28), 0.5, 0.3, "sample", 0, {"gate": "tanh"})
+    train.save_weights(tmp_path / "x.safetensors", net, about)
+    with pytest.raises(InputError, match=r"x\.safetensors is of se-cnn with gate='tanh'"):
+        models.load("se-cnn", tmp_path / "x.safetensors")
+    assert_same(models.load("se-cnn", tmp_path / "x.safetensors", gate="tanh"), net)
 
 
 def test_unknown_names_are_answered_with_the_nearest(net, tmp_path):

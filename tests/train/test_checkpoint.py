@@ -73,6 +73,30 @@ def test_from_any_step_a_training_goes_on_to_the_same_bits(begin, optimizer, sha
         assert resumed.rng.bit_generator.state == whole.rng.bit_generator.state
 
 
+class Noise(nn.Layer):
+    """Adds numbers of a generator of its own."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(9)
+
+    def forward(self, x, training=True):
+        return x + self.rng.standard_normal(x.shape).astype(x.dtype), lambda dy: dy
+
+
+def test_the_generator_of_any_layer_goes_on_as_well(begin):
+    def noisy():
+        training = begin()
+        training.net.noise = Noise()
+        return training
+
+    whole, states = noisy(), []
+    whole.run(on_step=lambda step: states.append(checkpoint.state_of(whole)))
+    resumed = noisy()
+    checkpoint.restore(resumed, states[4])
+    resumed.run()
+    assert same(resumed.net.state_dict(), whole.net.state_dict())
+
+
 def test_a_state_is_a_copy_and_a_training_is_not_changed_by_being_asked_for_it(begin):
     training = begin()
     state = checkpoint.state_of(training)

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from minise import InputError, data, train
@@ -65,6 +66,17 @@ def test_held_out_images_are_training_images_and_the_same_for_a_seed():
     assert not (first.test.images == other.test.images).all()
     with pytest.raises(InputError, match="10000 images held out, expected 1 to 9999"):
         train.dataset_of(train.Config(hold_out=10_000))
+
+
+def test_a_class_is_never_held_out_as_a_whole(stripes):
+    images, labels = stripes.train
+    labels[labels == 2] = 0
+    labels[7] = 2
+    few = stripes._replace(train=data.Split(images, labels))
+    held = [np.random.default_rng(seed).permutation(120)[:110] for seed in range(20)]
+    seed = next(k for k, chosen in enumerate(held) if 7 in chosen)
+    with pytest.raises(InputError, match="of class 2 all images would be held out"):
+        data.hold_out(few, 110, np.random.default_rng(seed))
 
 
 def test_a_fingerprint_changes_with_a_pixel_and_a_label(stripes):

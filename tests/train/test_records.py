@@ -53,6 +53,7 @@ def test_what_differs_is_found(make, tmp_path):
 def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
     for seed, accuracy in enumerate((0.90, 0.92, 0.97)):
         make(f"a-{seed}", 0.5, accuracy, seed=seed)
+    make("again-1", 0.5, 0.90, seed=0)  # made twice, which is no evidence of its own
     make("unfinished-1", 0.99, seed=7)
     make("other-1", 0.5, 0.9, lr=0.3)
     (group,) = train.over_seeds(train.find_records(tmp_path / "runs"))
@@ -77,6 +78,14 @@ def test_broken_files_are_one_clear_error(make, config, metrics):
     (folder / "metrics.jsonl").write_text(metrics)
     with pytest.raises(InputError, match=r"runs/a"):
         train.read_record(folder)
+
+
+def test_one_that_cannot_be_read_does_not_hide_the_others(make, tmp_path, caplog):
+    make("good", 0.9, 0.95)
+    (make("bad") / "config.json").write_text("{}")
+    (record,) = train.find_records(tmp_path / "runs")
+    assert record.folder.name == "good"
+    assert "runs/bad: no run that can be read" in caplog.text
 
 
 def test_where_there_are_no_runs_is_told(tmp_path):

@@ -41,7 +41,8 @@ def test_a_run_leaves_all_that_explains_it(tmp_path, training):
     assert [json.loads(line) for line in lines] == [epoch._asdict() for epoch in history]
     explained = json.loads((folder / "config.json").read_text())
     assert explained["config"] == CONFIG._asdict()
-    assert {"command", "started", "environment", "git"} <= set(explained)
+    (start,) = explained["starts"]
+    assert set(start) == {"command", "time", "environment", "git"}
     mean, std = training.mean, training.std
     about = train.About("se-cnn", 10, (1, 28, 28), mean, std, "sample", 0, {})
     for path in (folder, *(run.files()[what] for what in ("weights", "best", "checkpoint"))):
