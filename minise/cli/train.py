@@ -60,6 +60,11 @@ DEFAULT = train.Config()
     "--lr", type=float, help="Highest learning rate.  [default: 0.1 for sgd, 0.01 for adamw]"
 )
 @click.option(
+    "--weight-decay",
+    type=float,
+    help="Pull on weights towards 0.  [default: 0.0005 for sgd, 0.01 for adamw]",
+)
+@click.option(
     "--optimizer",
     type=click.Choice(list(train.LR)),
     default=DEFAULT.optimizer,

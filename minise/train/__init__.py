@@ -15,14 +15,15 @@ from minise.train.optimizers import SGD, AdamW, Optimizer
 from minise.train.profile import Profile, Spent
 from minise.train.records import (
     Record,
-    Seeds,
     differing,
     find_records,
     over_seeds,
     read_record,
+    without_se,
 )
 from minise.train.run import Every, Run, Stopped, load_checkpoint, load_run, next_folder, read_every
 from minise.train.schedules import Schedule, cosine, one_cycle
+from minise.train.seeds import Seeds
 from minise.train.tensorboard import EventFiles, check_tensorboard
 from minise.train.warm_up import warm_up
 from minise.train.weights import About, load_weights, metadata_of, save_weights, split
@@ -70,4 +71,5 @@ __all__ = [
     "split",
     "training_of",
     "warm_up",
+    "without_se",
 ]

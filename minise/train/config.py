@@ -18,9 +18,12 @@ from minise.train.optimizers import SGD, AdamW, Optimizer
 from minise.train.schedules import cosine, one_cycle
 
 LR = {"sgd": 0.1, "adamw": 0.01}  # rates that reach 98 % on the sample within 12 epochs
+WEIGHT_DECAY = {"sgd": 5e-4, "adamw": 0.01}
 SCHEDULES = {"one-cycle": one_cycle, "cosine": cosine}
 # What a training can go on with after it was changed: the rest is another training.
-CHANGEABLE = ("epochs", "lr", "schedule", "augment", "label_smoothing", "test_at_end")
+CHANGEABLE = (
+    "epochs", "lr", "weight_decay", "schedule", "augment", "label_smoothing", "test_at_end",
+)  # fmt: skip
 
 
 class Config(NamedTuple):
@@ -34,6 +37,7 @@ class Config(NamedTuple):
     batch_size: int = 64
     optimizer: str = "sgd"
     lr: float | None = None  # the highest; None for that of `LR`
+    weight_decay: float | None = None  # None for that of `WEIGHT_DECAY`
     schedule: str = "one-cycle"
     label_smoothing: float = 0.0
     augment: bool = True
@@ -64,11 +68,13 @@ def training_of(config: Config, dataset: Dataset) -> Training:
         **config.options,
     )
     lr = LR[config.optimizer] if config.lr is None else config.lr
+    decay = config.weight_decay
+    decay = WEIGHT_DECAY[config.optimizer] if decay is None else decay
     moves: Optimizer
     if config.optimizer == "sgd":
-        moves = SGD(net.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        moves = SGD(net.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=decay)
     else:
-        moves = AdamW(net.parameters(), lr)
+        moves = AdamW(net.parameters(), lr, weight_decay=decay)
     steps = config.epochs * math.ceil(len(dataset.train.labels) / config.batch_size)
     return Training(
         net,
@@ -107,8 +113,8 @@ def read_config(text: str) -> Config:
         config = Config(**values)
         for name, default in Config()._asdict().items():
             value = getattr(config, name)
-            kinds = (int, float) if name == "lr" or type(default) is float else (type(default),)
-            if not (type(value) in kinds or (name == "lr" and value is None)):
+            kinds = (int, float) if default is None or type(default) is float else (type(default),)
+            if not (type(value) in kinds or (value is None and default is None)):
                 raise ValueError(f"{name} is {value!r}")
     except (ValueError, TypeError) as error:
         raise InputError(f"no configuration of a training: {error}") from None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from minise import models
 from minise.errors import InputError
 from minise.train.config import Config, read_config
 from minise.train.history import Epoch, History
 from minise.train.run import CONFIG, METRICS
+from minise.train.seeds import Seeds
 
 _log = logging.getLogger(__name__)
 
@@ -29,19 +30,6 @@ class Record(NamedTuple):
         """Of the last test; None before the first."""
         tests = [e.test_accuracy for e in self.history if e.test_accuracy is not None]
         return tests[-1] if tests else None
-
-
-class Seeds(NamedTuple):
-    """Runs that differ in their seed alone: the mean of their last tests, and the deviation."""
-
-    records: list[Record]
-    mean: float
-    deviation: float  # of one run, by n − 1
-
-    @property
-    def standard_error(self) -> float:
-        """Of the mean."""
-        return float(self.deviation / len(self.records) ** 0.5)
 
 
 def read_record(folder: Path) -> Record:
@@ -97,20 +85,26 @@ def differing(records: Sequence[Record]) -> list[str]:
     ]
 
 
-def over_seeds(records: Sequence[Record]) -> list[Seeds]:
-    """Finished runs that differ in nothing but their seed, two at least."""
-    groups: dict[str, dict[int, Record]] = {}
+def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
+    """Finished runs that differ in nothing but their seed, two at least: the last test of each."""
+    groups: dict[str, tuple[Config, dict[int, float]]] = {}
     for record in records:
-        if len(record.history) == record.config.epochs and record.test_accuracy is not None:
-            alike = json.dumps(record.config._replace(seed=0), sort_keys=True)
+        accuracy, config = record.test_accuracy, record.config
+        if len(record.history) == config.epochs and accuracy is not None:
+            config, seed = config._replace(seed=0), config.seed
+            alike = json.dumps(config, sort_keys=True)
             # a run that was made twice is no evidence of its own
-            groups.setdefault(alike, {}).setdefault(record.config.seed, record)
-    return [_seeds(list(group.values())) for group in groups.values() if len(group) > 1]
+            groups.setdefault(alike, (config, {}))[1].setdefault(seed, accuracy)
+    return [(config, Seeds(tests)) for config, tests in groups.values() if len(tests) > 1]
 
 
-def _seeds(group: list[Record]) -> Seeds:
-    tests = [record.test_accuracy or 0.0 for record in group]
-    return Seeds(group, statistics.mean(tests), statistics.stdev(tests))
+def without_se(config: Config) -> Config | None:
+    """What to ask for to have the same training without SE; None where there is no such net."""
+    plain = config.model.removeprefix("se-")
+    if plain == config.model or plain not in models.names():
+        return None
+    options = {k: v for k, v in config.options.items() if models.has_option(plain, k)}
+    return config._replace(model=plain, options=options)
 
 
 def _in_order(name: str) -> list[Any]:

@@ -35,6 +35,17 @@ def test_runs_are_listed_with_what_they_differ_in_and_over_seeds(minise, tmp_pat
     assert minise("runs", "nowhere")[::2] == (1, "minise: nowhere: there is no such folder\n")
 
 
+def test_what_se_changes_is_told_seed_by_seed(minise, tmp_path):
+    for seed, (with_se, without) in enumerate([(0.95, 0.94), (0.97, 0.94)]):
+        leave(tmp_path / "runs" / f"a-{seed}", [0.5, with_se], seed=seed)
+        leave(tmp_path / "runs" / f"b-{seed}", [0.5, without], seed=seed, model="cnn")
+        leave(tmp_path / "runs" / f"c-{seed}", [0.5, 0.1], seed=seed, model="cnn", lr=0.2)
+    code, out, _ = minise("runs")
+    assert code == 0
+    assert out.count(" − ") == 1
+    assert "se-cnn − cnn: +2.000% ± 1.000% over 2 seeds" in out
+
+
 def test_curves_are_drawn_over_one_another(minise, tmp_path):
     leave(tmp_path / "a", [0.9, 0.95])
     leave(tmp_path / "b", [0.8, None])

@@ -21,6 +21,7 @@ def test_a_configuration_comes_back_from_its_json():
         '{"modell": "se-cnn"}',
         '{"epochs": "many"}',
         '{"lr": "fast"}',
+        '{"weight_decay": [0.1]}',
         '{"options": [1]}',
         '{"model": 3}',
     ],
@@ -50,6 +51,18 @@ def test_options_reach_the_net_and_unknown_names_are_told(stripes):
         train.training_of(config._replace(schedule="one-cycel"), stripes)
     with pytest.raises(InputError, match="unknown optimizer 'adam': did you mean 'adamw'"):
         train.training_of(config._replace(optimizer="adam"), stripes)
+
+
+def test_rate_and_decay_are_the_optimizers_own_unless_given(stripes):
+    for optimizer, lr, decay in (("sgd", 0.1, 5e-4), ("adamw", 0.01, 0.01)):
+        config = train.Config(optimizer=optimizer, epochs=1)
+        training = train.training_of(config, stripes)
+        assert (training.optimizer.lr, training.optimizer.weight_decay) == (lr, decay)
+        config = config._replace(lr=0.3, weight_decay=0.0)
+        training = train.training_of(config, stripes)
+        assert (training.optimizer.lr, training.optimizer.weight_decay) == (0.3, 0.0)
+    with pytest.raises(InputError, match="weight_decay -1"):
+        train.training_of(train.Config(weight_decay=-1.0), stripes)
 
 
 def test_held_out_images_are_training_images_and_the_same_for_a_seed():

@@ -56,10 +56,19 @@ def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
     make("again-1", 0.5, 0.90, seed=0)  # made twice, which is no evidence of its own
     make("unfinished-1", 0.99, seed=7)
     make("other-1", 0.5, 0.9, lr=0.3)
-    (group,) = train.over_seeds(train.find_records(tmp_path / "runs"))
-    assert group.mean == pytest.approx(0.93)
-    assert group.deviation == pytest.approx((0.0013) ** 0.5)  # (9 + 1 + 16)/2 · 10⁻⁴
-    assert group.standard_error == pytest.approx(group.deviation / 3**0.5)
+    ((config, tests),) = train.over_seeds(train.find_records(tmp_path / "runs"))
+    assert config == train.Config(epochs=2)
+    assert tests.figures == {0: 0.90, 1: 0.92, 2: 0.97}
+
+
+def test_a_configuration_without_se_is_the_same_in_all_else():
+    config = train.Config(model="se-resnet8", options={"reduction": 8}, lr=0.3, seed=2)
+    plain = config._replace(model="resnet8", options={})
+    assert train.without_se(config) == plain
+    assert train.without_se(plain) is None
+    assert train.without_se(config._replace(model="senet154")) is None
+    host = config._replace(model="se-resnet50", options={"stages": [4], "ceil_pool": True})
+    assert train.without_se(host).options == {"ceil_pool": True}
 
 
 @pytest.mark.parametrize(
