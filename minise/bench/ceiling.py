@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SIZE = 2048  # rows and columns of the matrices
+SIZES = (512, 1024, 2048)  # rows and columns of the matrices: which is fastest depends on the cache
 COPIED = 2**28  # bytes of the array that is copied
 REPEATS = 5
 
@@ -27,14 +27,14 @@ class Ceilings(NamedTuple):
 
 def measure_ceilings(threads: int) -> Ceilings:
     """The best of several tries of each, with this many threads."""
-    return Ceilings(_matrix_product(), _copy(threads))
+    return Ceilings(max(map(_matrix_product, SIZES)), _copy(threads))
 
 
-def _matrix_product() -> float:
+def _matrix_product(size: int) -> float:
     rng = np.random.default_rng(0)
-    a, b = rng.random((2, SIZE, SIZE), dtype=np.float32)
+    a, b = rng.random((2, size, size), dtype=np.float32)
     out = np.empty_like(a)
-    return 2 * SIZE**3 / _best(lambda: np.matmul(a, b, out=out)) / 1e9
+    return 2 * size**3 / _best(lambda: np.matmul(a, b, out=out)) / 1e9
 
 
 def _copy(threads: int) -> float:

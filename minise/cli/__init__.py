@@ -16,9 +16,11 @@ from minise.cli.export import export_command
 from minise.cli.gradcheck import gradcheck_command
 from minise.cli.inspect import inspect_command
 from minise.cli.predict import predict_command
+from minise.cli.recipes import recipes_command
 from minise.cli.runs import plot_command, runs_command
 from minise.cli.summary import models_command, summary_command
 from minise.cli.train import train_command
+from minise.cli.tutorials import tutorials_command
 from minise.cli.warmup import warmup_command
 from minise.errors import InputError
 
@@ -67,10 +69,12 @@ for command in (
     export_command,
     runs_command,
     plot_command,
+    recipes_command,
     summary_command,
     gradcheck_command,
     bench_command,
     models_command,
     warmup_command,
+    tutorials_command,
 ):
     cli.add_command(command)

@@ -24,6 +24,11 @@ DEFAULT = train.Config()
 
 @click.command("train", short_help="Train a net.")
 @click.option(
+    "--recipe",
+    metavar="NAME",
+    help="Begin from one that `recipes` lists; other options change what it asks for.",
+)
+@click.option(
     "--model",
     metavar="NAME",
     default=DEFAULT.model,
@@ -90,7 +95,9 @@ DEFAULT = train.Config()
     help="Shift and turn the training images a little.",
 )
 @click.option(
-    "--test-at-end", is_flag=True, help="Look at the test images once, after the last epoch."
+    "--test-at-end/--test-each-epoch",
+    default=DEFAULT.test_at_end,
+    help="Look at the test images once, after the last epoch.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=DEFAULT.seed, show_default=True)
 @click.option(
@@ -121,6 +128,7 @@ DEFAULT = train.Config()
 )
 @computing
 def train_command(
+    recipe: str | None,
     out: Path | None,
     every: str | None,
     resume: Path | None,
@@ -135,19 +143,16 @@ def train_command(
     kills a run, from its last checkpoint.
     """
     began, context, console = time.perf_counter(), click.get_current_context(), Console()
-    asked["options"] = dict(_option(text) for text in asked["options"])
-    if Path(asked["data"]).exists() and asked["data"] not in ("sample", "mnist"):
-        asked["data"] = str(Path(asked["data"]).resolve())  # a run may go on from another folder
-    often = train.read_every(every or "1 epoch")
-    if resume is None:
-        config, stopped = train.Config(**asked), None
+    given = _given(context, asked, recipe)
+    stopped = None if resume is None else train.load_checkpoint(resume)
+    if stopped is None:
+        config, often = train.Config(**given), train.Every(1, "epoch")
     elif out is not None:
         raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
     else:
-        stopped = train.load_checkpoint(resume)
-        given = {name: asked[name] for name in asked if _was_given(context, name)}
         config = train.changed(stopped.config, given, allowed=allow_change)
-        often = stopped.every if every is None else often
+        often = stopped.every
+    often = often if every is None else train.read_every(every)
 
     digits = train.dataset_of(config)
     training = train.training_of(config, digits)
@@ -210,15 +215,28 @@ def _finish(run: train.Run, console: Console, seconds: float) -> None:
     test = training.tested
     if test is None:  # all of it was done before the run was resumed
         test = train.evaluate(training.net, images, mean=training.mean, std=training.std)
-    run.finish(images, test.probabilities)
     wrong = round((1 - test.accuracy) * len(images.labels))
     console.print(
         f"\n[bold green]test accuracy {test.accuracy:.2%}[/] ({wrong} of "
         f"{len(images.labels):,} wrong) after {seconds:.0f} seconds",
         highlight=False,
     )
+    run.finish(images, test.probabilities)
     for what, path in run.files().items():
         console.print(f"  {what:<10} {path}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) -> dict[str, Any]:
+    """What is asked for by options that were given, and by the recipe where none was."""
+    given = {} if recipe is None else train.recipe(recipe).config._asdict()
+    given.pop("seed", None)  # no recipe is about that
+    for name, value in asked.items():
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            given[name] = dict(map(_option, value)) if name == "options" else value
+    data = given.get("data", "sample")
+    if Path(data).exists() and data not in ("sample", "mnist"):
+        given["data"] = str(Path(data).resolve())  # a run may go on from another folder
+    return given
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -230,10 +248,6 @@ def _option(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
-
-
-def _was_given(context: click.Context, name: str) -> bool:
-    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def profile_table(profile: train.Profile) -> Table:

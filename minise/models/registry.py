@@ -94,10 +94,10 @@ _pair(
         reduction=4,
     ),
 )
-_pair(
-    "vgg-tiny",
-    _Net(partial(vgg.vgg, vgg.TINY), "six convolutions, each with SE", MNIST, 10, reduction=4),
-)
+for _name, _widths in vgg.STAGES.items():
+    _about = f"{sum(map(len, _widths))} convolutions, each with SE"
+    _reduction = 8 if _name == "vgg-8k" else 4
+    _pair(_name, _Net(partial(vgg.vgg, _widths), _about, MNIST, 10, reduction=_reduction))
 for _depth in (14, 20, 32, 56, 110):
     _blocks = (_depth - 2) // 6
     _pair(

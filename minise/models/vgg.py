@@ -9,7 +9,12 @@ import numpy.typing as npt
 
 from minise import nn
 
-TINY = ((16, 16), (32, 32), (64, 64))  # filters of the convolutions in each stage
+# Filters of the convolutions in each stage. For few parameters: many thin layers, few wide ones.
+STAGES = {
+    "vgg-tiny": ((16, 16), (32, 32), (64, 64)),
+    "vgg-8k": ((8, 8, 8), (10, 10, 12), (14, 14)),
+    "vgg-18k": ((6,), (12, 12, 12), (24, 24, 24)),  # most of its work on a quarter of the pixels
+}
 
 
 def vgg(

@@ -13,6 +13,7 @@ from minise.train.history import Epoch, History, Step
 from minise.train.loop import Training, fit
 from minise.train.optimizers import SGD, AdamW, Optimizer
 from minise.train.profile import Profile, Spent
+from minise.train.recipes import RECIPES, Recipe, recipe
 from minise.train.records import (
     Record,
     differing,
@@ -30,6 +31,7 @@ from minise.train.weights import About, load_weights, metadata_of, save_weights,
 
 __all__ = [
     "LR",
+    "RECIPES",
     "SCHEDULES",
     "SGD",
     "About",
@@ -42,6 +44,7 @@ __all__ = [
     "History",
     "Optimizer",
     "Profile",
+    "Recipe",
     "Record",
     "Run",
     "Schedule",
@@ -67,6 +70,7 @@ __all__ = [
     "over_seeds",
     "read_every",
     "read_record",
+    "recipe",
     "save_weights",
     "split",
     "training_of",

@@ -2,7 +2,7 @@ from minise.bench import ceiling
 
 
 def test_ceilings_are_measured_for_operations_and_for_bytes(monkeypatch):
-    monkeypatch.setattr(ceiling, "SIZE", 32)
+    monkeypatch.setattr(ceiling, "SIZES", (16, 32))
     monkeypatch.setattr(ceiling, "COPIED", 2**16)
     ceilings = ceiling.measure_ceilings(threads=2)
     assert ceilings.matrix_product > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import __version__, cli, data, models
+from minise import __version__, cli, data, models, train
 
 QUICK = ["train", "--epochs", "1", "--batch-size", "50", "--no-augment"]
 
@@ -24,6 +24,36 @@ def small_data(tmp_path):
         y_test=sample.test.labels[:100],
     )
     return path
+
+
+def test_a_recipe_is_followed_in_all_that_is_not_asked_for_otherwise(minise, small_data, tmp_path):
+    code, out, err = minise(
+        "train", "--recipe", "record-8k", "--data", small_data, "--epochs", "2", "--seed", "3",
+        "--test-each-epoch", "--model", "vgg-8k", "--out", "run",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    config = train.read_record(tmp_path / "run").config
+    recipe = train.recipe("record-8k").config
+    assert config == recipe._replace(
+        data=str(small_data), epochs=2, seed=3, test_at_end=False, model="vgg-8k"
+    )
+    assert minise("train", "--recipe", "record-7k")[::2] == (
+        1,
+        "minise: unknown recipe 'record-7k': did you mean 'record-8k'?\n",
+    )
+    code, out, err = minise("train", "--resume", "run", "--recipe", "record-8k")
+    assert (code, out) == (1, "")
+    assert "  epochs: 2, now 15" in err
+    assert "seed" not in err
+
+
+def test_recipes_are_listed_with_every_figure_and_what_se_changes(minise):
+    code, out, err = minise("recipes")
+    assert (code, err) == (0, "")
+    for name, recipe in train.RECIPES.items():
+        assert f"minise train --recipe {name} --seed 0" in out
+        for accuracy in (recipe.accuracy, recipe.accuracy_without_se):
+            assert " ".join(f"{figure:.2%}" for figure in accuracy.figures.values()) in out
 
 
 def test_train_then_eval_then_predict(minise, small_data, tmp_path):

@@ -1,0 +1,40 @@
+"""`minise recipes`."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from minise import models, train
+from minise.cli.runs import told_difference
+
+
+@click.command("recipes", short_help="List trainings worth repeating, and what they gave.")
+def recipes_command() -> None:
+    """List the recipes that `train --recipe NAME` follows, and what they gave on MNIST's test.
+
+    Each line of a recipe is a net, with SE and without it: its mean over seeds and the deviation of
+    one run, then every run.
+    """
+    console = Console()
+    for name, recipe in train.RECIPES.items():
+        table = Table("model", "parameters", "mean test", "deviation", "each", title_justify="left")
+        table.title = f"[bold]{name}[/]: {recipe.about}"
+        table.columns[1].justify = "right"
+        rows = [(recipe.config, recipe.accuracy)]
+        if plain := train.without_se(recipe.config):
+            rows.append((plain, recipe.accuracy_without_se))
+        for config, tests in rows:
+            net = models.create(config.model, filled=False, **config.options)
+            table.add_row(
+                config.model,
+                f"{sum(parameter.value.size for parameter in net.parameters()):,}",
+                f"{tests.mean:.3%}",
+                f"{tests.deviation:.3%}",
+                " ".join(f"{accuracy:.2%}" for accuracy in tests.figures.values()),
+            )
+        console.print(table)
+        changes = told_difference(recipe.accuracy - recipe.accuracy_without_se)
+        console.print(f"SE: {changes}", highlight=False)
+        console.print(f"minise train --recipe {name} --seed 0\n", highlight=False)

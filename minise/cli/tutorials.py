@@ -1,0 +1,68 @@
+"""`minise tutorials`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+import minise
+from minise.errors import InputError
+from minise.files import write_whole
+
+PATTERN = "[0-9][0-9]-*.ipynb"
+
+
+@click.command("tutorials", short_help="Copy the tutorials, which are notebooks, into a folder.")
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("minise-tutorials"))
+def tutorials_command(folder: Path) -> None:
+    """Copy the tutorials into FOLDER, by default `minise-tutorials`, to read and to work in.
+
+    They are notebooks of Jupyter, in nine steps, with exercises. Nothing that is in FOLDER is
+    overwritten: where one of them is there already, none is copied.
+    """
+    sources = find_notebooks(Path(minise.__file__).parent)
+    copy_notebooks(sources, folder)
+    click.echo(f"{folder}: {len(sources)} notebooks, the first is {sources[0].name}")
+    click.echo("To work in them:")
+    click.echo("  python -m pip install jupyterlab")
+    click.echo(f"  jupyter lab {shlex.quote(str(folder))}")
+
+
+def find_notebooks(package: Path) -> list[Path]:
+    """The notebooks within the folder of the package or, in a checkout, beside it; in order.
+
+    Raises `InputError` where there are none.
+    """
+    for folder in (package / "tutorials", package.parent / "tutorials"):
+        if found := sorted(folder.glob(PATTERN)):
+            return found
+    raise InputError(f"{package}: the tutorials are not in this installation")
+
+
+def copy_notebooks(sources: list[Path], folder: Path) -> None:
+    """Copy all of them into a folder, which is made where it is missing; or none.
+
+    Raises `InputError` where one of them is there already, or cannot be written.
+    """
+    copies = {source: folder / source.name for source in sources}
+    for copy in copies.values():
+        if copy.exists() or copy.is_symlink():
+            raise InputError(
+                f"{copy}: is there already, and is not overwritten; no file was copied"
+            )
+    try:
+        contents = {copy: source.read_bytes() for source, copy in copies.items()}
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
+    written: list[Path] = []
+    try:
+        for copy, content in contents.items():
+            write_whole(copy, content)
+            written.append(copy)
+    except BaseException:  # a full disk, or Ctrl-C
+        for copy in written:
+            copy.unlink(missing_ok=True)
+        raise
