@@ -12,8 +12,10 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Sums may be reordered and products contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+# A product that is added may be rounded once; NaN and infinity keep their meaning. Sums are not
+# reordered ("reassoc"): a kernel that was just compiled and the same from the disk are not always
+# optimised alike, and their results would differ in the last bits.
+_FASTMATH = {"contract", "arcp", "nsz", "afn"}
 
 # Only `prange` makes threads: an array expression in a kernel stays a plain loop, which compiles
 # faster and has no race to think about.

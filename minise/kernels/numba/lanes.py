@@ -58,7 +58,7 @@ class _LanesModel(PrimitiveModel):
 
 
 # A product that is added may become one instruction, which rounds once.
-_FLAGS = ("reassoc", "contract", "nsz")
+_FLAGS = ("contract", "nsz")
 
 
 def _vector(context: Any, dtype: Any) -> ir.VectorType:

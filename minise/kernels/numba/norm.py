@@ -1,7 +1,8 @@
 """Batch normalisation, alone and with relu behind it.
 
 The statistics are taken row by row, while a row is in the first cache, and those of the rows put
-together. Sums run over short stretches in the dtype of x, and the stretches are added in float64.
+together. A row is summed in the dtype of x, as WIDTH sums side by side, which a processor adds many
+at a time in the very order that is written here; and every STRETCH numbers they go into one float64.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from minise.kernels.numba.compile import compiled, compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty
 
-STRETCH = 1024
+WIDTH = 128
+STRETCH = 16 * WIDTH
 
 Statistics = tuple[Array, Array]
 
@@ -101,20 +103,37 @@ def _row_statistics(x: Array, of_rows: Array, parts: int) -> None:
     C, H, L = x.shape
     for task in prange(H * parts):
         h, part = task // parts, task % parts
+        sums = np.zeros(WIDTH, x.dtype)
         for c in range(part * C // parts, (part + 1) * C // parts):
             row, total, squares = x[c, h], 0.0, 0.0
-            for low in range(0, L, STRETCH):
-                stretch, partial = row[low : low + STRETCH], x.dtype.type(0)
-                for k in range(stretch.size):
-                    partial += stretch[k]
-                total += partial
+            for start in range(0, L, STRETCH):
+                for low in range(start, min(start + STRETCH, L), WIDTH):
+                    few = row[low : low + WIDTH]
+                    for k in range(few.size):
+                        sums[k] += few[k]
+                total += _taken(sums)
             mean = x.dtype.type(total / L)
-            for low in range(0, L, STRETCH):
-                stretch, partial = row[low : low + STRETCH], x.dtype.type(0)
-                for k in range(stretch.size):
-                    partial += (stretch[k] - mean) * (stretch[k] - mean)
-                squares += partial
+            for start in range(0, L, STRETCH):
+                for low in range(start, min(start + STRETCH, L), WIDTH):
+                    few = row[low : low + WIDTH]
+                    for k in range(few.size):
+                        sums[k] += (few[k] - mean) * (few[k] - mean)
+                squares += _taken(sums)
             of_rows[0, c, h], of_rows[1, c, h] = total / L, squares
+
+
+@compiled
+def _taken(sums: Array) -> float:
+    """The sum of WIDTH numbers, half of them added to the other half and so on; they become 0."""
+    width = WIDTH // 2
+    while width > 0:
+        lower, upper = sums[:width], sums[width : 2 * width]
+        for k in range(lower.size):
+            lower[k] += upper[k]
+        width //= 2
+    total = float(sums[0])
+    sums[:] = 0
+    return total
 
 
 @compiled
@@ -166,18 +185,19 @@ def _row_sums(
     zero = x.dtype.type(0)
     for task in prange(H * parts):
         h, part = task // parts, task % parts
+        sums, sums_x = np.zeros(WIDTH, x.dtype), np.zeros(WIDTH, x.dtype)
         for c in range(part * C // parts, (part + 1) * C // parts):
             centre, total, total_x = mean[c], 0.0, 0.0
-            for low in range(0, L, STRETCH):
-                here = slice(low, low + STRETCH)
-                above, output, source = dy[c, h, here], y[c, h, here], x[c, h, here]
-                partial = partial_x = zero
-                for k in range(source.size):
-                    passed = above[k] if not relu or output[k] > zero else zero
-                    partial += passed
-                    partial_x += passed * (source[k] - centre)
-                total += partial
-                total_x += partial_x
+            for start in range(0, L, STRETCH):
+                for low in range(start, min(start + STRETCH, L), WIDTH):
+                    here = slice(low, low + WIDTH)
+                    above, output, source = dy[c, h, here], y[c, h, here], x[c, h, here]
+                    for k in range(source.size):
+                        passed = above[k] if not relu or output[k] > zero else zero
+                        sums[k] += passed
+                        sums_x[k] += passed * (source[k] - centre)
+                total += _taken(sums)
+                total_x += _taken(sums_x)
             of_rows[0, c, h], of_rows[1, c, h] = total, total_x
 
 
