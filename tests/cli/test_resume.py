@@ -12,6 +12,7 @@ import pytest
 
 from minise import data
 from minise.files import read_tensors
+from minise.train.run import versions
 
 KILLS = int(os.environ.get("MINISE_KILLS", "3"))
 INTERVAL = 3  # steps between checkpoints
@@ -253,3 +254,40 @@ def test_what_is_no_checkpoint_is_one_clear_line(minise, folder):
     code, _, err = minise("train", "--resume", "run/model.safetensors")
     message = "minise: run/model.safetensors is a file, expected the folder of a run\n"
     assert (code, err) == (1, message)
+
+
+def test_a_run_that_is_done_has_no_steps_to_profile(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    code, out, err = minise("train", "--resume", "run", "--profile")
+    assert (code, err) == (0, "")
+    assert "an average step" not in out
+
+
+def test_names_with_brackets_are_shown_as_they_are(minise, folder):
+    (folder / "own.npz").rename(folder / "[red]own.npz")
+    train = ["train", "--data", "[red]own.npz", "--epochs", "1", "--out", "[bold]run"]
+    code, out, err = minise(*train)
+    assert (code, err) == (0, "")
+    assert "on [red]own, 240 training" in out
+    assert "[bold]run/metrics.jsonl" in out
+    code, out, err = minise("train", "--resume", "[bold]run")
+    assert (code, err) == (0, "")
+    assert "[bold]run has done all its epochs" in out
+
+
+def test_where_tensorboards_package_is_missing_no_folder_is_made(minise, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    code, _, err = minise("train", "--data", "own.npz", "--tensorboard", "--out", "run")
+    assert code == 1
+    assert "needs the package tensorboardX" in err
+    assert not (folder / "run").exists()
+
+
+def test_what_is_another_version_now_is_told_once_and_the_run_goes_on(minise, folder, monkeypatch):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    now = versions()
+    monkeypatch.setattr("minise.train.run.versions", lambda: now | {"pillow": "1.2.3"})
+    code, _, err = minise("train", "--resume", "run")
+    assert code == 0
+    assert err.count("\n") == 1
+    assert f"pillow was {now['pillow']}, is 1.2.3: the last bits may differ" in err

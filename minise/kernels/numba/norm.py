@@ -2,7 +2,7 @@
 
 The statistics are taken row by row, while a row is in the first cache, and those of the rows put
 together. A row is summed in the dtype of x, as WIDTH sums side by side, which a processor adds many
-at a time in the very order that is written here; and every STRETCH numbers they go into one float64.
+at a time, in the order that is written here; every STRETCH numbers they go into one float64.
 """
 
 from __future__ import annotations
