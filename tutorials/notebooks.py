@@ -24,7 +24,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parent
-TIMEOUT = 180  # seconds; of a cell
+TIMEOUT = 180  # seconds; of a cell, and of the start of a kernel
 
 
 def read(path: Path) -> NotebookNode:
@@ -83,6 +83,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     NotebookClient(
         notebook,
         timeout=TIMEOUT,
+        startup_timeout=TIMEOUT,
         kernel_name="python3",
         resources={"metadata": {"path": folder}},
         coalesce_streams=True,  # one output, however slowly it came
