@@ -1,8 +1,9 @@
 """The switch: which arrays and which kernels are in use.
 
 `minise.backend.use("numba")` runs the compiled loops of `minise/kernels/numba` (the default),
-`"numpy"` runs the specification in `minise/ops` itself, `"cupy"` runs it on a GPU's arrays.
-`with minise.backend("numpy"):` holds for a block of code, `MINISE_BACKEND` for a process.
+`"numpy"` runs the specification in `minise/ops` itself, `"cupy"` runs on a GPU, with the kernels of
+`minise/kernels/cupy`. `with minise.backend("numpy"):` holds for a block of code, `MINISE_BACKEND`
+for a process. Nets that are made while "cupy" is in use live on the GPU.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +33,15 @@ DEFAULT = "numba"
 _chosen: ContextVar[str | None] = ContextVar("minise_backend", default=None)
 
 
-def use(name: str) -> None:
-    """Choose the backend from here on, in this thread.
+def use(name: str, *, device: int | None = None) -> None:
+    """Choose the backend from here on, in this thread; for "cupy" also which GPU, from 0 on.
 
-    Raises `InputError` for an unknown name, or for "cupy" where CuPy or a GPU is missing.
+    Raises `InputError` for an unknown name, for "cupy" where CuPy or a GPU is missing, and for a
+    `device` that is not there.
     """
-    _chosen.set(_checked(name))
+    _chosen.set(_checked(name, device))
+    if device is not None:
+        _cupy().cuda.Device(device).use()
 
 
 def current() -> str:
@@ -51,12 +55,37 @@ def _of_process() -> str:
 
 
 @contextmanager
-def _block(name: str) -> Iterator[None]:
-    token = _chosen.set(_checked(name))
+def _block(name: str, *, device: int | None = None) -> Iterator[None]:
+    token = _chosen.set(_checked(name, device))
     try:
-        yield
+        with nullcontext() if device is None else _cupy().cuda.Device(device):
+            yield
     finally:
         _chosen.reset(token)
+
+
+def asarray(x: npt.ArrayLike) -> Array:
+    """x as an array of the backend in use: on the GPU for "cupy", else NumPy's.
+
+    Raises `InputError` where the GPU has no memory left for it.
+    """
+    if current() != "cupy":
+        return asnumpy(x)
+    with memory_explained():
+        return _cupy().asarray(x)  # type: ignore[no-any-return]
+
+
+def asnumpy(x: npt.ArrayLike) -> Array:
+    """x as a NumPy array: fetched from the GPU if it is there, which waits for it."""
+    if on_gpu(x):
+        return x.get()  # type: ignore[union-attr, no-any-return]
+    return np.asarray(x)
+
+
+def on_gpu(x: object) -> bool:
+    """Whether x is an array of CuPy."""
+    kind = type(x)  # looked at by its name, since to ask CuPy would import it
+    return kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray"
 
 
 def array_module(*arrays: object) -> types.ModuleType:
@@ -72,8 +101,8 @@ def array_module(*arrays: object) -> types.ModuleType:
     modules = {_module_of(array) for array in arrays if array is not None}
     if len(modules) > 1:
         raise TypeError(
-            "NumPy and CuPy arrays in one call: move them to one side, "
-            "with cupy.asarray(x) to the GPU or cupy.asnumpy(x) from it"
+            "NumPy and CuPy arrays in one call: move them to one side, with "
+            "minise.backend.asarray(x) to the GPU or minise.backend.asnumpy(x) from it"
         )
     return importlib.import_module(modules.pop() if modules else "numpy")
 
@@ -84,8 +113,11 @@ def kernel(name: str, *arrays: object) -> Callable[..., Any] | None:
     None where there is none: then the specification in `minise/ops` runs. A kernel is found by
     its name alone, so an operation works everywhere before anybody has made it fast.
     """
-    if current() == "numba" and array_module(*arrays) is np:
+    backend = current()
+    if backend == "numba" and array_module(*arrays) is np:
         return getattr(_numba_kernels(), name, None)
+    if backend == "cupy" and array_module(*arrays) is not np:
+        return getattr(_cupy_kernels(), name, None)
     return None
 
 
@@ -112,43 +144,118 @@ def set_num_threads(threads: int) -> None:
 
 def release_memory() -> None:
     """Give back the memory of arrays that died, which is kept for new ones of the same size."""
+    if current() == "cupy":
+        _cupy().get_default_memory_pool().free_all_blocks()
+        return
     kernels = _numba_kernels()
     if kernels is not None:
         kernels.memory.release()
 
 
-def _checked(name: str) -> str:
+class Memory(NamedTuple):
+    """Of the GPU in use, in bytes."""
+
+    used: int  # by arrays that live, in this process
+    kept: int  # of arrays that died, for new ones; `release_memory` gives it back
+    free: int  # of the card
+    total: int
+
+
+def memory() -> Memory:
+    """What the GPU's memory is used for. Raises `InputError` where the backend is not "cupy"."""
+    if current() != "cupy":
+        raise InputError(f"backend.memory tells of a GPU's memory, and {current()!r} uses none")
+    pool = _cupy().get_default_memory_pool()
+    return Memory(pool.used_bytes(), pool.free_bytes(), *_cupy().cuda.runtime.memGetInfo())
+
+
+def synchronize() -> None:
+    """Wait until the GPU has done all that it was asked for; elsewhere nothing is left to do.
+
+    Arrays on a GPU are there before what is in them is: a clock that is not told to wait tells how
+    long it took to ask.
+    """
+    if current() == "cupy":
+        _cupy().cuda.runtime.deviceSynchronize()
+
+
+@contextmanager
+def memory_explained() -> Iterator[None]:
+    """Turn the GPU's "out of memory" into an `InputError` that says what was asked and was free."""
+    try:
+        yield
+    except MemoryError as error:  # CuPy's is one of those
+        if not type(error).__module__.startswith("cupy"):
+            raise
+        free, total = _cupy().cuda.runtime.memGetInfo()
+        raise InputError(
+            f"the GPU is out of memory: {error}; {_megabytes(free)} of {_megabytes(total)} are "
+            "free. Take smaller batches, or a smaller net"
+        ) from None
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MB"
+
+
+def _checked(name: str, device: int | None = None) -> str:
     if name not in NAMES:
         raise InputError(f"backend: unknown name {name!r}, expected one of {', '.join(NAMES)}")
-    if name == "cupy":
-        _check_cupy()
+    if name != "cupy":
+        if device is not None:
+            raise InputError(f"backend: device {device} is a GPU's number, and {name!r} uses none")
+        return name
+    devices = _count_devices()
+    if device is not None and not 0 <= device < devices:
+        raise InputError(
+            f"backend: there is no GPU {device}; this machine has {devices}, from 0 on"
+        )
     return name
 
 
 @functools.cache
-def _check_cupy() -> None:
+def _count_devices() -> int:
+    """How many GPUs there are. Raises `InputError` where there is none that can be used."""
     try:
-        import cupy
-
-        devices = cupy.cuda.runtime.getDeviceCount()
+        runtime = _cupy().cuda.runtime
     except ImportError:
         raise InputError(
-            "backend: 'cupy' needs the CuPy package, which is not installed; "
-            "'numba' and 'numpy' run on this machine's processor"
+            "backend: 'cupy' needs the CuPy package, which is not installed (pip install "
+            "\"minise[cuda]\"); 'numba' and 'numpy' run on this machine's processor"
         ) from None
+    try:
+        devices = int(runtime.getDeviceCount())
     except Exception as error:  # CuPy's own error types exist only where CuPy does
+        if "InsufficientDriver" in str(error) and (driver := runtime.driverGetVersion()):
+            raise InputError(
+                f"backend: 'cupy' was made for CUDA {_version(runtime.runtimeGetVersion())}, and "
+                f"this machine's driver knows CUDA {_version(driver)}: it is too old"
+            ) from error
         raise InputError(f"backend: 'cupy' found no usable GPU: {error}") from error
     if not devices:
         raise InputError("backend: 'cupy' found no GPU on this machine")
+    return devices
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _cupy() -> Any:
+    return importlib.import_module("cupy")
+
+
+@functools.cache
+def _cupy_kernels() -> types.ModuleType:
+    return importlib.import_module("minise.kernels.cupy")
 
 
 def _module_of(array: object) -> str:
     if isinstance(array, np.ndarray | np.generic):  # NumPy gives scalars for arrays without axes
         return "numpy"
-    kind = type(array)
-    if kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray":
+    if on_gpu(array):
         return "cupy"
-    raise TypeError(f"expected a NumPy or CuPy array, got {kind.__name__}")
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(array).__name__}")
 
 
 @functools.cache
@@ -167,8 +274,8 @@ def _numba_kernels() -> types.ModuleType | None:
 class _CallableModule(types.ModuleType):
     """Lets the module itself open a block: `with minise.backend("numpy"): ...`."""
 
-    def __call__(self, name: str) -> Any:
-        return _block(name)
+    def __call__(self, name: str, *, device: int | None = None) -> Any:
+        return _block(name, device=device)
 
 
 sys.modules[__name__].__class__ = _CallableModule

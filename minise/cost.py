@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.backend import Array, asarray
 from minise.errors import InputError
 from minise.nn import (
     ECA,
@@ -131,4 +131,4 @@ def multiply_adds(layer: Layer, y: Array) -> int:
 def one_image(net: Layer, input_shape: tuple[int, ...]) -> Array:
     """Zeros (1, C, H, W) of the dtype of the net."""
     dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
-    return np.zeros((1, *input_shape), dtype)
+    return asarray(np.zeros((1, *input_shape), dtype))

@@ -130,7 +130,7 @@ def _peak(net: Layer, input_shape: tuple[int, ...]) -> float:
 
     def both_ways() -> None:
         y, backward = net.forward(image, training=False)
-        backward(np.ones_like(y))
+        backward(backend.array_module(y).ones_like(y))
 
     both_ways()  # what is compiled and kept for later calls is not counted
     backend.release_memory()  # but all arrays are

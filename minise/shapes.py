@@ -231,16 +231,20 @@ def window_counts(size: int, window: Window, axis: int, count: int, include_pad:
     return [min(start + kernel, high) - max(start, low) for start in starts]
 
 
-def check_labels(operation: str, labels: Array, shape: tuple[int, int]) -> None:
-    """One integer label per row, each naming one of the columns."""
-    N, K = shape
+def check_labels(operation: str, labels: Array, N: int) -> None:
+    """One integer label per row."""
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"{operation}: labels are {labels.dtype}, expected integers")
     if labels.shape != (N,):
         raise ValueError(f"{operation}: labels have shape {labels.shape}, expected ({N},)")
-    wrong = np.flatnonzero((labels < 0) | (labels >= K))
+
+
+def check_classes(operation: str, labels: Array, K: int) -> None:
+    """Each label is one of K classes."""
+    wrong = array_module(labels).flatnonzero((labels < 0) | (labels >= K))
     if wrong.size:
+        first = int(wrong[0])
         raise ValueError(
-            f"{operation}: label {labels[wrong[0]]} at index {wrong[0]} is outside the "
+            f"{operation}: label {int(labels[first])} at index {first} is outside the "
             f"{K} classes (0 to {K - 1})"
         )

@@ -1,6 +1,7 @@
 import os
 import signal
 
+import moving
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -23,8 +24,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(params=["numpy", "numba"])
+@pytest.fixture(params=["numpy", "numba", *(["cupy"] if moving.HAS_GPU else [])])
 def each_backend(request):
     """Run the test once on every backend that this machine has."""
-    with backend(request.param):
+    with moving.on_gpu() if request.param == "cupy" else backend(request.param):
         yield request.param

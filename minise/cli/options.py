@@ -25,11 +25,20 @@ def computing(command: Command) -> Command:
         metavar="NAME",
         help=f"One of {', '.join(backend.NAMES)}.  [default: numba]",
     )
+    @click.option(
+        "--device",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Which GPU, for cupy.  [default: 0]",
+    )
     @click.option("--threads", type=click.IntRange(min=1), help="How many.  [default: all cores]")
     @functools.wraps(command)
-    def with_options(backend_name: str | None, threads: int | None, **options: Any) -> None:
+    def with_options(
+        backend_name: str | None, device: int | None, threads: int | None, **options: Any
+    ) -> None:
         block: Any = backend  # a module that can be called, which a type checker does not expect
-        with block(backend_name or backend.current()):
+        name = backend_name or backend.current()
+        with block(name, device=device), backend.memory_explained():
             if threads is not None:
                 backend.set_num_threads(threads)
             command(**options)

@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from minise import data, train
+from minise.backend import asnumpy
 from minise.cli.options import computing
 from minise.errors import InputError
 
@@ -38,7 +39,7 @@ def predict_command(run: Path, images: tuple[Path, ...]) -> None:
             click.echo(f"minise: {message}", err=True)
             continue
         x = data.to_input(digit[None, None], about.mean, about.std)
-        scores = net(x)[0].astype(np.float64)  # (K,)
+        scores = asnumpy(net(x))[0].astype(np.float64)  # (K,)
         p = np.exp(scores - scores.max())
         p /= p.sum()
         first, *others = np.argsort(-p, kind="stable")[:3]

@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from minise import models, train
+from minise.backend import asarray
 from minise.cli.options import computing
 
 
@@ -31,5 +32,5 @@ def warmup_command(names: tuple[str, ...], batch_size: int) -> None:
         began = time.perf_counter()
         with console.status(f"compiling {name} …"):
             train.warm_up(net, models.image_shape(name), batch_size)
-            net(np.zeros((1, *models.image_shape(name)), np.float32))
+            net(asarray(np.zeros((1, *models.image_shape(name)), np.float32)))
         console.print(f"{name:<12} {time.perf_counter() - began:5.1f} s", highlight=False)

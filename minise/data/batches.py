@@ -1,14 +1,17 @@
-"""From bytes to batches: shuffled, normalised, batch-last in memory."""
+"""From bytes to batches: shuffled, normalised, in the memory order of the backend in use."""
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array
+from minise.backend import Array, asarray, current
+from minise.data.ahead import copied_ahead
 from minise.data.sources import Split
 from minise.errors import InputError
 
@@ -26,15 +29,33 @@ def pixel_statistics(images: Images) -> tuple[float, float]:
 
 
 def to_input(images: Images, mean: float, std: float, dtype: npt.DTypeLike = np.float32) -> Array:
-    """What a net is given: (pixel / 255 − mean) / std, (N, C, H, W) in batch-last memory."""
+    """What a net is given: (pixel / 255 − mean) / std, (N, C, H, W).
+
+    In batch-last memory; with "cupy" in use on the GPU, C-contiguous.
+    """
+    if current() == "cupy":
+        return _values_on_gpu(mean, std, np.dtype(dtype)).take(asarray(images))
+    values = _pixel_values(mean, std, dtype)
+    return np.moveaxis(np.take(values, np.moveaxis(images, 0, -1)), -1, 0)
+
+
+def _pixel_values(mean: float, std: float, dtype: npt.DTypeLike) -> Array:
+    """What each of the 256 bytes becomes."""
     if std <= 0:
         std = 1.0  # images of one grey alone: there is nothing to spread
-    values = ((np.arange(256) / 255 - mean) / std).astype(dtype)  # of each possible pixel
-    return np.moveaxis(np.take(values, np.moveaxis(images, 0, -1)), -1, 0)
+    return ((np.arange(256) / 255 - mean) / std).astype(dtype)
+
+
+@functools.lru_cache(maxsize=8)
+def _values_on_gpu(mean: float, std: float, dtype: np.dtype[Any]) -> Array:
+    return asarray(_pixel_values(mean, std, dtype))
 
 
 class Batches:
     """Iterate over (x, labels): x as `to_input` makes it, labels (N,), int64.
+
+    With "cupy" in use both are on the GPU, made and copied while it works on the batch before; an x
+    is good until the next is asked for.
 
     With an `rng` each pass over the images has a new order, drawn from it; without one they come
     as they are. `augment(images, rng)` changes each batch of images. The last batch may be
@@ -79,10 +100,35 @@ class Batches:
 
     def of(self, order: Array, start: int = 0) -> Iterator[tuple[Array, Array]]:
         """The batches of images in this order, without the first `start` of them."""
+        if current() != "cupy":
+            for images, labels in self._bytes_of(order, start, self.rng):
+                yield to_input(images, self.mean, self.std, self.dtype), labels
+            return
+        for (images, labels), drawn in copied_ahead(
+            self._with_state(order, start), self.batch_size
+        ):
+            if self.rng is not None:
+                self.rng.bit_generator.state = drawn
+            yield to_input(images, self.mean, self.std, self.dtype), labels
+
+    def _bytes_of(
+        self, order: Array, start: int, rng: np.random.Generator | None
+    ) -> Iterator[tuple[Images, Array]]:
+        """Images and labels as they are before they go to a net, changed by `augment`."""
         images, labels = self.split
         for low in range(start * self.batch_size, len(labels), self.batch_size):
             chosen = order[low : low + self.batch_size]
             batch = images[chosen]
-            if self.augment is not None and self.rng is not None:
-                batch = self.augment(batch, self.rng)
-            yield to_input(batch, self.mean, self.std, self.dtype), labels[chosen]
+            if self.augment is not None and rng is not None:
+                batch = self.augment(batch, rng)
+            yield batch, labels[chosen]
+
+    def _with_state(self, order: Array, start: int) -> Iterator[tuple[tuple[Images, Array], Any]]:
+        """The same, each with the state that the generator has after it.
+
+        They are drawn ahead, with a twin of the generator: its own state is to be that of the batch
+        that was handed out last, since a training may stop there.
+        """
+        twin = copy.deepcopy(self.rng)
+        for batch in self._bytes_of(order, start, twin):
+            yield batch, None if twin is None else twin.bit_generator.state

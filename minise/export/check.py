@@ -10,7 +10,7 @@ import numpy as np
 from minise import backend
 from minise.backend import Array
 from minise.export.graph import INPUT
-from minise.nn import Layer
+from minise.nn import Layer, moved
 
 if TYPE_CHECKING:
     import onnx
@@ -46,7 +46,7 @@ def _model_in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _net_in_float64(net: Layer) -> Layer:
-    twin = copy.deepcopy(net)
+    twin = moved(net)
     for _, entry in twin.named_state():
         entry.value = entry.value.astype(np.float64)
     return twin

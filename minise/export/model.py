@@ -15,7 +15,7 @@ from minise.errors import InputError
 from minise.export.graph import INPUT, Graph
 from minise.export.layers import add_layer
 from minise.files import write_whole
-from minise.nn import Backward, Layer, observed
+from minise.nn import Backward, Layer, moved, observed
 from minise.shapes import Pair
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def onnx_model(
     try:
         with backend("numpy"):  # type: ignore[operator]  # a module that can be called
             image = np.zeros((1, *input_shape), dtype)
+            net = moved(net)
             y = observed(net, record)(image)
     except (ValueError, TypeError) as error:
         raise InputError(f"export: an input of {input_shape} does not fit: {error}") from None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from minise import nn, ops
+from minise.backend import asarray
 from minise.gradcheck.subject import Pair
 from minise.nn import Layer
 
@@ -68,7 +69,7 @@ def _layer(
     def example(rng: Rng) -> Example:
         layer = make(rng)
         for parameter in layer.parameters():  # none of them 0, which could hide a mistake
-            parameter.value += 0.1 * rng.standard_normal(parameter.value.shape)
+            parameter.value += asarray(0.1 * rng.standard_normal(parameter.value.shape))
         return Example(layer, (spread * rng.standard_normal(shape),), training)
 
     return example

@@ -1,4 +1,7 @@
-"""What is checked, as one thing: named arrays in, the output and a function for gradients out."""
+"""What is checked, as one thing: named arrays in, the output and a function for gradients out.
+
+The arrays are NumPy's. With "cupy" in use they go to the GPU for each run, and come back from it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from minise.backend import Array
+from minise.backend import Array, asarray, asnumpy, current, on_gpu
 from minise.errors import InputError
 from minise.nn.layer import Layer, Parameter
 
@@ -56,7 +59,8 @@ class Functions:
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """One call of each."""
         others = {n: copy.deepcopy(v) for n, v in self.inputs.items() if n not in variables}
-        result = self.forward(*(self.inputs | others | dict(variables)).values())
+        inputs = self.inputs | others | dict(variables)
+        result = self.forward(*map(_there, inputs.values()))
         if not isinstance(result, tuple) or len(result) != 2:
             raise InputError(
                 f"gradcheck: {self.name} returned {type(result).__name__}, expected (y, saved)"
@@ -64,7 +68,7 @@ class Functions:
         y, saved = result
 
         def gradients(dy: Any) -> Gradients:
-            found = self.backward(dy, saved)
+            found = self.backward(_there(dy), saved)
             listed = found if isinstance(found, tuple | list) else (found,)
             listed = [gradient for gradient in listed if gradient is not None]
             if len(listed) != len(variables):
@@ -72,9 +76,9 @@ class Functions:
                     f"gradcheck: the backward of {self.name} gave {len(listed)} gradients "
                     f"for {len(variables)} inputs: {', '.join(variables)}"
                 )
-            return {name: np.asarray(g) for name, g in zip(variables, listed, strict=True)}
+            return {name: asnumpy(g) for name, g in zip(variables, listed, strict=True)}
 
-        return y, gradients
+        return _here(y), gradients
 
     def state(self) -> dict[str, Array]:
         """None."""
@@ -101,7 +105,7 @@ class LayerWithLoss:
         self.layer, self.training, self.loss = copy.deepcopy(layer), training, loss
         self.layer.zero_grad()
         self.rest = inputs[1:]
-        parameters = {name: p.value.copy() for name, p in layer.named_parameters()}
+        parameters = {name: asnumpy(p.value).copy() for name, p in layer.named_parameters()}
         self.x = "x" if "x" not in parameters else "input"
         self.variables = {self.x: inputs[0].copy()} | parameters
         self.given: tuple[str, ...] = (self.x,)
@@ -118,22 +122,23 @@ class LayerWithLoss:
         x = variables[self.x]
         for name, entry in self.layer.named_state():
             if name in variables and name != self.x:
-                entry.value = variables[name]
-            elif _is_float(entry.value):
-                entry.value = entry.value.astype(x.dtype)  # complex steps make averages complex
-        y, backward = self.layer.forward(x, self.training)
+                entry.value = _there(variables[name])
+            elif _is_float(_here(entry.value)):  # complex steps make averages complex
+                entry.value = _there(_here(entry.value).astype(x.dtype))
+        y, backward = self.layer.forward(_there(x), self.training)
         if self.loss is not None:
-            y, saved = self.loss[0](y, *copy.deepcopy(self.rest))
+            y, saved = self.loss[0](y, *map(_there, copy.deepcopy(self.rest)))
 
         def gradients(dy: Any) -> Gradients:
-            before = {name: np.copy(p.grad) for name, p in parameters.items()}
+            before = {name: np.copy(_here(p.grad)) for name, p in parameters.items()}
+            dy = _there(dy)
             if self.loss is not None:
                 found = self.loss[1](dy, saved)
                 dy = found[0] if isinstance(found, tuple) else found
-            dx = np.asarray(backward(dy))
-            return {self.x: dx} | {name: p.grad - before[name] for name, p in parameters.items()}
+            gradients = {self.x: asnumpy(backward(dy))}
+            return gradients | {n: _here(p.grad) - before[n] for n, p in parameters.items()}
 
-        return y, gradients
+        return _here(y), gradients
 
     def state(self) -> dict[str, Array]:
         """Parameters, buffers."""
@@ -185,6 +190,15 @@ def _overlooked(layer: Layer, prefix: str) -> Iterator[str]:
             yield prefix + name
     for name, child in layer.children():
         yield from _overlooked(child, f"{prefix}{name}.")
+
+
+def _there(value: Any) -> Any:
+    """Where the backend in use wants it."""
+    return asarray(value) if isinstance(value, np.ndarray) and current() == "cupy" else value
+
+
+def _here(value: Any) -> Any:
+    return asnumpy(value) if on_gpu(value) else value
 
 
 def _kind(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array
+from minise.backend import Array, asarray, asnumpy
 from minise.errors import InputError
 from minise.nn import ECA, Backward, GatherExcite, Layer, SEBlock, observed
 
@@ -54,12 +54,12 @@ def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
         y, backward = layer.forward(x, training)
         block, _, part = name.rpartition(".")
         if block in blocks and part == "squeeze":
-            maps[block], squeezed[block] = x, y
+            maps[block], squeezed[block] = asnumpy(x), asnumpy(y)
         elif block in blocks and part == "gate":
-            opened[block] = y
+            opened[block] = asnumpy(y)
         return y, backward
 
-    observed(net, watch)(x)
+    observed(net, watch)(asarray(x))
     return {name: Excitation(maps[name], squeezed[name], s) for name, s in opened.items()}
 
 

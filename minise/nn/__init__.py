@@ -3,7 +3,7 @@
 from minise.nn.conv_norm import conv_norm_relu
 from minise.nn.inception import Inception
 from minise.nn.init import he_normal, lecun_normal, unfilled
-from minise.nn.layer import Backward, Buffer, Layer, Parameter, Sequential, differences
+from minise.nn.layer import Backward, Buffer, Layer, Parameter, Sequential, differences, moved
 from minise.nn.layers import (
     BatchNorm2d,
     BatchNormReLU2d,
@@ -67,6 +67,7 @@ __all__ = [
     "differences",
     "he_normal",
     "lecun_normal",
+    "moved",
     "observed",
     "unfilled",
 ]

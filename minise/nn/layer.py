@@ -6,23 +6,29 @@ adds those of the parameters to their `grad`. Nothing is stored on the layer bet
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from minise.backend import Array
+from minise import backend
+from minise.backend import Array, array_module, asnumpy
 from minise.errors import InputError
 
 Backward: TypeAlias = Callable[[Array], Array]
+LayerType = TypeVar("LayerType", bound="Layer")
 
 
 class Parameter:
-    """A learned array and its gradient, of one shape and dtype."""
+    """A learned array and its gradient, of one shape and dtype, where the backend has its arrays.
+
+    With "cupy" in use the value that is given is copied to the GPU.
+    """
 
     def __init__(self, value: Array) -> None:
-        self.value = value
-        self.grad = np.zeros_like(value)
+        self.value = backend.asarray(value)
+        self.grad = array_module(self.value).zeros_like(self.value)
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"
@@ -32,7 +38,7 @@ class Buffer:
     """An array that belongs to the layer's state but is not learned by gradient."""
 
     def __init__(self, value: Array) -> None:
-        self.value = value
+        self.value = backend.asarray(value)
 
 
 class Layer:
@@ -88,8 +94,11 @@ class Layer:
             parameter.grad.fill(0)
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters and buffers by name, in forward order."""
-        return {name: entry.value.copy() for name, entry in self.named_state()}
+        """Copies of all parameters and buffers by name, in forward order, as NumPy arrays.
+
+        So what one backend trained another can load.
+        """
+        return {name: asnumpy(entry.value).copy() for name, entry in self.named_state()}
 
     def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> None:
         """Copy the arrays of `state` into this layer, each cast to the dtype that it has here.
@@ -108,7 +117,21 @@ class Layer:
         if wrong:
             raise InputError(f"state of {type(self).__name__} does not fit:\n{wrong}")
         for name, value in own.items():
-            value[...] = np.reshape(state[name], value.shape)
+            given = np.reshape(asnumpy(state[name]), value.shape)
+            value[...] = array_module(value).asarray(given)
+
+
+def moved(net: LayerType) -> LayerType:
+    """A copy of `net` whose arrays are where the backend in use has them: to a GPU, or from it.
+
+    Its gradients are 0.
+    """
+    twin = copy.deepcopy(net)
+    for _, entry in twin.named_state():
+        entry.value = backend.asarray(entry.value)
+        if isinstance(entry, Parameter):
+            entry.grad = array_module(entry.value).zeros_like(entry.value)
+    return twin
 
 
 def differences(own: Mapping[str, Array], given: Mapping[str, Array]) -> str:
@@ -129,9 +152,9 @@ def differences(own: Mapping[str, Array], given: Mapping[str, Array]) -> str:
             if not fits(name)
         ],
         "no real floats": [
-            f"{name} is {np.asarray(given[name]).dtype}"
+            f"{name} is {asnumpy(given[name]).dtype}"
             for name in both
-            if np.asarray(given[name]).dtype.kind != "f"
+            if asnumpy(given[name]).dtype.kind != "f"
         ],
     }
     return "\n".join(f"  {kind}: {_few(names)}" for kind, names in kinds.items() if names)

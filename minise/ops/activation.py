@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from minise import shapes
 from minise.backend import Array, array_module, kernel
 
-FEW = 4096  # numbers, for which NumPy is as fast as calling a kernel (and compiling it first)
+FEW = 4096  # numbers, for which NumPy is as fast as calling a Numba kernel (and compiling it first)
 
 
 class ActivationSaved(NamedTuple):
@@ -99,4 +101,6 @@ def hard_sigmoid_backward(dy: Array, saved: HardSigmoidSaved) -> Array:
 
 
 def _kernel(name: str, *arrays: Array) -> Callable[..., Any] | None:
-    return kernel(name, *arrays) if arrays[0].size > FEW else None
+    if type(arrays[0]) is np.ndarray and arrays[0].size <= FEW:
+        return None
+    return kernel(name, *arrays)

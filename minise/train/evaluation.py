@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minise import ops
-from minise.backend import Array
+from minise.backend import Array, asnumpy
 from minise.data import Batches, Split
 from minise.nn import Layer
 
@@ -28,7 +28,7 @@ def evaluate(
     for x, labels in Batches(split, batch_size, mean=mean, std=std):
         loss, saved = ops.softmax_cross_entropy(net(x), labels)
         losses += float(loss) * len(labels)
-        probabilities.append(saved.p)
+        probabilities.append(asnumpy(saved.p))
     p = np.concatenate(probabilities)  # (N, K)
     accuracy = float((p.argmax(axis=1) == split.labels).mean())
     return Evaluation(losses / len(p), accuracy, p)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from minise.backend import Array
+from minise.backend import Array, array_module
 from minise.nn import Backward, Layer, Parameter, observed
 
 
@@ -29,7 +29,7 @@ def first_not_finite(net: Layer, x: Array, dscores: Array) -> str | None:
     found: list[str] = []
 
     def note(name: str, layer: Layer, direction: str, *arrays: Array) -> None:
-        if not all(np.isfinite(array).all() for array in arrays):
+        if not all(array_module(array).isfinite(array).all() for array in arrays):
             found.append(f"{name or 'the net'} ({type(layer).__name__}), {direction}")
 
     def watch(name: str, layer: Layer, x: Array, training: bool) -> tuple[Array, Backward]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from minise import ops
-from minise.backend import Array
+from minise.backend import Array, array_module
 from minise.data import Augment, Batches, Dataset, pixel_statistics
 from minise.errors import InputError
 from minise.nn import Layer
+from minise.train.counts import Counts
 from minise.train.evaluation import Evaluation, evaluate
 from minise.train.finite import all_finite, first_not_finite
 from minise.train.history import Epoch, History, Step
+from minise.train.on_gpu import READ_EVERY, Replay, TakeStep, can_be_recorded, own_stream
 from minise.train.optimizers import Optimizer
 from minise.train.profile import Profile
 from minise.train.schedules import Schedule
@@ -64,6 +67,8 @@ class Training:
         self.seconds = 0.0  # that they took
         self.before_epoch = rng.bit_generator.state  # from which its order was drawn
         self.tested: Evaluation | None = None  # the last one, unless it was before a resume
+        xp = array_module(optimizer.parameters[0].value)
+        self.on_gpu, self._counts = xp is not np, Counts(xp)
 
     @property
     def all_steps(self) -> int:
@@ -83,11 +88,15 @@ class Training:
         raises `KeyboardInterrupt` at once. Raises `InputError` where the loss or a gradient is not
         finite, with the layer in which that began. The weights are then those before the step;
         running averages have moved.
+
+        On a GPU the loss is read every 50 steps and at the end of an epoch, and `on_step` is called
+        then: to hear it after each step would mean to wait for each.
         """
         self.history.interrupted = False
-        with StopSignals() as signals:
+        with StopSignals() as signals, own_stream() if self.on_gpu else nullcontext():
+            step = self._stepping(profile)
             while self.epoch <= self.epochs:
-                self._steps_of_epoch(signals, profile, on_step)
+                self._steps_of_epoch(step, signals, profile, on_step)
                 if signals.requested:
                     self.history.interrupted = True
                     break
@@ -96,22 +105,27 @@ class Training:
         return self.history
 
     def _steps_of_epoch(
-        self, signals: StopSignals, profile: Profile | None, on_step: OnStep
+        self, step: TakeStep, signals: StopSignals, profile: Profile | None, on_step: OnStep
     ) -> None:
         began = time.perf_counter() - self.seconds
-        layers = self.net if profile is None else profile.layers(self.net)
-        timed = _untimed if profile is None else profile.call
         batches = self.batches.of(self._order(), start=self.steps)
+        unread = 0
         for x, labels in batches if profile is None else profile.steps_of("(batch)", batches):
-            scores, loss = self._step(layers, x, labels, timed)
+            if self.schedule is not None:
+                self.optimizer.lr = self.schedule(self.all_steps)
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                step(x, labels)
             self.steps += 1
             self.images += len(labels)
-            self.loss_sum += loss * len(labels)
-            self.right += int((scores.argmax(axis=1) == labels).sum())
-            self.seconds = time.perf_counter() - began
-            mean_loss, accuracy = self.loss_sum / self.images, self.right / self.images
-            on_step(Step(self.epoch, self.images, mean_loss, accuracy))
-            if signals.requested:
+            unread += 1
+            due = self.steps % READ_EVERY == 0 or self.steps == len(self.batches)
+            if due or not self.on_gpu or signals.requested:
+                self._read(unread, x, labels)
+                unread = 0
+                self.seconds = time.perf_counter() - began
+                mean_loss, accuracy = self.loss_sum / self.images, self.right / self.images
+                on_step(Step(self.epoch, self.images, mean_loss, accuracy))
+            if signals.requested and not unread:
                 return
 
     def _order(self) -> Array:
@@ -125,27 +139,45 @@ class Training:
         self.rng.bit_generator.state = now
         return order
 
-    def _step(
-        self, layers: Layer, x: Array, labels: Array, timed: Callable[..., tuple[Array, Array]]
-    ) -> tuple[Array, float]:
-        """The scores (N, K) and the loss, after which every parameter has moved."""
-        if self.schedule is not None:
-            self.optimizer.lr = self.schedule(self.all_steps)
-        with np.errstate(over="ignore", invalid="ignore"):  # told below
-            scores, backward = layers.forward(x, training=True)
-            loss, dscores = timed("(loss)", partial(_loss, scores, labels, self.label_smoothing))
-            self.net.zero_grad()
-            backward(dscores)
-            if not (np.isfinite(loss) and all_finite(self.optimizer.parameters)):
-                self._went_wrong(x, dscores, float(loss))
-            timed("(optimizer)", self.optimizer.step)
-        return scores, float(loss)
+    def _stepping(self, profile: Profile | None) -> TakeStep:
+        """What takes a step with a batch."""
+        if profile is not None:
+            return partial(self._step, profile.layers(self.net), profile.call)
+        step = partial(self._step, self.net, _untimed)
+        return Replay(step) if self.on_gpu and can_be_recorded(self.net) else step
 
-    def _went_wrong(self, x: Array, dscores: Array, loss: float) -> None:
+    def _step(
+        self, layers: Layer, timed: Callable[..., tuple[Array, Array]], x: Array, labels: Array
+    ) -> None:
+        """Every parameter moves; loss and right answers are counted.
+
+        On a processor it raises where a number is not finite; on a GPU nothing moves then.
+        """
+        scores, backward = layers.forward(x, training=True)
+        loss, dscores = timed("(loss)", partial(_loss, scores, labels, self.label_smoothing))
+        self.net.zero_grad()
+        backward(dscores)
+        if not self.on_gpu and not (np.isfinite(loss) and all_finite(self.optimizer.parameters)):
+            self._went_wrong(self.steps + 1, x, dscores, float(loss))
+        self._counts.add(loss, scores, labels)
+        timed("(optimizer)", partial(self.optimizer.step, self._counts.finite))
+        self._counts.end()
+
+    def _read(self, steps: int, x: Array, labels: Array) -> None:
+        """Add up what the last `steps` counted, of which x and labels were the last batch."""
+        count = self._counts.read()
+        if count.sound < steps:  # on a GPU, which has moved no parameter since
+            scores, _ = self.net.forward(x, training=True)
+            loss, dscores = _loss(scores, labels, self.label_smoothing)
+            self._went_wrong(self.steps - steps + count.sound + 1, x, dscores, float(loss))
+        self.loss_sum += count.loss_sum
+        self.right += count.right
+
+    def _went_wrong(self, step: int, x: Array, dscores: Array, loss: float) -> None:
         what = "a gradient is not finite" if np.isfinite(loss) else f"the loss is {loss}"
         where = first_not_finite(self.net, x, dscores)
         raise InputError(
-            f"{what} in epoch {self.epoch}, step {self.steps + 1}, with lr "
+            f"{what} in epoch {self.epoch}, step {step}, with lr "
             f"{self.optimizer.lr:.3g}: try a smaller one"
             + (f". It began in {where}" if where else "")
         )

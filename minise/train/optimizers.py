@@ -8,19 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
-import numpy as np
-
-from minise.backend import Array
+from minise.backend import Array, array_module, asnumpy, kernel
 from minise.errors import InputError
 from minise.nn import Parameter, differences
 
 
 class Optimizer:
-    """Holds the parameters; `step()` moves each by its `grad`. `lr` may be set between steps."""
+    """Holds the parameters; `step()` moves each by its `grad`. `lr` may be set between steps.
+
+    On a GPU `step` may be given a `finite`, an array of one integer: it becomes 0 where a gradient
+    is not finite, and as long as it is 0 nothing moves. So nobody has to wait for the answer.
+    """
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float) -> None:
         self.parameters = list(parameters)
-        self.lr, self.weight_decay = lr, weight_decay
+        self.weight_decay = weight_decay
         if not self.parameters:
             raise InputError(f"{type(self).__name__}: no parameters to optimise")
         if not (0 <= lr < math.inf and 0 <= weight_decay < math.inf):
@@ -28,13 +30,27 @@ class Optimizer:
                 f"{type(self).__name__}: lr {lr}, weight_decay {weight_decay}: expected 0 or more"
             )
 
-    def step(self) -> None:
+        first = self.parameters[0].value
+        self._rate = array_module(first).zeros((), first.dtype)  # the lr where kernels read it
+        self.lr = lr
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self._lr = lr
+        self._rate.fill(lr)
+
+    def step(self, finite: Array | None = None) -> None:
         """Move every parameter in place."""
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of what is remembered between steps, by name, as in "velocity.0"."""
-        return {name: array.copy() for name, array in self._memory()}
+        """Copies of what is remembered between steps, by name, as in "velocity.0": NumPy arrays."""
+        return {name: asnumpy(array).copy() for name, array in self._memory()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Remember what `state_dict` gave.
@@ -46,7 +62,7 @@ class Optimizer:
         if wrong := differences(own, state):
             raise InputError(f"state of {type(self).__name__} does not fit:\n{wrong}")
         for name, array in own.items():
-            array[...] = np.reshape(state[name], array.shape)
+            array[...] = array_module(array).asarray(state[name]).reshape(array.shape)
 
     def _memory(self) -> Iterator[tuple[str, Array]]:
         """The arrays that are remembered, by name."""
@@ -79,10 +95,15 @@ class SGD(Optimizer):
                 f"SGD: momentum {momentum}, expected 0 <= momentum < 1, above 0 for nesterov"
             )
         self.momentum, self.nesterov = momentum, nesterov
-        self._velocity = [np.zeros_like(p.value) for p in self.parameters]
+        self._velocity = _zeros_for(self.parameters)
 
-    def step(self) -> None:
+    def step(self, finite: Array | None = None) -> None:
         """Move every parameter in place."""
+        values, grads = _arrays_of(self.parameters)
+        if fast := kernel("sgd", *values):
+            decays = [self._decay_of(p) for p in self.parameters]
+            how = (decays, self._rate, self.momentum, self.nesterov, finite)
+            return fast(values, grads, self._velocity, *how)  # type: ignore[no-any-return]
         for parameter, v in zip(self.parameters, self._velocity, strict=True):
             g = parameter.grad
             if decay := self._decay_of(parameter):
@@ -115,13 +136,18 @@ class AdamW(Optimizer):
         if not all(0 <= beta < 1 for beta in betas):
             raise InputError(f"AdamW: betas {betas}, expected 0 <= beta < 1")
         self.betas, self.eps = betas, eps
-        self._steps = np.zeros(())  # a float, as all that is in a state
-        self._m = [np.zeros_like(p.value) for p in self.parameters]
-        self._v = [np.zeros_like(p.value) for p in self.parameters]
+        xp = array_module(self.parameters[0].value)
+        self._steps = xp.zeros((), float)  # a float, as all that is in a state
+        self._m, self._v = _zeros_for(self.parameters), _zeros_for(self.parameters)
 
-    def step(self) -> None:
+    def step(self, finite: Array | None = None) -> None:
         """Move every parameter in place."""
-        self._steps += 1
+        values, grads = _arrays_of(self.parameters)
+        self._steps += 1 if finite is None else finite
+        if fast := kernel("adamw", *values):
+            decays = [self._decay_of(p) for p in self.parameters]
+            how = (decays, self._rate, self._steps, self.betas, self.eps, finite)
+            return fast(values, grads, self._m, self._v, *how)  # type: ignore[no-any-return]
         steps, (beta1, beta2) = float(self._steps), self.betas
         for parameter, m, v in zip(self.parameters, self._m, self._v, strict=True):
             g = parameter.grad
@@ -130,10 +156,19 @@ class AdamW(Optimizer):
             m_hat = m / (1 - beta1**steps)
             v_hat = v / (1 - beta2**steps)
             parameter.value *= 1 - self.lr * self._decay_of(parameter)
-            parameter.value -= self.lr * m_hat / (np.sqrt(v_hat) + self.eps)
+            root = array_module(v_hat).sqrt(v_hat)
+            parameter.value -= self.lr * m_hat / (root + self.eps)
 
     def _memory(self) -> Iterator[tuple[str, Array]]:
         yield "steps", self._steps
         for k, (m, v) in enumerate(zip(self._m, self._v, strict=True)):
             yield f"m.{k}", m
             yield f"v.{k}", v
+
+
+def _arrays_of(parameters: list[Parameter]) -> tuple[list[Array], list[Array]]:
+    return [p.value for p in parameters], [p.grad for p in parameters]
+
+
+def _zeros_for(parameters: list[Parameter]) -> list[Array]:
+    return [array_module(p.value).zeros_like(p.value) for p in parameters]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from minise import backend
 from minise.backend import Array
 from minise.nn import Backward, Layer, observed
 
@@ -25,7 +26,8 @@ class Spent:
 class Profile:
     """Give it to `fit`; afterwards `spent` has the parts of a step, in the order of the forward.
 
-    To be watched takes each layer one or two microseconds, forward and backward together.
+    To be watched takes each layer one or two microseconds, forward and backward together; on a GPU
+    each is waited for, which takes longer.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -69,6 +71,7 @@ class Profile:
         outside, self._within = self._within, 0.0
         began = self.clock()
         result = function()
+        backend.synchronize()
         took = self.clock() - began
         own, self._within = took - self._within, outside + took
         return result, own

@@ -6,6 +6,8 @@ import copy
 
 import numpy as np
 
+from minise.backend import array_module
+from minise.data import to_input
 from minise.errors import InputError
 from minise.nn import Layer
 
@@ -18,10 +20,10 @@ def warm_up(net: Layer, image_shape: tuple[int, int, int], batch_size: int) -> N
     """
     net = copy.deepcopy(net)
     dtype = net.parameters()[0].value.dtype
-    images = np.moveaxis(np.zeros((*image_shape, batch_size), dtype), -1, 0)  # as batches are
+    images = to_input(np.zeros((batch_size, *image_shape), np.uint8), 0.0, 1.0, dtype)
     try:
         scores, backward = net.forward(images, training=True)
     except ValueError as error:
         raise InputError(f"images of {image_shape} do not fit the net: {error}") from None
-    backward(np.zeros_like(scores))
+    backward(array_module(scores).zeros_like(scores))
     net(images)

@@ -7,6 +7,7 @@ import contextvars
 import copy
 from functools import partial
 
+import moving
 import numpy as np
 import pytest
 
@@ -63,6 +64,8 @@ class Subject:
             y, backward_of_layer = self.layer.forward(*inputs, self.training)
             return y, lambda dy: (backward_of_layer(dy),)
         operation, backward_of = self.pair
+        if backend.current() == "cupy":
+            operation, backward_of = map(moving.moved_there_and_back, self.pair)
         y, saved = operation(*inputs)
 
         def backward(dy):
@@ -77,7 +80,8 @@ class Subject:
         return copy.deepcopy(self)
 
     def grads(self):
-        return [] if self.layer is None else [p.grad.copy() for p in self.layer.parameters()]
+        parameters = [] if self.layer is None else self.layer.parameters()
+        return [backend.asnumpy(p.grad).copy() for p in parameters]
 
 
 def cast(thing, dtype):
@@ -99,11 +103,15 @@ def cast(thing, dtype):
     return thing
 
 
-@pytest.fixture(params=["numpy", "numba", "numba, many images"])
+ON = ["numpy", "numba", "numba, many images", *(["cupy"] if moving.HAS_GPU else [])]
+
+
+@pytest.fixture(params=ON)
 def images(request, monkeypatch):
     """Choose the backend; the number of images that the inputs are to have, or None."""
     monkeypatch.setattr(activation, "FEW", 0)  # activations run their kernels on small arrays too
-    with backend(request.param.split(",")[0]):
+    name = request.param.split(",")[0]
+    with moving.on_gpu() if name == "cupy" else backend(name):
         yield MANY if "many" in request.param else None
 
 

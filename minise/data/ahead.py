@@ -1,0 +1,79 @@
+"""Batches for a GPU: made by another thread, and copied while the GPU works on the one before.
+
+A slot holds one batch twice, in page-locked memory, from which a copy needs no processor, and on
+the GPU. Two slots take turns, and events keep copies and computation from overtaking each other:
+what the GPU still reads is not written, and what is still copied is not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from typing import Any
+
+from minise.backend import Array
+
+SLOTS = 2
+
+
+class Slot:
+    """Room for one batch of up to `size` images."""
+
+    def __init__(self, size: int, images: Array, labels: Array) -> None:
+        import cupy
+        import cupyx
+
+        self.there: list[Any] = []  # on the GPU
+        self.here: list[Array] = []
+        for like in (images, labels):
+            shape = (size, *like.shape[1:])
+            self.here.append(cupyx.empty_pinned(shape, like.dtype))
+            self.there.append(cupy.empty(shape, like.dtype))
+        self.copied, self.used = cupy.cuda.Event(), cupy.cuda.Event()
+
+    def send(self, batch: tuple[Array, Array], stream: Any) -> None:
+        """Copy a batch to the GPU, in the stream's own time."""
+        self.copied.synchronize()  # the batch before has left the page-locked memory
+        stream.wait_event(self.used)
+        for array, here, there in zip(batch, self.here, self.there, strict=True):
+            here[: len(array)] = array
+            there[: len(array)].set(here[: len(array)], stream=stream)
+        self.copied.record(stream)
+
+
+def copied_ahead(
+    batches: Iterator[tuple[tuple[Array, Array], Any]], size: int
+) -> Iterator[tuple[tuple[Array, Array], Any]]:
+    """The same batches of up to `size` images, their arrays on the GPU in use.
+
+    Each comes with something else, which is handed on. An array is good until the next batch is
+    asked for.
+    """
+    import cupy
+
+    device, stream = cupy.cuda.Device(), cupy.cuda.Stream(non_blocking=True)
+    slots: list[Slot] = []
+
+    def prepare(number: int) -> tuple[Slot, int, Any] | None:
+        with device:
+            try:
+                batch, beside = next(batches)
+            except StopIteration:
+                return None
+            if number == len(slots):
+                slots.append(Slot(size, *batch))
+            slots[number].send(batch, stream)
+            return slots[number], len(batch[1]), beside
+
+    with ThreadPoolExecutor(1) as worker:
+        turns = cycle(range(SLOTS))
+        waiting = [worker.submit(prepare, next(turns)) for _ in range(SLOTS)]
+        while (ready := waiting.pop(0).result()) is not None:
+            slot, count, beside = ready
+            now = cupy.cuda.get_current_stream()
+            now.wait_event(slot.copied)
+            images, labels = slot.there
+            yield (images[:count], labels[:count]), beside
+            slot.used.record(cupy.cuda.get_current_stream())
+            waiting.append(worker.submit(prepare, next(turns)))

@@ -1,0 +1,61 @@
+"""Squeeze: each map to its mean or its largest pixel, and back."""
+
+from __future__ import annotations
+
+import cupy
+import numpy as np
+
+from minise.backend import Array
+from minise.kernels.cupy.launch import contiguous, each_map, each_pack, maps_of
+
+
+def global_avg_pool(x: Array) -> Array:
+    """z (N, C): the mean of each map."""
+    (x,) = contiguous(x)
+    z = cupy.empty(x.shape[:2], x.dtype)
+    each_map("squeeze.cu", "global_avg_pool", maps_of(x), x, z, ADD=0)
+    return z
+
+
+def global_avg_pool_backward(
+    dz: Array, shape: tuple[int, ...], add_to: Array | None = None
+) -> Array:
+    """dx, every pixel dz / HW; added to `add_to` in place where there is one."""
+    dx, add = _target(dz, shape, add_to)
+    (dz,) = contiguous(dz)
+    each_pack("squeeze.cu", "global_avg_pool_backward", maps_of(dx), dz, dx, ADD=add)
+    return _given_back(dx, add_to)
+
+
+def global_max_pool(x: Array) -> tuple[Array, Array]:
+    """(z, winner), both (N, C): the largest pixel of each map, and where in it that is."""
+    (x,) = contiguous(x)
+    z, winner = cupy.empty(x.shape[:2], x.dtype), cupy.empty(x.shape[:2], np.int32)
+    pixels = maps_of(x)._replace(packs=x.shape[2] * x.shape[3], width=1)
+    each_map("squeeze.cu", "global_max_pool", pixels, x, z, winner, ADD=0)
+    return z, winner
+
+
+def global_max_pool_backward(
+    dz: Array, winner: Array, shape: tuple[int, ...], add_to: Array | None = None
+) -> Array:
+    """dx, dz at the pixel that won, else 0; added to `add_to` in place where there is one."""
+    dx, add = _target(dz, shape, add_to)
+    dz, winner = contiguous(dz, winner)
+    pixels = maps_of(dx)._replace(packs=shape[2] * shape[3], width=1)
+    each_pack("squeeze.cu", "global_max_pool_backward", pixels, dz, winner, dx, ADD=add)
+    return _given_back(dx, add_to)
+
+
+def _target(dz: Array, shape: tuple[int, ...], add_to: Array | None) -> tuple[Array, int]:
+    """Where dx is written, and whether it has something in it already."""
+    if add_to is None:
+        return cupy.empty(shape, dz.dtype), 0
+    return contiguous(add_to)[0], 1
+
+
+def _given_back(dx: Array, add_to: Array | None) -> Array:
+    if add_to is None or dx is add_to:
+        return dx
+    add_to[...] = dx  # it does not lie in C order, and was copied
+    return add_to

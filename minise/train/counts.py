@@ -1,0 +1,48 @@
+"""What steps count, kept where the net is: nobody waits for a GPU until it is read."""
+
+from __future__ import annotations
+
+import types
+from typing import NamedTuple
+
+import numpy as np
+
+from minise.backend import Array
+
+
+class Count(NamedTuple):
+    """Over the steps since the last reading."""
+
+    loss_sum: float  # over images
+    right: int
+    sound: int  # steps before the first with a number that was not finite
+
+
+class Counts:
+    """Arrays without axes, of NumPy or CuPy, that steps add to."""
+
+    def __init__(self, xp: types.ModuleType) -> None:
+        self._loss_sum, self._right, self._sound = (
+            xp.zeros((), kind) for kind in (float, int, int)
+        )
+        # 0 from the first number on that is not finite; on a processor they are looked at before
+        self.finite: Array | None = None if xp is np else xp.ones((), np.int32)
+
+    def add(self, loss: Array, scores: Array, labels: Array) -> None:
+        """The mean loss of scores (N, K) for labels (N,)."""
+        self._loss_sum += loss.astype(float) * len(labels)
+        self._right += (scores.argmax(axis=1) == labels).sum()
+        if self.finite is not None:
+            self.finite *= abs(loss) < np.inf
+
+    def end(self) -> None:
+        """A step is over, and has looked at its gradients too."""
+        self._sound += 1 if self.finite is None else self.finite
+
+    def read(self) -> Count:
+        """Wait for the steps that were asked for, and start anew."""
+        parts = self._loss_sum, self._right, self._sound
+        count = Count(float(parts[0]), int(parts[1]), int(parts[2]))
+        for part in parts:
+            part.fill(0)
+        return count

@@ -1,0 +1,224 @@
+import os
+import signal
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from minise import InputError, backend, data, nn, train
+from minise.data import Dataset, Split
+from minise.kernels.cupy.conv import without_cublas
+from minise.train import checkpoint, loop, on_gpu
+
+
+@pytest.fixture(autouse=True)
+def _on_gpu():
+    with backend("cupy"):
+        yield
+
+
+def stripes_of(train_count):
+    """Images of 8×8 whose class is where the bright row is."""
+    rng = np.random.default_rng(0)
+
+    def split(count):
+        labels = rng.integers(0, 3, count)
+        images = rng.integers(0, 60, (count, 1, 8, 8), dtype=np.uint8)
+        images[np.arange(count), 0, 2 * labels + 1] += 180
+        return Split(images, labels)
+
+    return Dataset("stripes", split(train_count), split(60))
+
+
+def begin(count=120, *, lr=0.05, optimizer=train.SGD, epochs=2, **options):
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(
+        conv=nn.conv_norm_relu(1, 4, 3, rng=rng),
+        se=nn.SEBlock(4, 2, rng=rng),
+        pool=nn.MaxPool2d(2),
+        mean=nn.GlobalAvgPool(),
+        fc=nn.Linear(4, 3, rng=rng),
+    )
+    images = stripes_of(count)
+    schedule = train.one_cycle(lr, epochs * -(-count // 16))
+    return train.Training(
+        net,
+        images,
+        optimizer(net.parameters(), lr, weight_decay=0.01),
+        epochs=epochs,
+        rng=np.random.default_rng(1),
+        batch_size=16,
+        schedule=schedule,
+        augment=data.shift_and_rotate,
+        **options,
+    )
+
+
+class EnoughError(Exception):
+    pass
+
+
+def stop(step):
+    raise EnoughError
+
+
+def same(first, second):
+    return all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("optimizer", [train.SGD, train.AdamW])
+def test_a_training_goes_as_on_the_processor_and_twice_to_the_same_bits(optimizer):
+    there, again = (begin(optimizer=optimizer, label_smoothing=0.1) for _ in range(2))
+    histories = [there.run(), again.run()]
+    assert same(there.net.state_dict(), again.net.state_dict())
+    assert histories[0][-1]._replace(seconds=0, images_per_second=0) == histories[1][-1]._replace(
+        seconds=0, images_per_second=0
+    )
+    with backend("numba"):
+        here = begin(optimizer=optimizer, label_smoothing=0.1)
+        history = here.run()
+    assert not here.on_gpu
+    for mine, theirs in zip(histories[0], history, strict=True):
+        assert mine.loss == pytest.approx(theirs.loss, rel=1e-3)
+        assert mine.test_loss == pytest.approx(theirs.test_loss, rel=1e-2)
+    for name, array in here.net.state_dict().items():
+        np.testing.assert_allclose(there.net.state_dict()[name], array, rtol=1e-2, atol=1e-3)
+
+
+def test_a_step_that_is_replayed_gives_the_bits_of_one_that_is_not():
+    """Its learning rate moves, its last batch is smaller, and AdamW counts its steps."""
+    assert on_gpu.can_be_recorded(begin().net)
+    for optimizer in (train.SGD, train.AdamW):
+        replayed, plain = (begin(optimizer=optimizer) for _ in range(2))
+        replayed.run()
+        eager = mock.patch.object(loop, "can_be_recorded", return_value=False)
+        with eager, without_cublas():
+            plain.run()
+        assert same(replayed.net.state_dict(), plain.net.state_dict())
+        assert same(replayed.optimizer.state_dict(), plain.optimizer.state_dict())
+        assert replayed.history[-1].loss == plain.history[-1].loss
+
+
+def test_nets_that_do_something_else_each_time_are_not_recorded():
+    rng = np.random.default_rng(0)
+    large = nn.Sequential(nn.Linear(1000, 1001))
+    assert on_gpu.can_be_recorded(nn.Sequential(nn.Linear(10, 10)))
+    assert not on_gpu.can_be_recorded(large)
+    assert not on_gpu.can_be_recorded(nn.Sequential(nn.Linear(10, 10), nn.Dropout(rng=rng)))
+
+    class Own(nn.Layer):
+        pass
+
+    assert not on_gpu.can_be_recorded(nn.Sequential(nn.Linear(10, 10), Own()))
+
+
+def test_a_training_stops_at_any_step_and_goes_on_to_the_same_bits_on_either_backend():
+    whole = begin()
+    whole.run()
+    stopped = begin()
+
+    def press(step):
+        if step.images == 48:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with mock.patch.object(loop, "READ_EVERY", 1):
+        stopped.run(on_step=press)
+    assert stopped.history.interrupted
+    assert (stopped.epoch, stopped.steps) == (1, 3)
+    state = checkpoint.state_of(stopped)
+    went_on = begin()
+    checkpoint.restore(went_on, state)
+    went_on.run()
+    assert same(whole.net.state_dict(), went_on.net.state_dict())
+    assert went_on.history[-1].loss == pytest.approx(whole.history[-1].loss, rel=1e-6)
+    with backend("numba"):
+        here = begin()
+        checkpoint.restore(here, state)
+        here.run()
+    assert here.history[-1].loss == pytest.approx(whole.history[-1].loss, rel=1e-2)
+
+
+def test_the_loss_is_read_every_so_many_steps_and_at_the_end_of_an_epoch():
+    seen = []
+    with mock.patch.object(loop, "READ_EVERY", 3):
+        begin().run(on_step=lambda step: seen.append((step.epoch, step.images)))
+    assert seen == [(k, images) for k in (1, 2) for images in (48, 96, 120)]
+
+
+def test_a_step_waits_for_nothing():
+    """So an epoch of many steps waits as often as one of few: for what it reads at its end."""
+    stand_in = pytest.importorskip("cupy").__dict__.get("stand_in")
+    if stand_in is None:
+        return  # a true GPU does not count
+    waits = []
+    for count in (160, 640):
+        training = begin(count, epochs=1)
+        stand_in.reset()
+        training.run()
+        waits.append(stand_in.synchronisations)
+    # the thread that makes batches waits for its own copy before it makes the next
+    assert waits[1] - waits[0] <= (640 - 160) // 16
+
+
+@pytest.mark.parametrize("lr", [1e30, float("inf")])
+def test_what_goes_wrong_is_named_and_moves_nothing(lr):
+    training = begin(epochs=1)
+    training.schedule = lambda step: 0.05 if step < 3 else lr
+    with pytest.raises(InputError, match=r"is (nan|inf|not finite) in epoch 1, step 5, .* began"):
+        training.run()
+    before = begin(epochs=1)
+    before.schedule = training.schedule
+    with mock.patch.object(loop, "READ_EVERY", 4), pytest.raises(EnoughError):
+        before.run(on_step=stop)
+    assert same(training.optimizer.state_dict(), before.optimizer.state_dict())
+
+
+def test_batches_are_those_of_the_processor_and_so_is_the_generator():
+    def all_of(name):
+        with backend(name):
+            rng = np.random.default_rng(3)
+            split = stripes_of(50).train
+            batches = data.Batches(
+                split, 16, mean=0.2, std=0.3, rng=rng, augment=data.shift_and_rotate
+            )
+            return [
+                (backend.asnumpy(x).copy(), backend.asnumpy(y).copy(), rng.bit_generator.state)
+                for x, y in batches
+            ]
+
+    for there, here in zip(all_of("cupy"), all_of("numba"), strict=True):
+        np.testing.assert_array_equal(there[0], here[0])
+        np.testing.assert_array_equal(there[1], here[1])
+        assert there[2] == here[2]
+
+
+def test_batches_may_be_left_early_and_an_error_in_them_is_the_callers():
+    split = stripes_of(50).train
+    for _ in data.Batches(split, 8, mean=0.2, std=0.3):
+        break
+
+    def broken(images, rng):
+        raise RuntimeError("no more")
+
+    rng = np.random.default_rng(0)
+    with pytest.raises(RuntimeError, match="no more"):
+        list(data.Batches(split, 8, mean=0.2, std=0.3, rng=rng, augment=broken))
+
+
+def test_a_profile_tells_every_layer():
+    profile = train.Profile()
+    training = begin(epochs=1)
+    training.run(profile=profile)
+    assert profile.steps == 8
+    assert {"conv.conv", "conv.bn", "se.fc1", "(loss)", "(optimizer)"} <= set(profile.spent)
+
+
+def test_evaluation_is_that_of_the_processor():
+    training = begin(epochs=1)
+    training.run()
+    options = {"mean": training.mean, "std": training.std, "batch_size": 7}
+    there = train.evaluate(training.net, training.data.test, **options)
+    with backend("numba"):
+        here = train.evaluate(nn.moved(training.net), training.data.test, **options)
+    assert there.loss == pytest.approx(here.loss, rel=1e-4)
+    np.testing.assert_allclose(there.probabilities, here.probabilities, atol=1e-5)

@@ -1,0 +1,42 @@
+"""NVRTC, which comes as a wheel and needs no GPU, compiles every kernel that minise has."""
+
+from importlib import resources
+from itertools import product
+
+import pytest
+from gpu import nvrtc
+from gpu.installed import needs_compiler, stand_in_as_cupy
+
+FOLDER = resources.files("minise.kernels.cupy")
+FILES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".cu"))
+CARDS = ["compute_75", "compute_90"]  # Turing, the oldest that CUDA 12 and 13 share, and Hopper
+VARIANTS = {
+    "squeeze.cu": ["-DADD=0", "-DADD=1"],
+    "norm.cu": ["-DRELU=0 -DFROM_BATCH=1", "-DRELU=1 -DFROM_BATCH=0"],
+    "conv.cu": [
+        f"-DTM={TM} -DTN={TN} -DRM={RM} -DRN={RN} -DWINDOW={window}"
+        for (TM, TN, RM, RN), window in product(
+            [(16, 256, 4, 4), (32, 128, 4, 4), (64, 64, 4, 4), (128, 128, 8, 8)],
+            ["{3,3,1,1,1,1,1,1}", "{KH,KW,SH,SW,PH,PW,DH,DW}"],
+        )
+    ],
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("number", ["float", "double"])
+def test_every_source_compiles_to_ptx(file, number):
+    with stand_in_as_cupy():
+        from minise.kernels.cupy.launch import source
+    kernels = source(file).count('extern "C" __global__')
+    assert kernels
+    for card, variant, width in product(CARDS, VARIANTS.get(file, [""]), (1, 4)):
+        options = ["--std=c++17", f"--gpu-architecture={card}", f"-DFLOAT={number}"]
+        options += [f"-DWIDTH={width}", *variant.split()]
+        try:
+            ptx = nvrtc.compile_to_ptx(source(file), options, file)
+        except nvrtc.NvrtcMissing as missing:
+            pytest.skip(str(missing))
+        assert ptx.count(".visible .entry") == kernels
+        assert "call.uni" not in ptx or file in ("optimizers.cu", "activation.cu", "loss.cu")
