@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -179,7 +181,7 @@ def train_command(
     folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
-    how = f"to go on: minise train --resume {folder}"
+    how = f"to go on: minise train --resume {shlex.quote(str(folder))}"
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, config.epochs, len(digits.train.labels))
@@ -234,7 +236,7 @@ def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) ->
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             given[name] = dict(map(_option, value)) if name == "options" else value
     data = given.get("data", "sample")
-    if Path(data).exists() and data not in ("sample", "mnist"):
+    if os.path.exists(data) and data not in ("sample", "mnist"):
         given["data"] = str(Path(data).resolve())  # a run may go on from another folder
     return given
 

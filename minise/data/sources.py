@@ -104,12 +104,12 @@ def load(source: str | os.PathLike[str] = "sample") -> Dataset:
             return _from_folder("sample", folder)
     if source == "mnist":
         return _dataset("mnist", [read_idx(path, sha256=MNIST[n]) for n, path in _mnist().items()])
-    path = Path(source)
-    if path.is_dir():
+    path = Path(source)  # asked by `os.path`, as its own methods raise for a name that is too long
+    if os.path.isdir(path):
         return _from_folder(path.name, path)
-    if path.is_file() and path.suffix == ".npz":
+    if os.path.isfile(path) and path.suffix == ".npz":
         return _dataset(path.stem, read_npz(path, NPZ_NAMES))
-    if path.exists():
+    if os.path.exists(path):
         raise InputError(f"data: {path} is neither a folder of IDX files nor an .npz")
     near = difflib.get_close_matches(str(source), ["sample", "mnist"], n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""

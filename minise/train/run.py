@@ -77,10 +77,11 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
             if not resumed and any(folder.iterdir()):
                 raise InputError(f"{folder}: holds files already; a run wants a folder of its own")
+            if resumed:
+                remove_parts(folder)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
         if resumed:
-            remove_parts(folder)
             write_whole(folder / CONFIG, _explained(config, _earlier(folder)).encode())
         else:
             write_whole(folder / CONFIG, _explained(config, []).encode())
@@ -232,7 +233,13 @@ def _revision() -> str | None:
     """Of the repository that the run is started in, with "+" where files were changed."""
     try:
         done = [
-            subprocess.run(["git", *command], capture_output=True, text=True, timeout=10)
+            subprocess.run(
+                ["git", *command],
+                capture_output=True,
+                text=True,
+                errors="replace",  # names of files may be any bytes
+                timeout=10,
+            )
             for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "-uno"))
         ]
     except (OSError, subprocess.TimeoutExpired):

@@ -56,6 +56,20 @@ def test_recipes_are_listed_with_every_figure_and_what_se_changes(minise):
             assert all(f"{figure:.2%}" in out for figure in accuracy.figures.values())
 
 
+def test_what_a_recipe_gave_is_told_with_se_and_without(minise, monkeypatch):
+    config = train.Config(model="se-cnn", options={"reduction": 8})
+    recipe = train.Recipe("by hand", config, wrong=(60, 50), wrong_without_se=(70, 90))
+    monkeypatch.setattr(train, "RECIPES", {"own": recipe})
+    _, out, _ = minise("recipes")
+    rows = [line.replace("│", " ").split() for line in out.splitlines()]
+    nets = models.create("se-cnn", reduction=8), models.create("cnn")
+    with_se, without = (f"{sum(p.value.size for p in net.parameters()):,}" for net in nets)
+    # √(2 · 0.05² / 1) and √(2 · 0.1² / 1)
+    assert ["se-cnn", with_se, "99.450%", "0.071%", "99.40%", "99.50%"] in rows
+    assert ["cnn", without, "99.200%", "0.141%", "99.30%", "99.10%"] in rows
+    assert "SE: +0.250% ± 0.150% over 2 seeds" in out  # of 0.1 and 0.4
+
+
 def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     code, out, err = minise(*QUICK, "--data", small_data, "--epochs", "3")
     assert (code, err) == (0, "")
@@ -90,6 +104,22 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
         "minise: nothing.png: there is no such file",
         "minise: 1 of 2 pictures could not be read",
     ]
+
+
+@pytest.mark.parametrize("wrong", [0, 7, 22, 100])
+def test_wrong_images_are_counted(minise, small_data, monkeypatch, wrong):
+    tested = train.Evaluation(1.0, (100 - wrong) / 100, np.full((100, 10), 0.1))
+    monkeypatch.setattr("minise.train.loop.evaluate", lambda *_, **__: tested)
+    _, out, _ = minise(*QUICK, "--data", small_data)
+    assert f"test accuracy {100 - wrong}.00% ({wrong} of 100 wrong) after " in out
+
+
+def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small_data, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train, "warm_up", lambda net, shape, images: seen.append(images))
+    monkeypatch.setattr(train.Run, "on_step", lambda run, step: seen.append("step"))
+    assert minise(*QUICK, "--data", small_data, "--batch-size", "200")[0] == 0
+    assert seen == [200, 100, "step", "step"]
 
 
 @pytest.mark.parametrize(

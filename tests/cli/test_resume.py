@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from minise import data
+from minise import data, train
 from minise.files import read_tensors
 from minise.train.run import versions
 
@@ -164,6 +164,50 @@ def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_is_whole(folder, 
     assert weights(folder / "run") == uninterrupted
 
 
+def stop_after_two_steps(monkeypatch, then=lambda: None):
+    """Let a run in this process hear Ctrl-C, and something happen before it stops."""
+
+    def on_step(run, step):
+        if run.training.all_steps == 2:
+            signal.raise_signal(signal.SIGINT)
+            then()
+
+    monkeypatch.setattr(train.Run, "on_step", on_step)
+
+
+def test_a_run_that_was_stopped_goes_on_from_the_step_that_was_the_last(
+    minise, folder, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        stop_after_two_steps(patch)
+        code, _, err = minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")
+    assert code == 130
+    assert "minise: stopped in epoch 1, after 2 of 4 steps; to go on: " in err
+    code, out, _ = minise("train", "--resume", "run")
+    assert code == 0
+    assert "run goes on in epoch 1, after 2 of 4 steps" in out
+
+
+def test_a_second_ctrl_c_while_the_last_checkpoint_is_written_leaves_the_one_before(
+    minise, folder, monkeypatch
+):
+    checkpoint, before = folder / "run" / "checkpoint.safetensors", []
+
+    def again(_):
+        signal.raise_signal(signal.SIGINT)
+
+    def then():
+        before.append(checkpoint.read_bytes())
+        monkeypatch.setattr(os, "fsync", again)
+
+    stop_after_two_steps(monkeypatch, then)
+    code, _, err = minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")
+    message = "stopped at once; from the last checkpoint to go on: minise train --resume run"
+    assert (code, err) == (130, f"\nminise: {message}\n")
+    assert [checkpoint.read_bytes()] == before
+    assert {path.name for path in checkpoint.parent.iterdir()} == {"config.json", checkpoint.name}
+
+
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
@@ -218,6 +262,13 @@ def test_images_that_moved_are_known_again(minise, folder):
     (folder / "own.npz").rename(folder / "moved.npz")
     assert minise("train", "--resume", "run")[0] == 1
     assert minise("train", "--resume", "run", "--data", "moved.npz")[0] == 0
+
+
+def test_a_run_goes_on_from_another_folder(minise, folder, monkeypatch):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    monkeypatch.chdir(folder / "run")
+    code, _, err = minise("train", "--resume", folder / "run")
+    assert (code, err) == (0, "")
 
 
 def test_fewer_epochs_than_are_begun_are_refused(minise, folder):

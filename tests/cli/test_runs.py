@@ -10,7 +10,7 @@ def leave(folder, accuracies, **options):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"config": config._asdict()}))
     epochs = [
-        train.Epoch(n, 0.5, 0.8, 0.4, a, 0.05, 1.5, 8000.0)
+        train.Epoch(n, 0.5 / n, 0.8, 0.4, a, 0.05, 1.5, 8000.0)
         for n, a in enumerate(accuracies, start=1)
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(e._asdict()) + "\n" for e in epochs))
@@ -20,30 +20,41 @@ def words(out):
     return [line.replace("│", " ").split() for line in out.splitlines()]
 
 
-def test_runs_are_listed_with_what_they_differ_in_and_over_seeds(minise, tmp_path):
+def test_runs_are_listed_with_what_they_differ_in_and_over_seeds(minise, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     leave(tmp_path / "runs" / "a-1", [0.9, 0.95], seed=0)
     leave(tmp_path / "runs" / "a-2", [0.9, 0.97], seed=1)
     leave(tmp_path / "runs" / "b-1", [0.5], options={"placement": "pre"})
     code, out, err = minise("runs")
     assert (code, err) == (0, "")
     lines = words(out)
-    assert ["a-1", "se-cnn", "0", "2/2", "0.5000", "95.00%"] in lines
+    assert ["a-1", "se-cnn", "0", "2/2", "0.2500", "95.00%"] in lines
     assert ["b-1", "se-cnn", "placement=pre", "0", "1/2", "0.5000", "50.00%"] in lines
-    together = " ".join(word for line in lines for word in line)
-    assert "96.000% ±" in together
-    assert "1.000%" in together
+    # √(2 · 1² / 1) / √2, and √(2 · 1² / 1)
+    assert ["se-cnn", "2", "96.000%", "±", "1.000%", "1.414%", "95.00%", "97.00%"] in lines
     assert minise("runs", "nowhere")[::2] == (1, "minise: nowhere: there is no such folder\n")
 
 
-def test_what_se_changes_is_told_seed_by_seed(minise, tmp_path):
+def test_what_se_changes_is_told_seed_by_seed(minise, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     for seed, (with_se, without) in enumerate([(0.95, 0.94), (0.97, 0.94)]):
         leave(tmp_path / "runs" / f"a-{seed}", [0.5, with_se], seed=seed)
         leave(tmp_path / "runs" / f"b-{seed}", [0.5, without], seed=seed, model="cnn")
         leave(tmp_path / "runs" / f"c-{seed}", [0.5, 0.1], seed=seed, model="cnn", lr=0.2)
     code, out, _ = minise("runs")
     assert code == 0
+    assert ["cnn", "2", "94.000%", "±", "0.000%", "0.000%", "94.00%", "94.00%"] in words(out)
     assert out.count(" − ") == 1
     assert "se-cnn − cnn: +2.000% ± 1.000% over 2 seeds" in out
+
+
+def test_what_se_changes_is_not_told_of_one_seed(minise, tmp_path):
+    for seed in (0, 1):
+        leave(tmp_path / "runs" / f"a-{seed}", [0.5, 0.9], seed=seed)
+        leave(tmp_path / "runs" / f"b-{seed}", [0.5, 0.8], seed=seed + 1, model="cnn")
+    code, out, err = minise("runs")
+    assert (code, err) == (0, "")
+    assert " − " not in out
 
 
 def test_curves_are_drawn_over_one_another(minise, tmp_path):

@@ -122,6 +122,11 @@ def test_an_unknown_name_is_answered_with_the_nearest_one():
         data.load("minst")
 
 
+def test_a_name_that_no_file_can_have_is_told_as_any_other():
+    with pytest.raises(InputError, match="data: there is no 'xxx"):
+        data.load("x" * 5000)
+
+
 def test_minise_data_with_a_missing_file_says_which(tmp_path, monkeypatch):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"")
     monkeypatch.setenv("MINISE_DATA", str(tmp_path))

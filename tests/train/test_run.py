@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,6 +52,64 @@ def test_a_run_leaves_all_that_explains_it(tmp_path, training):
     assert all(np.array_equal(v, last[name]) for name, v in training.net.state_dict().items())
 
 
+def test_a_net_that_was_made_with_options_is_loaded_with_them(tmp_path, training):
+    config = CONFIG._replace(options={"reduction": 8})
+    own = train.training_of(config, training.data)
+    net, about = train.load_run(train.Run(tmp_path, own, config).files()["checkpoint"])
+    assert about.options == {"reduction": 8}
+    shapes = [[p.value.shape for p in each.parameters()] for each in (net, own.net, training.net)]
+    assert shapes[0] == shapes[1] != shapes[2]
+
+
+def starts(folder):
+    return json.loads((folder / "config.json").read_text())["starts"]
+
+
+def test_the_revision_is_told_and_whether_files_were_changed(tmp_path, training, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # a hook's, which would lead to its own repository
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+
+    def git(*command):
+        command = ("git", "-c", "user.name=a", "-c", "user.email=a@b", *command)
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def revision():
+        train.Run(tmp_path / "run", training, CONFIG, resumed=True)
+        return starts(tmp_path / "run")[-1]["git"]
+
+    assert revision() is None  # no repository
+    (tmp_path / "code.py").write_text("1")
+    git("init")
+    assert revision() is None  # no commit
+    git("add", "code.py")
+    git("commit", "-m", "1")
+    assert revision() == git("rev-parse", "HEAD")
+    (tmp_path / "code.py").write_text("changed")
+    assert revision() == git("rev-parse", "HEAD") + "+"
+    name = os.fsdecode(b"\xff.py")  # a name may be any bytes, and git may be told to show them
+    (tmp_path / name).write_text("1")
+    git("config", "core.quotepath", "false")
+    git("add", name)
+    assert revision() == git("rev-parse", "HEAD") + "+"
+
+
+@pytest.mark.parametrize("lost", ["", "{", "{}", "[]", '{"starts": 3}', None])
+def test_a_run_whose_earlier_starts_are_lost_goes_on(tmp_path, training, lost):
+    if lost is not None:
+        (tmp_path / "config.json").write_text(lost)
+    train.Run(tmp_path, training, CONFIG, resumed=True)
+    assert len(starts(tmp_path)) == 1
+
+
+def test_what_a_killed_run_left_half_written_is_taken_away(tmp_path, training):
+    (tmp_path / ".best.safetensors.1-2.part").write_text("half")
+    train.Run(tmp_path, training, CONFIG, resumed=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
 def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, training, monkeypatch):
     accuracies = iter([0.5, 0.9, 0.7])
     monkeypatch.setattr(
@@ -89,15 +148,15 @@ def test_checkpoints_are_written_as_often_as_they_are_asked_for(
     assert seen == positions
 
 
-def test_minutes_are_counted_from_the_last_checkpoint(tmp_path, training, monkeypatch):
-    now = [0.0]
+@pytest.mark.parametrize("resumed", [False, True])
+def test_minutes_are_counted_from_the_last_checkpoint(tmp_path, training, monkeypatch, resumed):
+    now, written = [1000.0], []
     monkeypatch.setattr("minise.train.run.time.monotonic", lambda: now[0])
-    run = train.Run(tmp_path, training, CONFIG, every=train.read_every("5 min"))
-    kept = []
-    monkeypatch.setattr(train.Run, "keep", lambda run: kept.append(now[0]))
-    for now[0] in (100.0, 299.0, 300.0):
+    run = train.Run(tmp_path, training, CONFIG, every=train.read_every("5 min"), resumed=resumed)
+    monkeypatch.setattr("minise.train.run.write_tensors", lambda *_: written.append(now[0]))
+    for now[0] in (1100.0, 1299.0, 1300.0, 1310.0, 1599.0, 1600.0):
         run.on_step(None)
-    assert kept == [300.0]
+    assert written == [1300.0, 1600.0]
 
 
 @pytest.mark.parametrize("text", ["", "often", "0 steps", "5", "-1 epoch", "2 hours"])
@@ -117,6 +176,9 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path, training):
     (tmp_path / "file").write_text("text")
     with pytest.raises(InputError, match="file/run: cannot be written to: Not a directory"):
         train.Run(tmp_path / "file" / "run", training, CONFIG)
+    (tmp_path / ".x.part").mkdir()  # what cannot be taken away, either
+    with pytest.raises(InputError, match="cannot be written to: Is a directory"):
+        train.Run(tmp_path, training, CONFIG, resumed=True)
 
 
 def test_a_disk_that_is_full_at_any_write_leaves_the_old_files_and_no_other(
