@@ -19,8 +19,16 @@ except InputError:
     HAS_GPU = False
 
 
+class Stays:
+    """A NumPy array that is to stay one, among others that go to the GPU."""
+
+    def __init__(self, array):
+        self.array = array
+
+
 def to_gpu(value):
-    return _each(value, np.ndarray, backend.asarray)
+    there = _each(value, np.ndarray, backend.asarray)
+    return _each(there, Stays, lambda stays: stays.array)
 
 
 def from_gpu(value):
@@ -30,7 +38,10 @@ def from_gpu(value):
 def moved_there_and_back(function):
     """Called with NumPy arrays, it computes on the GPU and gives NumPy arrays back."""
 
-    @functools.wraps(function)
+    if hasattr(getattr(function, "func", function), "moves"):
+        return function  # an operation, or a partial of one, that does so already
+
+    @functools.wraps(getattr(function, "func", function))
     def call(*arguments, **options):
         if not any(_has_numpy(argument) for argument in (*arguments, *options.values())):
             return function(*arguments, **options)
@@ -40,6 +51,7 @@ def moved_there_and_back(function):
             return from_gpu(y), moved_there_and_back(backward)
         return from_gpu(result)
 
+    call.moves = True
     return call
 
 
@@ -77,4 +89,4 @@ def _each(value, kind, change):
 def _has_numpy(value):
     if isinstance(value, tuple):
         return any(map(_has_numpy, value))
-    return isinstance(value, np.ndarray)
+    return isinstance(value, np.ndarray | Stays)

@@ -31,7 +31,7 @@ PACKAGES = (
     "minise.export",
     "minise.bench",
 )
-BACKENDS = ("Array", "NAMES", "DEFAULT")  # public in `minise.backend` and no functions
+BACKENDS = ("Array", "DEFAULT", "Memory", "NAMES")  # public in `minise.backend`, no functions
 
 INDENTED = re.compile(r" {2}")
 IN_COLUMNS = re.compile(r"\S {2,}\S|←")

@@ -1,14 +1,15 @@
 """NVRTC, which comes as a wheel and needs no GPU, compiles every kernel that minise has."""
 
-from importlib import resources
 from itertools import product
+from pathlib import Path
 
 import pytest
 from gpu import nvrtc
 from gpu.installed import needs_compiler, stand_in_as_cupy
 
-FOLDER = resources.files("minise.kernels.cupy")
-FILES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".cu"))
+from minise import kernels
+
+FILES = sorted(file.name for file in (Path(kernels.__file__).parent / "cupy").glob("*.cu"))
 CARDS = ["compute_75", "compute_90"]  # Turing, the oldest that CUDA 12 and 13 share, and Hopper
 VARIANTS = {
     "squeeze.cu": ["-DADD=0", "-DADD=1"],
@@ -29,8 +30,8 @@ VARIANTS = {
 def test_every_source_compiles_to_ptx(file, number):
     with stand_in_as_cupy():
         from minise.kernels.cupy.launch import source
-    kernels = source(file).count('extern "C" __global__')
-    assert kernels
+    entries = source(file).count('extern "C" __global__')
+    assert entries
     for card, variant, width in product(CARDS, VARIANTS.get(file, [""]), (1, 4)):
         options = ["--std=c++17", f"--gpu-architecture={card}", f"-DFLOAT={number}"]
         options += [f"-DWIDTH={width}", *variant.split()]
@@ -38,5 +39,5 @@ def test_every_source_compiles_to_ptx(file, number):
             ptx = nvrtc.compile_to_ptx(source(file), options, file)
         except nvrtc.NvrtcMissing as missing:
             pytest.skip(str(missing))
-        assert ptx.count(".visible .entry") == kernels
+        assert ptx.count(".visible .entry") == entries
         assert "call.uni" not in ptx or file in ("optimizers.cu", "activation.cu", "loss.cu")

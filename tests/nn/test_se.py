@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import DTYPES, arrays_like, arrays_NCHW, normal_arrays
 
-from minise import InputError, SEBlock
+from minise import InputError, SEBlock, backend
 from minise.nn import PRESETS, NoSqueeze
 from minise.nn.se import GATES, SQUEEZES
 
@@ -24,12 +24,12 @@ def blocks(draw, channels, dtype=np.float64, options=OPTIONS):
     """An SE block none of whose weights is 0."""
     block = SEBlock(channels, dtype=dtype, **draw(options))
     for parameter in block.parameters():
-        parameter.value = draw(normal_arrays(parameter.value.shape, dtype))
+        parameter.value = backend.asarray(draw(normal_arrays(parameter.value.shape, dtype)))
     return block
 
 
 def values(block):
-    return [parameter.value for parameter in block.parameters()]
+    return [backend.asnumpy(parameter.value) for parameter in block.parameters()]
 
 
 @pytest.mark.usefixtures("each_backend")
