@@ -162,7 +162,10 @@ class Memory(NamedTuple):
 
 
 def memory() -> Memory:
-    """What the GPU's memory is used for. Raises `InputError` where the backend is not "cupy"."""
+    """What the GPU's memory is used for. Raises `InputError` where the backend is not "cupy".
+
+    `used` and `kept` do not count what a training holds for steps that are replayed; `free` does.
+    """
     if current() != "cupy":
         raise InputError(f"backend.memory tells of a GPU's memory, and {current()!r} uses none")
     pool = _cupy().get_default_memory_pool()

@@ -5,7 +5,7 @@ print(bench.as_json(report))
 """
 
 from minise.bench.case import AnyCase, Arrays, Case, Library, MemoryCase, Side, Variant, Work
-from minise.bench.cases import CASES, SCALING
+from minise.bench.cases import CASES, ON_GPU, SCALING
 from minise.bench.ceiling import Ceilings
 from minise.bench.report import as_json
 from minise.bench.runner import Report, Result, run
@@ -14,6 +14,7 @@ from minise.machine import cores
 
 __all__ = [
     "CASES",
+    "ON_GPU",
     "SCALING",
     "AnyCase",
     "Arrays",

@@ -44,12 +44,13 @@ class Variant(NamedTuple):
 
     channels_last: bool = False
     compiled: bool = False
+    graphs: bool = False  # compiled, and replayed as CUDA graphs, as minise's own small nets are
 
     @property
     def name(self) -> str:
         """As it stands in JSON."""
         layout = "channels_last" if self.channels_last else "nchw"
-        return f"{layout}_compiled" if self.compiled else layout
+        return layout + "_compiled" * self.compiled + "_graphs" * self.graphs
 
 
 class Work(NamedTuple):
@@ -68,6 +69,7 @@ class Case(NamedTuple):
     arrays: Callable[[], Arrays]
     side: Callable[[Library, Arrays], Side]
     gradient_tolerance: float = TOLERANCE
+    forward_tolerance: float = TOLERANCE
     channels_last: bool = True  # whether PyTorch has two layouts for it
 
 

@@ -20,8 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from minise import shapes
-from minise.bench.case import AnyCase, Arrays, Case, Library, MemoryCase, Side, Work, draw
+from minise import models, shapes
+from minise.bench.case import (
+    TOLERANCE,
+    AnyCase,
+    Arrays,
+    Case,
+    Library,
+    MemoryCase,
+    Side,
+    Work,
+    draw,
+)
 
 FLOAT32 = 4  # bytes
 
@@ -29,6 +39,8 @@ FLOAT32 = 4  # bytes
 # pixel in a sum over hundreds is there or not, up to a hundredth of a gradient; without such a
 # pixel they agree to 1e-5.
 NET_GRADIENT_TOLERANCE = 5e-2
+# A hundred layers, each of which rounds, and batch norm of small maps that spreads the difference.
+DEEP = {"se-resnet50": 1e-3}
 
 
 def operation(
@@ -134,9 +146,11 @@ def step(name: str, net: str, batch: int) -> Case:
         return library.step(net, arrays)
 
     about = f"training step of {net}, {batch} images"
+    work = Work(batch, "images")
     return Case(
-        name, about, Work(batch, "images"), lambda: images(batch), side, NET_GRADIENT_TOLERANCE
-    )
+        name, about, work, lambda: images(net, batch), side,
+        gradient_tolerance=NET_GRADIENT_TOLERANCE, forward_tolerance=DEEP.get(net, TOLERANCE),
+    )  # fmt: skip
 
 
 def image(name: str, net: str) -> Case:
@@ -146,17 +160,17 @@ def image(name: str, net: str) -> Case:
         return library.image(net, arrays)
 
     about = f"{net} in evaluation mode, 1 image"
-    return Case(name, about, Work(1, "images"), lambda: images(1), side)
+    return Case(name, about, Work(1, "images"), lambda: images(net, 1), side)
 
 
-def images(batch: int) -> Arrays:
-    """Random images of a digit's size, with labels.
+def images(net: str, batch: int) -> Arrays:
+    """Random images of the size that a net was made for, with labels.
 
     Digits would do as well, but the black of one makes thousands of pixels of a map the same, and
     where that happens to be next to 0, relu turns them all on or off at once.
     """
     labels = np.random.default_rng(0).integers(0, 10, batch)
-    return {**draw({"x": (batch, 1, 28, 28)}), "labels": labels}
+    return {**draw({"x": (batch, *models.image_shape(net))}), "labels": labels}
 
 
 CASES: dict[str, AnyCase] = {
@@ -190,6 +204,28 @@ CASES: dict[str, AnyCase] = {
             "peak memory of a training step of se-resnet8, 128 images",
             "se-resnet8",
             128,
+        ),
+    )
+}
+
+# What takes a processor minutes, measured on a GPU in addition: there the sizes above tell how long
+# it takes to ask for work, and these how long the work takes.
+ON_GPU: dict[str, AnyCase] = {
+    case.name: case
+    for case in (
+        conv("conv3x3-256-56", 32, 256, 256, 56),
+        conv("conv1x1-256-56", 32, 256, 64, 56, kernel=1),
+        se("se-256-56-large", 64, 256, 56, 16),
+        norm_relu("norm-relu-256-56", 64, 256, 56),
+        tail("tail-256-56", 64, 256, 56),
+        pool("pool-256-56", 64, 256, 56),
+        step("step-se-resnet8-512", "se-resnet8", 512),
+        step("step-se-resnet50-32", "se-resnet50", 32),
+        MemoryCase(
+            "memory-se-resnet50",
+            "peak memory of a training step of se-resnet50, 32 images",
+            "se-resnet50",
+            32,
         ),
     )
 }

@@ -1,4 +1,8 @@
-"""What this machine can do at all: a large matrix product, a copy of arrays beyond any cache."""
+"""What this machine can do at all: a large matrix product, a copy of arrays beyond any cache.
+
+With "cupy" in use it is the GPU that does them, with float32 as it is: CuPy takes the shorter
+TF32 for products only where `CUPY_TF32` asks for that.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minise import backend
+from minise.bench.timing import alternate
+
 SIZES = (512, 1024, 2048)  # rows and columns of the matrices: which is fastest depends on the cache
 COPIED = 2**28  # bytes of the array that is copied
+SIZES_ON_GPU, COPIED_ON_GPU = (1024, 2048, 4096, 8192), 2**29
 REPEATS = 5
 
 
 class Ceilings(NamedTuple):
     """Operations and bytes for each second, in thousands of millions."""
 
-    matrix_product: float  # GFLOP/s, float32, NumPy
+    matrix_product: float  # GFLOP/s, float32, NumPy or CuPy
     copy: float  # GB/s, read and written bytes together
 
     def of(self, unit: str) -> float | None:
@@ -27,6 +35,8 @@ class Ceilings(NamedTuple):
 
 def measure_ceilings(threads: int) -> Ceilings:
     """The best of several tries of each, with this many threads."""
+    if backend.current() == "cupy":
+        return Ceilings(max(map(_matrix_product_on_gpu, SIZES_ON_GPU)), _copy_on_gpu())
     return Ceilings(max(map(_matrix_product, SIZES)), _copy(threads))
 
 
@@ -43,6 +53,32 @@ def _copy(threads: int) -> float:
     parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
     with ThreadPoolExecutor(threads) as pool:
         return 2 * COPIED / _best(lambda: list(pool.map(lambda p: np.copyto(*p), parts))) / 1e9
+
+
+def _matrix_product_on_gpu(size: int) -> float:
+    import cupy
+
+    rng = np.random.default_rng(0)  # a GPU is slower on numbers than on so many ones
+    a, b = backend.asarray(rng.random((2, size, size), dtype=np.float32))
+    out = cupy.empty_like(a)
+    return 2 * size**3 / _best_on_gpu(lambda: cupy.matmul(a, b, out=out)) / 1e9
+
+
+def _copy_on_gpu() -> float:
+    import cupy
+
+    source, target = (cupy.ones(COPIED_ON_GPU // 4, np.float32) for _ in range(2))
+
+    def copy() -> None:
+        target[...] = source
+
+    return 2 * COPIED_ON_GPU / _best_on_gpu(copy) / 1e9
+
+
+def _best_on_gpu(call: Callable[[], object]) -> float:
+    """The time of a call among many that are asked for in a row."""
+    times = alternate({"": call}, seconds=0.0, rounds=REPEATS, wait=backend.synchronize)
+    return times[""].low
 
 
 def _best(call: Callable[[], object]) -> float:

@@ -9,7 +9,12 @@ from minise.bench.case import TOLERANCE, Arrays
 FORWARD = ("y", "scores", "loss")  # all other results are gradients
 
 
-def differences(ours: Arrays, theirs: Arrays, gradient_tolerance: float = TOLERANCE) -> list[str]:
+def differences(
+    ours: Arrays,
+    theirs: Arrays,
+    gradient_tolerance: float = TOLERANCE,
+    forward_tolerance: float = TOLERANCE,
+) -> list[str]:
     """What differs, a line for each: where ‖ours − theirs‖ is above tolerance · ‖theirs‖.
 
     With this norm rounding errors average out, so that the tolerance can be small, and a single
@@ -23,7 +28,7 @@ def differences(ours: Arrays, theirs: Arrays, gradient_tolerance: float = TOLERA
         if a.shape != b.shape or a.dtype != b.dtype:
             found.append(f"{name} is {a.dtype} {a.shape}, expected {b.dtype} {b.shape}")
             continue
-        tolerance = TOLERANCE if name in FORWARD else gradient_tolerance
+        tolerance = forward_tolerance if name in FORWARD else gradient_tolerance
         error, size = np.linalg.norm(a - b), np.linalg.norm(b)
         if not error <= tolerance * size:  # put this way round, NaN is caught
             found.append(

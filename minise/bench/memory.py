@@ -9,6 +9,10 @@ the library keeps or wastes beside them, but not the batch itself, nor the weigh
 
 Linux tells the peak of a process and lets it be reset. Elsewhere on Unix it can only be read, so
 that a higher peak while compiling hides the steps: there the result is a lower bound.
+
+On a GPU the result is what the steps took from the card, by what the card says is free. Both
+libraries keep what they took, so that this is their peak; another process that takes memory of the
+same card meanwhile is counted too.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +32,17 @@ from minise import backend
 from minise.bench.case import MemoryCase, Variant
 from minise.bench.cases import images
 from minise.bench.timing import Measured, summarise
+from minise.train.on_gpu import own_stream
 
 PROCESSES, STEPS = 3, 5
+PROCESSES_ON_GPU = 1  # a card says the same each time
 WARM_UP_BATCH = 16  # small, but enough for the kernels of larger batches
 
 
 def can_be_measured() -> bool:
-    """Whether this system tells how large a process is."""
+    """Whether this system tells how large a process is; a GPU always does."""
+    if backend.current() == "cupy":
+        return True
     try:
         peak_size()
     except ImportError:
@@ -42,15 +51,19 @@ def can_be_measured() -> bool:
 
 
 def measure_memory(
-    case: MemoryCase, variant: Variant | None, threads: int, processes: int = PROCESSES
+    case: MemoryCase, variant: Variant | None, threads: int, processes: int | None = None
 ) -> Measured:
     """Bytes that a step took at its peak, for PyTorch in this variant, or for minise."""
+    on_gpu = backend.current() == "cupy"
+    if processes is None:
+        processes = PROCESSES_ON_GPU if on_gpu else PROCESSES
     settings = {
         "net": case.net,
         "batch": case.batch,
         "threads": threads,
         "variant": variant,
         "backend": backend.current(),
+        "device": _device() if on_gpu else None,
     }
     code = "from minise.bench import memory; memory.child()"
     command = [sys.executable, "-c", code, json.dumps(settings)]
@@ -63,10 +76,17 @@ def measure_memory(
 def child() -> None:
     """What the process of its own runs; prints the number of bytes."""
     settings = json.loads(sys.argv[1])
-    backend.use(settings["backend"])
-    trainer = _trainer(settings)
-    warm_up, batch = (trainer.place(images(n)) for n in (WARM_UP_BATCH, settings["batch"]))
-    print(peak_of_steps(lambda: trainer.step(*warm_up), lambda: trainer.step(*batch)))
+    backend.use(settings["backend"], device=settings["device"])
+    on_gpu = backend.current() == "cupy"
+    with own_stream() if on_gpu else nullcontext():
+        trainer = _trainer(settings)
+        sizes = min(WARM_UP_BATCH, settings["batch"]), settings["batch"]
+        warm_up, batch = (trainer.place(images(settings["net"], n)) for n in sizes)
+        calls = (lambda: trainer.step(*warm_up)), (lambda: trainer.step(*batch))
+        if on_gpu:
+            print(taken_by_steps(*calls, trainer.give_memory_back))
+        else:
+            print(peak_of_steps(*calls))
 
 
 def peak_of_steps(warm_up: Callable[[], object], step: Callable[[], object]) -> int:
@@ -81,6 +101,27 @@ def peak_of_steps(warm_up: Callable[[], object], step: Callable[[], object]) -> 
     for _ in range(STEPS):
         step()
     return max(0, peak_size() - before)
+
+
+def taken_by_steps(
+    warm_up: Callable[[], object], step: Callable[[], object], give_back: Callable[[], object]
+) -> int:
+    """Bytes that a few steps took from the GPU, the arrays before them not counted."""
+    warm_up()
+    backend.synchronize()
+    gc.collect()
+    give_back()
+    before = backend.memory().free
+    for _ in range(STEPS):
+        step()
+    backend.synchronize()
+    return max(0, before - backend.memory().free)
+
+
+def _device() -> int:
+    import cupy
+
+    return int(cupy.cuda.Device().id)
 
 
 def size_now() -> int:
@@ -117,5 +158,5 @@ def _trainer(settings: dict[str, Any]) -> Any:
         return Trainer(settings["net"])
     from minise.bench import pytorch
 
-    pytorch.set_num_threads(settings["threads"])
+    pytorch.set_up(settings["threads"])
     return pytorch.Trainer(settings["net"], Variant(*settings["variant"]))

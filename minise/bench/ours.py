@@ -7,23 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from minise import models, nn, ops, train
+from minise import backend, models, nn, ops, train
 from minise.backend import Array
 from minise.bench.case import Arrays, Side
+from minise.train.on_gpu import Replay, TakeStep, can_be_recorded
 
 LR = 1e-5  # so small that the last call computes much the same as the first
 WEIGHTS = ("w", "b")  # in C order, as layers hold them; all else has the batch last in memory
 
 
 class Minise:
-    """Arrays lie as `data.to_input` and the layers make them: logically NCHW, batch last."""
+    """Arrays lie as `data.to_input` and the layers make them: see `placed`."""
 
     def operation(self, name: str, arrays: Arrays, options: Mapping[str, Any]) -> Side:
         """`ops.name` and `ops.name_backward`."""
         forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
-        placed = {k: a if k in WEIGHTS else batch_last(a) for k, a in arrays.items()}
-        dy = placed.pop("dy")
-        inputs = list(placed.values())
+        given = {k: backend.asarray(a) if k in WEIGHTS else placed(a) for k, a in arrays.items()}
+        dy = given.pop("dy")
+        inputs = list(given.values())
 
         def call() -> tuple[Array, Any]:
             y, saved = forward(*inputs, **options)
@@ -32,15 +33,15 @@ class Minise:
         def numbers() -> Arrays:
             y, gradients = call()
             gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-            named = zip(placed, gradients, strict=False)  # without a bias, its gradient is None
-            return {"y": y, **{f"d{name}": gradient for name, gradient in named}}
+            named = zip(given, gradients, strict=False)  # without a bias, its gradient is None
+            return fetched({"y": y, **{f"d{name}": gradient for name, gradient in named}})
 
         return Side(call, numbers)
 
     def se_block(self, channels: int, reduction: float, arrays: Arrays) -> Side:
         """`minise.SEBlock`; its gradients are added up from call to call."""
         block = nn.SEBlock(channels, reduction)
-        x, dy = batch_last(arrays["x"]), batch_last(arrays["dy"])
+        x, dy = placed(arrays["x"]), placed(arrays["dy"])
 
         def call() -> tuple[Array, Array]:
             y, backward = block.forward(x)
@@ -49,27 +50,27 @@ class Minise:
         def numbers() -> Arrays:
             block.zero_grad()
             y, dx = call()
-            return {"y": y, "dx": dx, **gradients_of(block)}
+            return {**fetched({"y": y, "dx": dx}), **gradients_of(block)}
 
         return Side(call, numbers)
 
     def step(self, net: str, arrays: Arrays) -> Side:
-        """The loop of the README."""
+        """The loop of the README; on a GPU it is recorded where `Training` records it."""
         trainer = Trainer(net)
         x, labels = trainer.place(arrays)
 
         def numbers() -> Arrays:
             trainer.step(x, labels)  # after a second step, gradients that are not cleared show
             scores, loss = trainer.step(x, labels)
-            return {"scores": scores, "loss": np.asarray(loss), **gradients_of(trainer.net)}
+            return {**fetched({"scores": scores, "loss": loss}), **gradients_of(trainer.net)}
 
         return Side(lambda: trainer.step(x, labels), numbers)
 
     def image(self, net: str, arrays: Arrays) -> Side:
         """`net(x)`."""
         ready = models.create(net)
-        x = batch_last(arrays["x"])
-        return Side(lambda: ready(x), lambda: {"scores": ready(x)})
+        x = placed(arrays["x"])
+        return Side(lambda: ready(x), lambda: fetched({"scores": ready(x)}))
 
 
 class Trainer:
@@ -78,19 +79,41 @@ class Trainer:
     def __init__(self, net: str) -> None:
         self.net = models.create(net)
         self.optimizer = train.SGD(self.net.parameters(), LR, momentum=0.9)
+        self._take: TakeStep = self._step
+        if backend.current() == "cupy" and can_be_recorded(self.net):
+            self._take = Replay(self._step)
+        self._results: tuple[Array, Array]
 
     def place(self, arrays: Arrays) -> tuple[Array, Array]:
         """Images and labels as this library wants them in memory."""
-        return batch_last(arrays["x"]), arrays["labels"]
+        return placed(arrays["x"]), backend.asarray(arrays["labels"])
 
     def step(self, x: Array, labels: Array) -> tuple[Array, Array]:
-        """Forward, loss, backward, and the optimiser's step; gives scores and loss."""
+        """Forward, loss, backward, and the optimiser's step; gives scores and loss.
+
+        On a GPU they are good until the next step: a recorded one writes them to the same place.
+        """
+        self._take(x, labels)
+        return self._results
+
+    def give_memory_back(self) -> None:
+        """What is kept for new arrays goes back to the system, and what was recorded with it."""
+        if isinstance(self._take, Replay):
+            self._take = Replay(self._step)
+        backend.release_memory()
+
+    def _step(self, x: Array, labels: Array) -> None:
         scores, backward = self.net.forward(x)
         loss, saved = ops.softmax_cross_entropy(scores, labels)
         self.net.zero_grad()
         backward(ops.softmax_cross_entropy_backward(1.0, saved))
         self.optimizer.step()
-        return scores, loss
+        self._results = scores, loss
+
+
+def placed(array: Array) -> Array:
+    """Images as minise wants them: on a GPU in C order, for a processor with the batch last."""
+    return backend.asarray(array) if backend.current() == "cupy" else batch_last(array)
 
 
 def batch_last(array: Array) -> Array:
@@ -98,6 +121,13 @@ def batch_last(array: Array) -> Array:
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
 
 
+def fetched(arrays: Arrays) -> Arrays:
+    """The same as NumPy arrays, to be compared."""
+    return {name: backend.asnumpy(array) for name, array in arrays.items()}
+
+
 def gradients_of(layer: nn.Layer) -> Arrays:
     """Copies: the next call changes them."""
-    return {name: parameter.grad.copy() for name, parameter in layer.named_parameters()}
+    return {
+        name: backend.asnumpy(parameter.grad).copy() for name, parameter in layer.named_parameters()
+    }

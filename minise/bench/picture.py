@@ -20,8 +20,9 @@ def draw_report(report: Report) -> bytes:
     figure = new_figure(9.0, 0.7 + sum(heights))
     facts = report.machine
     torch = f" and PyTorch {facts['torch']}" if report.with_pytorch else ""
+    where = facts["gpu"] or f"{facts['processor']}, {facts['threads']} threads"
     figure.suptitle(
-        f"minise {facts['minise']}{torch}\n{facts['processor']}, {facts['threads']} threads",
+        f"minise {facts['minise']}{torch}\n{where}",
         fontsize=10,
     )
     axes = list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights).flat)
@@ -89,7 +90,7 @@ def _draw_scaling(axes: Any, curves: list[Result]) -> None:
         axes.plot(batches, microseconds, style, color=colour, label=label)
 
     draw("minise", OURS, "o-", [result.minise for result in curves])
-    for (title, variants), style in zip(COLUMNS.items(), ("s-", "^--", "v:"), strict=True):
+    for (title, variants), style in zip(COLUMNS.items(), ("s-", "^--", "v:", "D-."), strict=True):
         theirs = [result.best(variants) for result in curves]
         if all(theirs):
             draw(title, THEIRS, style, theirs)

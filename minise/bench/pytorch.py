@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from minise import models
+from minise import backend, models
 from minise.backend import Array
 from minise.bench.case import Arrays, Side, Variant
 from minise.bench.ours import LR
@@ -54,7 +54,7 @@ class PyTorch:
 
     def se_block(self, channels: int, reduction: float, arrays: Arrays) -> Side:
         """The block of three layers, a mean and a product."""
-        block = SEBlock(channels, reduction)
+        block = SEBlock(channels, reduction).to(device())
         load(block, OurSEBlock(channels, reduction).state_dict())
         parameters = dict(block.named_parameters())
         x, dy = self._place(arrays["x"]), self._place(arrays["dy"])
@@ -117,7 +117,7 @@ class PyTorch:
         return placed(array, self.variant)
 
     def _compiled(self, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        return torch.compile(function, dynamic=False) if self.variant.compiled else function
+        return compiled(function, self.variant)
 
 
 class Trainer:
@@ -126,13 +126,11 @@ class Trainer:
     def __init__(self, net: str, variant: Variant) -> None:
         self.net, self.variant = made(net, variant), variant
         self.optimizer = torch.optim.SGD(self.net.parameters(), LR, momentum=0.9)
-        self.forward: Callable[..., tuple[Tensor, Tensor]] = self._forward
-        if variant.compiled:
-            self.forward = torch.compile(self._forward, dynamic=False)
+        self.forward: Callable[..., tuple[Tensor, Tensor]] = compiled(self._forward, variant)
 
     def place(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
         """Images and labels as this library wants them in memory."""
-        return placed(arrays["x"], self.variant), torch.from_numpy(arrays["labels"])
+        return placed(arrays["x"], self.variant), torch.tensor(arrays["labels"], device=device())
 
     def step(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Forward, loss, backward, and the optimiser's step; gives scores and loss."""
@@ -142,14 +140,56 @@ class Trainer:
         self.optimizer.step()
         return scores, loss
 
+    def give_memory_back(self) -> None:
+        """What is kept for new tensors goes back to the system."""
+        give_memory_back()
+
     def _forward(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         scores = self.net(x)
         return scores, F.cross_entropy(scores, labels)
 
 
-def set_num_threads(threads: int) -> None:
-    """As `minise.set_num_threads`."""
+def can_be_used() -> bool:
+    """Whether PyTorch can compute where minise does."""
+    return backend.current() != "cupy" or torch.cuda.is_available()
+
+
+def device() -> torch.device:
+    """Where minise computes too."""
+    if backend.current() != "cupy":
+        return torch.device("cpu")
+    import cupy
+
+    return torch.device("cuda", cupy.cuda.Device().id)
+
+
+def set_up(threads: int) -> None:
+    """As many threads as minise has; on a GPU float32 as it is, and convolutions that were tried.
+
+    PyTorch would else cut the factors of a convolution to TF32, 10 bits in place of 23, which
+    minise does not.
+    """
     torch.set_num_threads(threads)
+    if device().type == "cuda":
+        torch.cuda.set_device(device())
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = True
+
+
+def give_memory_back() -> None:
+    """Of dead tensors on a GPU, which PyTorch keeps for new ones."""
+    if device().type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def compiled(function: Callable[..., Any], variant: Variant) -> Callable[..., Any]:
+    """The function itself, or as PyTorch's compiler makes it."""
+    if not variant.compiled:
+        return function
+    return torch.compile(
+        function, dynamic=False, mode="reduce-overhead" if variant.graphs else None
+    )
 
 
 def forget_compiled() -> None:
@@ -159,7 +199,7 @@ def forget_compiled() -> None:
 
 def placed(array: Array, variant: Variant) -> Tensor:
     """A copy as a tensor, images and filters in the layout of the variant."""
-    tensor = torch.tensor(array)
+    tensor = torch.tensor(array, device=device())
     if variant.channels_last and tensor.ndim == 4:
         return tensor.contiguous(memory_format=torch.channels_last)
     return tensor
@@ -167,7 +207,7 @@ def placed(array: Array, variant: Variant) -> Tensor:
 
 def made(net: str, variant: Variant) -> nn.Module:
     """The named net with minise's weights."""
-    module = NETS[net]()
+    module = NETS[net]().to(device())
     load(module, models.create(net).state_dict())
     return module.to(memory_format=torch.channels_last) if variant.channels_last else module
 
@@ -179,5 +219,5 @@ def load(module: nn.Module, state: Mapping[str, Array]) -> None:
 
 def to_numpy(tensor: Tensor) -> Array:
     """A copy: the next call may change the tensor."""
-    array: Array = tensor.detach().numpy().copy()
+    array: Array = tensor.detach().cpu().numpy().copy()
     return array

@@ -59,6 +59,52 @@ class Residual(nn.Module):
         return F.relu(u + self.shortcut(x))
 
 
+class Bottleneck(nn.Module):
+    """As `minise.nn.Bottleneck` with `stride_first`, with SE blocks whose reduction is 16."""
+
+    def __init__(self, channels: int, width: int, stride: int, se: bool) -> None:
+        super().__init__()
+        filters = 4 * width
+        self.conv1 = nn.Conv2d(channels, width, 1, stride, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, filters, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(filters)
+        self.se = SEBlock(filters, 16) if se else nn.Identity()
+        self.shortcut = nn.Sequential()
+        if stride != 1 or channels != filters:
+            conv = nn.Conv2d(channels, filters, 1, stride, bias=False)
+            self.shortcut = nn.Sequential(conv, nn.BatchNorm2d(filters))
+
+    def forward(self, x: Tensor) -> Tensor:
+        u = F.relu(self.bn1(self.conv1(x)))
+        u = F.relu(self.bn2(self.conv2(u)))
+        u = self.se(self.bn3(self.conv3(u)))
+        return F.relu(u + self.shortcut(x))
+
+
+class ResNet50(nn.Module):
+    """`resnet50` and `se-resnet50`."""
+
+    def __init__(self, se: bool) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
+        channels = 64
+        for stage, (blocks, width) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512)), start=1):
+            layer = nn.Sequential()
+            for k in range(blocks):
+                layer.append(Bottleneck(channels, width, 2 if k == 0 and stage > 1 else 1, se))
+                channels = 4 * width
+            setattr(self, f"layer{stage}", layer)
+        self.fc = nn.Linear(channels, 1000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
 class ResNet8(nn.Module):
     """`resnet8` and `se-resnet8`."""
 
@@ -97,4 +143,6 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "cnn": lambda: CNN(se=False),
     "se-resnet8": lambda: ResNet8(se=True),
     "resnet8": lambda: ResNet8(se=False),
+    "se-resnet50": lambda: ResNet50(se=True),
+    "resnet50": lambda: ResNet50(se=False),
 }

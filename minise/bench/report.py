@@ -12,12 +12,14 @@ from minise.bench.case import Case, MemoryCase
 from minise.bench.cases import SCALING
 from minise.bench.runner import Report, Result
 from minise.bench.timing import Measured
+from minise.machine import Facts
 
 # The columns of PyTorch: their titles, and the variants whose best they show.
 COLUMNS = {
     "PyTorch, NCHW": ("nchw",),
     "PyTorch, channels last": ("channels_last",),
     "PyTorch, compiled": ("nchw_compiled", "channels_last_compiled"),
+    "PyTorch, compiled, graphs": ("nchw_compiled_graphs",),
 }
 RATES = {"FLOP": "GFLOP/s", "B": "GB/s", "images": "img/s"}
 
@@ -66,15 +68,23 @@ def heading(report: Report) -> list[str]:
     facts = report.machine
     versions = [
         f"{name} {facts[name]}"
-        for name in ("python", "minise", "numpy", "numba", "torch")
+        for name in ("python", "minise", "numpy", "numba", "cupy", "torch")
         if facts[name] is not None
     ]
     return [
+        *([] if facts["gpu"] is None else [gpu(facts)]),
         f"{facts['processor']}, {facts['cores']} cores, threads used: {facts['threads']}",
         f"{', '.join(versions)}; backend {facts['backend']}",
         f"ceilings: matrix product {report.ceilings.matrix_product:.0f} GFLOP/s, "
         f"copy {report.ceilings.copy:.1f} GB/s",
     ]
+
+
+def gpu(facts: Facts) -> str:
+    """The GPU, its driver and CUDA."""
+    driver = f"driver {facts['driver']}, " if facts["driver"] is not None else ""
+    known = f", of which the driver knows {facts['cuda_of_driver']}"
+    return f"{facts['gpu']}, {driver}CUDA {facts['cuda']}{known}"
 
 
 def tables(report: Report) -> list[Table]:
@@ -134,6 +144,8 @@ def legend(report: Report) -> list[str]:
     ]
     if report.with_pytorch:
         return [*lines, "ratio: minise by the best of PyTorch; below 1, minise needs less"]
+    if report.machine["gpu"] is not None and report.machine["torch"] is not None:
+        return [*lines, "The PyTorch that is installed cannot use this GPU: minise stands alone"]
     return [*lines, "To see PyTorch beside it: pip install torch"]
 
 

@@ -39,48 +39,61 @@ def summarise(samples: Iterable[float]) -> Measured:
     return Measured(float(median), float(low), float(high), len(values))
 
 
+def nothing() -> None:
+    """There is nothing to wait for."""
+
+
 def alternate(
     calls: Mapping[str, Callable[[], object]],
     *,
     seconds: float,
     rounds: int = ROUNDS,
     clock: Clock = time.perf_counter,
+    wait: Callable[[], object] = nothing,
 ) -> dict[str, Measured]:
     """Time all `calls` in turn, for at least so many rounds and seconds in all.
 
     In each round, each of them is called often enough to take `LONG_ENOUGH`; each round begins
-    with another of them.
+    with another of them. `wait` waits for what the calls only asked for, as they do of a GPU: once
+    behind all calls of a round, since a training does not wait for each of its steps either.
     """
-    counts = {name: _count(call, clock) for name, call in calls.items()}
+    counts = {name: _count(call, clock, wait) for name, call in calls.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     order = list(calls)
     began = clock()
     done = 0
     while done < rounds or clock() - began < seconds:
         for name in order:
-            samples[name].append(_one_call(calls[name], counts[name], clock))
+            samples[name].append(_one_call(calls[name], counts[name], clock, wait))
         order.append(order.pop(0))
         done += 1
     return {name: summarise(values) for name, values in samples.items()}
 
 
-def _count(call: Callable[[], object], clock: Clock) -> int:
+def _count(call: Callable[[], object], clock: Clock, wait: Callable[[], object]) -> int:
     call()  # compiles what has to be
+    wait()
     took = []
     for _ in range(3):
         began = clock()
         call()
+        wait()
         took.append(clock() - began)
     return max(1, math.ceil(LONG_ENOUGH / max(min(took), 1e-9)))
 
 
-def _one_call(call: Callable[[], object], count: int, clock: Clock) -> float:
+def _one_call(
+    call: Callable[[], object], count: int, clock: Clock, wait: Callable[[], object]
+) -> float:
     """Seconds of one call, out of `count` of them."""
     settled = clock() + SETTLING
     call()
+    wait()
     while clock() < settled:
         call()
+        wait()
     began = clock()
     for _ in range(count):
         call()
+    wait()
     return (clock() - began) / count

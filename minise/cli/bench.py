@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from minise import backend
+from minise.cli.options import computing
 from minise.errors import InputError
 from minise.files import write_whole
 from minise.nearest import nearest
@@ -24,7 +26,6 @@ WIDTH = 200  # more than any table needs: rather lines that a terminal breaks th
 
 @click.command("bench", short_help="Measure minise on this machine, beside PyTorch.")
 @click.argument("names", nargs=-1, metavar="[CASES]...")
-@click.option("--threads", type=click.IntRange(min=1), help="How many.  [default: all cores]")
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -48,9 +49,9 @@ WIDTH = 200  # more than any table needs: rather lines that a terminal breaks th
     help="Draw them, a .png.",
 )
 @click.option("--list", "only_list", is_flag=True, help="List the cases and measure nothing.")
+@computing
 def bench_command(
     names: tuple[str, ...],
-    threads: int | None,
     seconds: float,
     compiled: bool,
     scaling: bool,
@@ -61,8 +62,8 @@ def bench_command(
     """Measure operations, blocks and training steps, or those whose names begin with CASES.
 
     Where PyTorch is installed, each is measured beside it, the two alternating, with the same
-    number of threads, and only after their results have been found equal. Exits with 1 where they
-    are not.
+    number of threads or on the same GPU, and only after their results have been found equal. Exits
+    with 1 where they are not.
     """
     from minise import bench  # not before it is needed: --help is to be quick
     from minise.bench import picture
@@ -84,7 +85,7 @@ def bench_command(
     ):
         report = bench.run(
             cases,
-            threads=threads or bench.cores(),
+            threads=click.get_current_context().params["threads"] or bench.cores(),
             seconds=seconds,
             compiled=compiled,
             on_case=_progress(line, len(cases)) if line else lambda name: None,
@@ -105,14 +106,15 @@ def bench_command(
 def _chosen(names: tuple[str, ...], scaling: bool) -> list[bench.AnyCase]:
     from minise import bench
 
-    known = {**bench.CASES, **bench.SCALING}
+    usual = {**bench.CASES, **(bench.ON_GPU if backend.current() == "cupy" else {})}
+    known = {**usual, **bench.SCALING}
     for name in names:
         if not any(case.startswith(name) for case in known):
             raise InputError(nearest("case", name, list(known)))
     return [
         case
         for case in known.values()
-        if case.name.startswith(names or tuple(bench.CASES))
+        if (case.name.startswith(names) if names else case.name in usual)
         or (scaling and case.name in bench.SCALING)
     ]
 

@@ -74,11 +74,9 @@ class Replay:
 
     def __call__(self, x: Array, labels: Array) -> None:
         """A step with the batch x, labels."""
-        from minise.kernels.cupy.conv import without_cublas
-
         if x.shape not in self.recorded:
             self.recorded[x.shape] = None
-            with without_cublas():
+            with self._alone():
                 self.step(x, labels)
             return
         recorded = self.recorded[x.shape] or self._record(x, labels)
@@ -89,11 +87,9 @@ class Replay:
     def _record(self, x: Array, labels: Array) -> Recorded:
         import cupy
 
-        from minise.kernels.cupy.conv import without_cublas
-
         x, labels = x.copy(), labels.copy()
         stream = cupy.cuda.get_current_stream()
-        with cupy.cuda.using_allocator(self._pool.malloc), without_cublas():
+        with self._alone():
             stream.begin_capture()
             try:
                 self.step(x, labels)
@@ -101,3 +97,13 @@ class Replay:
                 graph = stream.end_capture()
         self.recorded[x.shape] = recorded = Recorded(graph, x, labels)
         return recorded
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """With memory of its own, and with nothing that cannot be recorded."""
+        import cupy
+
+        from minise.kernels.cupy.conv import without_cublas
+
+        with cupy.cuda.using_allocator(self._pool.malloc), without_cublas():
+            yield

@@ -206,7 +206,8 @@ def versions() -> dict[str, Any]:
     """Upon which the last bits of a result depend."""
     facts = machine_facts(cores())
     which = ("processor", "python", "minise", "backend", "numpy", "numba", "pillow")
-    return {what: facts[what] for what in which}
+    of_gpu = ("gpu", "cuda", "cupy")
+    return {what: facts.get(what) for what in (*which, *of_gpu)}
 
 
 def _explained(config: Config, earlier: list[Any]) -> str:

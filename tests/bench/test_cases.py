@@ -1,25 +1,11 @@
 import pytest
+from bench.small import SMALL
 
-from minise import backend, bench
+from minise import backend, bench, models
 from minise.bench import cases
 from minise.bench.case import Variant, draw
 from minise.bench.check import differences
 from minise.bench.ours import Minise
-
-# every kind of case, at a size that takes no time
-SMALL = [
-    cases.conv("conv", 3, 4, 6, 5),
-    cases.conv("conv, stride", 3, 4, 6, 8, kernel=5, stride=2),
-    cases.conv("conv, grouped", 3, 4, 6, 5, kernel=1, groups=2),
-    cases.linear("linear", 4, 6, 3),
-    cases.se("se", 3, 8, 4, 2),
-    cases.norm_relu("norm-relu", 3, 4, 5),
-    cases.tail("tail", 3, 4, 5),
-    cases.pool("pool", 3, 4, 6),
-    cases.step("step, cnn", "se-cnn", 3),
-    cases.step("step, resnet", "se-resnet8", 3),
-    cases.image("image", "se-resnet8"),
-]
 
 
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
@@ -42,6 +28,34 @@ def test_a_case_is_the_same_in_pytorch(case):
     for variant in (Variant(), Variant(channels_last=True)):
         theirs = case.side(PyTorch(variant), arrays).numbers()
         assert differences(ours, theirs, case.gradient_tolerance) == []
+
+
+def test_pytorchs_nets_have_the_names_of_ours():
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from minise.bench.pytorch_nets import NETS
+
+    for name, net in NETS.items():
+        theirs = {key for key in net().state_dict() if not key.endswith("num_batches_tracked")}
+        assert theirs == models.create(name, filled=False).state_dict().keys()
+
+
+def test_a_deep_net_is_the_same_in_pytorch(monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from minise.bench.pytorch import PyTorch
+
+    monkeypatch.setattr(models, "image_shape", lambda net: (3, 64, 64))
+    case = cases.image("image", "se-resnet50")
+    arrays = case.arrays()
+    ours, theirs = (case.side(who, arrays).numbers() for who in (Minise(), PyTorch(Variant())))
+    assert differences(ours, theirs) == []
+    assert ours["scores"].shape == (1, 1000)
+
+
+def test_images_are_of_the_size_that_the_net_was_made_for():
+    assert cases.images("se-cnn", 2)["x"].shape == (2, 1, 28, 28)
+    drawn = cases.images("se-resnet50", 3)
+    assert drawn["x"].shape == (3, 3, 224, 224)
+    assert drawn["labels"].shape == (3,)
 
 
 def test_inputs_lie_as_each_library_wants_them():
@@ -70,5 +84,6 @@ def test_work_is_counted_for_all_passes():
 
 
 def test_every_name_belongs_to_one_case():
-    assert not bench.CASES.keys() & bench.SCALING.keys()
-    assert all(name == case.name for name, case in bench.CASES.items())
+    every = [*bench.CASES.items(), *bench.ON_GPU.items(), *bench.SCALING.items()]
+    assert len(dict(every)) == len(every)
+    assert all(name == case.name for name, case in every)

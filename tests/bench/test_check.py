@@ -41,3 +41,9 @@ def test_gradients_may_be_given_another_tolerance_but_not_outputs():
     for name, found in [("dw", 0), ("y", 1)]:
         assert len(differences(changed(name, lambda a: 1.01 * a), RIGHT, 0.05)) == found
         assert len(differences(changed(name, lambda a: 1.01 * a), RIGHT)) == 1
+
+
+def test_outputs_may_be_given_another_tolerance_but_not_gradients_with_them():
+    for name, found in [("dw", 1), ("y", 0)]:
+        off = changed(name, lambda a: 1.001 * a)
+        assert len(differences(off, RIGHT, forward_tolerance=0.01)) == found

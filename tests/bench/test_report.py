@@ -43,3 +43,25 @@ def test_times_have_three_digits_and_a_unit(seconds, shown):
     measured = bench.Measured(seconds, seconds * 0.9, seconds * 1.1, 5)
     (table,) = texts.tables(report(bench.Result(CASES[0], measured, {})))
     assert list(table.columns[1].cells) == [f"{shown} ±10%"]
+
+
+GPU = {"gpu": "a card", "driver": "1.2", "cuda": "12.4", "cuda_of_driver": "12.6"}
+
+
+def test_a_gpu_is_named_with_its_driver():
+    assert texts.gpu(GPU) == "a card, driver 1.2, CUDA 12.4, of which the driver knows 12.6"
+    assert texts.gpu({**GPU, "driver": None}) == "a card, CUDA 12.4, of which the driver knows 12.6"
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"gpu": None, "torch": None}, "To see PyTorch beside it: pip install torch"),
+        ({"gpu": "a card", "torch": None}, "To see PyTorch beside it: pip install torch"),
+        ({"gpu": "a card", "torch": "2.9"}, "cannot use this GPU: minise stands alone"),
+    ],
+)
+def test_why_minise_stands_alone_is_told_in_one_line(facts, said):
+    alone = bench.Report(facts, bench.Ceilings(200.0, 20.0), False, [])
+    assert [line.endswith(said) for line in texts.legend(alone)].count(True) == 1
+    assert not any(line.startswith("ratio") for line in texts.legend(alone))

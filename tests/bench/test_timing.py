@@ -70,3 +70,33 @@ def test_the_calls_alternate_and_each_begins_a_round_in_turn():
     timing.alternate({name: call(name) for name in "abc"}, seconds=0.0, rounds=3, clock=clock)
     rounds = "".join(order[4 * 3 :: 2])  # after compiling and guessing; two calls a time
     assert rounds == "abcbcacab"
+
+
+class FakeGPU:
+    """A job is only asked for, and takes its time when somebody waits."""
+
+    def __init__(self, clock):
+        self.clock, self.asked, self.waits = clock, 0.0, 0
+
+    def job(self, seconds):
+        def call():
+            self.clock.now += 0.001  # to ask
+            self.asked += seconds
+
+        return call
+
+    def wait(self):
+        self.clock.now += self.asked
+        self.asked, self.waits = 0.0, self.waits + 1
+
+
+def test_what_was_only_asked_for_is_waited_for_once_in_a_round():
+    clock = FakeClock()
+    gpu = FakeGPU(clock)
+    calls = {"short": gpu.job(0.001), "long": gpu.job(1.0)}
+    times = timing.alternate(calls, seconds=0.0, rounds=3, clock=clock, wait=gpu.wait)
+    assert times["short"].median == pytest.approx(0.002)
+    assert times["long"].median == pytest.approx(1.001)
+    # to compile once and to guess three times; then in each round untimed and at the end
+    untimed = 1 + -(-timing.SETTLING // 0.002)
+    assert gpu.waits <= 2 * 4 + 3 * (untimed + 1 + 1 + 1)

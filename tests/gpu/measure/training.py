@@ -101,14 +101,17 @@ def _train(options: Options, folder: Path, goal: float | None) -> Ended:
     command = [sys.executable, "-m", "minise", "train", "--backend", "cupy", "--out", str(folder)]
     began = time.monotonic()
     process = subprocess.Popen([*command, *options.given], stdout=subprocess.DEVNULL)
-    reached = None
-    while process.poll() is None and reached is None:
+    while True:
+        ended = process.poll() is not None
+        epochs = _metrics(folder)  # read behind that, so that nothing is missed
+        reached = goal is not None and any(e["test_accuracy"] >= goal for e in epochs)
+        if ended or reached:
+            break
         time.sleep(EVERY)
-        if goal is not None and any(e["test_accuracy"] >= goal for e in _metrics(folder)):
-            reached = time.monotonic() - began
-            process.send_signal(signal.SIGTERM)
-    status = process.wait()
-    return Ended(_metrics(folder), reached, time.monotonic() - began, status)
+    took = time.monotonic() - began
+    if reached:
+        process.send_signal(signal.SIGTERM)
+    return Ended(epochs, took if reached else None, took, process.wait())
 
 
 def _metrics(folder: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minise import InputError, backend, models, nn, ops, train
+from minise.kernels.cupy.launch import maps_of
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +141,7 @@ def test_arrays_that_begin_anywhere_in_memory_give_the_same():
     x, s = image(3, 2, 4, 4), image(3, 2)
     whole = backend.asarray(np.concatenate([np.zeros(1, np.float32), x.reshape(-1)]))
     shifted = whole[1:].reshape(x.shape)
+    assert (maps_of(backend.asarray(x)).width, maps_of(shifted).width) == (4, 1)
     expected = backend.asnumpy(ops.channel_scale(backend.asarray(x), backend.asarray(s))[0])
     got = backend.asnumpy(ops.channel_scale(shifted, backend.asarray(s))[0])
     np.testing.assert_array_equal(got, expected)

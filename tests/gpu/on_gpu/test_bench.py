@@ -11,12 +11,12 @@ from minise.bench import case, cases, ceiling, memory, runner
 from minise.bench.check import differences
 from minise.bench.ours import Minise, Trainer
 from minise.kernels import cupy as kernels
-from minise.train.on_gpu import Replay
+from minise.train.on_gpu import Replay, own_stream
 
 
 @pytest.fixture(autouse=True)
 def _on_gpu():
-    with backend("cupy"):
+    with backend("cupy"), own_stream():
         yield
 
 

@@ -9,6 +9,7 @@ from minise import InputError, backend, data, nn, train
 from minise.data import Dataset, Split
 from minise.kernels.cupy.conv import without_cublas
 from minise.train import checkpoint, loop, on_gpu
+from minise.train.counts import Counts
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +98,31 @@ def test_a_step_that_is_replayed_gives_the_bits_of_one_that_is_not():
         assert same(replayed.net.state_dict(), plain.net.state_dict())
         assert same(replayed.optimizer.state_dict(), plain.optimizer.state_dict())
         assert replayed.history[-1].loss == plain.history[-1].loss
+
+
+def test_what_others_put_into_memory_is_not_touched_by_a_step_that_is_replayed():
+    import cupy
+
+    kept = []
+
+    def hold(step):
+        kept.extend(cupy.full(size, 7, np.float32) for size in (3, 4, 48, 256, 1024, 4096))
+
+    with mock.patch.object(loop, "READ_EVERY", 1):
+        begin().run(on_step=hold)
+    assert kept
+    assert all(bool((array == 7).all()) for array in kept)
+
+
+def test_a_loss_that_is_not_finite_counts_as_unsound_from_there_on():
+    import cupy
+
+    counts = Counts(cupy)
+    scores, labels = cupy.zeros((2, 3)), cupy.zeros(2, int)
+    for loss in (1.0, np.nan, 1.0):
+        counts.add(cupy.full((), loss), scores, labels)
+        counts.end()
+    assert counts.read().sound == 1
 
 
 def test_nets_that_do_something_else_each_time_are_not_recorded():

@@ -1,0 +1,103 @@
+"""Sizes at which kernels share their work out among many blocks, held against the specification."""
+
+import numpy as np
+import pytest
+from closeness import assert_close
+
+from minise import backend, ops
+
+
+def numbers(*shape, dtype=np.float32):
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(dtype)
+
+
+def on(name, operation, arrays, options):
+    """The output and the gradients, as NumPy arrays."""
+    with backend(name):
+        options = {key: move(value) for key, value in options.items()}
+        y, saved = getattr(ops, operation)(*map(move, arrays), **options)
+        dy = numbers(*y.shape, dtype=arrays[0].dtype)
+        gradients = getattr(ops, f"{operation}_backward")(move(dy), saved)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    return [backend.asnumpy(a) for a in (y, *gradients) if a is not None]
+
+
+def move(value):
+    if isinstance(value, tuple):
+        return tuple(map(move, value))
+    return backend.asarray(value) if isinstance(value, np.ndarray) else value
+
+
+LARGE = [
+    ("channel_scale", [(5, 3, 38, 40), (5, 3)], {}),
+    ("channel_scale", [(5, 3, 37, 39), (5, 3)], {}),
+    ("scale_add_relu", [(4, 3, 40, 40), (4, 3), (4, 3, 40, 40)], {}),
+    ("global_avg_pool", [(3, 2, 41, 40)], {}),
+    ("global_max_pool", [(3, 2, 41, 40)], {}),
+    ("max_pool2d", [(3, 4, 30, 31)], {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ("avg_pool2d", [(3, 4, 30, 31)], {"kernel_size": 2}),
+    ("sigmoid", [(3, 4, 30, 31)], {}),
+    # more images than one block sums, the last block with fewer
+    ("batch_norm", [(50, 3, 20, 20), (3,), (3,)], {}),
+    ("batch_norm_relu", [(50, 3, 19, 21), (3,), (3,)], {}),
+    ("batch_norm", [(3, 2, 100, 100), (2,), (2,)], {}),
+    (
+        "batch_norm_relu",
+        [(30, 3, 20, 20), (3,), (3,)],
+        {"statistics": (numbers(3), np.abs(numbers(3)) + 1)},
+    ),
+    # each of the tiles that a product is cut into, and sums over pixels in several parts
+    ("conv2d", [(8, 1, 20, 20), (12, 1, 3, 3)], {"padding": 1}),
+    ("conv2d", [(8, 12, 16, 16), (24, 12, 3, 3), (24,)], {"padding": 1, "stride": 2}),
+    ("conv2d", [(6, 30, 13, 13), (50, 30, 3, 3)], {}),
+    ("conv2d", [(6, 70, 11, 11), (140, 70, 3, 3)], {"padding": 1}),
+    ("conv2d", [(7, 33, 14, 14), (65, 33, 1, 1)], {}),
+    ("conv2d", [(5, 12, 15, 15), (12, 3, 2, 3)], {"groups": 4, "dilation": (1, 2)}),
+    ("linear", [(70, 300), (65, 300), (65,)], {}),
+]
+
+
+@pytest.mark.parametrize("case", LARGE, ids=lambda case: f"{case[0]} {case[1][0]}")
+def test_large_arrays_give_what_the_specification_gives(case):
+    operation, shapes, options = case
+    arrays = [numbers(*shape) for shape in shapes]
+    for got, expected in zip(
+        on("cupy", operation, arrays, options), on("numpy", operation, arrays, options), strict=True
+    ):
+        assert got.dtype == np.float32
+        assert_close(got, expected)
+
+
+def test_products_without_cublas_are_the_same_products():
+    from minise.kernels.cupy.conv import without_cublas
+
+    for operation, shapes in (
+        ("linear", [(70, 300), (65, 300), (65,)]),
+        ("conv2d", [(7, 33, 14, 14), (65, 33, 1, 1)]),
+    ):
+        arrays = [numbers(*shape) for shape in shapes]
+        with without_cublas():
+            found = on("cupy", operation, arrays, {})
+        for got, expected in zip(found, on("numpy", operation, arrays, {}), strict=True):
+            assert_close(got, expected)
+
+
+def test_the_loss_of_many_classes():
+    scores, labels = numbers(40, 300) * 9, np.arange(40) * 7
+
+    def loss_on(name):
+        with backend(name):
+            moved = move((scores, labels))
+            loss, saved = ops.softmax_cross_entropy(*moved, label_smoothing=0.1)
+            dscores = ops.softmax_cross_entropy_backward(2.0, saved)
+        return backend.asnumpy(loss), backend.asnumpy(dscores)
+
+    for got, expected in zip(loss_on("cupy"), loss_on("numpy"), strict=True):
+        assert_close(got, expected)
+
+
+def test_a_channel_far_from_zero_keeps_its_variance_over_many_blocks():
+    x = 1000 + numbers(50, 2, 20, 20)
+    y = on("cupy", "batch_norm", [x, np.ones(2, np.float32), np.zeros(2, np.float32)], {})[0]
+    np.testing.assert_allclose(y.std(axis=(0, 2, 3)), 1, rtol=1e-3)
+    np.testing.assert_allclose(y.mean(axis=(0, 2, 3)), 0, atol=1e-3)
