@@ -69,11 +69,13 @@ def copied_ahead(
     with ThreadPoolExecutor(1) as worker:
         turns = cycle(range(SLOTS))
         waiting = [worker.submit(prepare, next(turns)) for _ in range(SLOTS)]
-        while (ready := waiting.pop(0).result()) is not None:
-            slot, count, beside = ready
-            now = cupy.cuda.get_current_stream()
-            now.wait_event(slot.copied)
-            images, labels = slot.there
-            yield (images[:count], labels[:count]), beside
-            slot.used.record(cupy.cuda.get_current_stream())
-            waiting.append(worker.submit(prepare, next(turns)))
+        try:
+            while (ready := waiting.pop(0).result()) is not None:
+                slot, count, beside = ready
+                cupy.cuda.get_current_stream().wait_event(slot.copied)
+                images, labels = slot.there
+                yield (images[:count], labels[:count]), beside
+                slot.used.record(cupy.cuda.get_current_stream())
+                waiting.append(worker.submit(prepare, next(turns)))
+        finally:
+            cupy.cuda.get_current_stream().synchronize()  # before the slots are given back

@@ -34,7 +34,9 @@ def to_input(images: Images, mean: float, std: float, dtype: npt.DTypeLike = np.
     In batch-last memory; with "cupy" in use on the GPU, C-contiguous.
     """
     if current() == "cupy":
-        return _values_on_gpu(mean, std, np.dtype(dtype)).take(asarray(images))
+        there: Any = asarray(images)
+        x: Array = _values_on_gpu(mean, std, np.dtype(dtype), there.device.id).take(there)
+        return x
     values = _pixel_values(mean, std, dtype)
     return np.moveaxis(np.take(values, np.moveaxis(images, 0, -1)), -1, 0)
 
@@ -47,7 +49,8 @@ def _pixel_values(mean: float, std: float, dtype: npt.DTypeLike) -> Array:
 
 
 @functools.lru_cache(maxsize=8)
-def _values_on_gpu(mean: float, std: float, dtype: np.dtype[Any]) -> Array:
+def _values_on_gpu(mean: float, std: float, dtype: np.dtype[Any], device: int) -> Array:
+    """The same on the GPU in use, which `device` is the number of; copied once."""
     return asarray(_pixel_values(mean, std, dtype))
 
 

@@ -80,6 +80,10 @@ def _addresses(pointers: tuple[int, ...]) -> Array:
     return _on_gpu(pointers, np.dtype(np.uint64))
 
 
-@functools.lru_cache(maxsize=256)
 def _on_gpu(numbers: tuple[float, ...], dtype: np.dtype[Any]) -> Array:
+    return _on_device(cupy.cuda.runtime.getDevice(), numbers, dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def _on_device(device: int, numbers: tuple[float, ...], dtype: np.dtype[Any]) -> Array:
     return cupy.asarray(np.array(numbers, dtype))

@@ -231,6 +231,19 @@ def test_batches_may_be_left_early_and_an_error_in_them_is_the_callers():
         list(data.Batches(split, 8, mean=0.2, std=0.3, rng=rng, augment=broken))
 
 
+def test_a_second_gpu_trains_as_the_first():
+    import cupy
+
+    if cupy.cuda.runtime.getDeviceCount() > 1:
+        states = []
+        for device in (0, 1):
+            with backend("cupy", device=device):
+                training = begin(epochs=1)
+                training.run()
+                states.append(training.net.state_dict())
+        assert same(*states)
+
+
 def test_a_profile_tells_every_layer():
     profile = train.Profile()
     training = begin(epochs=1)
