@@ -229,7 +229,12 @@ def _count_devices() -> int:
     try:
         devices = int(runtime.getDeviceCount())
     except Exception as error:  # CuPy's own error types exist only where CuPy does
-        if "InsufficientDriver" in str(error) and (driver := runtime.driverGetVersion()):
+        if "InsufficientDriver" in str(error):
+            driver = runtime.driverGetVersion()
+            if not driver:
+                raise InputError(
+                    "backend: 'cupy' found no driver of a GPU on this machine"
+                ) from None
             raise InputError(
                 f"backend: 'cupy' was made for CUDA {_version(runtime.runtimeGetVersion())}, and "
                 f"this machine's driver knows CUDA {_version(driver)}: it is too old"

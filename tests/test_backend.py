@@ -75,6 +75,27 @@ def test_cupy_without_cupy_or_a_gpu_is_one_clear_error(monkeypatch):
     assert backend.current() != "cupy"
 
 
+def test_a_driver_that_is_too_old_is_told_with_what_it_knows(monkeypatch):
+    def count():
+        raise RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+
+    runtime = types.SimpleNamespace(
+        getDeviceCount=count,
+        driverGetVersion=lambda: 11080,
+        runtimeGetVersion=lambda: 12090,
+    )
+    old = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime))
+    monkeypatch.setitem(sys.modules, "cupy", old)
+    backend._count_devices.cache_clear()
+    with pytest.raises(
+        InputError, match=r"made for CUDA 12\.9, .* driver knows CUDA 11\.8: .* old"
+    ):
+        backend.use("cupy")
+    runtime.driverGetVersion = lambda: 0  # there is none
+    with pytest.raises(InputError, match="'cupy' found no driver of a GPU on this machine"):
+        backend.use("cupy")
+
+
 def test_arrays_of_two_kinds_are_refused_with_what_to_do():
     cupy_array = type("ndarray", (), {"__module__": "cupy", "dtype": np.dtype(np.float32)})()
     with pytest.raises(TypeError, match=r"channel_scale: NumPy and CuPy .*backend\.asarray"):
