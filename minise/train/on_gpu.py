@@ -7,6 +7,7 @@ to ask for each of them takes longer: such a step is recorded once, as a CUDA gr
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
@@ -62,41 +63,50 @@ class Replay:
 
     The first batch of a shape goes through `step` itself, so that all kernels are compiled when the
     second is recorded. The arrays that a recording makes on its way lie in memory of its own, which
-    nobody else is given.
+    nobody else is given. Where CuPy refuses to record, every batch goes through `step`.
     """
 
     def __init__(self, step: TakeStep) -> None:
         import cupy
 
         self.step = step
-        self.recorded: dict[tuple[int, ...], Recorded | None] = {}
+        self.recorded: dict[tuple[int, ...], Recorded | None] = {}  # None: a batch was seen
+        self.refused = False
         self._pool = cupy.cuda.MemoryPool()
 
     def __call__(self, x: Array, labels: Array) -> None:
         """A step with the batch x, labels."""
-        if x.shape not in self.recorded:
-            self.recorded[x.shape] = None
+        if x.shape in self.recorded and self.recorded[x.shape] is None and not self.refused:
+            self._record(x, labels)
+        if recorded := self.recorded.setdefault(x.shape, None):
+            recorded.x[...] = x
+            recorded.labels[...] = labels
+            recorded.graph.launch()
+        else:
             with self._alone():
                 self.step(x, labels)
-            return
-        recorded = self.recorded[x.shape] or self._record(x, labels)
-        recorded.x[...] = x
-        recorded.labels[...] = labels
-        recorded.graph.launch()
 
-    def _record(self, x: Array, labels: Array) -> Recorded:
+    def _record(self, x: Array, labels: Array) -> None:
         import cupy
 
         x, labels = x.copy(), labels.copy()
         stream = cupy.cuda.get_current_stream()
-        with self._alone():
-            stream.begin_capture()
-            try:
-                self.step(x, labels)
-            finally:
-                graph = stream.end_capture()
-        self.recorded[x.shape] = recorded = Recorded(graph, x, labels)
-        return recorded
+        try:
+            with self._alone():
+                stream.begin_capture()
+                try:
+                    self.step(x, labels)
+                finally:
+                    graph = stream.end_capture()
+        except RuntimeError as error:  # of CuPy or CUDA; nothing of the step was done
+            self.refused = True
+            warnings.warn(
+                f"a training step cannot be recorded as a CUDA graph ({error}); it is slower so",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return
+        self.recorded[x.shape] = Recorded(graph, x, labels)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

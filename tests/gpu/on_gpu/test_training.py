@@ -100,6 +100,27 @@ def test_a_step_that_is_replayed_gives_the_bits_of_one_that_is_not():
         assert replayed.history[-1].loss == plain.history[-1].loss
 
 
+def test_a_step_that_cannot_be_recorded_is_told_once_and_taken_all_the_same(monkeypatch):
+    class Waits(nn.Layer):
+        def forward(self, x, training=True):
+            assert float(x.sum()) > -np.inf  # what no recording can do
+            return x, lambda dy: dy
+
+    def with_it(optimizer=train.SGD):
+        training = begin(optimizer=optimizer)
+        training.net.also = Waits()
+        return training
+
+    waiting, plain = with_it(), with_it()
+    with mock.patch.object(loop, "can_be_recorded", return_value=True):
+        with pytest.warns(RuntimeWarning, match="cannot be recorded as a CUDA graph") as told:
+            waiting.run()
+        assert len(told) == 1
+    with without_cublas():
+        plain.run()
+    assert same(waiting.net.state_dict(), plain.net.state_dict())
+
+
 def test_what_others_put_into_memory_is_not_touched_by_a_step_that_is_replayed():
     import cupy
 
