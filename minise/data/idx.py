@@ -89,7 +89,10 @@ def _parse(
                 f"{path}: not the data expected: its SHA-256 is {digest.hexdigest()[:12]}…, "
                 f"expected {sha256[:12]}…"
             )
-    array = np.frombuffer(items, dtype).reshape(shape)
+    try:
+        array = np.frombuffer(items, dtype).reshape(shape)
+    except ValueError:  # one of them 0, and the others too large, or too many, for NumPy
+        raise InputError(f"{path}: its header claims a shape that cannot be, {shape}") from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 

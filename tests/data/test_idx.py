@@ -51,8 +51,21 @@ def test_what_is_written_is_read(tmp_path, array, pack):
         (VALID[:-1], "24 bytes"),
         (VALID + b"\0", r"claims|goes on"),
         (HUGE, r"claims 1,000,000,000,000,000,000 bytes"),
+        (b"\0\0\x08\x04" + b"\xff" * 12 + bytes(4), r"a shape that cannot be, \(4294967295, "),
+        (b"\0\0\x08\x41" + bytes(4 * 65), r"a shape that cannot be, \(0, 0"),
     ],
-    ids=["empty", "short", "magic", "type", "header", "truncated", "trailing", "10^18"],
+    ids=[
+        "empty",
+        "short",
+        "magic",
+        "type",
+        "header",
+        "truncated",
+        "trailing",
+        "10^18",
+        "0 pixels",
+        "65 axes",
+    ],
 )
 def test_a_broken_file_is_one_clear_error(tmp_path, content, message, pack):
     path = tmp_path / "broken"
