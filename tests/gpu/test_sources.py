@@ -35,9 +35,7 @@ def test_every_source_compiles_to_ptx(file, number):
     for card, variant, width in product(CARDS, VARIANTS.get(file, [""]), (1, 4)):
         options = ["--std=c++17", f"--gpu-architecture={card}", f"-DFLOAT={number}"]
         options += [f"-DWIDTH={width}", *variant.split()]
-        try:
-            ptx = nvrtc.compile_to_ptx(source(file), options, file)
-        except nvrtc.NvrtcMissing as missing:
-            pytest.skip(str(missing))
+        ptx = nvrtc.compile_to_ptx(source(file), options, file)  # it comes with minise[test]
         assert ptx.count(".visible .entry") == entries
+        # nothing is called, all is in place, but for the slow paths of exp, log and pow
         assert "call.uni" not in ptx or file in ("optimizers.cu", "activation.cu", "loss.cu")

@@ -2,6 +2,7 @@ import os
 import signal
 from unittest import mock
 
+import cupy
 import numpy as np
 import pytest
 
@@ -122,8 +123,6 @@ def test_a_step_that_cannot_be_recorded_is_told_once_and_taken_all_the_same(monk
 
 
 def test_what_others_put_into_memory_is_not_touched_by_a_step_that_is_replayed():
-    import cupy
-
     kept = []
 
     def hold(step):
@@ -136,8 +135,6 @@ def test_what_others_put_into_memory_is_not_touched_by_a_step_that_is_replayed()
 
 
 def test_a_loss_that_is_not_finite_counts_as_unsound_from_there_on():
-    import cupy
-
     counts = Counts(cupy)
     scores, labels = cupy.zeros((2, 3)), cupy.zeros(2, int)
     for loss in (1.0, np.nan, 1.0):
@@ -192,11 +189,10 @@ def test_the_loss_is_read_every_so_many_steps_and_at_the_end_of_an_epoch():
     assert seen == [(k, images) for k in (1, 2) for images in (48, 96, 120)]
 
 
+@pytest.mark.skipif(not hasattr(cupy, "stand_in"), reason="a true GPU does not count its waits")
 def test_a_step_waits_for_nothing():
     """So an epoch of many steps waits as often as one of few: for what it reads at its end."""
-    stand_in = pytest.importorskip("cupy").__dict__.get("stand_in")
-    if stand_in is None:
-        return  # a true GPU does not count
+    stand_in = cupy.stand_in
     waits = []
     for count in (160, 640):
         training = begin(count, epochs=1)
@@ -252,17 +248,15 @@ def test_batches_may_be_left_early_and_an_error_in_them_is_the_callers():
         list(data.Batches(split, 8, mean=0.2, std=0.3, rng=rng, augment=broken))
 
 
+@pytest.mark.skipif(cupy.cuda.runtime.getDeviceCount() < 2, reason="there is one GPU")
 def test_a_second_gpu_trains_as_the_first():
-    import cupy
-
-    if cupy.cuda.runtime.getDeviceCount() > 1:
-        states = []
-        for device in (0, 1):
-            with backend("cupy", device=device):
-                training = begin(epochs=1)
-                training.run()
-                states.append(training.net.state_dict())
-        assert same(*states)
+    states = []
+    for device in (0, 1):
+        with backend("cupy", device=device):
+            training = begin(epochs=1)
+            training.run()
+            states.append(training.net.state_dict())
+    assert same(*states)
 
 
 def test_a_profile_tells_every_layer():
