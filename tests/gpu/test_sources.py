@@ -15,10 +15,9 @@ VARIANTS = {
     "squeeze.cu": ["-DADD=0", "-DADD=1"],
     "norm.cu": ["-DRELU=0 -DFROM_BATCH=1", "-DRELU=1 -DFROM_BATCH=0"],
     "conv.cu": [
-        f"-DTM={TM} -DTN={TN} -DRM={RM} -DRN={RN} -DWINDOW={window}"
-        for (TM, TN, RM, RN), window in product(
-            [(16, 256, 4, 4), (32, 128, 4, 4), (64, 64, 4, 4), (128, 128, 8, 8)],
-            ["{3,3,1,1,1,1,1,1}", "{KH,KW,SH,SW,PH,PW,DH,DW}"],
+        f"-DTM={TM} -DTN={TN} -DWINDOW={window}"
+        for TM, TN, window in product(
+            [8, 16, 32, 64], [64, 128], ["{3,3,1,1,1,1,1,1}", "{KH,KW,SH,SW,PH,PW,DH,DW}"]
         )
     ],
 }

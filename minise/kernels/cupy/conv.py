@@ -1,7 +1,8 @@
 """Convolution: three passes, each a matrix product whose factors are looked up in the images.
 
 A 1×1 convolution is a product on views of the images, and cuBLAS makes it; but CuPy does not let
-cuBLAS work while a CUDA graph is captured, and `without_cublas` it goes the way of all others.
+cuBLAS work while a CUDA graph is captured, and `without_cublas` it goes the way of all others. The
+gradient of its weights always does, since CuPy would first copy the images to transpose them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import NamedTuple
 
 import cupy
 
@@ -20,8 +22,20 @@ POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
 
 GIVEN = "{KH,KW,SH,SW,PH,PW,DH,DW}"  # the kernel's own arguments
 
-PARTS = 1024  # blocks that the sum over all pixels is shared out to, about
-PIXELS = 512  # the least that each of them sums over
+THREADS = 128  # of a block, as in product.cuh
+ENOUGH = 512  # blocks that keep a large GPU busy, about
+PIXELS = 512  # the least that a part of the sum over all pixels is of
+
+
+class Tile(NamedTuple):
+    """How much of a product a block makes: TM and TN of product.cuh."""
+
+    rows: int
+    columns: int
+
+    def blocks(self, rows: int, columns: int) -> Pair:
+        """How many cover (rows, columns), down and across."""
+        return -(-rows // self.rows), -(-columns // self.columns)
 
 
 def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair) -> Array:
@@ -44,20 +58,30 @@ def conv2d_backward(
 ) -> tuple[Array, Array]:
     """(dx, dw)."""
     dy, x, w = contiguous(dy, x, w)
-    (N, C, H, W), F, (OH, OW) = x.shape, w.shape[0], dy.shape[2:]
+    (N, C, H, W), F = x.shape, w.shape[0]
+    sizes = _sizes(x, w, window, groups, dy.shape[2:])
     if window == POINT and groups == 1 and cublas():
-        above, flat = dy.reshape(N, F, H * W), x.reshape(N, C, H * W)
-        dx = cupy.matmul(w.reshape(F, C).T, above).reshape(x.shape)
-        return dx, cupy.matmul(above, flat.swapaxes(1, 2)).sum(axis=0).reshape(w.shape)
-    sizes = _sizes(x, w, window, groups, (OH, OW))
-    dx = cupy.empty(x.shape, x.dtype)
-    _product("conv2d_dx", window, C // groups, N * H * W, groups, dy, w, dx, *sizes)
-    taps = w[0].size
-    parts, pixels = _parts(N * OH * OW, F // groups, taps, groups)
+        dx = cupy.matmul(w.reshape(F, C).T, dy.reshape(N, F, H * W)).reshape(x.shape)
+    else:
+        dx = cupy.empty(x.shape, x.dtype)
+        _product("conv2d_dx", window, C // groups, N * H * W, groups, dy, w, dx, *sizes)
+    return dx, _dw(dy, x, w, window, groups, sizes)
+
+
+def _dw(
+    dy: Array, x: Array, w: Array, window: Window, groups: int, sizes: tuple[int, ...]
+) -> Array:
+    """Made in as many parts as keep the GPU busy, and then summed."""
+    filters, taps, pixels = len(w) // groups, w[0].size, dy[:, 0].size
+    tile = Tile(_rows_for(filters), 64)  # more columns would not fit into the registers
+    down, across = tile.blocks(filters, taps)
+    parts = max(1, min(2 * ENOUGH // (down * across * groups), pixels // PIXELS))
+    each = -(-pixels // parts)
+    parts = -(-pixels // each) if pixels else 1  # those that have any
     dw = cupy.empty((parts, *w.shape), x.dtype)
-    blocks = groups * parts
-    _product("conv2d_dw", window, F // groups, taps, blocks, dy, x, dw, *sizes, pixels)
-    return dx, dw.sum(axis=0)
+    layers = groups * parts
+    _start("conv2d_dw", window, tile, filters, taps, layers, dy, x, dw, *sizes, each)
+    return dw.sum(axis=0)
 
 
 _cublas: ContextVar[bool] = ContextVar("minise_cublas", default=True)
@@ -88,12 +112,40 @@ def _product(
     kernel: str, window: Window, rows: int, columns: int, layers: int, *arguments: object
 ) -> None:
     """Start `kernel` for a product of (rows, columns), `layers` times."""
-    TM, TN, RM, RN = _tile(rows)
+    tile = _tile_for(rows, columns, layers)
+    _start(kernel, window, tile, rows, columns, layers, *arguments)
+
+
+def _tile_for(rows: int, columns: int, layers: int) -> Tile:
+    """The largest, or where the GPU would not be busy with those a smaller one."""
+    TM = _rows_for(rows)
+    for tile in (Tile(TM, 128), Tile(TM, 64)):
+        down, across = tile.blocks(rows, columns)
+        if down * across * layers >= ENOUGH:
+            return tile
+    return Tile(max(8, TM // 2), 64)
+
+
+def _rows_for(rows: int) -> int:
+    """As few as a tile can have, so that few rows are not padded to many."""
+    return next((TM for TM in (8, 16, 32) if rows <= TM), 64)
+
+
+def _start(
+    kernel: str,
+    window: Window,
+    tile: Tile,
+    rows: int,
+    columns: int,
+    layers: int,
+    *arguments: object,
+) -> None:
     numbers = "{" + ",".join(str(number) for pair in window for number in pair) + "}"
+    down, across = tile.blocks(rows, columns)
     start(
-        "conv.cu", kernel, (-(-columns // TN), -(-rows // TM), layers), 256, *arguments,
+        "conv.cu", kernel, (across, down, layers), THREADS, *arguments,
         dtype=arguments[0].dtype,  # type: ignore[attr-defined]
-        TM=TM, TN=TN, RM=RM, RN=RN, WINDOW=numbers if _is_common(window) else GIVEN,
+        TM=tile.rows, TN=tile.columns, WINDOW=numbers if _is_common(window) else GIVEN,
     )  # fmt: skip
 
 
@@ -102,21 +154,3 @@ def _is_common(window: Window) -> bool:
     (KH, KW), (SH, SW), padding, dilation = window
     same = padding == (KH // 2, KW // 2) and dilation == (1, 1)
     return same and KH == KW and KH in (1, 3, 5, 7) and SH == SW and SH in (1, 2)
-
-
-def _tile(rows: int) -> tuple[int, int, int, int]:
-    """TM, TN and RM, RN of product.cuh: few rows are not to be padded to many."""
-    if rows <= 16:
-        return 16, 256, 4, 4
-    if rows <= 32:
-        return 32, 128, 4, 4
-    return (64, 64, 4, 4) if rows <= 64 else (128, 128, 8, 8)
-
-
-def _parts(pixels: int, rows: int, columns: int, groups: int) -> tuple[int, int]:
-    """How many parts the sum over pixels is cut into, and how many pixels each has."""
-    TM, TN, _, _ = _tile(rows)
-    tiles = -(-rows // TM) * -(-columns // TN) * groups
-    parts = max(1, min(PARTS // tiles, pixels // PIXELS))
-    each = -(-pixels // parts)
-    return (-(-pixels // each) if pixels else 1), each
