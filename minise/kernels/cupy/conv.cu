@@ -8,25 +8,6 @@ struct Window {
     int KH, KW, SH, SW, PH, PW, DH, DW;  // size, stride, padding, dilation, each down and across
 };
 
-struct Divided {
-    int quotient, rest;
-};
-
-// Divides by one number again and again, with a multiplication: that takes a tenth of the time, and
-// unlike a division the compiler takes it out of loops.
-struct Divisor {
-    unsigned divisor, inverse;
-
-    __device__ explicit Divisor(int divisor) : divisor(divisor), inverse(0xffffffff / divisor) {}
-
-    // For n >= 0. The inverse is less than one part in 2³² too small, so the quotient less than one.
-    __device__ Divided operator()(int n) const {
-        unsigned quotient = (unsigned long long)n * inverse >> 32, rest = n - quotient * divisor;
-        bool more = rest >= divisor;
-        return {int(quotient + more), int(more ? rest - divisor : rest)};
-    }
-};
-
 // The pixels of N images, map by map and row by row.
 struct Pixels {
     Divisor by_map, by_row;

@@ -21,6 +21,7 @@ import numpy as np
 from minise.backend import Array
 
 THREADS = 256  # of a block
+AHEAD = 4  # items that a thread reads before it uses the first, as in common.cuh
 PACK = 16  # bytes: the most that a thread can read at once
 LARGEST = 2**31 - 1  # numbers in an array: the kernels count them in 32 bits
 
@@ -113,9 +114,12 @@ def start(
 
 
 def threads_for(items: int) -> int:
-    """Of a block that goes over so many items: a power of two, since sums are made in trees."""
+    """Of a block that goes over so many items: a power of two, since sums are made in trees.
+
+    Each has some items to go over, which it reads at once.
+    """
     threads = 32
-    while threads < THREADS and threads * 4 < items:
+    while threads < THREADS and threads * 2 * AHEAD <= items:
         threads *= 2
     return threads
 

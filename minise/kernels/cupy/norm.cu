@@ -6,31 +6,35 @@
 // and then one block for each channel over its slabs. Always in the same order, without atomics.
 // Image n of channel c is the map n·C + c, HW packs in a row.
 
-// Calls each(i) for every pack i of this block's slab: the channel blockIdx.x, `images` from the
-// image blockIdx.y · images on.
-template <class Each>
-__device__ void for_slab(int N, int C, int HW, int images, Each each) {
+// use(read(i)) for every pack i of this block's slab: the channel blockIdx.x, `images` from the image
+// blockIdx.y · images on.
+template <class Read, class Use>
+__device__ void for_slab(int N, int C, int HW, int images, Read read, Use use) {
     int first = blockIdx.y * images;
-    int packs = min(images, N - first) * HW;
-    for (int k = threadIdx.x; k < packs; k += blockDim.x)
-        each(((first + k / HW) * C + blockIdx.x) * HW + k % HW);
+    Divisor by_map(HW);
+    for_each(
+        min(images, N - first) * HW,
+        [&](int k) {
+            auto [n, place] = by_map(k);
+            return read(((first + n) * C + blockIdx.x) * HW + place);
+        },
+        [&](int, decltype(read(0)) found) { use(found); });
 }
 
 // The mean of each slab, and Σ (x − mean)² about it: (C, slabs) both. The slab is read twice, the
 // second time from the cache.
 extern "C" __global__ void slab_moments(
     const T* x, T* mean, T* squares, int N, int C, int HW, int images) {
+    auto read = [&](int i) { return load(x, i); };
     T sum = 0;
-    for_slab(N, C, HW, images, [&](int i) {
-        Pack pack = load(x, i);
-        for (int k = 0; k < WIDTH; k++) sum += pack.v[k];
+    for_slab(N, C, HW, images, read, [&](Pack in) {
+        for (int k = 0; k < WIDTH; k++) sum += in.v[k];
     });
     T values = T(min(images, N - int(blockIdx.y) * images)) * (HW * WIDTH);
     T middle = block_sum(sum) / values;
     sum = 0;
-    for_slab(N, C, HW, images, [&](int i) {
-        Pack pack = load(x, i);
-        for (int k = 0; k < WIDTH; k++) sum += (pack.v[k] - middle) * (pack.v[k] - middle);
+    for_slab(N, C, HW, images, read, [&](Pack in) {
+        for (int k = 0; k < WIDTH; k++) sum += (in.v[k] - middle) * (in.v[k] - middle);
     });
     sum = block_sum(sum);
     if (threadIdx.x == 0) {
@@ -95,13 +99,18 @@ extern "C" __global__ void slab_gradients(
     int N, int C, int HW, int images) {
     T middle = mean[blockIdx.x], spread = 1 / sqrt(var[blockIdx.x] + eps);
     T along = 0, sum = 0;
-    for_slab(N, C, HW, images, [&](int i) {
-        Pack above = passed(dy, y, i), in = load(x, i);
-        for (int k = 0; k < WIDTH; k++) {
-            sum += above.v[k];
-            along += above.v[k] * ((in.v[k] - middle) * spread);
-        }
-    });
+    struct Packs {
+        Pack above, in;
+    };
+    for_slab(
+        N, C, HW, images,
+        [&](int i) { return Packs{passed(dy, y, i), load(x, i)}; },
+        [&](Packs at) {
+            for (int k = 0; k < WIDTH; k++) {
+                sum += at.above.v[k];
+                along += at.above.v[k] * ((at.in.v[k] - middle) * spread);
+            }
+        });
     sum = block_sum(sum);
     along = block_sum(along);
     if (threadIdx.x == 0) {

@@ -17,15 +17,22 @@ extern "C" __global__ void scale_backward(
     const T* dy, const T* x, const T* s, T* dx, T* ds, int HW) {
     int map = blockIdx.x;
     T gate = s[map], sum = 0;
-    for (int pixel = threadIdx.x; pixel < HW; pixel += blockDim.x) {
-        int i = map * HW + pixel;
-        Pack above = load(dy, i), in = load(x, i);
-        for (int k = 0; k < WIDTH; k++) {
-            sum += above.v[k] * in.v[k];
-            above.v[k] *= gate;
-        }
-        store(dx, i, above);
-    }
+    struct Packs {
+        Pack above, in;
+    };
+    for_each(
+        HW,
+        [&](int pixel) {
+            int i = map * HW + pixel;
+            return Packs{load(dy, i), load(x, i)};
+        },
+        [&](int pixel, Packs at) {
+            for (int k = 0; k < WIDTH; k++) {
+                sum += at.above.v[k] * at.in.v[k];
+                at.above.v[k] *= gate;
+            }
+            store(dx, map * HW + pixel, at.above);
+        });
     sum = block_sum(sum);
     if (threadIdx.x == 0) ds[map] = sum;
 }
@@ -49,17 +56,24 @@ extern "C" __global__ void scale_add_relu_backward(
     const T* dy, const T* x, const T* s, const T* y, T* dx, T* ds, T* dr, int HW) {
     int map = blockIdx.x;
     T gate = s[map], sum = 0;
-    for (int pixel = threadIdx.x; pixel < HW; pixel += blockDim.x) {
-        int i = map * HW + pixel;
-        Pack passed = load(dy, i), in = load(x, i), out = load(y, i);
-        for (int k = 0; k < WIDTH; k++) {
-            if (!(out.v[k] > 0)) passed.v[k] = 0;
-            sum += passed.v[k] * in.v[k];
-        }
-        store(dr, i, passed);
-        for (int k = 0; k < WIDTH; k++) passed.v[k] *= gate;
-        store(dx, i, passed);
-    }
+    struct Packs {
+        Pack passed, in, out;
+    };
+    for_each(
+        HW,
+        [&](int pixel) {
+            int i = map * HW + pixel;
+            return Packs{load(dy, i), load(x, i), load(y, i)};
+        },
+        [&](int pixel, Packs at) {
+            for (int k = 0; k < WIDTH; k++) {
+                if (!(at.out.v[k] > 0)) at.passed.v[k] = 0;
+                sum += at.passed.v[k] * at.in.v[k];
+            }
+            store(dr, map * HW + pixel, at.passed);
+            for (int k = 0; k < WIDTH; k++) at.passed.v[k] *= gate;
+            store(dx, map * HW + pixel, at.passed);
+        });
     sum = block_sum(sum);
     if (threadIdx.x == 0) ds[map] = sum;
 }

@@ -3,10 +3,11 @@
 extern "C" __global__ void global_avg_pool(const T* x, T* z, int HW) {
     int map = blockIdx.x;
     T sum = 0;
-    for (int pixel = threadIdx.x; pixel < HW; pixel += blockDim.x) {
-        Pack pack = load(x, map * HW + pixel);
-        for (int k = 0; k < WIDTH; k++) sum += pack.v[k];
-    }
+    for_each(
+        HW, [&](int pixel) { return load(x, map * HW + pixel); },
+        [&](int, Pack in) {
+            for (int k = 0; k < WIDTH; k++) sum += in.v[k];
+        });
     sum = block_sum(sum);
     if (threadIdx.x == 0) z[map] = sum / (HW * WIDTH);
 }
