@@ -142,8 +142,12 @@ def _module(file: str, dtype: np.dtype[Any], definitions: tuple[tuple[str, int |
 def source(file: str) -> str:
     """What is compiled for a file: what all share, and for `conv.cu` the product in it."""
     files = ("common.cuh", *(["product.cuh"] if file == "conv.cu" else []), file)
-    folder = resources.files(__package__)
-    return "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in files)
+    return "\n".join(map(text, files))
+
+
+def text(file: str) -> str:
+    """What stands in a file beside this one."""
+    return resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
 
 
 def _typed(argument: Any, dtype: np.dtype[Any]) -> Any:

@@ -46,7 +46,7 @@ LARGE = [
         [(30, 3, 20, 20), (3,), (3,)],
         {"statistics": (numbers(3), np.abs(numbers(3)) + 1)},
     ),
-    # each of the tiles that a product is cut into, and sums over pixels in several parts
+    # few filters and many, and sums over pixels in several parts
     ("conv2d", [(8, 1, 20, 20), (12, 1, 3, 3)], {"padding": 1}),
     ("conv2d", [(8, 12, 16, 16), (24, 12, 3, 3), (24,)], {"padding": 1, "stride": 2}),
     ("conv2d", [(6, 30, 13, 13), (50, 30, 3, 3)], {}),
@@ -66,6 +66,75 @@ def test_large_arrays_give_what_the_specification_gives(case):
     ):
         assert got.dtype == np.float32
         assert_close(got, expected)
+
+
+TILES = [(rows, columns) for rows in (8, 16, 32, 64) for columns in (64, 128)]
+
+
+@pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile[0]}x{tile[1]}")
+def test_a_product_is_the_same_in_tiles_of_any_size(tile, monkeypatch):
+    from minise.kernels.cupy import conv
+
+    monkeypatch.setattr(conv, "_tile_for", lambda *_: conv.Tile(*tile))
+    arrays = [numbers(3, 5, 14, 13), numbers(70, 5, 3, 3)]
+    options = {"padding": 1, "stride": (1, 2)}
+    for got, expected in zip(
+        on("cupy", "conv2d", arrays, options), on("numpy", "conv2d", arrays, options), strict=True
+    ):
+        assert_close(got, expected)
+
+
+def test_tiles_are_large_where_there_are_enough_of_them_and_no_row_is_made_in_vain():
+    from minise.kernels.cupy.conv import _tile_for
+
+    assert _tile_for(256, 100_000, 1) == (64, 128)
+    assert _tile_for(256, 100_000, 32) == (64, 128)
+    assert _tile_for(256, 10_000, 1) == (64, 64)
+    assert _tile_for(256, 1_000, 1) == (32, 64)
+    assert _tile_for(20, 100_000, 1) == (32, 128)
+    assert _tile_for(3, 100_000, 1) == (8, 128)
+    assert _tile_for(3, 100, 1) == (8, 64)
+
+
+DIVIDE = """
+extern "C" __global__ void divide(
+    const int* n, const int* divisor, int* quotient, int* rest, int count) {
+    int i = element();
+    if (i >= count) return;
+    Divided divided = Divisor(divisor[i])(n[i]);
+    quotient[i] = divided.quotient;
+    rest[i] = divided.rest;
+}
+"""
+
+
+def test_a_division_by_multiplication_is_exact_next_to_every_multiple():
+    import cupy
+
+    from minise.kernels.cupy import launch
+
+    largest = 2**31 - 1
+    cases = [
+        (quotient, rest, divisor)
+        for divisor in [1, 2, 3, 7, 28, 49, 784, 3136, 46341, 65536, 2**30, largest - 1, largest]
+        for fraction in range(101)
+        for quotient in [largest // divisor * fraction // 100]
+        for rest in {0, divisor // 2, divisor - 1}
+        if quotient * divisor + rest <= largest
+    ]
+    quotient, rest, divisor = np.array(cases).T
+    n = quotient * divisor + rest
+    with backend("cupy"):
+        found = cupy.zeros((2, len(n)), np.int32)
+        module = cupy.RawModule(
+            code=launch.text("common.cuh") + DIVIDE,
+            options=("--std=c++17", "-DFLOAT=float", "-DWIDTH=1"),
+        )
+        given = [cupy.asarray(array.astype(np.int32)) for array in (n, divisor)]
+        module.get_function("divide")(
+            (-(-len(n) // 256),), (256,), (*given, found[0], found[1], np.int32(len(n)))
+        )
+        np.testing.assert_array_equal(backend.asnumpy(found), [quotient, rest])
 
 
 def test_products_without_cublas_are_the_same_products():
