@@ -92,3 +92,8 @@ extern "C" __global__ void place(int* y) {
   int thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
   y[block * blockDim.x * blockDim.y * blockDim.z + thread] = threadIdx.z * 100 + blockIdx.y;
 }
+
+extern "C" __global__ void look_away(const volatile T* x, T* y, int n, int away) {
+  T seen = x[away];
+  if (threadIdx.x < n) y[threadIdx.x] = x[threadIdx.x] + 0 * (seen == 0);
+}

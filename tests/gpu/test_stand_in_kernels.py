@@ -1,14 +1,19 @@
 """Kernels on the stand-in: they compute what they say, and their faults are found."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu.installed import needs_compiler, stand_in_as_cupy
+from gpu.installed import STAND_IN, needs_compiler, stand_in_as_cupy
 
 pytestmark = needs_compiler
 
-CODE = (Path(__file__).parent / "kernels.cu").read_text()
+KERNELS = Path(__file__).parent / "kernels.cu"
+CODE = KERNELS.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +205,32 @@ def test_launches_that_no_gpu_takes_are_refused(cp, kernels, grid, block, shared
     x = cp.zeros(8, np.float32)
     with pytest.raises(cp.cuda.driver.CUDADriverError, match="96 threads, 64 are allowed"):
         kernels[np.float32].get_function("sum")((1,), (96,), (x, x[:1], np.int32(8)))
+
+
+LOOK_AWAY = """
+import sys
+import cupy as cp
+x, y = cp.ones(8, cp.float32), cp.empty(8, cp.float32)
+with open(sys.argv[1]) as file:
+    module = cp.RawModule(code=file.read(), options=("-DFLOAT=float", "--std=c++17"))
+n, away = cp.int32(8), cp.int32(int(sys.argv[2]))
+module.get_function("look_away")((1,), (8,), (x, y, n, away))
+print(y.get().sum())
+"""
+
+
+@pytest.mark.parametrize("away", [600, 5000, -5000])
+def test_a_kernel_that_reads_far_outside_an_array_crashes_even_if_it_makes_nothing_of_it(away):
+    def run(away):
+        return subprocess.run(
+            [sys.executable, "-c", LOOK_AWAY, KERNELS, str(away)],
+            env={**os.environ, "PYTHONPATH": str(STAND_IN)},
+            capture_output=True,
+            text=True,
+        )
+
+    assert run(7).stdout == "8.0\n"
+    assert run(away).returncode == -signal.SIGSEGV
 
 
 def test_a_captured_kernel_runs_when_its_graph_does(cp, kernels, counters):

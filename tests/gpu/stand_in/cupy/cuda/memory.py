@@ -6,7 +6,10 @@ that size. A graph that still writes to it changes that array, here as there.
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import mmap
+import sys
 import threading
 import weakref
 from collections import defaultdict
@@ -14,11 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import numpy.typing as npt
 
 from cupy.cuda import runtime, stream
 
 UNIT = 512  # sizes are rounded up to it and addresses are multiples of it, as in CuPy
 GUARD = 1024  # bytes before and behind each block that nobody may write to
+FENCE = 2**20  # bytes around those that nobody may even read; they take no memory
 POISON = 0xFF  # each byte of memory that was not written; as floats, this is NaN
 
 _allocated: defaultdict[int, int] = defaultdict(int)  # bytes taken of each device
@@ -38,18 +43,32 @@ class OutOfMemoryError(MemoryError):
 
 
 class Block:
-    """A piece of memory: `zone` is all of it, guards included; `buffer[start:]` begins behind."""
+    """A piece of memory: `zone` is all of it, guards included; `buffer[start:]` begins behind.
+
+    Around it there is nothing that can be read, so that a kernel that tries to crashes.
+    """
 
     def __init__(self, capacity: int, device: int) -> None:
         self.capacity = capacity
         self.device = device
-        self.buffer = np.empty(capacity + 2 * GUARD + UNIT, np.uint8)
-        base = self.buffer.ctypes.data
-        self.start = GUARD + -(base + GUARD) % UNIT
-        self.address = base + self.start
-        self.zone = self.buffer[self.start - GUARD : self.start + capacity + GUARD]
+        self.buffer = _fenced(capacity + 2 * GUARD)
+        self.start = len(self.buffer) - capacity - GUARD
+        self.address = self.buffer.ctypes.data + self.start
+        self.zone = self.buffer[self.start - GUARD :]
         _allocated[device] += capacity
         weakref.finalize(self, _released, capacity, device).atexit = False
+
+
+def _fenced(size: int) -> npt.NDArray[np.uint8]:
+    """At least so many bytes, whole pages, between two fences that cannot be read."""
+    whole = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+    array = np.frombuffer(mmap.mmap(-1, whole + 2 * FENCE), np.uint8)
+    if sys.platform != "win32":
+        protect = ctypes.CDLL(None).mprotect
+        for fence in (array[:FENCE], array[-FENCE:]):
+            if protect(ctypes.c_void_p(fence.ctypes.data), FENCE, 0):
+                raise OSError("mprotect failed")
+    return array[FENCE:-FENCE]
 
 
 def _released(capacity: int, device: int) -> None:
