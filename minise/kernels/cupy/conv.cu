@@ -24,8 +24,8 @@ struct Pixels {
     }
 };
 
-// A kernel's first lines: g, and how to look up the pixel of x that tap (c, i, j) of a filter meets
-// at a pixel (n, oh, ow) of the output; padding is 0.
+// Where in x the pixel is that tap (c, i, j) of a filter of group g meets, for a pixel (n, oh, ow) of
+// the output.
 struct Met {
     int G, C, H, W, g;
     Window v;

@@ -23,7 +23,8 @@ from minise.backend import Array
 THREADS = 256  # of a block
 AHEAD = 4  # items that a thread reads before it uses the first, as in common.cuh
 PACK = 16  # bytes: the most that a thread can read at once
-LARGEST = 2**31 - 1  # numbers in an array: the kernels count them in 32 bits
+# Numbers in an array: kernels count them in 32 bits, and the last block counts a little further.
+LARGEST = 2**31 - 1024
 
 C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 

@@ -10,6 +10,7 @@ constexpr int TOGETHER = sizeof(T) == 4 ? 4 : 2;  // blocks that shall find room
 constexpr int RM = TM / (THREADS / WARP), RN = TN / WARP;
 static_assert(TM % (THREADS / TK) == 0 && THREADS % TN == 0, "tiles fit the threads");
 
+// Where in its array a factor stands, or that it is a 0 of the padding, and stands nowhere.
 struct Where {
     int offset;
     bool inside;
@@ -23,14 +24,15 @@ struct Share {
     T numbers[COUNT];
 
     __device__ static int k(int e) {
-        if (SIZE == THREADS) return e;
-        return ALONG_K ? threadIdx.x % TK : threadIdx.x / SIZE + e * (THREADS / SIZE);
+        if (ALONG_K) return threadIdx.x % TK;
+        return SIZE == THREADS ? e : threadIdx.x / SIZE + e * (THREADS / SIZE);
     }
 
     __device__ static int i(int e) {
         return ALONG_K ? threadIdx.x / TK + e * (THREADS / TK) : threadIdx.x % SIZE;
     }
 
+    // From row or column i0 and step k0 on; 0 from I and K on. All are asked for before one is used.
     template <class Look>
     __device__ void fetch(const T* from, Look look, int i0, int I, int k0, int K) {
         for (int e = 0; e < COUNT; e++) {
@@ -46,8 +48,8 @@ struct Share {
     }
 };
 
-// `a(m, k)` and `b(n, k)` look up, `y(m, n, value)` writes. m < M, n < N, and k from k0 up to K.
-// Where ALONG_K, what lies side by side in memory for b are the numbers along k, else those along n.
+// `in_a(m, k)` says where in a, `in_b(n, k)` where in b; `y(m, n, value)` writes. m < M, n < N, and k
+// from k0 up to K. What lies side by side in b are the numbers along k where ALONG_K, else along n.
 template <bool ALONG_K, class A, class B, class Y>
 __device__ void product(int M, int N, int k0, int K, const T* a, A in_a, const T* b, B in_b, Y y) {
     // A row of A is read 16 bytes at a time. The + keep threads that write off each other's banks.

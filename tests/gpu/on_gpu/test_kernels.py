@@ -68,6 +68,17 @@ def test_large_arrays_give_what_the_specification_gives(case):
         assert_close(got, expected)
 
 
+def test_an_array_that_kernels_cannot_count_is_refused(monkeypatch):
+    from minise.kernels.cupy import launch
+
+    assert launch.LARGEST + 4 * 256 <= 2**31  # no thread of the last block counts beyond an int
+    monkeypatch.setattr(launch, "LARGEST", 23)
+    with pytest.raises(
+        ValueError, match=r"scale: an array of shape \(1, 2, 3, 4\) has more than 23"
+    ):
+        on("cupy", "channel_scale", [numbers(1, 2, 3, 4), numbers(1, 2)], {})
+
+
 TILES = [(rows, columns) for rows in (8, 16, 32, 64) for columns in (64, 128)]
 
 
