@@ -8,20 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from gpu.installed import STAND_IN, needs_compiler
 
 TESTS = Path(__file__).parents[1]
+PARTS = {"ops": ["-k", "cupy"], "contract": ["-k", "cupy"], "nn": ["-k", "cupy"], "gpu/on_gpu": []}
 
 
 @needs_compiler
-@pytest.mark.parametrize("part", ["ops", "contract", "nn", "gpu/on_gpu"])
-def test_on_the_stand_in_all_is_as_on_the_processor(part):
-    chosen = [] if part == "gpu/on_gpu" else ["-k", "cupy"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", TESTS / part, *chosen],
-        env={**os.environ, "PYTHONPATH": str(STAND_IN), "CUPY_STAND_IN_DEVICES": "2"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_on_the_stand_in_all_is_as_on_the_processor(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(STAND_IN), "CUPY_STAND_IN_DEVICES": "2"}
+    runs = {}
+    for number, (part, chosen) in enumerate(PARTS.items()):
+        log = tmp_path / f"{number}.log"
+        with log.open("w") as file:
+            runs[part, log] = subprocess.Popen(
+                [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", TESTS / part, *chosen],
+                env=environment,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+    failed = {part: log.read_text() for (part, log), run in runs.items() if run.wait()}
+    assert not failed, "\n".join(failed.values())
