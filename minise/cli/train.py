@@ -181,7 +181,7 @@ def train_command(
     folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
-    how = f"to go on: minise train --resume {shlex.quote(str(folder))}"
+    again = f"minise train --resume {shlex.quote(str(folder))}"
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, config.epochs, len(digits.train.labels))
@@ -197,10 +197,12 @@ def train_command(
         if history.interrupted:
             run.keep()
     except KeyboardInterrupt:
-        click.echo(f"\nminise: stopped at once; from the last checkpoint {how}", err=True)
+        click.echo(
+            f"\nminise: stopped at once; to go on from the last checkpoint: {again}", err=True
+        )
         context.exit(130)
     if history.interrupted:  # say so on a line of its own, after the ^C of a terminal
-        click.echo(f"\nminise: stopped {_where(training)}; {how}", err=True)
+        click.echo(f"\nminise: stopped {_where(training)}; to go on: {again}", err=True)
         context.exit(130)
     _finish(run, console, time.perf_counter() - began)
     if profile is not None and profile.steps:

@@ -202,7 +202,7 @@ def test_a_second_ctrl_c_while_the_last_checkpoint_is_written_leaves_the_one_bef
 
     stop_after_two_steps(monkeypatch, then)
     code, _, err = minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")
-    message = "stopped at once; from the last checkpoint to go on: minise train --resume run"
+    message = "stopped at once; to go on from the last checkpoint: minise train --resume run"
     assert (code, err) == (130, f"\nminise: {message}\n")
     assert [checkpoint.read_bytes()] == before
     assert {path.name for path in checkpoint.parent.iterdir()} == {"config.json", checkpoint.name}
