@@ -49,10 +49,11 @@ def overlay(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
     """Training loss and test error of several runs, by their names, over their epochs."""
     figure = new_figure(9.0, 3.9)
     loss, error = figure.subplots(1, 2)
-    for number, (name, history) in enumerate(histories.items()):
+    lines = []
+    for number, history in enumerate(histories.values()):
         colour = f"C{number % 10}"
         epochs = [epoch.epoch for epoch in history]
-        loss.plot(epochs, [e.loss for e in history], ".-", color=colour, label=name)
+        lines += loss.plot(epochs, [e.loss for e in history], ".-", color=colour)
         tested = [(e.epoch, 1 - e.test_accuracy) for e in history if e.test_accuracy is not None]
         error.plot([n for n, _ in tested], [100 * wrong for _, wrong in tested], ".-", color=colour)
     loss.set_ylabel("training loss (cross-entropy)")
@@ -65,7 +66,9 @@ def overlay(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
         axes.tick_params(which="minor", labelsize=7)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3, which="both")
-    figure.legend(loc="outside right upper", frameon=False)
+    legend = figure.legend(lines, list(histories), loc="outside right upper", frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # the name of a run is no formula
     return png(figure)
 
 

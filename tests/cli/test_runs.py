@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from PIL import Image
 
 from minise import train
@@ -66,3 +67,13 @@ def test_curves_are_drawn_over_one_another(minise, tmp_path):
     leave(tmp_path / "c", [])
     assert minise("plot", "a", "c")[::2] == (1, "minise: c: has done no epoch yet\n")
     assert not (tmp_path / "runs.png").exists()
+
+
+@pytest.mark.parametrize("names", [("$_{$", "$a$"), ("_a", "_b")])
+def test_the_name_of_a_run_is_shown_as_it_is(minise, tmp_path, names):
+    pictures = []
+    for name in names:
+        leave(tmp_path / name, [0.9, 0.95])
+        assert minise("plot", name, "--out", "one.png")[0] == 0
+        pictures.append((tmp_path / "one.png").read_bytes())
+    assert pictures[0] != pictures[1]
