@@ -223,8 +223,8 @@ def _count_devices() -> int:
         runtime = _cupy().cuda.runtime
     except ImportError:
         raise InputError(
-            "backend: 'cupy' needs the CuPy package, which is not installed (pip install "
-            "\"minise[cuda]\"); 'numba' and 'numpy' run on this machine's processor"
+            "backend: 'cupy' needs the package CuPy: python -m pip install cupy-cuda12x, or for "
+            "CUDA 13 cupy-cuda13x; 'numba' and 'numpy' run on this machine's processor"
         ) from None
     try:
         devices = int(runtime.getDeviceCount())
