@@ -119,7 +119,7 @@ extern "C" __global__ void divide(
 """
 
 
-def test_a_division_by_multiplication_is_exact_next_to_every_multiple():
+def test_a_division_by_multiplication_is_exact_around_multiples_of_the_divisor():
     import cupy
 
     from minise.kernels.cupy import launch
