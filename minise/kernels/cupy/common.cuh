@@ -21,8 +21,8 @@ struct Divided {
     int quotient, rest;
 };
 
-// Divides by one number again and again, with a multiplication: that takes a tenth of the time, and
-// unlike a division the compiler takes it out of loops.
+// Divides by one number again and again, with a multiplication: a GPU has no instruction that divides
+// integers, and a multiplication the compiler takes out of loops.
 struct Divisor {
     unsigned divisor, inverse;
 
@@ -36,8 +36,8 @@ struct Divisor {
     }
 };
 
-// use(i, read(i)) for this thread's share of i < count, always in the same order. AHEAD are read before
-// the first is used: memory takes its time to answer, and answers several at once.
+// use(i, read(i)) for this thread's share of i < count, always in the same order. AHEAD are read
+// before the first is used: memory takes its time to answer, and answers several at once.
 constexpr int AHEAD = 4;
 
 template <class Read, class Use>
