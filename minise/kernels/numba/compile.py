@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import threading
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+
+from minise.kernels.numba.cache import kept
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,8 +38,6 @@ _known = threading.local()
 # One parallel loop at a time: one of Numba's threading layers ends the process when two threads
 # of Python start one each, and with the others the two would only take the cores from each other.
 _turn = threading.RLock()
-
-_notice_given = False
 
 
 def set_num_threads(threads: int) -> None:
@@ -72,19 +71,7 @@ def compiled_parallel(function: Function) -> Function:
 
 
 def _compile(function: Function, parallel: bool | dict[str, bool]) -> Function:
-    global _notice_given
     njit: Any = numba.njit
     # a division by zero gives infinity or NaN, as in NumPy: to look for it would cost each loop
     options = {"fastmath": _FASTMATH, "parallel": parallel, "nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)  # type: ignore[no-any-return]
-    except RuntimeError as error:  # Numba found no folder for its cache that it can write to
-        if not _notice_given:
-            _notice_given = True
-            warnings.warn(
-                f"{error}; kernels are compiled anew in each process "
-                "(set NUMBA_CACHE_DIR to a folder that can be written)",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-        return njit(**options)(function)  # type: ignore[no-any-return]
+    return cast(Function, kept(njit(**options)(function)))
