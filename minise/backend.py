@@ -142,6 +142,26 @@ def set_num_threads(threads: int) -> None:
     threadpool_limits(limits=threads, user_api="blas")
 
 
+def missing_kernels(work: Callable[[], object]) -> list[Any]:
+    """The compiled loops that `work` needs and that this machine has not compiled before.
+
+    `work` is done once, but for its loops: what comes out has the right shapes, and anything in it.
+    With other backends than "numba" nothing is done, and none are missing.
+    """
+    kernels = _numba_kernels() if current() == "numba" else None
+    return [] if kernels is None else kernels.ahead.missing(work)
+
+
+def compile_kernels(missing: list[Any], tell: Callable[[], object]) -> None:
+    """Compile what `missing_kernels` found, and keep it on disk; `tell` is called after each.
+
+    On several cores other processes help. They take what is on this one's `sys.path`, and end with
+    it. Each needs some 200 MB.
+    """
+    if kernels := _numba_kernels():
+        kernels.ahead.compile_all(missing, tell)
+
+
 def release_memory() -> None:
     """Give back the memory of arrays that died, which is kept for new ones of the same size."""
     if current() == "cupy":

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from minise import backend, train
+from minise.cli.compiling import warm_up
 from minise.cli.options import computing
 from minise.errors import InputError
 from minise.train.progress import EpochProgress
@@ -174,10 +175,12 @@ def train_command(
         console.print(f"{resume} {news}", highlight=False, soft_wrap=True, markup=False)
     if tensorboard:
         train.check_tensorboard()  # before there is a folder
-    with console.status("compiling what this machine has not compiled before …"):
+
+    def passes() -> None:
         for images in training.batches.sizes():
             train.warm_up(training.net, digits.image_shape, images)
 
+    warm_up(console, passes)
     folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None

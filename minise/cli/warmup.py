@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 import numpy as np
 from rich.console import Console
 
 from minise import models, train
 from minise.backend import asarray
+from minise.cli.compiling import warm_up
 from minise.cli.options import computing
 
 
@@ -28,9 +27,11 @@ def warmup_command(names: tuple[str, ...], batch_size: int) -> None:
     console = Console()
     of_mnist = [name for name in models.names() if models.image_shape(name) == (1, 28, 28)]
     nets = {name: models.create(name) for name in names or of_mnist}
-    for name, net in nets.items():
-        began = time.perf_counter()
-        with console.status(f"compiling {name} …"):
+
+    def passes() -> None:
+        for name, net in nets.items():
             train.warm_up(net, models.image_shape(name), batch_size)
             net(asarray(np.zeros((1, *models.image_shape(name)), np.float32)))
-        console.print(f"{name:<12} {time.perf_counter() - began:5.1f} s", highlight=False)
+
+    warm_up(console, passes)
+    console.print(f"ready: {', '.join(nets)}", highlight=False)

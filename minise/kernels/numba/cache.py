@@ -26,7 +26,8 @@ from numba.core.serialize import dumps
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 DIGEST = 16  # bytes
-SHARED = ("compile.py", "lanes.py")  # files of which every kernel is made, besides its own
+# Files of which every kernel is made, besides its own.
+SHARED = ("compile.py", "lanes.py")
 
 # What is leaned on of Numba's inside. A later one that has it otherwise keeps kernels in its own
 # way, unchecked.

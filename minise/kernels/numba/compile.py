@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from minise.kernels.numba.ahead import seen
 from minise.kernels.numba.cache import kept
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -47,8 +48,17 @@ def set_num_threads(threads: int) -> None:
 
 
 def compiled(function: Function) -> Function:
-    """A loop for one thread, called by others in its own file."""
+    """A loop for one thread, called by others in its own file, of which it becomes a part.
+
+    So it is not kept by itself: that would take a tenth of the time of compiling.
+    """
     return _compile(function, False)
+
+
+def compiled_serial(function: Function) -> Function:
+    """A loop for one thread, called from Python alone."""
+    loop = kept(_compile(function, False))
+    return seen(loop, loop)
 
 
 def compiled_parallel(function: Function) -> Function:
@@ -57,7 +67,7 @@ def compiled_parallel(function: Function) -> Function:
     Each element of the output is written by one iteration, so the result is the same whatever
     the number of threads.
     """
-    loop = _compile(function, _PRANGE_ALONE)
+    loop = kept(_compile(function, _PRANGE_ALONE))
 
     @functools.wraps(function)
     def in_turn(*arguments: Any) -> Any:
@@ -67,11 +77,11 @@ def compiled_parallel(function: Function) -> Function:
                 _known.threads = _threads
             return loop(*arguments)
 
-    return cast(Function, in_turn)
+    return cast(Function, seen(loop, in_turn))
 
 
 def _compile(function: Function, parallel: bool | dict[str, bool]) -> Function:
     njit: Any = numba.njit
     # a division by zero gives infinity or NaN, as in NumPy: to look for it would cost each loop
     options = {"fastmath": _FASTMATH, "parallel": parallel, "nogil": True, "error_model": "numpy"}
-    return cast(Function, kept(njit(**options)(function)))
+    return njit(**options)(function)  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled, compiled_parallel
+from minise.kernels.numba.compile import compiled, compiled_parallel, compiled_serial
 from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty
 
@@ -136,7 +136,7 @@ def _taken(sums: Array) -> float:
     return total
 
 
-@compiled
+@compiled_serial
 def _statistics(of_rows: Array, length: int, mean: Array, var: Array) -> None:
     """Of each channel; its variance is that within its rows plus that between them."""
     _, C, H = of_rows.shape
@@ -201,7 +201,7 @@ def _row_sums(
             of_rows[0, c, h], of_rows[1, c, h] = total, total_x
 
 
-@compiled
+@compiled_serial
 def _add_rows(of_rows: Array, sums: Array) -> None:
     """(2, C, H) -> (2, C)."""
     for k in range(2):

@@ -1,0 +1,52 @@
+"""What a first run shows while kernels are compiled."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from minise import backend
+
+
+def warm_up(console: Console, work: Callable[[], object]) -> None:
+    """Do `work`, for which kernels are compiled ahead: with a bar in a terminal, else one line."""
+    if missing := backend.missing_kernels(work):
+        try:
+            _compile(console, missing)
+        except KeyboardInterrupt:
+            click.echo("minise: stopped", err=True)
+            sys.stdout.flush()
+            os._exit(
+                130
+            )  # without the interpreter's end, which a thread within LLVM may not survive
+    with console.status("warming up …"):
+        work()
+
+
+def _compile(console: Console, missing: list[Any]) -> None:
+    kernels = f"{len(missing)} kernel{'s' * (len(missing) > 1)}, once for this machine"
+    if not console.is_terminal:
+        console.print(f"compiling {kernels} …", highlight=False)
+        backend.compile_kernels(missing, lambda: None)
+        return
+    began = time.perf_counter()
+    with Progress(
+        TextColumn("compiling"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("kernels"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=len(missing))
+        backend.compile_kernels(missing, lambda: bar.advance(task))
+    seconds = time.perf_counter() - began
+    console.print(f"compiled {kernels}, in {seconds:.1f} s", highlight=False)
