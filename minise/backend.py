@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise.errors import InputError
+from minise.processors import most_threads, processors
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -124,19 +125,15 @@ def kernel(name: str, *arrays: object) -> Callable[..., Any] | None:
 def set_num_threads(threads: int) -> None:
     """Let kernels and NumPy's matrix products use this many threads each, in the whole process.
 
-    Without it they take all cores, or what `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS` say. Results
-    do not depend on it. Raises `InputError` for less than 1, or more than Numba started with (the
-    number of cores, or `NUMBA_NUM_THREADS`).
+    Without it they take the processors that the process may use (see `processors`), or what
+    `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS` say. Results do not depend on it. Raises `InputError`
+    for less than 1, or more than the machine has.
     """
-    limit, kernels = os.cpu_count() or 1, _numba_kernels()
-    if kernels is not None:
-        import numba
-
-        limit = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    limit, kernels = most_threads(), _numba_kernels()
     if not 1 <= threads <= limit:
         raise InputError(f"threads: {threads} asked for, between 1 and {limit} can be had here")
     if kernels is not None:
-        kernels.compile.set_num_threads(threads)
+        kernels.team.set_num_threads(threads)
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(limits=threads, user_api="blas")
@@ -160,6 +157,12 @@ def compile_kernels(missing: list[Any], tell: Callable[[], object]) -> None:
     """
     if kernels := _numba_kernels():
         kernels.ahead.compile_all(missing, tell)
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel may use: those that were asked for, or else all processors."""
+    kernels = _numba_kernels()
+    return processors() if kernels is None else kernels.team.get_num_threads()
 
 
 def release_memory() -> None:

@@ -9,9 +9,7 @@ from minise.bench import cases, runner
 @pytest.fixture(autouse=True)
 def threads():
     """What a run sets for the process is set back."""
-    import numba
-
-    before = numba.get_num_threads()
+    before = backend.get_num_threads()
     yield
     backend.set_num_threads(before)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import __version__, cli, data, models, train
+from minise import __version__, backend, cli, data, models, train
 
 QUICK = ["train", "--epochs", "1", "--batch-size", "50", "--no-augment"]
 
@@ -130,13 +130,11 @@ def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small
     ],
 )
 def test_the_options_of_train_work(minise, small_data, options):
-    import numba
-
-    threads = numba.get_num_threads()
+    threads = backend.get_num_threads()
     try:
         code, out, err = minise(*QUICK, "--data", small_data, "--out", "here", *options)
     finally:
-        numba.set_num_threads(threads)
+        backend.set_num_threads(threads)
     assert (code, err) == (0, "")
     assert "here/model.safetensors" in out
 

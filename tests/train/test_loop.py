@@ -1,11 +1,10 @@
 import os
 import signal
 
-import numba
 import numpy as np
 import pytest
 
-from minise import InputError, data, models, nn, set_num_threads, train
+from minise import InputError, backend, data, models, nn, set_num_threads, train
 
 
 def small(seed=0):
@@ -50,9 +49,8 @@ def test_the_same_seed_gives_the_same_bits(stripes):
 
 
 def test_the_number_of_threads_does_not_change_the_weights(stripes):
-    threads = numba.config.NUMBA_NUM_THREADS
     states = []
-    for number in (1, threads):
+    for number in (1, backend.get_num_threads()):
         set_num_threads(number)
         states.append(fit(stripes, batch_size=32)[0].state_dict())
     assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])

@@ -46,9 +46,7 @@ def package(request):
 @pytest.fixture
 def as_before():
     """The backend and the threads of the process stay what they were."""
-    import numba
-
-    name, threads = backend.current(), numba.get_num_threads()
+    name, threads = backend.current(), backend.get_num_threads()
     yield
     backend.use(name)
     backend.set_num_threads(threads)

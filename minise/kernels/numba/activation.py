@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from numba import prange
-
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled_parallel
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
+
+STRETCH = 4096  # numbers, a task
 
 
 def relu(x: Array) -> Array:
@@ -68,10 +70,10 @@ def _each(loop: Callable[..., None], *inputs: Array) -> Array:
 
 
 @compiled_parallel
-def _relu(x: Array, y: Array, parts: int) -> None:
+def _relu(team: int, x: Array, y: Array, parts: int) -> None:
     C, H, _ = x.shape
     zero = x.dtype.type(0)
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             source, target = x[c, h], y[c, h]
@@ -81,10 +83,10 @@ def _relu(x: Array, y: Array, parts: int) -> None:
 
 
 @compiled_parallel
-def _relu_backward(dy: Array, y: Array, dx: Array, parts: int) -> None:
+def _relu_backward(team: int, dy: Array, y: Array, dx: Array, parts: int) -> None:
     C, H, _ = y.shape
     zero = y.dtype.type(0)
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             above, output, target = dy[c, h], y[c, h], dx[c, h]
@@ -93,39 +95,56 @@ def _relu_backward(dy: Array, y: Array, dx: Array, parts: int) -> None:
 
 
 @compiled_parallel
-def _sigmoid(x: Array, y: Array) -> None:
+def _sigmoid(team: int, x: Array, y: Array) -> None:
     one = x.dtype.type(1)
-    for k in prange(x.size):
-        e = math.exp(-abs(x[k]))  # in (0, 1]: never too large
-        y[k] = (one if x[k] >= 0 else e) / (one + e)
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        source, target = _stretch(x, task), _stretch(y, task)
+        for k in range(target.size):
+            e = math.exp(-abs(source[k]))  # in (0, 1]: never too large
+            target[k] = (one if source[k] >= 0 else e) / (one + e)
 
 
 @compiled_parallel
-def _sigmoid_backward(dy: Array, y: Array, dx: Array) -> None:
-    for k in prange(y.size):
-        dx[k] = dy[k] * y[k] * (1 - y[k])
+def _sigmoid_backward(team: int, dy: Array, y: Array, dx: Array) -> None:
+    for task in tasks(invite(team), -(-y.size // STRETCH)):
+        above, output, target = _stretch(dy, task), _stretch(y, task), _stretch(dx, task)
+        for k in range(target.size):
+            target[k] = above[k] * output[k] * (1 - output[k])
 
 
 @compiled_parallel
-def _tanh(x: Array, y: Array) -> None:
-    for k in prange(x.size):
-        y[k] = math.tanh(x[k])
+def _tanh(team: int, x: Array, y: Array) -> None:
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        source, target = _stretch(x, task), _stretch(y, task)
+        for k in range(target.size):
+            target[k] = math.tanh(source[k])
 
 
 @compiled_parallel
-def _tanh_backward(dy: Array, y: Array, dx: Array) -> None:
-    for k in prange(y.size):
-        dx[k] = dy[k] * (1 - y[k] * y[k])
+def _tanh_backward(team: int, dy: Array, y: Array, dx: Array) -> None:
+    for task in tasks(invite(team), -(-y.size // STRETCH)):
+        above, output, target = _stretch(dy, task), _stretch(y, task), _stretch(dx, task)
+        for k in range(target.size):
+            target[k] = above[k] * (1 - output[k] * output[k])
 
 
 @compiled_parallel
-def _hard_sigmoid(x: Array, y: Array) -> None:
-    for k in prange(x.size):
-        v = x[k]
-        y[k] = 0 if v <= -3 else (1 if v >= 3 else v / 6 + 0.5)  # NaN goes the last way
+def _hard_sigmoid(team: int, x: Array, y: Array) -> None:
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        source, target = _stretch(x, task), _stretch(y, task)
+        for k in range(target.size):
+            v = source[k]
+            target[k] = 0 if v <= -3 else (1 if v >= 3 else v / 6 + 0.5)  # NaN goes the last way
 
 
 @compiled_parallel
-def _hard_sigmoid_backward(dy: Array, x: Array, dx: Array) -> None:
-    for k in prange(x.size):
-        dx[k] = dy[k] / 6 if -3 < x[k] < 3 else 0
+def _hard_sigmoid_backward(team: int, dy: Array, x: Array, dx: Array) -> None:
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        above, source, target = _stretch(dy, task), _stretch(x, task), _stretch(dx, task)
+        for k in range(target.size):
+            target[k] = above[k] / 6 if -3 < source[k] < 3 else 0
+
+
+@compiled
+def _stretch(x: Array, task: int) -> Array:
+    return x[task * STRETCH : (task + 1) * STRETCH]

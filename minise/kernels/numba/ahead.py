@@ -25,6 +25,7 @@ import numba
 import numpy as np
 
 from minise.kernels.numba.cache import KernelCache
+from minise.processors import processors
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -168,8 +169,7 @@ def _processes(kernels: list[Kernel]) -> int:
     if not (sys.executable and all(kernel.can_be_kept for kernel in kernels)):
         return 1
     worth = int(sum(kernel.seconds for kernel in kernels) / WORTH_A_PROCESS)
-    cores = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    return max(1, min(worth, int(cores), MOST_PROCESSES))
+    return max(1, min(worth, processors(), MOST_PROCESSES))
 
 
 class _Helper(threading.Thread):

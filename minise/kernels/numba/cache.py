@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 DIGEST = 16  # bytes
 # Files of which every kernel is made, besides its own.
-SHARED = ("compile.py", "lanes.py")
+SHARED = ("atomic.py", "compile.py", "lanes.py", "tasks.py")
 
 # What is leaned on of Numba's inside. A later one that has it otherwise keeps kernels in its own
 # way, unchecked.

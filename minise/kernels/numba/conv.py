@@ -15,14 +15,15 @@ other forms of a convolution in `forms`.
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled, compiled_parallel
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, store
 from minise.kernels.numba.layout import parts
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.taps import NONE, Taps
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 
 FILTERS = 4  # whose sums are in registers at once
 
@@ -155,14 +156,14 @@ def _list_terms(source: Array, channels: int, pixels: int, N: int, at: Array, sl
 
 @compiled_parallel
 def _sum_rows(
-    x: Array, w: Array, b: Array, y: Array, source: Array, runs: Array, parts: int
+    team: int, x: Array, w: Array, b: Array, y: Array, source: Array, runs: Array, parts: int
 ) -> None:
     """One owner for a part of the filters of one row."""
     groups, F, all_terms = w.shape
     C, N, blocks = x.shape[0] // groups, x.shape[3], (F + FILTERS - 1) // FILTERS
     OH, OW, pixels = y.shape[1], y.shape[2], x.shape[1] * x.shape[2]
     stride, from_x, to_y = OH * OW * N, x.reshape(-1), y.reshape(-1)
-    for task in prange(OH * parts):
+    for task in tasks(invite(team), OH * parts):
         row, part = task // parts, task % parts
         # blocks of filters are counted over all groups
         first, last = part * groups * blocks // parts, (part + 1) * groups * blocks // parts

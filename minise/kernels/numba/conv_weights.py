@@ -13,13 +13,14 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled, compiled_parallel
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, load, store
 from minise.kernels.numba.layout import TASKS
 from minise.kernels.numba.taps import Integers
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 from minise.shapes import Pair, Window
 
 TAPS = 3  # in flight at once
@@ -212,6 +213,7 @@ def _list_terms(
 
 @compiled_parallel
 def _dot_blocks(
+    team: int,
     dy: Array,
     x: Array,
     dw: Array,
@@ -228,7 +230,7 @@ def _dot_blocks(
     from_x, from_dy, stride = x.reshape(-1), dy.reshape(-1), OH * OW * N
     f_blocks = (F + most_filters - 1) // most_filters
     c_blocks = (C + most_channels - 1) // most_channels
-    for task in prange(groups * f_blocks * c_blocks):
+    for task in tasks(invite(team), groups * f_blocks * c_blocks):
         g, rest = task // (f_blocks * c_blocks), task % (f_blocks * c_blocks)
         f, c = rest // c_blocks * most_filters, rest % c_blocks * most_channels
         filters, channels = min(most_filters, F - f), min(most_channels, C - c)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled, compiled_parallel, compiled_serial
+from minise.kernels.numba.compile import compiled, compiled_serial
 from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 
 WIDTH = 128
 STRETCH = 16 * WIDTH
@@ -98,10 +99,10 @@ def _backward(
 
 
 @compiled_parallel
-def _row_statistics(x: Array, of_rows: Array, parts: int) -> None:
+def _row_statistics(team: int, x: Array, of_rows: Array, parts: int) -> None:
     """The mean of each row of each channel, and the sum of squares around it: (2, C, H)."""
     C, H, L = x.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         sums = np.zeros(WIDTH, x.dtype)
         for c in range(part * C // parts, (part + 1) * C // parts):
@@ -154,6 +155,7 @@ def _statistics(of_rows: Array, length: int, mean: Array, var: Array) -> None:
 
 @compiled_parallel
 def _normalise(
+    team: int,
     x: Array,
     w: Array,
     b: Array,
@@ -165,7 +167,7 @@ def _normalise(
     parts: int,
 ) -> None:
     C, H, _ = x.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             source, target = x[c, h], y[c, h]
@@ -178,12 +180,12 @@ def _normalise(
 
 @compiled_parallel
 def _row_sums(
-    dy: Array, y: Array, x: Array, mean: Array, relu: bool, of_rows: Array, parts: int
+    team: int, dy: Array, y: Array, x: Array, mean: Array, relu: bool, of_rows: Array, parts: int
 ) -> None:
     """Σ dy and Σ dy · (x − mean) of each row of each channel, with `relu` only where y > 0."""
     C, H, L = x.shape
     zero = x.dtype.type(0)
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         sums, sums_x = np.zeros(WIDTH, x.dtype), np.zeros(WIDTH, x.dtype)
         for c in range(part * C // parts, (part + 1) * C // parts):
@@ -214,6 +216,7 @@ def _add_rows(of_rows: Array, sums: Array) -> None:
 
 @compiled_parallel
 def _normalise_backward(
+    team: int,
     dy: Array,
     y: Array,
     x: Array,
@@ -229,7 +232,7 @@ def _normalise_backward(
 ) -> None:
     C, H, _ = x.shape
     number, zero = x.dtype.type, x.dtype.type(0)
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             above, output, source, target = dy[c, h], y[c, h], x[c, h], dx[c, h]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled, compiled_parallel
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.layout import batch_first, batch_last
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 from minise.shapes import Pair, Window
 
 
@@ -64,16 +65,20 @@ def _windows(pixel: int, kernel: int, stride: int, padding: int, places: int) ->
 
 
 @compiled_parallel
-def _max(x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Array) -> None:
+def _max(
+    team: int, x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Array
+) -> None:
     C, OH, OW, _ = y.shape
-    for task in prange(OH * C):
+    for task in tasks(invite(team), OH * C):
         oh, c = task // C, task % C
         i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
         for ow in range(OW):
             j_low, j_high, left = _inside(ow, size[1], stride[1], padding[1], x.shape[2])
             best, won = y[c, oh, ow], winner[c, oh, ow]
-            best[:] = x[c, top + i_low, left + j_low]
-            won[:] = i_low * size[1] + j_low
+            first, tap = x[c, top + i_low, left + j_low], np.int32(i_low * size[1] + j_low)
+            for n in range(best.size):
+                best[n] = first[n]
+                won[n] = tap
             for i in range(i_low, i_high):
                 for j in range(j_low, j_high):
                     row = x[c, top + i, left + j]
@@ -88,11 +93,13 @@ def _max(x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Ar
 
 @compiled_parallel
 def _max_backward(
-    dy: Array, winner: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
+    team: int, dy: Array, winner: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
 ) -> None:
     C, H, W, _ = dx.shape
     zero = dx.dtype.type(0)
-    for task in prange(H * C):  # windows overlap: a row has one owner, which looks at all of them
+    for task in tasks(
+        invite(team), H * C
+    ):  # windows overlap: a row has one owner, which looks at all of them
         h, c = task // C, task % C
         dx[c, h] = zero
         low, high = _windows(h, size[0], stride[0], padding[0], dy.shape[1])
@@ -108,9 +115,11 @@ def _max_backward(
 
 
 @compiled_parallel
-def _avg(x: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, y: Array) -> None:
+def _avg(
+    team: int, x: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, y: Array
+) -> None:
     C, OH, OW, _ = y.shape
-    for task in prange(OH * C):
+    for task in tasks(invite(team), OH * C):
         oh, c = task // C, task % C
         i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
         for ow in range(OW):
@@ -128,10 +137,10 @@ def _avg(x: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, y: Ar
 
 @compiled_parallel
 def _avg_backward(
-    dy: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
+    team: int, dy: Array, pixels: Array, size: Pair, stride: Pair, padding: Pair, dx: Array
 ) -> None:
     C, H, W, _ = dx.shape
-    for task in prange(H * C):
+    for task in tasks(invite(team), H * C):
         h, c = task // C, task % C
         dx[c, h] = dx.dtype.type(0)
         low, high = _windows(h, size[0], stride[0], padding[0], dy.shape[1])

@@ -6,12 +6,11 @@ by row first, since rows are what threads share out, and then over the rows.
 
 from __future__ import annotations
 
-from numba import prange
-
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 
 
 def channel_scale(x: Array, s: Array) -> Array:
@@ -61,9 +60,9 @@ def _of_rows(x: Array) -> Array:
 
 
 @compiled_parallel
-def _scale(x: Array, s: Array, y: Array, parts: int) -> None:
+def _scale(team: int, x: Array, s: Array, y: Array, parts: int) -> None:
     C, H, W, _ = x.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             gate = s[c]
@@ -75,10 +74,10 @@ def _scale(x: Array, s: Array, y: Array, parts: int) -> None:
 
 @compiled_parallel
 def _scale_backward(
-    dy: Array, x: Array, s: Array, dx: Array, ds_of_rows: Array, parts: int
+    team: int, dy: Array, x: Array, s: Array, dx: Array, ds_of_rows: Array, parts: int
 ) -> None:
     C, H, W, _ = x.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             gate, total = s[c], ds_of_rows[h, c]
@@ -91,10 +90,10 @@ def _scale_backward(
 
 
 @compiled_parallel
-def _scale_add_relu(x: Array, s: Array, r: Array, y: Array, parts: int) -> None:
+def _scale_add_relu(team: int, x: Array, s: Array, r: Array, y: Array, parts: int) -> None:
     C, H, W, _ = x.shape
     zero = x.dtype.type(0)
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             gate = s[c]
@@ -107,11 +106,19 @@ def _scale_add_relu(x: Array, s: Array, r: Array, y: Array, parts: int) -> None:
 
 @compiled_parallel
 def _scale_add_relu_backward(
-    dy: Array, x: Array, s: Array, y: Array, dx: Array, ds_of_rows: Array, dr: Array, parts: int
+    team: int,
+    dy: Array,
+    x: Array,
+    s: Array,
+    y: Array,
+    dx: Array,
+    ds_of_rows: Array,
+    dr: Array,
+    parts: int,
 ) -> None:
     C, H, W, _ = x.shape
     zero = x.dtype.type(0)
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             gate, total = s[c], ds_of_rows[h, c]
@@ -127,9 +134,9 @@ def _scale_add_relu_backward(
 
 
 @compiled_parallel
-def _add(x: Array, r: Array, y: Array, parts: int) -> None:
+def _add(team: int, x: Array, r: Array, y: Array, parts: int) -> None:
     C, H, W, _ = x.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             for w in range(W):

@@ -6,12 +6,12 @@ Rows are what threads share out, so each row is squeezed first, and then the row
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled_parallel
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 
 
 def global_avg_pool(x: Array) -> Array:
@@ -55,9 +55,9 @@ def global_max_pool_backward(
 
 
 @compiled_parallel
-def _row_means(x: Array, of_rows: Array, parts: int) -> None:
+def _row_means(team: int, x: Array, of_rows: Array, parts: int) -> None:
     C, H, W, N = x.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             total = of_rows[h, c]
@@ -75,9 +75,9 @@ def _row_means(x: Array, of_rows: Array, parts: int) -> None:
 
 
 @compiled_parallel
-def _share(dz: Array, dx: Array, parts: int) -> None:
+def _share(team: int, dz: Array, dx: Array, parts: int) -> None:
     C, H, W, _ = dx.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             share = dz[c]
@@ -88,9 +88,9 @@ def _share(dz: Array, dx: Array, parts: int) -> None:
 
 
 @compiled_parallel
-def _row_winners(x: Array, largest: Array, winners: Array, parts: int) -> None:
+def _row_winners(team: int, x: Array, largest: Array, winners: Array, parts: int) -> None:
     C, H, W, _ = x.shape
-    for task in prange(H * parts):
+    for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             best, won, first = largest[h, c], winners[h, c], x[c, h, 0]
@@ -108,9 +108,9 @@ def _row_winners(x: Array, largest: Array, winners: Array, parts: int) -> None:
 
 
 @compiled_parallel
-def _best_row(largest: Array, winners: Array, z: Array, winner: Array) -> None:
+def _best_row(team: int, largest: Array, winners: Array, z: Array, winner: Array) -> None:
     H, C, N = largest.shape
-    for c in prange(C):
+    for c in tasks(invite(team), C):
         for n in range(N):
             best, won = largest[0, c, n], winners[0, c, n]
             for h in range(1, H):
@@ -121,7 +121,7 @@ def _best_row(largest: Array, winners: Array, z: Array, winner: Array) -> None:
 
 
 @compiled_parallel
-def _to_winner(dz: Array, winner: Array, dx: Array) -> None:
-    for c in prange(dx.shape[0]):
+def _to_winner(team: int, dz: Array, winner: Array, dx: Array) -> None:
+    for c in tasks(invite(team), dx.shape[0]):
         for n in range(dx.shape[2]):
             dx[c, winner[c, n], n] += dz[c, n]

@@ -18,14 +18,15 @@ from that of `conv`, and an infinite pixel makes its whole tile infinite or NaN.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba import get_thread_id, prange  # type: ignore[attr-defined]
 
 from minise.backend import Array
-from minise.kernels.numba.compile import compiled, compiled_parallel
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, store
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.tasks import invite, member, tasks
+from minise.kernels.numba.team import compiled_parallel
+from minise.processors import most_threads
 from minise.shapes import Pair, Window
 
 FILTERS = 4  # whose sums are in registers at once
@@ -54,8 +55,7 @@ def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) ->
     tiles = max(1, IN_CACHE // (16 * (C + F) * N * x.itemsize))
     # a little room between rows, or many of them would have the same place in the cache
     stride = tiles * N + LANES
-    threads = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    room = empty((threads, 16, (C + u.shape[1]) * stride + LANES), x.dtype)
+    room = empty((most_threads(), 16, (C + u.shape[1]) * stride + LANES), x.dtype)
     _tile_rows(x, u, b, y, padding, tiles, stride, room)
     return y
 
@@ -182,6 +182,7 @@ def _sum_columns(m: Array, i: int, k: int) -> tuple[Array, Array]:
 
 @compiled_parallel
 def _tile_rows(
+    team: int,
     x: Array,
     u: Array,
     b: Array,
@@ -194,9 +195,9 @@ def _tile_rows(
     """One owner for the left or right half of a row of tiles."""
     C, N, F, OH, OW = x.shape[0], x.shape[3], y.shape[0], y.shape[1], y.shape[2]
     per_row = (OW + 1) // 2
-    for task in prange((OH + 1) // 2 * 2):
+    for task in tasks(invite(team), (OH + 1) // 2 * 2):
         oh, half = task // 2 * 2, task % 2
-        mine = room[get_thread_id()]  # room to work in: what it holds does not matter
+        mine = room[member(team)]  # room to work in: what it holds does not matter
         v, m = mine[:, : C * stride], mine[:, C * stride :]
         rows = np.empty((4, (2 * tiles + 2) * N), x.dtype)
         first, last = half * per_row // 2, (half + 1) * per_row // 2

@@ -1,0 +1,231 @@
+"""The tasks of a loop, shared by the threads that run it: each takes the next until none is left.
+
+    @compiled_parallel
+    def scale(team, x, s, y):
+        for task in tasks(invite(team), len(x)):    # each task is done once, by whoever takes it
+            y[task] = s[task] * x[task]
+
+Every member of a team of threads runs the whole kernel. The one that calls it begins at once and
+waits for nobody to come: who comes late, or not at all since another program has its processor,
+finds no task left. Each takes the tasks of its own share first, since their numbers lie in its
+cache, then those that others have not begun. `team` has the threads, and says when they sleep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+
+from minise.kernels.numba.atomic import (
+    Word,
+    add,
+    intrinsic,
+    nap,
+    pause,
+    pointer,
+    read,
+    replace,
+    write,
+)
+from minise.kernels.numba.cache import kept
+from minise.kernels.numba.compile import compiled
+
+# A team's memory in bytes, by cache lines, so that what one member writes is in no other's way. For
+# all members: whether there is a loop to join …
+LINE = 64
+STATE = 0  # how many have joined, plus OPEN while others may, plus FAILED for each that failed
+LAUNCH = 8  # how many loops there have been
+OPEN, FAILED = 2**20, 2**32
+# … what does not change, and how often the caller has napped, …
+SIZE, FRAME, LOOKS, NAP, NAP_TIME, NAPS = (LINE + 8 * word for word in range(6))
+# … a line for each member, …
+MEMBERS = 2 * LINE
+NUMBER, BASE, TAKEN, ASLEEP, SEEN = 0, 8, 16, 24, 32
+# … and the frame: the kernel of the loop that goes on, and its arguments.
+ROOM = 8 * 512  # an array of four axes takes 13 words of 8 bytes
+
+
+@intrinsic
+def _invite(typing: Any, team: Any) -> Any:
+    """Leave in the frame what members call: the kernel in which this stands, with its arguments."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kernel, line = builder.function, arguments[0]
+        given = kernel.args[3:]  # the first two are places for a result and an error, then `team`
+        for argument in given:
+            if argument.name.endswith(".4") and isinstance(argument.type, ir.PointerType):
+                argument.add_attribute("noalias")  # an array's data: written through it alone
+        frame_type = ir.LiteralStructType([Word, *(argument.type for argument in given)])
+        if context.get_abi_sizeof(frame_type) > ROOM:
+            raise NotImplementedError(f"{kernel.name}: its arguments take more than ROOM")
+
+        def word(address: Any, offset: int) -> Any:
+            return builder.load(pointer(builder, builder.add(address, Word(offset))))
+
+        base, caller = word(line, BASE), builder.icmp_signed("==", word(line, NUMBER), Word(0))
+        with builder.if_then(caller):
+            frame = builder.inttoptr(word(base, FRAME), frame_type.as_pointer())
+            entry = builder.ptrtoint(_entry(builder.module, kernel, frame_type), Word)
+            for k, value in enumerate([entry, *given]):
+                builder.store(value, cgutils.gep_inbounds(builder, frame, 0, k))
+        return line
+
+    return types.int64(types.int64), generate
+
+
+_ENTRY = ir.FunctionType(Word, [Word, Word])  # (frame, line of the member) -> 1 where it failed
+
+
+def _entry(module: Any, kernel: Any, frame_type: Any) -> Any:
+    """A function that calls the kernel with a frame's arguments and a member's line for `team`."""
+    entry = ir.Function(module, _ENTRY, module.get_unique_name("entry"))
+    entry.linkage = "internal"
+    builder = ir.IRBuilder(entry.append_basic_block())
+    frame, line = entry.args
+    frame = builder.inttoptr(frame, frame_type.as_pointer())
+    given = [
+        builder.load(cgutils.gep_inbounds(builder, frame, 0, k))
+        for k in range(1, len(frame_type.elements))
+    ]
+    places = [cgutils.alloca_once(builder, place.type.pointee) for place in kernel.args[:2]]
+    status = builder.call(kernel, [*places, line, *given])
+    value, none = (builder.icmp_signed("==", status, status.type(code)) for code in (0, -2))
+    builder.ret(builder.zext(builder.not_(builder.or_(value, none)), Word))
+    return entry
+
+
+@intrinsic
+def _enter(typing: Any, frame: Any, line: Any) -> Any:
+    """Run the kernel of a frame as the member with that line."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        frame, line = arguments
+        entry = builder.load(pointer(builder, frame))
+        return builder.call(builder.inttoptr(entry, _ENTRY.as_pointer()), [frame, line])
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@numba.njit(error_model="numpy")  # not cached: what Numba has cached of a generator it cannot use
+def _tasks(team: int, count: int) -> Iterator[int]:
+    """The numbers from 0 to count − 1 that this member takes."""
+    base, number = read(team + BASE), read(team + NUMBER)
+    if read(base + SIZE) == 1 or count < 2:
+        for task in range(count):
+            yield task
+    else:
+        if number == 0:
+            _open(base)
+        task = _take(base, number, count)
+        while task >= 0:
+            yield task
+            task = _take(base, number, count)
+        if number == 0:
+            close(base)
+
+
+@compiled
+def _member(team: int) -> int:
+    """The number of the thread that asks, from 0 on."""
+    number: int = read(team + NUMBER)
+    return max(0, number)  # of `ALONE` it is -1
+
+
+@compiled
+def _take(base: int, number: int, count: int) -> int:
+    """The next task: of this member's own share, else of another's; -1 where none is left."""
+    size = read(base + SIZE)
+    for k in range(size):
+        owner = (number + k) % size
+        first, last = owner * count // size, (owner + 1) * count // size
+        taken = base + MEMBERS + owner * LINE + TAKEN
+        if first + read(taken) < last:
+            task: int = first + add(taken, 1)
+            if task < last:
+                return task
+    return -1
+
+
+@compiled
+def _open(base: int) -> None:
+    """Let members join the loop whose kernel is in the frame."""
+    for member in range(read(base + SIZE)):
+        write(base + MEMBERS + member * LINE + TAKEN, 0)
+    add(base + LAUNCH, 1)
+    add(base + STATE, OPEN)
+
+
+@kept
+@compiled
+def one_nap(base: int) -> None:
+    nap(read(base + NAP), read(base + NAP_TIME))
+
+
+@kept
+@compiled
+def close(base: int) -> None:
+    """Let nobody else join, and wait until those who did have left."""
+    if read(base + STATE) & OPEN:
+        add(base + STATE, -OPEN)
+    looks = 0
+    while read(base + STATE) % OPEN > 0:
+        looks += 1
+        if looks < read(base + LOOKS):
+            pause()
+        else:
+            one_nap(base)
+            add(base + NAPS, 1)
+
+
+@kept
+@compiled
+def serve(line: int) -> None:
+    """Join loops, until none has come for a while."""
+    base, looks = read(line + BASE), 0
+    while looks < read(base + LOOKS):
+        state = read(base + STATE)
+        if state & OPEN and read(base + LAUNCH) != read(line + SEEN):
+            if replace(base + STATE, state, state + 1):
+                write(line + SEEN, read(base + LAUNCH))
+                failed = _enter(read(base + FRAME), line)
+                add(base + STATE, failed * FAILED - 1)
+                looks = 0
+        else:
+            looks += 1
+            pause()
+    write(line + ASLEEP, 1)
+
+
+@kept
+@compiled
+def look(address: int, times: int) -> int:
+    """Look at a word so many times, as `serve` does."""
+    found = 0
+    for _ in range(times):
+        found += read(address)
+        pause()
+    return found
+
+
+# In a kernel, `for task in tasks(invite(team), count):` is each task of 0 … count − 1 that falls to
+# the thread that runs it. `invite` stands in the kernel itself, whose first argument is `team`.
+tasks: Any
+invite: Any
+member: Any
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+
+    def tasks(team: int, count: int) -> Iterator[int]:
+        return iter(range(count))
+
+    def invite(team: int) -> int:
+        return team
+
+    def member(team: int) -> int:
+        return 0
+else:
+    tasks, invite, member = _tasks, _invite, _member

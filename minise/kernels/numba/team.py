@@ -1,0 +1,259 @@
+"""The threads that help with loops, and when they wait, sleep, or are left to sleep.
+
+A member without work looks out for the next loop for some microseconds, since to fall asleep and be
+woken takes longer than many loops, and then sleeps. So does the caller at the end of a loop, if a
+member has lost its processor in the middle of a task: whoever sleeps leaves it a free one. Threads
+that wait without sleeping, as OpenMP's do, took 40 times as long beside one busy neighbour.
+
+Where a neighbour takes a processor for long, a second thread only takes turns with the first on the
+other one. The caller notices that it is kept from working, and works alone for a while.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeAlias
+
+import numpy as np
+
+from minise.kernels.numba.ahead import seen
+from minise.kernels.numba.cache import kept
+from minise.kernels.numba.compile import compiled
+from minise.kernels.numba.tasks import (
+    ASLEEP,
+    BASE,
+    FAILED,
+    FRAME,
+    LINE,
+    LOOKS,
+    MEMBERS,
+    NAP,
+    NAP_TIME,
+    NAPS,
+    NUMBER,
+    ROOM,
+    SIZE,
+    STATE,
+    close,
+    look,
+    one_nap,
+    serve,
+)
+from minise.processors import processors
+
+Arguments = ParamSpec("Arguments")
+Loop: TypeAlias = Callable[Arguments, None]
+
+LOOK_OUT = 100e-6  # seconds that a member looks out for work before it sleeps
+WORTH = 20e-6  # seconds that loops last, from which it pays to wake who sleeps
+PROBE = 4  # of so many loops the time that the caller had a processor is taken of one
+WINDOW = 0.01  # seconds of probed loops that are judged together; more where clocks are coarse
+LOST = 0.2  # share of that time from which the caller works alone
+REST = 0.05, 1.0  # seconds of work alone, at first and at most
+
+
+class Team:
+    """Threads that help the one that calls a kernel, one loop at a time."""
+
+    def __init__(self, size: int) -> None:
+        lines = MEMBERS + size * LINE
+        memory = np.zeros(lines + ROOM + LINE, np.uint8)
+        self._bytes = memory[-memory.ctypes.data % LINE :][: lines + ROOM]
+        self._words = self._bytes.data.cast("q")
+        self.base = self._bytes.ctypes.data
+        self.turn, self._stopping = threading.Lock(), False
+        self._pace = 0.0  # how many seconds loops took of late
+        self._alone_until, self._rest = 0.0, REST[0]
+        self._loops, self._seconds = 0, 0.0  # how many there were, and of those that were probed
+        self._lost = 0.0  # seconds of these without a processor
+        self._window = max(WINDOW, 20 * time.get_clock_info("thread_time").resolution)
+        self._put(SIZE, size)
+        self._put(FRAME, self.base + lines)
+        self._put(LOOKS, _looks(self.base))
+        for offset, value in zip((NAP, NAP_TIME), _nap_of_system(), strict=True):
+            self._put(offset, value)
+        self._nap = _quickest(lambda: one_nap(self.base))
+        for number in range(size):
+            self._put(MEMBERS + number * LINE + NUMBER, number)
+            self._put(MEMBERS + number * LINE + BASE, self.base)
+        self.caller = self.base + MEMBERS
+        self._doors = [threading.Lock() for _ in range(1, size)]  # where each sleeps
+        self._asleep = [(MEMBERS + n * LINE + ASLEEP) // 8 for n in range(1, size)]
+        for number, door in enumerate(self._doors, 1):
+            door.acquire()
+            line = self.caller + number * LINE
+            name = f"minise-{number}"
+            threading.Thread(target=self._work, args=(line, door), name=name, daemon=True).start()
+
+    def _put(self, offset: int, value: int) -> None:
+        self._words[offset // 8] = value
+
+    def _work(self, line: int, door: threading.Lock) -> None:
+        while not self._stopping:
+            serve(line)
+            if not self._stopping:
+                door.acquire()
+
+    def run(self, loop: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Call a kernel; others help if they can. `turn` is held meanwhile."""
+        began = time.perf_counter()
+        if began < self._alone_until:
+            return loop(ALONE, *arguments)
+        if self._pace > WORTH:
+            self._wake()
+        self._loops += 1
+        probed = self._loops % PROBE == 0
+        cpu, naps = (time.thread_time(), self._words[NAPS // 8]) if probed else (0.0, 0)
+        try:
+            return loop(self.caller, *arguments)
+        finally:
+            self._end_loop()
+            seconds = time.perf_counter() - began
+            self._pace += (seconds - self._pace) / 8
+            if probed:
+                napped = (self._words[NAPS // 8] - naps) * self._nap
+                self._judge(seconds, time.thread_time() - cpu, napped)
+
+    def _judge(self, seconds: float, of_cpu: float, napped: float) -> None:
+        """Work alone for a while if the caller was kept from working in the loops probed of late.
+
+        Either it had no processor, or it waited for a member that had none, longer than it worked.
+        If the same happens again after that while, the next is twice as long.
+        """
+        self._seconds += seconds
+        self._lost += seconds - of_cpu - (napped if napped < seconds / 2 else 0)
+        if self._seconds < self._window:
+            return
+        if self._lost > LOST * self._seconds:
+            self._alone_until = time.perf_counter() + self._rest
+            self._rest = min(2 * self._rest, REST[1])
+        else:
+            self._rest = max(self._rest / 2, REST[0])
+        self._seconds = self._lost = 0.0
+
+    def _wake(self) -> None:
+        """Let those who sleep look out for a loop."""
+        for asleep, door in zip(self._asleep, self._doors, strict=True):
+            if self._words[asleep]:
+                self._words[asleep] = 0
+                door.release()
+
+    def _end_loop(self) -> None:
+        """Raises `MemoryError` where a member found no memory for what a task works in."""
+        if state := self._words[STATE // 8]:  # else all went well, and `tasks` has closed the loop
+            close(self.base)
+            state = self._words[STATE // 8]
+            self._words[STATE // 8] = 0
+            if state >= FAILED:
+                raise MemoryError("a thread of a loop found no memory for what it works in")
+
+    def stop(self) -> None:
+        """Let its threads end."""
+        self._stopping = True
+        self._wake()
+
+
+def _looks(address: int) -> int:
+    """How many looks take LOOK_OUT."""
+    times = 500
+    return max(10, int(times * LOOK_OUT / _quickest(lambda: look(address, times))))
+
+
+def _quickest(call: Callable[[], object]) -> float:
+    """How many seconds a call takes, of three, as one may be disturbed."""
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def _nap_of_system() -> tuple[int, int]:
+    """The address of a function that lets a thread sleep, and the shortest time for it."""
+    if os.name == "nt":
+        function, shortest = ctypes.WinDLL("kernel32").Sleep, 1  # type: ignore[attr-defined]
+    else:
+        function, shortest = ctypes.CDLL(None).usleep, 20
+    return ctypes.cast(function, ctypes.c_void_p).value or 0, shortest
+
+
+# What a kernel is given for `team` where nobody helps: the line and the base of a team of one,
+# which are only read. Its number is no member's, so that nothing is put into a frame.
+_ALONE = np.zeros(MEMBERS + LINE, np.uint8).view(np.int64)
+_ALONE[SIZE // 8] = 1
+_ALONE[(MEMBERS + NUMBER) // 8] = -1
+_ALONE[(MEMBERS + BASE) // 8] = _ALONE.ctypes.data
+ALONE = _ALONE.ctypes.data + MEMBERS
+
+_asked: int | None = None  # by `set_num_threads`
+_team: Team | None = None
+_changing = threading.Lock()
+
+
+def get_num_threads() -> int:
+    """How many threads a loop may have now."""
+    return processors() if _asked is None else _asked
+
+
+def set_num_threads(threads: int) -> None:
+    """Let loops have so many threads, whichever thread of Python starts them."""
+    global _asked
+    with _changing:
+        _asked = threads
+    _end_team()
+
+
+def _end_team() -> None:
+    global _team
+    with _changing:
+        if _team is not None:
+            _team.stop()
+        _team = None
+
+
+def _current() -> Team:
+    global _team
+    with _changing:
+        if _team is None:
+            _team = Team(get_num_threads())
+        return _team
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads, and its locks are as they were at that moment."""
+    global _team, _changing
+    _team, _changing = None, threading.Lock()
+
+
+atexit.register(_end_team)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> Loop[Arguments]:
+    """A loop whose tasks are shared by a team, called from Python alone, without its `team`.
+
+    Each element of the output is written by one task, so the result is the same whatever the number
+    of threads. Where the team is at work for another thread of Python, the caller does all tasks.
+    """
+    loop: Any = kept(compiled(function))
+
+    @functools.wraps(function)
+    def shared(*arguments: Arguments.args, **_: Arguments.kwargs) -> None:
+        team = _team or _current()
+        if not team.turn.acquire(blocking=False):
+            loop(ALONE, *arguments)
+            return
+        try:
+            team.run(loop, arguments)
+        finally:
+            team.turn.release()
+
+    return seen(loop, shared, ALONE)  # type: ignore[no-any-return]

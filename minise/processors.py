@@ -1,0 +1,74 @@
+"""How many processors this process may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")  # Linux: what containers are held to
+OF_PROCESS = Path("/proc/self/cgroup")
+
+
+def processors() -> int:
+    """How many processors this process may use, or `NUMBA_NUM_THREADS` where it is set.
+
+    Those of the machine, less what the process was bound away from (its affinity), and no more
+    than the time that a container was given: one that may use two processors' time on a machine of
+    64 has 2.
+    """
+    if given := os.environ.get("NUMBA_NUM_THREADS"):
+        return max(1, int(given))
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    quota = _quota()
+    return count if quota is None else max(1, min(count, math.ceil(quota)))
+
+
+def most_threads() -> int:
+    """How many threads may be asked for: the processors of the machine."""
+    return max(processors(), os.cpu_count() or 1)
+
+
+def _quota() -> float | None:
+    """The smallest share of time, in processors, of the cgroups that the process is in."""
+    shares = [share for folder in _folders() if (share := _share_v2(folder) or _share_v1(folder))]
+    return min(shares, default=None)
+
+
+def _folders() -> list[Path]:
+    """The cgroups of the process, each with those around it; in a container they begin at /."""
+    folders = {CGROUPS, CGROUPS / "cpu"}
+    for line in _text(OF_PROCESS).splitlines():
+        _, controllers, path = line.split(":", 2)  # as in "4:cpu,cpuacct:/user" or "0::/user"
+        if controllers in ("", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
+            group = CGROUPS / ("cpu" if controllers else "") / path.strip("/")
+            folders |= {folder for folder in (group, *group.parents) if CGROUPS in folder.parents}
+    return sorted(folders)
+
+
+def _share_v2(folder: Path) -> float | None:
+    quota, _, period = _text(folder / "cpu.max").partition(" ")  # "max 100000", "200000 100000"
+    return _ratio(quota, period)
+
+
+def _share_v1(folder: Path) -> float | None:
+    return _ratio(_text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us"))
+
+
+def _ratio(quota: str, period: str) -> float | None:
+    """None where there is no bound: "max", -1, or nothing to read."""
+    try:
+        share = int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):
+        return None
+    return share if share > 0 else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
