@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import time
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minise import backend, train
+from minise import backend, data, train
 from minise.cli.options import computing
 from minise.errors import InputError
 from minise.train.progress import EpochProgress
@@ -237,9 +236,8 @@ def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) ->
     for name, value in asked.items():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             given[name] = dict(map(_option, value)) if name == "options" else value
-    data = given.get("data", "sample")
-    if os.path.exists(data) and data not in ("sample", "mnist"):
-        given["data"] = str(Path(data).resolve())  # a run may go on from another folder
+    if "data" in given:
+        given["data"] = data.located(given["data"])  # a run may go on from another folder
     return given
 
 
