@@ -48,8 +48,9 @@ DEFAULT = train.Config()
     metavar="NAME or PATH",
     default=DEFAULT.data,
     show_default=True,
-    help="sample: 12,000 digits that come with minise; mnist: all 70,000, downloaded once; "
-    "or a folder of IDX files, or an .npz with x_train, y_train, x_test, y_test.",
+    help="sample: 12,000 digits that come with minise; downloaded once: mnist, all 70,000, "
+    "fashion-mnist, kmnist, qmnist, emnist-digits, emnist-letters; or a folder of IDX files, "
+    "a folder of pictures for each class, or an .npz with x_train, y_train, x_test, y_test.",
 )
 @click.option(
     "--hold-out",
@@ -159,11 +160,10 @@ def train_command(
     training = train.training_of(config, digits)
     console.print(
         f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
-        f"parameters, on [bold]{escape(digits.name)}[/], {len(digits.train.labels):,} training and "
-        f"{len(digits.test.labels):,} test images ({backend.current()})",
+        f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current()})",
         highlight=False,
-        soft_wrap=True,
     )
+    console.print(digits.summary, highlight=False, markup=False)
     if stopped is not None:
         for difference in stopped.check(digits):
             click.echo(f"minise: {difference}: the last bits may differ", err=True)

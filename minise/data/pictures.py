@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from minise.data.dataset import Dataset, Split
 from minise.data.digit import FORMATS, read_picture
-from minise.data.folders import listed, visible
+from minise.data.folders import visible
 from minise.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -81,11 +81,10 @@ def _parts(folder: Path) -> _Parts | None:
     trains = [inner[name] for name in TRAIN if inner.get(name)]
     tests = [name for name in TEST if inner.get(name)]
     if trains and tests:
-        left_out = f", {listed(tests[1:])} left out" if tests[1:] else ""
         empty: Pictures = {name: [] for name in trains[0]}
         test = empty | inner[tests[0]]
-        notes = [f"pictures of {tests[0]}/ to test{left_out}"]
-        return _Parts(trains[0], test, notes if tests[0] != "test" or left_out else [])
+        notes = [f"tested with {tests[0]}/"] if tests[0] not in TEST[:2] else []
+        return _Parts(trains[0], test, notes + [f"{name}/ left out" for name in tests[1:]])
     train = trains[0] if trains else by_class(folder)
     return _Parts(train, None, []) if train else None
 

@@ -73,7 +73,8 @@ def test_what_a_recipe_gave_is_told_with_se_and_without(minise, monkeypatch):
 def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     code, out, err = minise(*QUICK, "--data", small_data, "--epochs", "3")
     assert (code, err) == (0, "")
-    assert "se-cnn, 9,288 parameters, on own, 300 training and 100 test images (numba)" in out
+    assert "se-cnn, 9,288 parameters, on own (numba)" in out
+    assert "300 training and 100 test images of 28×28, 10 classes: 0 to 9" in out
     assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == [
         "1/3",
         "2/3",
@@ -195,6 +196,7 @@ def test_images_of_another_size_are_refused_before_anything_is_written(minise, t
     code, _, err = minise("train", "--data", "big.npz")
     assert code == 1
     assert err.startswith("minise: images of (1, 32, 32) do not fit the net: linear")
+    assert "; nets that take them: se-resnet8, se-inception-tiny, se-mobilenet-tiny, " in err
     assert not (tmp_path / "runs").exists()
 
 

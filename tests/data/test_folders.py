@@ -6,7 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from layouts import (
-    DOTTED, EMNIST, FOLDERS, GZIP, IMAGES, KUZUSHIJI, LABELS, OTHER, PLAIN, QMNIST, idx, npz, within, write,
+    DOTTED,
+    EMNIST,
+    FOLDERS,
+    GZIP,
+    IMAGES,
+    KUZUSHIJI,
+    LABELS,
+    OTHER,
+    PLAIN,
+    QMNIST,
+    idx,
+    npz,
+    within,
+    write,
 )  # fmt: skip
 
 from minise import InputError, data

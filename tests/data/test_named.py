@@ -18,7 +18,6 @@ from layouts import EMNIST, GZIP, IMAGES, LABELS, QMNIST, within, write
 from minise import InputError, data
 from minise.data import named
 
-
 SAMPLE = Path(str(resources.files("minise.data") / "sample"))
 PACKED = {f"{name}.gz": gzip.compress(content) for name, content in QMNIST.items()}
 
