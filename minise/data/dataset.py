@@ -43,13 +43,20 @@ class Dataset(NamedTuple):
         C, H, W = self.train.images.shape[1:]
         return C, H, W
 
+    def class_name(self, label: int) -> str:
+        """How the class of this label is called."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
+
     @property
     def summary(self) -> str:
         """What was read, in one line: how many images of which size, which classes, the notes."""
         C, H, W = self.image_shape
-        names = self.class_names or tuple(map(str, range(self.num_classes)))
+        names = [self.class_name(label) for label in range(self.num_classes)]
         listed = ", ".join(names)
-        if not self.class_names or len(listed) > NAMES_SHOWN:
+        numbers = names[0].isdigit() and names == [
+            str(int(names[0]) + k) for k in range(len(names))
+        ]
+        if numbers or len(listed) > NAMES_SHOWN:
             listed = f"{names[0]} to {names[-1]}"
         of = "" if C == 1 else f" in {C} channels"
         counts = f"{len(self.train.labels):,} training and {len(self.test.labels):,} test images"

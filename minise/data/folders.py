@@ -40,7 +40,9 @@ class FileSet(NamedTuple):
 
     @property
     def choice(self) -> Path:
-        """What names this set and no other of its folder."""
+        """What names this set and no other: its folder if it has no other, else a path in that."""
+        if len(sets_in(self.folder)) == 1:
+            return self.folder
         return self.folder / self.name if self.name else self.files[0]
 
 
@@ -92,6 +94,8 @@ def set_with(path: Path) -> FileSet | None:
     match = _FILE.fullmatch(path.name)
     name = "" if match is None else _name(match)
     sets = sets_in(path.parent)
+    if not sets and is_of_a_set(path.parent.name):  # a folder that stands for the file in it
+        sets = sets_in(path.parent.parent)
     return next((found for found in sets if found.name == name or path in found.files), None)
 
 
@@ -104,6 +108,14 @@ def missing(folder: Path) -> str | None:
 def listed(names: Sequence[object]) -> str:
     """Some of many, as text."""
     return ", ".join(map(str, names[:SHOWN])) + (", …" if len(names) > SHOWN else "")
+
+
+def as_typed(path: Path) -> str:
+    """The path from the folder that one is in, where that is shorter."""
+    try:
+        return min(str(path), os.path.relpath(path), key=len)
+    except ValueError:  # on another drive
+        return str(path)
 
 
 def read_set(files: FileSet) -> tuple[list[Array], list[str]]:

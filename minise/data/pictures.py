@@ -125,22 +125,23 @@ def _held_out(
 def _stacked(paths: list[Path]) -> npt.NDArray[np.uint8]:
     """All pictures, (N, 1 or 3, H, W)."""
     pictures: list[npt.NDArray[np.uint8]] = []
+    channels = 1
     for path in paths:
-        picture = _read(path)  # (1 or 3, H, W)
-        pictures.append(picture)
-        H, W = picture.shape[1:]
+        pictures.append(_read(path))  # (1 or 3, H, W)
+        channels = max(channels, len(pictures[-1]))
+        H, W = pictures[-1].shape[1:]
         first = pictures[0].shape[1:]
         if (H, W) != first:
             raise InputError(
                 f"{path}: the picture is {H}×{W}, and {paths[0]} is {first[0]}×{first[1]}: "
                 "expected pictures of one size"
             )
-        if len(paths) * picture.size > MOST_BYTES:
+        if len(paths) * channels * H * W > MOST_BYTES:
             raise InputError(
                 f"{path}: {len(paths):,} pictures of {H}×{W} are more than "
                 f"{MOST_BYTES // 2**30} GiB: make them smaller"
             )
-    images = np.empty((len(paths), max(map(len, pictures)), *first), np.uint8)
+    images = np.empty((len(paths), channels, *first), np.uint8)
     for image, picture in zip(images, pictures, strict=True):
         image[:] = picture  # a grey one becomes red, green and blue alike
     return images

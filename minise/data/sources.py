@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Sequence
 from importlib import resources
@@ -12,6 +13,7 @@ from minise.backend import Array
 from minise.data.dataset import Dataset, Split
 from minise.data.folders import (
     FileSet,
+    as_typed,
     is_of_a_set,
     listed,
     missing,
@@ -27,6 +29,8 @@ from minise.data.npz import names_in_npz, read_npz
 from minise.data.pictures import load_pictures, pictures_in
 from minise.data.pixels import fit_pixels
 from minise.errors import InputError
+
+_log = logging.getLogger(__name__)
 
 NAMES = ("sample", "mnist", *NAMED)
 EXPECTED = f"{', '.join(NAMES)}, a folder of IDX files or of pictures, or an .npz"
@@ -57,6 +61,10 @@ def load(source: str | os.PathLike[str] = "sample", *, seed: int = 0) -> Dataset
 
     Raises `InputError` for what is not there, cannot be had, or does not fit together.
     """
+    if source in NAMES and os.path.exists(source):
+        _log.info(
+            "data: %s is a name; for the one in this folder give .%s%s", source, os.sep, source
+        )
     if source == "sample":
         with resources.as_file(resources.files("minise.data") / "sample") as folder:
             return _from_set(sets_in(folder)[0])
@@ -98,7 +106,8 @@ def _from_folder(folder: Path, seed: int) -> Dataset:
     archives = [path for path in archives if not is_of_a_set(path.name)]
     choices = [found.choice for found in sets] or archives
     if len(choices) > 1:
-        raise InputError(f"data: {folder} has several sets, give one of them: {listed(choices)}")
+        given = listed([as_typed(path) for path in choices])
+        raise InputError(f"data: {folder} has several sets, give one of them: {given}")
     if sets:
         below = os.path.relpath(sets[0].folder, folder)
         return _from_set(sets[0], [] if below == "." else [f"found in {below}"])

@@ -185,6 +185,21 @@ def test_every_mistake_is_one_clear_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_classes_are_called_by_the_names_of_their_folders(minise, tmp_path):
+    for k in range(60):
+        path = tmp_path / "pets" / ("[dog]" if k % 2 else "cat") / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((28, 28), 250 * (k % 2), np.uint8)).save(path)
+    code, out, err = minise(*QUICK, "--data", "pets")
+    assert (code, err) == (0, "")
+    assert "48 training and 12 test images of 28×28, 2 classes: [dog], cat;" in out
+    _, out, _ = minise("eval", "runs/se-cnn-1")
+    assert [line.split()[1:4:2] for line in out.splitlines() if "│" in line] == [
+        ["[dog]", "6"],
+        ["cat", "6"],
+    ]
+
+
 def test_images_of_another_size_are_refused_before_anything_is_written(minise, tmp_path):
     np.savez(
         tmp_path / "big.npz",

@@ -35,6 +35,7 @@ from minise import InputError, data
         (DOTTED, "", "mine", ""),
         (FOLDERS, "", "mine", ""),
         ({**FOLDERS, **DOTTED}, "", "mine", ""),  # as Kaggle's zip unpacks
+        (FOLDERS, "train-images-idx3-ubyte/train-images-idx3-ubyte", "mine", ""),
         (PLAIN, "train-images-idx3-ubyte", "mine", ""),
         (PLAIN, "t10k-labels-idx1-ubyte", "mine", ""),
         ({**PLAIN, **{f"._{name}": b"\0\5\26\7 Mac OS X" for name in PLAIN}}, "", "mine", ""),
@@ -88,8 +89,8 @@ def without(name, files):
         (EMNIST, "", "mine has several sets, give one of them: mine/emnist-digits, mine/emnist-l"),
         ({**PLAIN, **OTHER}, "",
          "mine has several sets, give one of them: mine/other, mine/train-images-idx3-ubyte"),
-        ({**within("MNIST/raw", PLAIN), **within("KMNIST/raw", OTHER)}, "",
-         "give one of them: mine/KMNIST/raw/other, mine/MNIST/raw/train-images-idx3-ubyte"),
+        ({**within("MNIST/raw", PLAIN), **within("EMNIST/raw", EMNIST)}, "", "give one of them: "
+         "mine/EMNIST/raw/emnist-digits, mine/EMNIST/raw/emnist-letters, mine/MNIST/raw"),
         ({"a.npz": npz(IMAGES), "b.NPZ": npz(IMAGES)}, "",
          "mine has several sets, give one of them: mine/a.npz, mine/b.NPZ"),
         (EMNIST, "emnist-balanced", "there is no 'mine/emnist-balanced': expected sample, mnist"),
@@ -135,6 +136,17 @@ def test_a_path_that_is_there_is_found_from_any_folder(tmp_path, monkeypatch):
         assert data.located(name) == str(tmp_path.resolve() / name)
     for name in ("sample", "mnist", "kmnist", "nowhere", "mine/nothing", "nowhere/nothing"):
         assert data.located(name) == name
+
+
+def test_a_name_is_a_name_also_where_a_folder_bears_it(tmp_path, monkeypatch, caplog):
+    write(tmp_path / "sample", PLAIN)
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level("INFO", "minise"):
+        assert len(data.load("sample").train.labels) == 10_000
+    assert caplog.messages == [
+        f"data: sample is a name; for the one in this folder give .{os.sep}sample"
+    ]
+    assert len(data.load(f".{os.sep}sample").train.labels) == 6
 
 
 def test_a_folder_that_cannot_be_read_is_one_clear_error(tmp_path, monkeypatch):
