@@ -30,10 +30,10 @@ def eval_command(run: Path, source: str | None) -> None:
         answers = np.bincount(said[labels == label], minlength=about.num_classes)
         right, images = answers[label], answers.sum()
         answers[label] = 0
-        most = digits.class_name(int(answers.argmax()))
+        most = about.class_name(int(answers.argmax()))
         often = f"{most} ({answers.max()})" if answers.any() else ""
         share = f"{right / images:.2%}" if images else ""
-        table.add_row(escape(digits.class_name(label)), f"{images:,}", share, escape(often))
+        table.add_row(escape(about.class_name(label)), f"{images:,}", share, escape(often))
     console = Console()
     console.print(table)
     console.print(

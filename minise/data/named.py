@@ -36,7 +36,6 @@ MIRRORS = (
 class Named(NamedTuple):
     """Files on the web, each an address below `root` and its MD5."""
 
-    about: str
     root: str
     files: dict[str, str]
     class_names: tuple[str, ...] = ()
@@ -44,14 +43,12 @@ class Named(NamedTuple):
 
 
 _EMNIST = Named(
-    "",
     "https://biometrics.nist.gov/cs_links/EMNIST/",
     {"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
     folder="emnist",
 )
 NAMED = {
     "fashion-mnist": Named(
-        "70,000 pictures of clothes",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         {
             "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -63,7 +60,6 @@ NAMED = {
          "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
     "kmnist": Named(
-        "70,000 Japanese characters",
         "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
         {
             "train-images-idx3-ubyte.gz": "bdb82020997e1d708af4cf47b453dcf7",
@@ -74,7 +70,6 @@ NAMED = {
         ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     ),
     "qmnist": Named(
-        "MNIST with 60,000 test images",
         "https://raw.githubusercontent.com/facebookresearch/qmnist/master/",
         {
             "qmnist-train-images-idx3-ubyte.gz": "ed72d4157d28c017586c42bc6afe6370",
@@ -83,10 +78,8 @@ NAMED = {
             "qmnist-test-labels-idx2-int.gz": "5b5b05890a5e13444e108efe57b788aa",
         },
     ),
-    "emnist-digits": _EMNIST._replace(about="280,000 digits"),
-    "emnist-letters": _EMNIST._replace(
-        about="145,600 letters", class_names=tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    ),
+    "emnist-digits": _EMNIST,
+    "emnist-letters": _EMNIST._replace(class_names=tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")),
 }  # fmt: skip
 
 
@@ -151,7 +144,7 @@ def _download(name: str, folder: Path) -> None:
 
     from minise.data.download import download
 
-    _, root, files, *_ = NAMED[name]
+    root, files, *_ = NAMED[name]
     for file, md5 in files.items():
         path = folder / file
         try:

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from minise.backend import Array
+from minise.data.class_folders import load_pictures, pictures_in
 from minise.data.dataset import Dataset, Split
 from minise.data.folders import (
     FileSet,
@@ -26,7 +27,6 @@ from minise.data.folders import (
 from minise.data.labels import fit_labels
 from minise.data.named import NAMED, read_mnist, read_named
 from minise.data.npz import names_in_npz, read_npz
-from minise.data.pictures import load_pictures, pictures_in
 from minise.data.pixels import fit_pixels
 from minise.errors import InputError
 

@@ -200,6 +200,7 @@ def _about(config: Config, training: Training) -> About:
         config.data,
         config.seed,
         config.options,
+        training.data.class_names,
     )
 
 

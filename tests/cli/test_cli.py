@@ -198,6 +198,9 @@ def test_classes_are_called_by_the_names_of_their_folders(minise, tmp_path):
         ["[dog]", "6"],
         ["cat", "6"],
     ]
+    Image.fromarray(data.load("sample").test.images[0, 0]).resize((90, 90)).save("seven.png")
+    _, out, _ = minise("predict", "runs/se-cnn-1", "seven.png")
+    assert sorted(word for word in out.split() if word in ("[dog]", "cat")) == ["[dog]", "cat"]
 
 
 def test_images_of_another_size_are_refused_before_anything_is_written(minise, tmp_path):

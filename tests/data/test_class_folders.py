@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from minise import InputError, data
-from minise.data import pictures
+from minise.data import class_folders
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (12, 6, 5), np.uint8)
@@ -151,6 +151,6 @@ def test_the_right_sentence(tmp_path, classes, also, sentence):
 
 def test_more_pictures_than_fit_into_memory_are_refused(tmp_path, monkeypatch):
     draw(tmp_path, ["cat", "dog"] * 5)
-    monkeypatch.setattr(pictures, "MOST_BYTES", 10 * 6 * 5 - 1)
+    monkeypatch.setattr(class_folders, "MOST_BYTES", 10 * 6 * 5 - 1)
     with pytest.raises(InputError, match="10 pictures of 6×5 are more than"):
         data.load(tmp_path)

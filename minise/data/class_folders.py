@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from minise.data.dataset import Dataset, Split
-from minise.data.digit import FORMATS, read_picture
 from minise.data.folders import visible
 from minise.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 TRAIN = ("train", "training")
 TEST = ("test", "testing", "val", "valid", "validation")  # the first that there is
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 HELD_OUT = 5  # of so many pictures of a class one, where there are none to test with
 MOST_BYTES = 2**31  # of all pictures together
 MOST_PIXELS = 12_000_000  # of one: some 200 MB while it is read
@@ -150,6 +150,8 @@ def _stacked(paths: list[Path]) -> npt.NDArray[np.uint8]:
 def _read(path: Path) -> npt.NDArray[np.uint8]:
     """A picture (1, H, W), or (3, H, W) if it has colours; what is transparent becomes white."""
     from PIL import Image, ImageOps
+
+    from minise.data import read_picture
 
     try:
         with warnings.catch_warnings():
