@@ -6,6 +6,7 @@ colour, else of three channels, red, green and blue.
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from minise.data.dataset import Dataset, Split
+from minise.data.dataset import Dataset, Split, printable
 from minise.data.folders import visible
 from minise.errors import InputError
 
@@ -66,7 +67,7 @@ def load_pictures(name: str, folder: Path, seed: int) -> Dataset | None:
         name,
         Split(images[:count], labels[:count]),
         Split(images[count:], labels[count:]),
-        () if names == [str(k) for k in range(len(names))] else tuple(names),
+        () if names == [str(k) for k in range(len(names))] else tuple(map(printable, names)),
         tuple(notes),
     )
 
@@ -77,7 +78,7 @@ def _is_number(name: str) -> bool:
 
 def _parts(folder: Path) -> _Parts | None:
     """Which pictures are there to learn from and to test with."""
-    inner = {e.name.lower(): by_class(Path(e.path)) for e in visible(folder) if e.is_dir()}
+    inner = {path.name.lower(): by_class(path) for path in visible(folder) if os.path.isdir(path)}
     trains = [inner[name] for name in TRAIN if inner.get(name)]
     tests = [name for name in TEST if inner.get(name)]
     if trains and tests:
@@ -91,16 +92,16 @@ def _parts(folder: Path) -> _Parts | None:
 
 def by_class(folder: Path) -> Pictures:
     """The pictures in each of the folder's folders that has some."""
-    found = {e.name: pictures_in(Path(e.path)) for e in visible(folder) if e.is_dir()}
+    found = {path.name: pictures_in(path) for path in visible(folder) if os.path.isdir(path)}
     return {name: pictures for name, pictures in found.items() if pictures}
 
 
 def pictures_in(folder: Path) -> list[Path]:
     """The files in the folder itself that are pictures by their name."""
     return [
-        Path(entry.path)
-        for entry in visible(folder)
-        if entry.name.lower().endswith(SUFFIXES) and entry.is_file()
+        path
+        for path in visible(folder)
+        if path.name.lower().endswith(SUFFIXES) and os.path.isfile(path)
     ]
 
 

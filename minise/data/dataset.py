@@ -12,6 +12,12 @@ from minise.errors import InputError
 NAMES_SHOWN = 60  # letters of class names in a summary; of more only the first and the last
 
 
+def printable(name: str) -> str:
+    """A class's name for one line of a terminal, whatever a file or folder called it."""
+    shown = "".join(c if c.isprintable() else "?" for c in name)
+    return shown if len(shown) <= NAMES_SHOWN else f"{shown[: NAMES_SHOWN - 1]}…"
+
+
 class Split(NamedTuple):
     """Images (N, C, H, W), uint8, and their labels (N,), int64."""
 

@@ -46,17 +46,16 @@ class FileSet(NamedTuple):
         return self.folder / self.name if self.name else self.files[0]
 
 
-def visible(folder: Path) -> list[os.DirEntry[str]]:
+def visible(folder: Path) -> list[Path]:
     """What a folder holds, by name, without what systems leave there (`._*`, `__MACOSX`).
 
-    Raises `InputError` where it cannot be read.
+    Nothing where it cannot be read, as `lost+found` cannot.
     """
     try:
-        with os.scandir(folder) as entries:
-            shown = [e for e in entries if not e.name.startswith((".", "__MACOSX"))]
-    except OSError as error:
-        raise InputError(f"data: {folder} cannot be read: {error.strerror or error}") from None
-    return sorted(shown, key=lambda entry: entry.name)
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names) if not name.startswith((".", "__MACOSX"))]
 
 
 def is_of_a_set(name: str) -> bool:
@@ -81,10 +80,9 @@ def sets_below(folder: Path) -> list[FileSet]:
     """The sets in folders of this one, and in their `raw`, where torchvision has them."""
     return [
         found
-        for entry in visible(folder)
-        if entry.is_dir()
-        for path in (Path(entry.path), Path(entry.path) / "raw")
-        if path.is_dir()
+        for inner in visible(folder)
+        for path in (inner, inner / "raw")
+        if os.path.isdir(path)
         for found in sets_in(path)
     ]
 
@@ -159,17 +157,16 @@ def _candidates(folder: Path) -> Iterator[tuple[bool, bool, str, Path, re.Match[
     A folder that bears such a name stands for the file in it that bears one too: so does Kaggle
     unpack them.
     """
-    for entry in visible(folder):
-        match = _FILE.fullmatch(entry.name)
+    for path in visible(folder):
+        match = _FILE.fullmatch(path.name)
         if match is None:
             continue
         unusual = _USUAL.fullmatch(match["rest"]) is None
-        if entry.is_file():
-            yield False, unusual, entry.name, Path(entry.path), match
-        elif entry.is_dir():
-            for inner in visible(Path(entry.path)):
-                if inner.is_file() and is_of_a_set(inner.name):
-                    yield True, unusual, inner.name, Path(inner.path), match
+        if os.path.isfile(path):
+            yield False, unusual, path.name, path, match
+        for inner in visible(path) if os.path.isdir(path) else ():
+            if is_of_a_set(inner.name) and os.path.isfile(inner):
+                yield True, unusual, inner.name, inner, match
 
 
 def _only_ones(found: dict[str, dict[int, Path]]) -> tuple[Path, ...]:

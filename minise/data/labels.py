@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise.backend import Array
+from minise.data.dataset import printable
 from minise.errors import InputError
 
 MOST_EMPTY = 1000  # classes without a training image; with more of them the labels are no classes
@@ -135,5 +136,5 @@ def _named(where: str, train: Array, test: Array) -> Labels:
     return Labels(
         np.searchsorted(names, train).astype(np.int64),
         np.searchsorted(names, test).astype(np.int64),
-        tuple(map(str, names)),
+        tuple(map(printable, names.tolist())),
     )

@@ -126,10 +126,9 @@ def _given_folder(name: str) -> Path | None:
     folder = os.environ.get("MINISE_DATA")
     if not folder or not os.path.isdir(folder):
         return None
-    wanted = (NAMED[name].folder or name).replace("-", "")
-    for entry in visible(Path(folder)):
-        if entry.is_dir() and entry.name.lower().replace("-", "") == wanted:
-            path = Path(entry.path)
+    wanted = (NAMED[name].folder if name in NAMED else "") or name
+    for path in visible(Path(folder)):
+        if path.name.lower().replace("-", "") == wanted.replace("-", "") and path.is_dir():
             return path / "raw" if (path / "raw").is_dir() else path
     return None
 
@@ -175,8 +174,9 @@ def _unpack(path: Path, names: tuple[str, ...]) -> None:
 
 
 def _mnist_files() -> dict[str, Path]:
-    if folder := os.environ.get("MINISE_DATA"):
-        found = {name: path for name in MNIST if (path := _plain_or_gzip(Path(folder), name))}
+    if given := os.environ.get("MINISE_DATA"):
+        folder = _given_folder("mnist") or Path(given)
+        found = {name: path for name in MNIST if (path := _plain_or_gzip(folder, name))}
         if len(found) == len(MNIST):
             return found
         if found:

@@ -101,9 +101,16 @@ def _chosen(path: Path) -> FileSet | None:
 
 
 def _from_folder(folder: Path, seed: int) -> Dataset:
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        raise InputError(f"data: {folder} cannot be read: {error.strerror or error}") from None
     sets = sets_in(folder) or sets_below(folder)
-    archives = [Path(e.path) for e in visible(folder) if _is_npz(e.name) and e.is_file()]
-    archives = [path for path in archives if not is_of_a_set(path.name)]
+    archives = [
+        path
+        for path in visible(folder)
+        if _is_npz(path.name) and not is_of_a_set(path.name) and os.path.isfile(path)
+    ]
     choices = [found.choice for found in sets] or archives
     if len(choices) > 1:
         given = listed([as_typed(path) for path in choices])
@@ -122,7 +129,7 @@ def _from_folder(folder: Path, seed: int) -> Dataset:
             f"data: {folder} has pictures as {loose[0].name} in it, "
             "expected a folder for each class with its pictures, as in cat/1.png and dog/1.png"
         )
-    has = listed([entry.name for entry in visible(folder)]) or "nothing"
+    has = listed([path.name for path in visible(folder)]) or "nothing"
     raise InputError(
         f"data: {folder} has {has}, expected IDX files named as MNIST's are, an .npz, "
         "or a folder of pictures for each class"

@@ -150,9 +150,26 @@ def test_a_name_is_a_name_also_where_a_folder_bears_it(tmp_path, monkeypatch, ca
 
 
 def test_a_folder_that_cannot_be_read_is_one_clear_error(tmp_path, monkeypatch):
-    def refuse(folder):
-        raise PermissionError(13, "Permission denied")
+    refused, listdir = tmp_path / "lost+found", os.listdir
 
-    monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(InputError, match="cannot be read: Permission denied"):
-        data.load(tmp_path)
+    def refuse(folder):
+        if Path(folder) == refused:
+            raise PermissionError(13, "Permission denied")
+        return listdir(folder)
+
+    monkeypatch.setattr("os.listdir", refuse)
+    refused.mkdir()
+    with pytest.raises(InputError, match=r"lost\+found cannot be read: Permission denied"):
+        data.load(refused)
+    write(tmp_path / "MNIST", PLAIN)
+    assert data.load(tmp_path).name == "MNIST"  # it is passed over where there is something else
+
+
+def test_links_that_lead_nowhere_are_passed_over(tmp_path):
+    write(tmp_path, PLAIN)
+    try:
+        (tmp_path / "round").symlink_to(tmp_path / "round")
+        (tmp_path / "a-train-images-idx3-ubyte").symlink_to(tmp_path / "gone")
+    except OSError:  # Windows lets only some make links
+        return
+    assert len(data.load(tmp_path).train.labels) == 6

@@ -40,6 +40,8 @@ QMNIST = np.array([[k, 4, 3000 + 7 * k, 11, 30 + k, 90_000 + k, 0, 0] for k in R
         ((RIGHT + 1)[:, None], RIGHT, "1, 2, 3", "labels 1 to 3 made 0 to 2"),
         (RIGHT.astype(str), RIGHT, "", ""),
         (np.array(["cat", "dog", "emu"])[RIGHT], RIGHT, "cat, dog, emu", ""),
+        (np.array(["a\nb", "\x1b[31m", "c" * 99])[RIGHT], [1, 0, 2, 2, 0, 1, 1, 2],
+         f"?[31m, a?b, {59 * 'c'}…", ""),
         (np.array([b"dog", b"cat", b"emu"])[RIGHT], [1, 0, 2, 2, 0, 1, 1, 2], "cat, dog, emu", ""),
         (np.array(["2", "10", "1"])[RIGHT], [1, 9, 0, 0, 9, 1, 1, 0],
          "1, 2, 3, 4, 5, 6, 7, 8, 9, 10",

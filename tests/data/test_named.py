@@ -193,6 +193,14 @@ def test_a_download_with_other_content_is_no_mnist(mnist):
     assert list((mnist.cache / "mnist").iterdir()) == []
 
 
+@pytest.mark.parametrize("folder", [".", "mnist", "MNIST/raw"])
+def test_mnist_is_looked_for_in_minise_data_first(mnist, monkeypatch, tmp_path, folder):
+    write(tmp_path / folder, {path.name: path.read_bytes() for path in SAMPLE.glob("*.gz")})
+    monkeypatch.setenv("MINISE_DATA", str(tmp_path))
+    assert len(data.load("mnist").test.labels) == 2_000
+    assert mnist.asked == []
+
+
 def test_minise_data_with_a_missing_file_says_which(tmp_path, monkeypatch):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"")
     monkeypatch.setenv("MINISE_DATA", str(tmp_path))
