@@ -41,7 +41,7 @@ def test_the_sample_is_the_first_part_of_mnist():
 def test_the_sample_is_equal_to_mnist_where_they_overlap():
     sample, mnist = data.load("sample"), data.load("mnist")
     assert mnist.train.images.shape == (60_000, 1, 28, 28)
-    for part, whole in zip(sample[1:], mnist[1:], strict=True):
+    for part, whole in zip(sample[1:3], mnist[1:3], strict=True):
         np.testing.assert_array_equal(part.images, whole.images[: len(part.images)])
         np.testing.assert_array_equal(part.labels, whole.labels[: len(part.labels)])
 
