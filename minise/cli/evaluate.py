@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from minise import train
@@ -29,9 +30,10 @@ def eval_command(run: Path, source: str | None) -> None:
         answers = np.bincount(said[labels == label], minlength=about.num_classes)
         right, images = answers[label], answers.sum()
         answers[label] = 0
-        often = f"{answers.argmax()} ({answers.max()})" if answers.any() else ""
+        most = about.class_name(int(answers.argmax()))
+        often = f"{most} ({answers.max()})" if answers.any() else ""
         share = f"{right / images:.2%}" if images else ""
-        table.add_row(str(label), f"{images:,}", share, often)
+        table.add_row(escape(about.class_name(label)), f"{images:,}", share, escape(often))
     console = Console()
     console.print(table)
     console.print(

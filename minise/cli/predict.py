@@ -45,8 +45,8 @@ def predict_command(run: Path, images: tuple[Path, ...]) -> None:
         first, *others = np.argsort(-p, kind="stable")[:3]
         if sys.stdout.isatty():
             click.echo(half_blocks(digit))
-        then = ", ".join(f"{k} ({p[k]:.1%})" for k in others)
-        click.echo(f"{path}: {first} ({p[first]:.1%}), then {then}")
+        answer, *then = (f"{about.class_name(k)} ({p[k]:.1%})" for k in (first, *others))
+        click.echo(f"{path}: {answer}, then {', '.join(then)}")
     if failed:
         raise InputError(f"{failed} of {len(images)} pictures could not be read")
 

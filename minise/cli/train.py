@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import time
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minise import backend, train
+from minise import backend, data, train
 from minise.cli.compiling import warm_up
 from minise.cli.options import computing
 from minise.errors import InputError
@@ -50,8 +49,9 @@ DEFAULT = train.Config()
     metavar="NAME or PATH",
     default=DEFAULT.data,
     show_default=True,
-    help="sample: 12,000 digits that come with minise; mnist: all 70,000, downloaded once; "
-    "or a folder of IDX files, or an .npz with x_train, y_train, x_test, y_test.",
+    help="sample: 12,000 digits that come with minise; downloaded once: mnist, all 70,000, "
+    "fashion-mnist, kmnist, qmnist, emnist-digits, emnist-letters; or a folder of IDX files, "
+    "a folder of pictures for each class, or an .npz with x_train, y_train, x_test, y_test.",
 )
 @click.option(
     "--hold-out",
@@ -161,11 +161,10 @@ def train_command(
     training = train.training_of(config, digits)
     console.print(
         f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
-        f"parameters, on [bold]{escape(digits.name)}[/], {len(digits.train.labels):,} training and "
-        f"{len(digits.test.labels):,} test images ({backend.current()})",
+        f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current()})",
         highlight=False,
-        soft_wrap=True,
     )
+    console.print(digits.summary, highlight=False, markup=False)
     if stopped is not None:
         for difference in stopped.check(digits):
             click.echo(f"minise: {difference}: the last bits may differ", err=True)
@@ -240,9 +239,8 @@ def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) ->
     for name, value in asked.items():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             given[name] = dict(map(_option, value)) if name == "options" else value
-    data = given.get("data", "sample")
-    if os.path.exists(data) and data not in ("sample", "mnist"):
-        given["data"] = str(Path(data).resolve())  # a run may go on from another folder
+    if "data" in given:
+        given["data"] = data.located(given["data"])  # a run may go on from another folder
     return given
 
 

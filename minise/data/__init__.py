@@ -2,9 +2,10 @@
 
 from minise.data.augment import shift_and_rotate
 from minise.data.batches import Augment, Batches, Images, pixel_statistics, to_input
+from minise.data.dataset import Dataset, Split, hold_out
 from minise.data.digit import fit_digit, read_picture
 from minise.data.idx import read_idx
-from minise.data.sources import Dataset, Split, hold_out, load
+from minise.data.sources import load, located
 
 __all__ = [
     "Augment",
@@ -15,6 +16,7 @@ __all__ = [
     "fit_digit",
     "hold_out",
     "load",
+    "located",
     "pixel_statistics",
     "read_idx",
     "read_picture",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from minise.backend import Array, asarray, current
 from minise.data.ahead import copied_ahead
-from minise.data.sources import Split
+from minise.data.dataset import Split
 from minise.errors import InputError
 
 Images: TypeAlias = npt.NDArray[np.uint8]

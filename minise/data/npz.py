@@ -8,6 +8,8 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
@@ -33,14 +35,30 @@ DAMAGED = (
 )
 
 
+def names_in_npz(path: str | os.PathLike[str]) -> list[str]:
+    """The names of the arrays in a file. Raises `InputError` for a file that is none."""
+    with _opened(path) as archive:
+        members = archive.namelist()
+    return [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
+
+
 def read_npz(path: str | os.PathLike[str], names: tuple[str, ...]) -> list[Array]:
     """The arrays of these names. Raises `InputError` for what is missing, corrupt or pickled."""
+    with _opened(path) as archive:
+        try:
+            return [_read_member(archive, f"{name}.npy") for name in names]
+        except KeyError as error:
+            wanted = ", ".join(names)
+            raise InputError(f"{path}: {error.args[0]}; expected the arrays {wanted}") from None
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return [_read_member(archive, f"{name}.npy") for name in names]
-    except KeyError as error:
-        wanted = ", ".join(names)
-        raise InputError(f"{path}: {error.args[0]}; expected the arrays {wanted}") from None
+            yield archive
+    except InputError:
+        raise
     except DAMAGED as error:
         raise InputError(f"{path}: no .npz file that can be used: {error}") from None
     except OSError as error:

@@ -1,227 +1,207 @@
-"""Where labelled images come from: the sample within minise, MNIST, or the user's own files."""
+"""Where labelled images come from: the sample within minise, a set by name, or the user's files."""
 
 from __future__ import annotations
 
 import difflib
 import logging
 import os
-import tempfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from minise.backend import Array
-from minise.data.idx import read_idx
-from minise.data.npz import read_npz
+from minise.data.class_folders import load_pictures, pictures_in
+from minise.data.dataset import Dataset, Split
+from minise.data.folders import (
+    FileSet,
+    as_typed,
+    is_of_a_set,
+    listed,
+    missing,
+    read_set,
+    set_with,
+    sets_below,
+    sets_in,
+    visible,
+)
+from minise.data.labels import fit_labels
+from minise.data.named import NAMED, read_mnist, read_named
+from minise.data.npz import names_in_npz, read_npz
+from minise.data.pixels import fit_pixels
 from minise.errors import InputError
 
 _log = logging.getLogger(__name__)
 
-# The four files of MNIST, and the SHA-256 of each when decompressed.
-MNIST = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+NAMES = ("sample", "mnist", *NAMED)
+EXPECTED = f"{', '.join(NAMES)}, a folder of IDX files or of pictures, or an .npz"
+
+# The arrays of an .npz as Keras and as MedMNIST call them.
+NPZ_NAMES = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
 )
-# How the four files of a folder may be called; Fashion-MNIST, KMNIST and EMNIST keep to it.
-PATTERNS = (
-    ("*train-images*",),
-    ("*train-labels*",),
-    ("*t10k-images*", "*test-images*"),
-    ("*t10k-labels*", "*test-labels*"),
-)
-NPZ_NAMES = ("x_train", "y_train", "x_test", "y_test")
 
 
-class Split(NamedTuple):
-    """Images (N, C, H, W), uint8, and their labels (N,), int64."""
-
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
-
-
-class Dataset(NamedTuple):
-    """Images to learn from and images to judge by."""
-
-    name: str
-    train: Split
-    test: Split
-
-    @property
-    def num_classes(self) -> int:
-        """One more than the largest label."""
-        return int(self.train.labels.max()) + 1
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of every image."""
-        C, H, W = self.train.images.shape[1:]
-        return C, H, W
-
-
-def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
-    """The data with `count` of its training images, drawn from `rng`, in place of the test images.
-
-    To tune by: what was chosen by looking at the test images is no longer tested by them. Raises
-    `InputError` where that leaves nothing to learn from.
-    """
-    images, labels = dataset.train
-    if not 0 < count < len(labels):
-        raise InputError(
-            f"{dataset.name}: {count} images held out, expected 1 to {len(labels) - 1}"
-        )
-    order = rng.permutation(len(labels))
-    held, rest = order[:count], np.sort(order[count:])
-    if lost := sorted(set(labels[held].tolist()) - set(labels[rest].tolist())):
-        raise InputError(f"{dataset.name}: of class {lost[0]} all images would be held out")
-    return Dataset(
-        f"{dataset.name}, {count:,} held out",
-        Split(images[rest], labels[rest]),
-        Split(images[held], labels[held]),
-    )
-
-
-def load(source: str | os.PathLike[str] = "sample") -> Dataset:
-    """Labelled images.
+def load(source: str | os.PathLike[str] = "sample", *, seed: int = 0) -> Dataset:
+    """Labelled images; `Dataset.summary` says what was read.
 
     "sample" is a part of MNIST that comes with minise: its first 10,000 training and 2,000 test
     images. "mnist" is all of it: from the folder `MINISE_DATA`, else from the user's cache, else
-    downloaded into that cache. Anything else is a path: a folder of IDX files named as MNIST's
-    are, plain or gzip, or an `.npz` with x_train, y_train, x_test, y_test.
+    downloaded into that cache; likewise "fashion-mnist", "kmnist", "qmnist", "emnist-digits" and
+    "emnist-letters". Anything else is a path:
+
+    - a folder of IDX files named as MNIST's are, plain or gzip, or torchvision's root. Where it has
+      several sets, `folder/emnist-letters` or one of the files names one of them
+    - a folder that has one of pictures for each class, or train/ and test/ with such folders.
+      Without test/ some are held out, drawn with `seed`
+    - an `.npz` with x_train, y_train, x_test, y_test, or train_images, train_labels, test_images,
+      test_labels
+
+    Images become (N, C, H, W), uint8, and labels (N,), int64, from 0.
 
     Raises `InputError` for what is not there, cannot be had, or does not fit together.
     """
+    if source in NAMES and os.path.exists(source):
+        _log.info(
+            "data: %s is a name; for the one in this folder give .%s%s", source, os.sep, source
+        )
     if source == "sample":
         with resources.as_file(resources.files("minise.data") / "sample") as folder:
-            return _from_folder("sample", folder)
+            return _from_set(sets_in(folder)[0])
     if source == "mnist":
-        return _dataset("mnist", [read_idx(path, sha256=MNIST[n]) for n, path in _mnist().items()])
+        return _dataset("mnist", "mnist", read_mnist())
+    if source in NAMED:
+        name = str(source)
+        arrays, notes = read_named(name)
+        return _dataset(name, name, arrays, notes, NAMED[name].class_names)
     path = Path(source)  # asked by `os.path`, as its own methods raise for a name that is too long
     if os.path.isdir(path):
-        return _from_folder(path.name, path)
-    if os.path.isfile(path) and path.suffix == ".npz":
-        return _dataset(path.stem, read_npz(path, NPZ_NAMES))
-    if os.path.exists(path):
-        raise InputError(f"data: {path} is neither a folder of IDX files nor an .npz")
-    near = difflib.get_close_matches(str(source), ["sample", "mnist"], n=1)
+        return _from_folder(path, seed)
+    if os.path.isfile(path):
+        return _from_file(path)
+    if chosen := _chosen(path):
+        return _from_set(chosen)
+    near = difflib.get_close_matches(str(source), NAMES, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
+    raise InputError(f"data: there is no {str(source)!r}: {hint}expected {EXPECTED}")
+
+
+def located(source: str) -> str:
+    """What names the same data from any folder: a path that is there becomes absolute."""
+    if source not in NAMES and (os.path.exists(source) or _chosen(Path(source))):
+        return str(Path(source).resolve())
+    return source
+
+
+def _chosen(path: Path) -> FileSet | None:
+    """The set of this name among those in a folder."""
+    if not os.path.isdir(path.parent):
+        return None
+    return next((found for found in sets_in(path.parent) if found.name == path.name.lower()), None)
+
+
+def _from_folder(folder: Path, seed: int) -> Dataset:
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        raise InputError(f"data: {folder} cannot be read: {error.strerror or error}") from None
+    sets = sets_in(folder) or sets_below(folder)
+    archives = [
+        path
+        for path in visible(folder)
+        if _is_npz(path.name) and not is_of_a_set(path.name) and os.path.isfile(path)
+    ]
+    choices = [found.choice for found in sets] or archives
+    if len(choices) > 1:
+        given = listed([as_typed(path) for path in choices])
+        raise InputError(f"data: {folder} has several sets, give one of them: {given}")
+    if sets:
+        below = os.path.relpath(sets[0].folder, folder)
+        return _from_set(sets[0], [] if below == "." else [f"found in {below}"])
+    if archives:
+        return _from_file(archives[0])
+    if pictures := load_pictures(_called(folder), folder, seed):
+        return pictures
+    if lacking := missing(folder):
+        raise InputError(f"data: {folder} has no file named {lacking}")
+    if loose := pictures_in(folder):
+        raise InputError(
+            f"data: {folder} has pictures as {loose[0].name} in it, "
+            "expected a folder for each class with its pictures, as in cat/1.png and dog/1.png"
+        )
+    has = listed([path.name for path in visible(folder)]) or "nothing"
     raise InputError(
-        f"data: there is no {str(source)!r}: {hint}expected 'sample', 'mnist', "
-        "a folder of IDX files or an .npz"
+        f"data: {folder} has {has}, expected IDX files named as MNIST's are, an .npz, "
+        "or a folder of pictures for each class"
     )
 
 
-def _from_folder(name: str, folder: Path) -> Dataset:
-    return _dataset(name, [read_idx(_find(folder, patterns)) for patterns in PATTERNS])
+def _called(folder: Path) -> str:
+    """The name of a folder; torchvision keeps a set in the folder `raw` of one with its name."""
+    parent, name = os.path.split(os.path.abspath(folder))
+    return (os.path.basename(parent) or name) if name == "raw" else name
 
 
-def _find(folder: Path, patterns: tuple[str, ...]) -> Path:
-    found = sorted(path for pattern in patterns for path in folder.glob(pattern))
-    if not found:
-        raise InputError(f"data: {folder} has no file named {' or '.join(patterns)}")
-    return found[0]
+def _from_set(found: FileSet, notes: Sequence[str] = ()) -> Dataset:
+    arrays, said = read_set(found)
+    name = found.name or _called(found.folder)
+    named = NAMED.get(found.name)
+    class_names = () if named is None else named.class_names
+    return _dataset(name, str(found.folder), arrays, [*notes, *said], class_names)
 
 
-def _dataset(name: str, arrays: list[Array]) -> Dataset:
-    """Hold the four arrays against each other."""
+def _from_file(path: Path) -> Dataset:
+    names = names_in_npz(path) if _is_npz(path.name) else []
+    by_lower = {name.lower(): name for name in names}
+    for wanted in NPZ_NAMES:
+        if all(name in by_lower for name in wanted):
+            left_out = [n for n in names if n.lower() in ("x_val", "val_images", "x_valid")]
+            notes = [f"{left_out[0]} left out"] if left_out else []
+            arrays = read_npz(path, tuple(by_lower[name] for name in wanted))
+            return _dataset(path.stem, str(path), arrays, notes)
+    if is_of_a_set(path.name) and len(names) <= 1:
+        if found := set_with(path):
+            return _from_set(found)
+        raise InputError(f"data: {path.parent} has no file named {missing(path.parent)}")
+    if names:
+        nearest = max(NPZ_NAMES, key=lambda wanted: sum(name in by_lower for name in wanted))
+        lacking = ", ".join(name for name in nearest if name not in by_lower)
+        raise InputError(
+            f"{path}: has the arrays {listed(names)}, and no {lacking}; "
+            f"expected {' or '.join(', '.join(wanted) for wanted in NPZ_NAMES)}"
+        )
+    raise InputError(
+        f"data: {path} is neither a folder of IDX files or of pictures nor an .npz with arrays"
+    )
+
+
+def _is_npz(name: str) -> bool:
+    return name.lower().endswith(".npz")
+
+
+def _dataset(
+    name: str,
+    where: str,
+    arrays: Sequence[Array],
+    notes: Sequence[str] = (),
+    class_names: tuple[str, ...] = (),
+) -> Dataset:
+    """The four arrays as a net learns from them, held against each other."""
+    x_train, y_train, x_test, y_test = arrays
+    where = f"data: {where}"
+    if x_train.ndim == 1 and y_train.ndim > 2:
+        raise InputError(
+            f"{where}: images are {x_train.shape} and labels {y_train.shape}: are they exchanged?"
+        )
+    train, test, of_pixels = fit_pixels(where, x_train, x_test)
+    labels = fit_labels(where, y_train, y_test, (len(train), len(test)))
     data = Dataset(
         name,
-        _split(f"{name}, training", arrays[0], arrays[1]),
-        _split(f"{name}, test", arrays[2], arrays[3]),
+        Split(train, labels.train),
+        Split(test, labels.test),
+        labels.class_names,
+        (*notes, *of_pixels, *labels.notes),
     )
-    if data.test.images.shape[1:] != data.image_shape:
-        raise InputError(
-            f"data: {name}: test images are {data.test.images.shape[1:]}, "
-            f"training images {data.image_shape}"
-        )
-    if data.test.labels.max() >= data.num_classes:
-        raise InputError(
-            f"data: {name}: test label {data.test.labels.max()} is outside the "
-            f"{data.num_classes} classes of the training labels"
-        )
+    if len(class_names) == data.num_classes:
+        data = data._replace(class_names=class_names)
     return data
-
-
-def _split(what: str, images: Array, labels: Array) -> Split:
-    if images.ndim == 3:
-        images = images[:, None]  # grey images come without their one channel
-    if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
-        raise InputError(
-            f"data: {what}: images are {images.dtype} {images.shape}, "
-            "expected uint8 (N, H, W) or (N, C, H, W), none of them 0"
-        )
-    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(
-            f"data: {what}: labels are {labels.dtype} {labels.shape}, "
-            f"expected integers for {images.shape[0]} images"
-        )
-    if labels.min() < 0:
-        raise InputError(f"data: {what}: label {labels.min()} is below 0")
-    return Split(images, labels.astype(np.int64))
-
-
-def _mnist() -> dict[str, Path]:
-    """The path of each of MNIST's four files, downloaded if it has to be."""
-    if folder := os.environ.get("MINISE_DATA"):
-        found = {name: path for name in MNIST if (path := _plain_or_gzip(Path(folder), name))}
-        if len(found) == len(MNIST):
-            return found
-        if found:
-            missing = ", ".join(name for name in MNIST if name not in found)
-            raise InputError(f"data: MINISE_DATA, {folder}, has no {missing}")
-    import pooch
-
-    cache = Path(pooch.os_cache("minise")) / "mnist"
-    return {name: _cached(cache, name) for name in MNIST}
-
-
-def _plain_or_gzip(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _cached(cache: Path, name: str) -> Path:
-    """The file in the cache. It is verified before it gets there, and a broken one is replaced."""
-    if path := _plain_or_gzip(cache, name):
-        try:
-            read_idx(path, sha256=MNIST[name])
-        except InputError as error:
-            _log.info("%s; it is downloaded again", error)
-        else:
-            return path
-    import pooch
-
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            fresh = Path(folder) / f"{name}.gz"
-            problems = []
-            for mirror in MIRRORS:
-                url = f"{mirror}{name}.gz"
-                _log.info("downloading %s", url)
-                try:
-                    pooch.HTTPDownloader(timeout=30)(url, str(fresh), None)
-                    read_idx(fresh, sha256=MNIST[name])
-                except (
-                    OSError,
-                    ValueError,
-                ) as error:  # of requests: OSError; InputError: ValueError
-                    problems.append(f"{url}: {error}")
-                else:
-                    if path:
-                        path.unlink()
-                    return fresh.replace(cache / f"{name}.gz")
-    except OSError as error:
-        raise InputError(f"data: the cache {cache} cannot be used: {error.strerror}") from None
-    raise InputError(
-        f"data: {name} could not be downloaded ({'; '.join(problems)}). "
-        "Put MNIST's four files into a folder and set MINISE_DATA to it"
-    )

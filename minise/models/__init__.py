@@ -1,7 +1,15 @@
 """Named nets: `create("se-resnet8", seed=0)`; and their weights in files."""
 
 from minise.models.naming import NAMES
-from minise.models.registry import about, check_options, create, has_option, image_shape, names
+from minise.models.registry import (
+    about,
+    check_options,
+    create,
+    has_option,
+    image_shape,
+    names,
+    taking,
+)
 from minise.models.weights import load, save
 
 __all__ = [
@@ -14,4 +22,5 @@ __all__ = [
     "load",
     "names",
     "save",
+    "taking",
 ]

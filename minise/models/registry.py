@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from minise import backend
+from minise.backend import Array
 from minise.errors import InputError
 from minise.models import inception, mobilenet, resnet, vgg
 from minise.models.cnn import cnn
@@ -151,6 +153,23 @@ def about(name: str) -> str:
 def image_shape(name: str) -> tuple[int, int, int]:
     """The images (C, H, W) that the net was made for. Raises `InputError` for an unknown name."""
     return _net(name).image
+
+
+def taking(image_shape: tuple[int, int, int]) -> list[str]:
+    """The nets for small images, up to CIFAR's, that an image (C, H, W) fits."""
+    C, H, W = image_shape
+    x = np.zeros((1, C, min(H, 64), min(W, 64)), np.float32)  # where 64×64 fits, so does more
+    small = [name for name, net in _NETS.items() if net.image != PHOTOS]
+    return [name for name in small if _takes(create(name, in_channels=C), x)]
+
+
+def _takes(net: Layer, x: Array) -> bool:
+    with backend("numpy"):  # type: ignore[operator]  # a module that can be called
+        try:
+            net(x)
+        except ValueError:
+            return False
+    return True
 
 
 def has_option(name: str, option: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -72,8 +72,13 @@ def overlay(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
     return png(figure)
 
 
-def mistakes(test: Split, probabilities: Array, *, at_most: int = 40) -> bytes:
-    """The images that came out wrong, the surest mistakes first, each with answer and truth."""
+def mistakes(
+    test: Split, probabilities: Array, called: Callable[[int], str] = str, *, at_most: int = 40
+) -> bytes:
+    """The images that came out wrong, the surest mistakes first, each with answer and truth.
+
+    `called` gives the name of the class of a label.
+    """
     said = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(said != test.labels)
     wrong = wrong[np.argsort(-probabilities[wrong, said[wrong]], kind="stable")]
@@ -88,7 +93,9 @@ def mistakes(test: Split, probabilities: Array, *, at_most: int = 40) -> bytes:
             n = shown[k]
             axes.imshow(_picture(test.images[n]), cmap="gray_r", vmin=0, vmax=255)
             sure = 100 * probabilities[n, said[n]]
-            axes.set_title(f"{said[n]} ({sure:.0f} %), is {test.labels[n]}", fontsize=8)
+            answer, truth = called(int(said[n])), called(int(test.labels[n]))
+            title = axes.set_title(f"{answer} ({sure:.0f} %), is {truth}", fontsize=8)
+            title.set_parse_math(False)  # a class may be called as a folder is
     return png(figure)
 
 

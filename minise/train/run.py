@@ -125,7 +125,8 @@ class Run:
     def finish(self, test: Split, probabilities: Array) -> None:
         """Draw the curves of training, and the test images that came out wrong."""
         write_whole(self.folder / CURVES, pictures.curves(self.training.history))
-        write_whole(self.folder / MISTAKES, pictures.mistakes(test, probabilities))
+        drawn = pictures.mistakes(test, probabilities, self.training.data.class_name)
+        write_whole(self.folder / MISTAKES, drawn)
 
     def files(self) -> dict[str, Path]:
         """What has been written, by what it is."""
@@ -199,6 +200,7 @@ def _about(config: Config, training: Training) -> About:
         config.data,
         config.seed,
         config.options,
+        training.data.class_names,
     )
 
 

@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 
+from minise import models
 from minise.backend import array_module
 from minise.data import to_input
 from minise.errors import InputError
@@ -24,6 +25,15 @@ def warm_up(net: Layer, image_shape: tuple[int, int, int], batch_size: int) -> N
     try:
         scores, backward = net.forward(images, training=True)
     except ValueError as error:
-        raise InputError(f"images of {image_shape} do not fit the net: {error}") from None
+        raise InputError(
+            f"images of {image_shape} do not fit the net: {error}; {_others(image_shape)}"
+        ) from None
     backward(array_module(scores).zeros_like(scores))
     net(images)
+
+
+def _others(image_shape: tuple[int, int, int]) -> str:
+    fitting = [name for name in models.taking(image_shape) if name.startswith("se-")]
+    if not fitting:
+        return "no net takes them"
+    return f"nets that take them: {', '.join(fitting[:6])}{', …' if fitting[6:] else ''}"

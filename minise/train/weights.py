@@ -25,6 +25,11 @@ class About(NamedTuple):
     data: str  # what `data.load` was given
     seed: int
     options: dict[str, Any] = {}  # noqa: RUF012  (of the net, as `models.create` takes them)
+    class_names: tuple[str, ...] = ()  # as `Dataset` has them
+
+    def class_name(self, label: int) -> str:
+        """How the class of this label is called."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
 
 
 def save_weights(path: Path, net: Layer, about: About) -> None:
@@ -74,11 +79,12 @@ def _about(path: Path, text: str) -> About:
     try:
         values: dict[str, Any] = json.loads(text)
         values["image_shape"] = tuple(values["image_shape"])
+        values["class_names"] = tuple(values.get("class_names", ()))
         about = About(**values)
         numbers = (*about.image_shape, about.num_classes)
         if len(numbers) != 4 or not all(isinstance(n, int) and 0 < n < 10**6 for n in numbers):
             raise ValueError
-        if not all(isinstance(text, str) for text in (about.model, about.data)):
+        if not all(isinstance(text, str) for text in (about.model, about.data, *about.class_names)):
             raise ValueError
         if not all(isinstance(number, int | float) for number in (about.mean, about.std)):
             raise ValueError

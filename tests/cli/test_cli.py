@@ -73,7 +73,8 @@ def test_what_a_recipe_gave_is_told_with_se_and_without(minise, monkeypatch):
 def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     code, out, err = minise(*QUICK, "--data", small_data, "--epochs", "3")
     assert (code, err) == (0, "")
-    assert "se-cnn, 9,288 parameters, on own, 300 training and 100 test images (numba)" in out
+    assert "se-cnn, 9,288 parameters, on own (numba)" in out
+    assert "300 training and 100 test images of 28×28, 10 classes: 0 to 9" in out
     assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == [
         "1/3",
         "2/3",
@@ -182,6 +183,24 @@ def test_every_mistake_is_one_clear_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_classes_are_called_by_the_names_of_their_folders(minise, tmp_path):
+    for k in range(60):
+        path = tmp_path / "pets" / ("[dog]" if k % 2 else "cat") / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((28, 28), 250 * (k % 2), np.uint8)).save(path)
+    code, out, err = minise(*QUICK, "--data", "pets")
+    assert (code, err) == (0, "")
+    assert "48 training and 12 test images of 28×28, 2 classes: [dog], cat;" in out
+    _, out, _ = minise("eval", "runs/se-cnn-1")
+    assert [line.split()[1:4:2] for line in out.splitlines() if "│" in line] == [
+        ["[dog]", "6"],
+        ["cat", "6"],
+    ]
+    Image.fromarray(data.load("sample").test.images[0, 0]).resize((90, 90)).save("seven.png")
+    _, out, _ = minise("predict", "runs/se-cnn-1", "seven.png")
+    assert sorted(word for word in out.split() if word in ("[dog]", "cat")) == ["[dog]", "cat"]
+
+
 def test_images_of_another_size_are_refused_before_anything_is_written(minise, tmp_path):
     np.savez(
         tmp_path / "big.npz",
@@ -193,6 +212,7 @@ def test_images_of_another_size_are_refused_before_anything_is_written(minise, t
     code, _, err = minise("train", "--data", "big.npz")
     assert code == 1
     assert err.startswith("minise: images of (1, 32, 32) do not fit the net: linear")
+    assert "; nets that take them: se-resnet8, se-inception-tiny, se-mobilenet-tiny, " in err
     assert not (tmp_path / "runs").exists()
 
 

@@ -107,6 +107,45 @@ def test_a_picture_that_declares_too_many_pixels_is_refused(tmp_path, size):
         data.read_picture(path)
 
 
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("size", [(4000, 3001), (12_000, 12_000), (2**31 - 1, 2**31 - 1)])
+def test_a_picture_of_a_class_that_declares_too_many_pixels_is_refused(tmp_path, size):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for k in range(3):
+            (tmp_path / name / f"{k}.png").write_bytes(png(*size, rows=10))
+    message = r"0\.png: the picture (is .*make it smaller|cannot be read)"
+    with pytest.raises(InputError, match=message):
+        data.load(tmp_path)
+
+
+def test_many_pictures_that_are_more_than_memory_are_refused_at_the_first(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "dog").mkdir()
+    Image.new("RGB", (3000, 3000)).save(tmp_path / "cat" / "0.png")
+    for k in range(300):
+        (tmp_path / "dog" / f"{k}.png").write_bytes(b"not looked at")
+    (tmp_path / "cat" / "1.png").write_bytes(b"not looked at")
+    with pytest.raises(InputError, match=r"0\.png: 302 pictures of 3000×3000 are more than 2 GiB"):
+        data.load(tmp_path)
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_set_in_npz_files_of_nothing_is_refused(tmp_path):
+    header = {"descr": "|u1", "fortran_order": False, "shape": (100 * MB // 784, 28, 28)}
+    for part in ("train-imgs", "train-labels", "test-imgs", "test-labels"):
+        path = tmp_path / f"kmnist-{part}.npz"
+        with (
+            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open("arr_0.npy", "w") as member,
+        ):
+            npy.write_array_header_1_0(member, header)
+            for _ in range(70):
+                member.write(bytes(MB))
+    with pytest.raises(InputError, match=r"kmnist-train-imgs\.npz: .* arr_0\.npy claims 73,"):
+        data.load(tmp_path)
+
+
 # What a fresh process takes for the largest pictures that are read, beside Python and its imports.
 LARGEST = """
 import resource, sys

@@ -61,6 +61,16 @@ def picture(content):
     return refused(lambda path: data.fit_digit(data.read_picture(path)), content, "digit.png")
 
 
+def class_picture(content):
+    """Beside others that are whole."""
+    pets = FOLDER / "pets"
+    if not pets.exists():
+        for name in ("cat/1.png", "dog/0.png", "dog/1.png", "cat/2.png"):
+            (pets / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(IMAGES[0]).save(pets / name)
+    return refused(lambda path: data.load(pets), content, "pets/cat/0.png")
+
+
 def resumed(content):
     """A checkpoint's file, to go on from."""
 
@@ -93,6 +103,9 @@ def seeds():
     archive = io.BytesIO()
     arrays = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS}
     np.savez_compressed(archive, **arrays)
+    other = io.BytesIO()
+    names = np.array(["cat", "dog"])[LABELS]
+    np.savez(other, x_train=IMAGES / 255, y_train=names, x_test=IMAGES / 255, y_test=names)
     about = train.About("se-cnn", 2, (1, 28, 28), 0.5, 0.3, "sample", 0)
     net = models.create("se-cnn", num_classes=2)
     state = checkpoint.state_of(_training())
@@ -105,10 +118,11 @@ def seeds():
         pictures.append(buffer.getvalue())
     return {
         "idx": (idx, [plain, gzip.compress(plain)]),
-        "npz": (npz, [archive.getvalue()]),
+        "npz": (npz, [archive.getvalue(), other.getvalue()]),
         "npz_member": (npz_member, [archive.getvalue()]),
         "weights": (weights, [save(net.state_dict(), train.metadata_of(about))]),
         "tensors": (tensors, [save(small, {"of": "a test"})]),
         "picture": (picture, pictures),
+        "class_picture": (class_picture, pictures),
         "resumed": (resumed, [save(state.arrays, text)]),
     }

@@ -197,6 +197,16 @@ def test_the_state_of_a_block_is_listed_in_forward_order():
     assert parts == ["conv1", "bn1", "conv2", "bn2", "se.fc1", "se.fc2", "shortcut.0", "shortcut.1"]
 
 
+@pytest.mark.parametrize(("image_shape", "missing"), [
+    ((1, 28, 28), set()),
+    ((3, 8, 8), {"cnn", "se-cnn"}),
+    ((1, 500, 300), {"cnn", "se-cnn"}),
+    ((1, 1, 1), {name for name in SMALL if "resnet" not in name and "mobilenet" not in name}),
+])  # fmt: skip
+def test_the_nets_that_take_an_image_are_those_that_it_fits(image_shape, missing):
+    assert set(models.taking(image_shape)) == set(SMALL) - missing
+
+
 def test_an_unknown_name_is_answered_with_the_nearest_one():
     with pytest.raises(InputError, match="did you mean 'se-resnet8'"):
         models.create("se-resnet9")

@@ -73,7 +73,7 @@ def test_held_out_images_are_training_images_and_the_same_for_a_seed():
     assert len(first.train.labels) == 9000
     assert len(first.test.labels) == 1000
     assert first.name == "sample, 1,000 held out"
-    together = sorted(x.tobytes() for split in first[1:] for x in split.images)
+    together = sorted(x.tobytes() for split in (first.train, first.test) for x in split.images)
     assert together == sorted(x.tobytes() for x in sample.train.images)
     assert (first.test.images == again.test.images).all()
     assert not (first.test.images == other.test.images).all()

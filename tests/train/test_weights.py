@@ -6,7 +6,7 @@ from safetensors.numpy import load_file, save_file
 
 from minise import InputError, models, train
 
-ABOUT = train.About("se-cnn", 10, (1, 28, 28), 0.13, 0.31, "sample", 5)
+ABOUT = train.About("se-cnn", 10, (1, 28, 28), 0.13, 0.31, "sample", 5, {}, tuple("ABCDEFGHIJ"))
 
 
 @pytest.fixture

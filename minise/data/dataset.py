@@ -1,0 +1,91 @@
+"""Labelled images, to learn from and to judge by."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.errors import InputError
+
+NAMES_SHOWN = 60  # letters of class names in a summary; of more only the first and the last
+
+
+def printable(name: str) -> str:
+    """A class's name for one line of a terminal, whatever a file or folder called it."""
+    shown = "".join(c if c.isprintable() else "?" for c in name)
+    return shown if len(shown) <= NAMES_SHOWN else f"{shown[: NAMES_SHOWN - 1]}…"
+
+
+class Split(NamedTuple):
+    """Images (N, C, H, W), uint8, and their labels (N,), int64."""
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+class Dataset(NamedTuple):
+    """Images to learn from and images to judge by.
+
+    `class_names` are those of label 0, 1, …, where they are not these numbers. `notes` say what was
+    done to what the files hold, each in a few words.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        """One more than the largest label."""
+        return int(self.train.labels.max()) + 1
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every image."""
+        C, H, W = self.train.images.shape[1:]
+        return C, H, W
+
+    def class_name(self, label: int) -> str:
+        """How the class of this label is called."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
+
+    @property
+    def summary(self) -> str:
+        """What was read, in one line: how many images of which size, which classes, the notes."""
+        C, H, W = self.image_shape
+        names = [self.class_name(label) for label in range(self.num_classes)]
+        listed = ", ".join(names)
+        numbers = names[0].isdigit() and names == [
+            str(int(names[0]) + k) for k in range(len(names))
+        ]
+        if numbers or len(listed) > NAMES_SHOWN:
+            listed = f"{names[0]} to {names[-1]}"
+        of = "" if C == 1 else f" in {C} channels"
+        counts = f"{len(self.train.labels):,} training and {len(self.test.labels):,} test images"
+        return "; ".join((f"{counts} of {H}×{W}{of}, {len(names)} classes: {listed}", *self.notes))
+
+
+def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
+    """The data with `count` of its training images, drawn from `rng`, in place of the test images.
+
+    To tune by: what was chosen by looking at the test images is no longer tested by them. Raises
+    `InputError` where that leaves nothing to learn from.
+    """
+    images, labels = dataset.train
+    if not 0 < count < len(labels):
+        raise InputError(
+            f"{dataset.name}: {count} images held out, expected 1 to {len(labels) - 1}"
+        )
+    order = rng.permutation(len(labels))
+    held, rest = order[:count], np.sort(order[count:])
+    if lost := sorted(set(labels[held].tolist()) - set(labels[rest].tolist())):
+        raise InputError(f"{dataset.name}: of class {lost[0]} all images would be held out")
+    return dataset._replace(
+        name=f"{dataset.name}, {count:,} held out",
+        train=Split(images[rest], labels[rest]),
+        test=Split(images[held], labels[held]),
+    )
