@@ -86,8 +86,8 @@ def checkpoints(torch):
     wrapped = {
         "as it is": net,
         "DataParallel": torch.nn.DataParallel(net),
-        "compiled": torch.compile(net),
-        "both": torch.nn.DataParallel(torch.compile(net)),
+        "compiled": torch.compile(net, backend="eager"),
+        "both": torch.nn.DataParallel(torch.compile(net, backend="eager")),
     }
     sgd = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
     net(torch.zeros(1, 1, 4, 4)).sum().backward()
