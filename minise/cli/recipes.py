@@ -8,6 +8,7 @@ from rich.table import Table
 
 from minise import models, train
 from minise.cli.runs import told_difference
+from minise.cli.say import show
 
 
 @click.command("recipes", short_help="List trainings worth repeating, and what they gave.")
@@ -19,8 +20,8 @@ def recipes_command() -> None:
     """
     console = Console()
     for name, recipe in train.RECIPES.items():
-        table = Table("model", "parameters", "mean test", "deviation", "each", title_justify="left")
-        table.title = f"[bold]{name}[/]: {recipe.about}"
+        table = Table("model", "parameters", "mean test", "deviation", "each")
+        show(console, f"[bold]{name}[/]: {recipe.about}", markup=True)
         table.columns[1].justify = "right"
         rows = [(recipe.config, recipe.accuracy)]
         if plain := train.without_se(recipe.config):
@@ -36,5 +37,5 @@ def recipes_command() -> None:
             )
         console.print(table)
         changes = told_difference(recipe.accuracy - recipe.accuracy_without_se)
-        console.print(f"SE: {changes}", highlight=False)
-        console.print(f"minise train --recipe {name} --seed 0\n", highlight=False)
+        show(console, f"SE: {changes}")
+        show(console, f"minise train --recipe {name} --seed 0\n")

@@ -10,6 +10,7 @@ import minise
 from minise import models, nn
 from minise.cli.options import computing
 from minise.errors import InputError
+from minise.nearest import nearest
 
 
 @click.command("summary", short_help="Print the layers of a net, or its cost beside another's.")
@@ -51,11 +52,18 @@ def _net(model: str, channels: int) -> nn.Layer:
 
 
 @click.command("models", short_help="List the nets.")
-def models_command() -> None:
-    """List the nets that `train` knows, and the images that each was made for."""
+@click.argument("part", metavar="[PART]", default="")
+def models_command(part: str) -> None:
+    """List the nets that `train` knows, and the images that each was made for.
+
+    With PART, as in `se` or `resnet`, those whose names have it.
+    """
+    names = [name for name in models.names() if part in name]
+    if not names:
+        raise InputError(nearest("model", part, models.names(), "minise models"))
     table = Table("name", "parameters", "images", "what it is")
     table.columns[1].justify = "right"
-    for name in models.names():
+    for name in names:
         net = models.create(name, filled=False)
         count = sum(parameter.value.size for parameter in net.parameters())
         images = "×".join(map(str, models.image_shape(name)))

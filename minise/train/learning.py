@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import numpy as np
-
 from minise.backend import Array
 from minise.nn import Layer, Parameter
-from minise.train.evaluation import Evaluation
 from minise.train.optimizers import Optimizer
 
 MOST = 6  # names in a line
@@ -65,7 +62,10 @@ class Learning:
             lines.append(f"the optimizer does not hold {self._names(others)}: no step moves them")
         if without:
             what = self._names(without)
-            lines.append(f"the gradient of {what} was 0 in all of epoch {epoch} (dead relus?)")
+            lines.append(
+                f"{what} learned nothing in epoch {epoch}: "
+                "the gradient was 0 in every step (dead relus?)"
+            )
         if still and self._highest_lr == 0:
             lines.append(f"the learning rate was 0 in all of epoch {epoch}: no step moved anything")
         elif still:
@@ -82,14 +82,6 @@ class Learning:
         names = {name if _layer(name) in missing else _layer(name): None for name in parameters}
         more = len(names) - MOST
         return ", ".join(list(names)[:MOST]) + (f" and {more} more" if more > 0 else "")
-
-
-def one_answer(test: Evaluation, labels: Array) -> str | None:
-    """A line where a net gives the same answer to images of different classes."""
-    answers = np.unique(test.probabilities.argmax(axis=1))
-    if len(answers) > 1 or len(np.unique(labels)) < 2:
-        return None
-    return f"all {len(labels):,} test images are taken for class {answers[0]}"
 
 
 def _layer(parameter: str) -> str:

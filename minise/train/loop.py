@@ -20,7 +20,7 @@ from minise.train.counts import Counts
 from minise.train.evaluation import Evaluation, evaluate
 from minise.train.finite import all_finite, first_not_finite
 from minise.train.history import Epoch, History, Step
-from minise.train.learning import Learning, one_answer
+from minise.train.learning import Learning
 from minise.train.on_gpu import READ_EVERY, Replay, TakeStep, can_be_recorded, own_stream
 from minise.train.optimizers import Optimizer
 from minise.train.profile import Profile
@@ -92,7 +92,7 @@ class Training:
         running averages have moved.
 
         Warns, once of each, of layers that had no gradient in a whole epoch, that did not move, or
-        that the optimizer does not hold; and where all test images get one answer in the end.
+        that the optimizer does not hold.
 
         On a GPU the loss is read every 50 steps and at the end of an epoch, and `on_step` is called
         then: to hear it after each step would mean to wait for each.
@@ -108,7 +108,8 @@ class Training:
                     break
                 self._end_epoch()
                 on_epoch(self.history[-1])
-                self._warn(learning if whole else None)
+                for line in learning.found(self.history[-1].epoch) if whole else []:
+                    warnings.warn(line, RuntimeWarning, stacklevel=2)
         return self.history
 
     def _steps_of_epoch(
@@ -195,15 +196,6 @@ class Training:
             f"{self.optimizer.lr:.3g}: try a smaller one"
             + (f". It began in {where}" if where else "")
         )
-
-    def _warn(self, learning: Learning | None) -> None:
-        """Of what kept the net from learning in an epoch that was seen from its beginning."""
-        epoch = self.history[-1].epoch
-        lines = learning.found(epoch) if learning else []
-        if epoch == self.epochs and self.tested is not None:
-            lines += filter(None, [one_answer(self.tested, self.data.test.labels)])
-        for line in lines:
-            warnings.warn(line, RuntimeWarning, stacklevel=3)
 
     def _end_epoch(self) -> None:
         began, test = time.perf_counter(), None

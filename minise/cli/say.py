@@ -1,0 +1,46 @@
+"""What the command says: lines that a terminal need not break within a word."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import textwrap
+
+import click
+from rich.console import Console
+
+
+def typed(*words: object) -> str:
+    """A command as it can be typed."""
+    return shlex.join(map(str, words))
+
+
+def show(console: Console, text: str, *, style: str | None = None, markup: bool = False) -> None:
+    """Print it, broken between words in a terminal; elsewhere lines are left as they are."""
+    console.print(
+        text,
+        style=style,
+        markup=markup,
+        highlight=False,
+        overflow="ignore",  # of a word that is longer than the line
+        soft_wrap=not console.is_terminal,
+    )
+
+
+def tell(text: str) -> None:
+    """The same on standard error, beside what the command was asked for."""
+    if sys.stderr.isatty():
+        text = "\n".join(map(_wrapped, text.split("\n")))
+    click.echo(text, err=True)
+
+
+def _wrapped(line: str) -> str:
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(
+        line,
+        max(20, shutil.get_terminal_size().columns),
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
