@@ -5,6 +5,8 @@ import pytest
 
 from minise import models, nn, train
 
+DEAD = "{} learned nothing in epoch {}: the gradient was 0 in every step (dead relus?)"
+
 
 def small(seed=0):
     rng = np.random.default_rng(seed)
@@ -46,8 +48,7 @@ def test_dead_relus_are_told_once_though_weight_decay_moves_the_weights(stripes,
     lines = warned(stripes, net, optimizer(net.parameters(), 0.05, weight_decay=0.1), epochs=3)
     assert not np.array_equal(net.state_dict()["first.weight"], before)
     # what comes behind the relus has a gradient for its bias alone
-    told = "first, second.weight learned nothing in epoch 1: the gradient was 0 in every step (dead relus?)"
-    assert lines == [told]
+    assert lines == [DEAD.format("first, second.weight", 1)]
 
 
 def test_a_layer_that_dies_later_is_told_then(stripes):
@@ -58,10 +59,7 @@ def test_a_layer_that_dies_later_is_told_then(stripes):
             net.first.bias.value[:] = -1e3
 
     lines = warned(stripes, net, sgd(net), epochs=3, on_epoch=kill)
-    assert (
-        "first, second.weight learned nothing in epoch 2: the gradient was 0 in every step (dead relus?)"
-        in lines
-    )
+    assert lines == [DEAD.format("first, second.weight", 2)]
 
 
 class ForgetsItsBias(nn.Linear):
@@ -80,9 +78,7 @@ class ForgetsItsBias(nn.Linear):
 def test_a_backward_that_leaves_a_parameter_out_is_noticed(stripes):
     net = small()
     net.second = ForgetsItsBias(6, 5, rng=np.random.default_rng(1))
-    assert warned(stripes, net, sgd(net)) == [
-        "second.bias learned nothing in epoch 1: the gradient was 0 in every step (dead relus?)"
-    ]
+    assert warned(stripes, net, sgd(net)) == [DEAD.format("second.bias", 1)]
 
 
 def test_what_the_optimizer_does_not_hold_is_told(stripes):
@@ -117,13 +113,10 @@ def test_an_epoch_that_was_resumed_in_its_middle_is_no_evidence(stripes):
     options = {"epochs": 1, "rng": np.random.default_rng(0), "batch_size": 16}
     training = train.Training(net, stripes, sgd(net), **options)
 
-    class Stop(Exception):
-        pass
-
     def stop(step):
-        raise Stop
+        raise KeyboardInterrupt
 
-    with pytest.raises(Stop):
+    with pytest.raises(KeyboardInterrupt):
         training.run(on_step=stop)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
