@@ -31,6 +31,8 @@ def runs_command(folder: Path) -> None:
     table = Table("run", "model", *(["asked for"] if differing else []), "epochs", "loss", "test")
     for column in table.columns[-3:]:
         column.justify, column.no_wrap = "right", True
+    for column in table.columns[:-3]:
+        column.overflow = "fold"  # rather broken than cut: names may differ at their ends
     for record, config in zip(records, configs, strict=True):
         history, accuracy = record.history, record.test_accuracy
         table.add_row(
@@ -83,7 +85,7 @@ def _asked_for(config: train.Config, names: list[str]) -> str:
     """As in "placement=pre seed=1"."""
     found = {name: getattr(config, name) for name in names}
     options = found.pop("options", {})
-    given = {name: value for name, value in found.items() if value is not None}
+    given = {n: f"{v:g}" if isinstance(v, float) else v for n, v in found.items() if v is not None}
     return escape(" ".join(f"{name}={value}" for name, value in (options | given).items()))
 
 

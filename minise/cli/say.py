@@ -18,21 +18,16 @@ def typed(*words: object) -> str:
 
 def show(console: Console, text: str, *, style: str | None = None, markup: bool = False) -> None:
     """Print it, broken between words in a terminal; elsewhere lines are left as they are."""
-    console.print(
-        text,
-        style=style,
-        markup=markup,
-        highlight=False,
-        overflow="ignore",  # of a word that is longer than the line
-        soft_wrap=not console.is_terminal,
-    )
+    longest = max(map(len, text.split()), default=0)
+    whole = not console.is_terminal or longest > console.width  # no newline within a path
+    console.print(text, style=style, markup=markup, highlight=False, soft_wrap=whole)
 
 
 def tell(text: str) -> None:
     """The same on standard error, beside what the command was asked for."""
     if sys.stderr.isatty():
         text = "\n".join(map(_wrapped, text.split("\n")))
-    click.echo(text, err=True)
+    click.echo(text, file=sys.stderr)  # which a bar that is shown has taken over
 
 
 def _wrapped(line: str) -> str:

@@ -232,8 +232,16 @@ def _finish(run: train.Run, console: Console, seconds: float) -> None:
     for what, path in run.files().items():
         show(console, f"  {what:<10} {path}")
     show(console, "\nNext:")
-    for command, what in _next(run).items():
-        show(console, f"  {command:<44}  {what}")
+    commands = _next(run)
+    longest = max(map(len, commands))
+    for command, what in commands.items():
+        line = f"  {command:<{longest}}  {what}"  # a command is not broken
+        console.print(
+            line if len(line) <= console.width else f"  {command}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _next(run: train.Run) -> dict[str, str]:
@@ -244,7 +252,8 @@ def _next(run: train.Run) -> dict[str, str]:
         commands[typed("minise", "predict", folder, "photo.png")] = "read a picture of a digit"
     if models.has_option(about.model, "reduction"):
         commands[typed("minise", "inspect", folder)] = "see its gates, by class"
-    commands[typed("minise", "runs", folder.parent)] = "compare it with others"
+    others = [] if folder.parent == Path("runs") else [folder.parent]
+    commands[typed("minise", "runs", *others)] = "compare it with others"
     return commands
 
 

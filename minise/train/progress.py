@@ -71,7 +71,7 @@ class EpochProgress:
             f"epoch {self._number(epoch.epoch)}  "
             f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}  {test}{epoch.seconds:.1f} s",
             highlight=False,
-            soft_wrap=True,
+            soft_wrap=not self.console.is_terminal,  # a file has a line for each epoch
         )
 
     def _number(self, epoch: int) -> str:
