@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from minise import train
-from minise.cli.say import show, tell
+from minise.cli.say import show, table, tell
 from minise.errors import InputError
 from minise.files import write_whole
 from minise.train import pictures
@@ -28,14 +28,12 @@ def runs_command(folder: Path) -> None:
     records = train.find_records(folder)
     differing = [name for name in train.differing(records) if name not in ("model", "epochs")]
     configs = _with_short_paths([record.config for record in records])
-    table = Table("run", "model", *(["asked for"] if differing else []), "epochs", "loss", "test")
-    for column in table.columns[-3:]:
+    listed = table("run", "model", *(["asked for"] if differing else []), "epochs", "loss", "test")
+    for column in listed.columns[-3:]:
         column.justify, column.no_wrap = "right", True
-    for column in table.columns[:-3]:
-        column.overflow = "fold"  # rather broken than cut: names may differ at their ends
     for record, config in zip(records, configs, strict=True):
         history, accuracy = record.history, record.test_accuracy
-        table.add_row(
+        listed.add_row(
             escape(record.folder.name),
             config.model,
             *([_asked_for(config, differing)] if differing else []),
@@ -44,7 +42,7 @@ def runs_command(folder: Path) -> None:
             "" if accuracy is None else f"{accuracy:.2%}",
         )
     console = Console()
-    console.print(table)
+    console.print(listed)
     groups = train.over_seeds([r._replace(config=c) for r, c in zip(records, configs, strict=True)])
     if groups:
         console.print(_over_seeds(groups, [name for name in differing if name != "seed"]))
@@ -55,7 +53,7 @@ def runs_command(folder: Path) -> None:
 
 
 def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], differing: list[str]) -> Table:
-    table = Table(
+    told = table(
         "model",
         *(["asked for"] if differing else []),
         "seeds",
@@ -64,7 +62,7 @@ def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], differing: list[
         "each",
     )
     for config, tests in groups:
-        table.add_row(
+        told.add_row(
             config.model,
             *([_asked_for(config, differing)] if differing else []),
             str(len(tests.figures)),
@@ -72,7 +70,7 @@ def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], differing: list[
             f"{tests.deviation:.3%}",
             " ".join(f"{accuracy:.2%}" for accuracy in tests.figures.values()),
         )
-    return table
+    return told
 
 
 def told_difference(difference: train.Seeds) -> str:

@@ -9,11 +9,20 @@ import textwrap
 
 import click
 from rich.console import Console
+from rich.table import Table
 
 
 def typed(*words: object) -> str:
     """A command as it can be typed."""
     return shlex.join(map(str, words))
+
+
+def table(*titles: str) -> Table:
+    """One that breaks a word where it is too narrow, and never cuts it: ends may differ."""
+    made = Table(*titles)
+    for column in made.columns:
+        column.overflow = "fold"
+    return made
 
 
 def show(console: Console, text: str, *, style: str | None = None, markup: bool = False) -> None:

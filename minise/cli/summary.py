@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 import minise
 from minise import models, nn
 from minise.cli.options import computing
+from minise.cli.say import table
 from minise.errors import InputError
 from minise.nearest import nearest
 
@@ -61,11 +61,11 @@ def models_command(part: str) -> None:
     names = [name for name in models.names() if part in name]
     if not names:
         raise InputError(nearest("model", part, models.names(), "minise models"))
-    table = Table("name", "parameters", "images", "what it is")
-    table.columns[1].justify = "right"
+    listed = table("name", "parameters", "images", "what it is")
+    listed.columns[0].no_wrap, listed.columns[1].justify = True, "right"
     for name in names:
         net = models.create(name, filled=False)
         count = sum(parameter.value.size for parameter in net.parameters())
         images = "×".join(map(str, models.image_shape(name)))
-        table.add_row(name, f"{count:,}", images, models.about(name))
-    Console().print(table)
+        listed.add_row(name, f"{count:,}", images, models.about(name))
+    Console().print(listed)

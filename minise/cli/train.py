@@ -306,6 +306,7 @@ def profile_table(profile: train.Profile) -> Table:
     """Where an average step's time went; what took none of its own is left out."""
     total = sum(spent.forward + spent.backward for spent in profile.spent.values())
     table = Table("part", "layer", "forward", "backward", "share", title="an average step, in ms")
+    table.columns[0].no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
 

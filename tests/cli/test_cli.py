@@ -86,7 +86,7 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     assert all(str(run.relative_to(tmp_path) / name) in out for name in names)
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     accuracy = f"test accuracy {last['test_accuracy']:.2%}"
-    assert accuracy in out.splitlines()[-12]
+    assert accuracy in out
 
     code, out, err = minise("eval", run)
     assert (code, err) == (0, "")
