@@ -32,6 +32,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; what a person can get wrong ends in one line, not a traceback."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("always", module=r"minise\.")
         warnings.showwarning = lambda message, *_, **__: tell(f"minise: {message}")
         sys.exit(_run(arguments))
 
