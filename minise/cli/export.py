@@ -37,7 +37,7 @@ def export_command(words: tuple[str, ...]) -> None:
     Before it is written, the model is run beside the net on random images. A file that is there
     is replaced. The package onnx is needed.
     """
-    run, names = run_first(words)
+    run, names = run_first(words) if len(words) != 2 else (Path(words[0]), words[1:])
     if len(names) != 1:
         raise InputError(
             f"one file is to be named, as in {typed('minise', 'export', run, 'model.onnx')}"
@@ -45,6 +45,8 @@ def export_command(words: tuple[str, ...]) -> None:
     path = Path(names[0])
     if path.suffix.lower() != ".onnx":
         raise InputError(f"{path}, expected a name that ends in .onnx")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, expected the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
     export.check_installed()

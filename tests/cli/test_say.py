@@ -80,7 +80,8 @@ def said(folder, minise, monkeypatch):
         for stream in (sys.stdout, sys.stderr):
             monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
         _, out, err = minise(*arguments)
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", f"{out}\n{err}")
+        shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", f"{out}\n{err}")
+        return re.sub(r"[\r⠀-⣿]", "\n", shown)  # what turns while one waits
 
     return said
 
