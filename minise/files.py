@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ KINDS = {
     *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64)),
 }
 OPTIMIZER = "optimizer/"  # before the names of arrays in a checkpoint that are not the net's
+WEIGHTS = "model.safetensors"  # of a run, in its folder
 PART = ".part"  # the end of the name of a file while it is written
 PYTORCH = {".pth", ".pt", ".bin", ".pkl"}
 
@@ -38,7 +40,8 @@ def read_tensors(path: Path) -> Tensors:
     """The arrays in a `.safetensors` file, or in one that PyTorch saved (`.pth`, `.pt`, …).
 
     The second kind is read by `torch.load(weights_only=True)`, where PyTorch is installed: minise
-    itself never unpickles. A checkpoint that has its arrays under "state_dict" is looked into.
+    itself never unpickles. Dictionaries in it give their names to what they hold, with a slash: a
+    checkpoint {"epoch": 3, "model": {"fc.bias": …}} has "model/fc.bias".
 
     Raises `InputError` for a file that is missing, broken, or of another kind.
     """
@@ -77,15 +80,23 @@ def _read_pytorch(path: Path) -> dict[str, Array]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # from a hostile file may come whatever torch.load can raise
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if refused := re.search(r"Unsupported \w+: GLOBAL (\S+)", str(error)):
+            first = (
+                f"beside tensors it holds {refused[1]}, which is code; if you trust the file, load "
+                "it with PyTorch, and save its state_dict alone"
+            )
         raise InputError(f"{path}: no weights that can be read: {first}") from None
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor)
-        for name, tensor in content.items()
-    ):
+    found: dict[str, Array] = {}
+    seen, ahead = set[int](), [("", content)]
+    for prefix, value in ahead:  # which grows meanwhile
+        if isinstance(value, torch.Tensor) and prefix:
+            found[prefix.removesuffix("/")] = _numpy(value)
+        elif isinstance(value, dict) and id(value) not in seen:
+            seen.add(id(value))
+            ahead += [(f"{prefix}{key}/", v) for key, v in value.items() if isinstance(key, str)]
+    if not found:
         raise InputError(f"{path}: holds no state: expected a dict of tensors by name")
-    return {name: _numpy(tensor) for name, tensor in content.items()}
+    return found
 
 
 def _numpy(tensor: Any) -> Array:

@@ -75,7 +75,7 @@ def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...]) -> None:
 
     if len(nets) != 2:
         raise InputError(f"compare: got {len(nets)} nets by name, expected 2")
-    table = Table("one image of " + "×".join(map(str, input_shape)), *nets, "difference", "")
+    table = Table("image of " + "×".join(map(str, input_shape)), *nets, "difference", "")
     for column in table.columns[1:]:
         column.justify = "right"
     (first, first_peak), (second, second_peak) = (
@@ -85,7 +85,7 @@ def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...]) -> None:
         ("parameters", first.parameters, second.parameters, ",.0f"),
         ("multiply-adds", first.multiply_adds, second.multiply_adds, ",.0f"),
         ("squeeze and scale", first.squeeze_and_scale, second.squeeze_and_scale, ",.0f"),
-        ("memory at its peak, MB", first_peak, second_peak, ",.1f"),
+        ("peak memory, MB", first_peak, second_peak, ",.1f"),
     ):
         more = f"{(ours - theirs) / theirs:+.2%}" if theirs else ""
         numbers = f"{ours:{form}}", f"{theirs:{form}}", f"{ours - theirs:+{form}}"

@@ -5,11 +5,25 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+FEW = 8  # names that are listed, all of them
 
-def nearest(what: str, name: object, known: Sequence[str]) -> str:
-    """As in: unknown model 'se-cn': did you mean 'se-cnn'? There are cnn, se-cnn."""
+
+def nearest(what: str, name: object, known: Sequence[str], listed_by: str = "") -> str:
+    """As in: unknown model 'se-cn': did you mean 'se-cnn'? There are cnn, se-cnn.
+
+    Of many names the nearest three are told, and the command that lists them all.
+    """
     if not known:
         return f"unknown {what} {name!r}: there are none"
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}? There are" if near else "there are"
-    return f"unknown {what} {name!r}: {hint} {', '.join(known)}"
+    asked = str(name).lower()
+    near = {k: difflib.SequenceMatcher(None, asked, k.lower()).ratio() for k in known}
+    close = [k for k in sorted(near, key=lambda k: -near[k]) if near[k] >= 0.6]
+    rest = f"there are {', '.join(known)}"
+    if len(known) > FEW:
+        rest = f"see {listed_by} for all {len(known)}" if listed_by else f"there are {len(known)}"
+    few = close[: 1 if len(known) <= FEW else 3]
+    if not few:
+        return f"unknown {what} {name!r}: {rest}"
+    *others, last = map(repr, few)
+    hint = f"{', '.join(others)} or {last}" if others else last
+    return f"unknown {what} {name!r}: did you mean {hint}? {rest[0].upper()}{rest[1:]}"

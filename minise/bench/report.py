@@ -87,17 +87,20 @@ def gpu(facts: Facts) -> str:
     return f"{facts['gpu']}, {driver}CUDA {facts['cuda']}{known}"
 
 
-def tables(report: Report) -> list[Table]:
-    """One of the cases, and one of the scaling; without those that would be empty."""
+def tables(report: Report, *, narrow: bool = False) -> list[Table]:
+    """One of the cases, and one of the scaling; without those that would be empty.
+
+    Those that are `narrow`, for 80 columns, leave the rate out.
+    """
     cases = [result for result in report.results if result.case.name not in SCALING]
     scaling = [result for result in report.results if result.case.name in SCALING]
-    both = [_table_of_cases(report, cases)] if cases else []
+    both = [_table_of_cases(report, cases, narrow)] if cases else []
     return [*both, _table_of_scaling(scaling)] if scaling else both
 
 
-def _table_of_cases(report: Report, results: list[Result]) -> Table:
-    shown = _columns(results)
-    result_table = _table("case", "minise", "rate", "share", *shown, *(["ratio"] if shown else []))
+def _table_of_cases(report: Report, results: list[Result], narrow: bool) -> Table:
+    shown, rate = _columns(results), [] if narrow else ["rate"]
+    result_table = _table("case", "minise", *rate, "share", *shown, *(["ratio"] if shown else []))
     for result in results:
         if result.minise is None:
             verdict = Text("WRONG", "bold red") if result.wrong else Text("not measured")
@@ -107,7 +110,7 @@ def _table_of_cases(report: Report, results: list[Result]) -> Table:
         result_table.add_row(
             result.case.name,
             show(result.minise),
-            _rate(result),
+            *(_rate(result) for _ in rate),
             _percent(report.share(result)),
             *(_best(result, variants, show) for variants in shown.values()),
             _ratio(result),
@@ -138,9 +141,9 @@ def legend(report: Report) -> list[str]:
     """What the columns mean."""
     lines = [
         "times: medians of forward and backward together, ± half the distance of the quartiles",
-        "rate: 2 operations for each multiply-add, or every array once for each pass that needs it",
-        "share: of the ceilings above, the matrix product for GFLOP/s or the copy for GB/s; it can",
-        "       pass 100 % where arrays stay in a cache, which is faster than the copied memory",
+        "rate: 2 operations for each multiply-add, or every array once for each pass over it",
+        "share: of the ceilings above, the matrix product for GFLOP/s, the copy for GB/s; it can "
+        "pass 100 % where arrays stay in a cache, which is faster than the copied memory",
     ]
     if report.with_pytorch:
         return [*lines, "ratio: minise by the best of PyTorch; below 1, minise needs less"]

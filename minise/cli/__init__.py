@@ -18,11 +18,13 @@ from minise.cli.inspect import inspect_command
 from minise.cli.predict import predict_command
 from minise.cli.recipes import recipes_command
 from minise.cli.runs import plot_command, runs_command
+from minise.cli.say import tell
 from minise.cli.summary import models_command, summary_command
 from minise.cli.train import train_command
 from minise.cli.tutorials import tutorials_command
 from minise.cli.warmup import warmup_command
 from minise.errors import InputError
+from minise.nearest import nearest
 
 __all__ = ["main"]
 
@@ -30,7 +32,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; what a person can get wrong ends in one line, not a traceback."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: click.echo(f"minise: {message}", err=True)
+        warnings.filterwarnings("always", module=r"minise\.")
+        warnings.showwarning = lambda message, *_, **__: tell(f"minise: {message}")
         sys.exit(_run(arguments))
 
 
@@ -38,17 +41,43 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         return int(cli.main(arguments, prog_name="minise", standalone_mode=False) or 0)
     except InputError as error:
-        click.echo(f"minise: {error}", err=True)
+        tell(f"minise: {error}")
         return 1
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        more = f" See {context.command_path} --help" if context else ""
+        tell(f"minise: {error.format_message()}{more}")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("minise: stopped", err=True)
+        tell("minise: stopped")
         return 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Understands `minise version` and `minise help train` as well, and names the nearest."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        match args:
+            case [] | ["help"]:
+                args = ["--help"]
+            case ["help", command, *_]:
+                args = [command, "--help"]
+            case ["version", *_]:
+                args = ["--version"]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            known = self.list_commands(ctx)
+            raise click.UsageError(nearest("command", args[0], known, "minise --help"))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
+)
 @click.version_option(minise.__version__, prog_name="minise")
 def cli() -> None:
     """Squeeze-and-excitation nets, every gradient written by hand.

@@ -14,6 +14,7 @@ from rich.live import Live
 
 from minise import backend
 from minise.cli.options import computing
+from minise.cli.say import show
 from minise.errors import InputError
 from minise.files import write_whole
 from minise.nearest import nearest
@@ -72,16 +73,18 @@ def bench_command(
     if only_list:
         width = max(len(case.name) for case in cases)
         for case in cases:
-            click.echo(f"{case.name:<{width}}  {case.about}")
+            show(Console(), f"{case.name:<{width}}  {case.about}")
         return
     to_stdout = json_path == Path("-")
     _check_paths(None if to_stdout else json_path, plot)
 
     console = Console()
-    show = console.is_terminal and not to_stdout
+    on_terminal = console.is_terminal and not to_stdout
     # a line that stands still: a spinner's thread would take time from what is measured
     with (
-        Live(console=console, auto_refresh=False, transient=True) if show else nullcontext() as line
+        Live(console=console, auto_refresh=False, transient=True)
+        if on_terminal
+        else nullcontext() as line
     ):
         report = bench.run(
             cases,
@@ -110,7 +113,7 @@ def _chosen(names: tuple[str, ...], scaling: bool) -> list[bench.AnyCase]:
     known = {**usual, **bench.SCALING}
     for name in names:
         if not any(case.startswith(name) for case in known):
-            raise InputError(nearest("case", name, list(known)))
+            raise InputError(nearest("case", name, list(known), "minise bench --list"))
     return [
         case
         for case in known.values()
@@ -143,16 +146,16 @@ def _progress(line: Live, count: int) -> Callable[[str], None]:
 def _print(console: Console, report: bench.Report) -> None:
     from minise.bench import report as texts
 
-    def show(lines: list[str], style: str | None = None) -> None:
+    def show_all(lines: list[str], style: str | None = None) -> None:
         for line in lines:
-            console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
+            show(console, line, style=style)
 
-    show(texts.heading(report))
+    show_all(texts.heading(report))
     wide = Console(width=max(console.width, WIDTH))
-    for table in texts.tables(report):
+    for table in texts.tables(report, narrow=console.width < 100):
         console.print()
         wide.print(table)
     console.print()
-    show(texts.wrong(report), "bold red")
-    show(texts.notes(report), "yellow")
-    show(texts.legend(report), "dim")
+    show_all(texts.wrong(report), "bold red")
+    show_all(texts.notes(report), "yellow")
+    show_all(texts.legend(report), "dim")

@@ -11,15 +11,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from minise import train
-from minise.cli.options import computing, run_with_data
+from minise.cli.options import computing, newest_run, run_with_data
+from minise.cli.say import show
 
 
 @click.command("eval", short_help="Test a trained net.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--data", "source", help="Other images than those it was trained on.")
 @computing
-def eval_command(run: Path, source: str | None) -> None:
-    """Test the net of RUN, a folder that `train` left or a file of weights."""
+def eval_command(run: Path | None, source: str | None) -> None:
+    """Test the net of RUN, a folder that `train` left or a file of weights.
+
+    Without RUN it is the newest of those in `runs`.
+    """
+    run = run or newest_run()
     net, about, digits = run_with_data(run, source)
     test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
     said, labels = test.probabilities.argmax(axis=1), digits.test.labels
@@ -36,8 +41,9 @@ def eval_command(run: Path, source: str | None) -> None:
         table.add_row(escape(about.class_name(label)), f"{images:,}", share, escape(often))
     console = Console()
     console.print(table)
-    console.print(
+    show(
+        console,
         f"{about.model} on {digits.name}: [bold]test accuracy {test.accuracy:.2%}[/], "
         f"loss {test.loss:.4f}, {len(labels):,} images",
-        highlight=False,
+        markup=True,
     )

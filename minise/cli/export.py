@@ -11,6 +11,8 @@ import numpy as np
 from rich.console import Console
 
 from minise import data, export, train
+from minise.cli.options import run_first
+from minise.cli.say import show, typed
 from minise.errors import InputError
 from minise.nn import Layer
 
@@ -22,10 +24,11 @@ TOLERANCE = 1e-5  # of the largest score
 
 
 @click.command("export", short_help="Write a trained net as an ONNX model.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("path", metavar="MODEL.onnx", type=click.Path(path_type=Path, dir_okay=False))
-def export_command(run: Path, path: Path) -> None:
+@click.argument("words", nargs=-1, metavar="[RUN] MODEL.onnx")
+def export_command(words: tuple[str, ...]) -> None:
     """Write the net of RUN, a folder that `train` left or a file of weights, to MODEL.onnx.
+
+    Without RUN it is the newest of those in `runs`.
 
     ONNX Runtime and others read such a file. Its input "x" is a batch of any number of images,
     which it wants as training had them: (pixel / 255 - mean) / std, with the mean and std of the
@@ -34,8 +37,16 @@ def export_command(run: Path, path: Path) -> None:
     Before it is written, the model is run beside the net on random images. A file that is there
     is replaced. The package onnx is needed.
     """
+    run, names = run_first(words) if len(words) != 2 else (Path(words[0]), words[1:])
+    if len(names) != 1:
+        raise InputError(
+            f"one file is to be named, as in {typed('minise', 'export', run, 'model.onnx')}"
+        )
+    path = Path(names[0])
     if path.suffix.lower() != ".onnx":
         raise InputError(f"{path}, expected a name that ends in .onnx")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, expected the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
     export.check_installed()
@@ -45,13 +56,16 @@ def export_command(run: Path, path: Path) -> None:
         difference = _checked(run, model, net, about)
     export.save_onnx(path, model)
     opset = model.opset_import[0].version
-    click.echo(f"{path}: {about.model}, {path.stat().st_size / 1e6:.2f} MB, ONNX opset {opset}")
-    click.echo(f"  input  {_described(model.graph.input[0])}")
-    click.echo(f"  output {_described(model.graph.output[0])}")
-    click.echo(
+    console = Console()
+    size = f"{path.stat().st_size / 1e6:.2f} MB, ONNX opset {opset}"
+    for line in (
+        f"{path}: {about.model}, {size}",
+        f"  input  {_described(model.graph.input[0])}",
+        f"  output {_described(model.graph.output[0])}",
         f"  checked on {IMAGES} random images: it differs from the net by at most {difference:.1e} "
-        "of the largest score (both in float64)"
-    )
+        "of the largest score (both in float64)",
+    ):
+        show(console, line)
 
 
 def _metadata(about: train.About) -> dict[str, str]:

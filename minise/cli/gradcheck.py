@@ -16,6 +16,7 @@ from rich.console import Console
 from minise import gradcheck
 from minise.cli.options import computing
 from minise.cli.own_code import errors_in, own_example
+from minise.cli.say import show
 from minise.errors import InputError
 from minise.gradcheck import Example, Report
 from minise.gradcheck.compare import TOLERANCES
@@ -100,7 +101,7 @@ def gradcheck_command(
         if name not in own:
             _tell(console, f"{name:<{width}}", reports[name])
         if name in own or not reports[name].passed:
-            console.print(f"{reports[name]}\n", highlight=False, markup=False, soft_wrap=True)
+            show(console, f"{reports[name]}\n")
         if plot is not None:
             _draw(reports[name], plot, name)
     _sum_up(console, reports)
@@ -113,7 +114,7 @@ def _of_minise(names: list[str]) -> dict[str, Make]:
         if name.endswith(".py"):
             raise InputError(f"{name}: which function or layer of it? As in {name}:my_layer")
         if name not in known:
-            raise InputError(nearest("operation or layer", name, sorted(known)))
+            raise InputError(nearest("operation or layer", name, sorted(known), "minise gradcheck"))
     return {
         name: make
         for name, make in gradcheck.EXAMPLES.items()
@@ -124,11 +125,10 @@ def _of_minise(names: list[str]) -> dict[str, Make]:
 def _tell(console: Console, name: str, report: Report) -> None:
     entries = sum(len(gradient.entries) for gradient in report.gradients)
     verdict = "[green]passed[/]" if report.passed else "[bold red]FAILED[/]"
-    console.print(
-        f"{name}  {entries:>4,} entries  worst relative error {report.relative_error:.1e}  "
-        f"{verdict}",
-        highlight=False,
-        soft_wrap=True,
+    show(
+        console,
+        f"{name}  {entries:>4,} entries  worst error {report.relative_error:.1e}  {verdict}",
+        markup=True,
     )
 
 
@@ -144,12 +144,10 @@ def _sum_up(console: Console, reports: dict[str, Report]) -> None:
     passed = sum(report.passed for report in reports.values())
     worst = max(reports, key=lambda name: np.nan_to_num(reports[name].relative_error, nan=np.inf))
     if len(reports) > 1:
-        console.print(
+        show(
+            console,
             f"{passed} of {len(reports)} passed; worst relative error "
             f"{reports[worst].relative_error:.1e}, of {worst}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
         )
     if passed < len(reports):
         failed = [name for name, report in reports.items() if not report.passed]

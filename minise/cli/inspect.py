@@ -11,15 +11,15 @@ from rich.table import Table
 
 from minise import data, inspect, train
 from minise.backend import Array
-from minise.cli.options import computing, run_with_data
+from minise.cli.options import computing, run_first, run_with_data
+from minise.cli.say import show
 from minise.errors import InputError
 from minise.figures import png
 from minise.files import write_whole
 
 
 @click.command("inspect", short_help="See the gates of a trained net.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1)
+@click.argument("words", nargs=-1, metavar="[RUN] [IMAGES]...")
 @click.option("--data", "source", help="Other images than those it was trained on.")
 @click.option(
     "--classes", metavar="A,B", help="Which two to compare.  [default: those that differ most]"
@@ -29,7 +29,7 @@ from minise.files import write_whole
 )
 @computing
 def inspect_command(
-    run: Path, images: tuple[str, ...], source: str | None, classes: str | None, out: Path | None
+    words: tuple[str, ...], source: str | None, classes: str | None, out: Path | None
 ) -> None:
     """Draw what the SE blocks of RUN do: their gates by class, over all test images.
 
@@ -37,7 +37,10 @@ def inspect_command(
     them with the deviation within each (figures 6 and 7 of the paper). For each of IMAGES, a
     picture of one digit or the number of a test image, another picture shows what was squeezed,
     the gates, and maps before and after them.
+
+    Without RUN it is the newest of those in `runs`.
     """
+    run, images = run_first(words)
     net, about, digits = run_with_data(run, source)
     pictures = [_image(name, digits.test, about) for name in images]
     short = [name for name, _, _ in pictures]
@@ -71,7 +74,7 @@ def inspect_command(
         written[f"maps-{name}.png"] = inspect.draw_maps(image, seen, f"{title}, in {about.model}")
     for name, figure in written.items():
         write_whole(folder / name, png(figure))
-        console.print(f"  {folder / name}", highlight=False, soft_wrap=True, markup=False)
+        show(console, f"  {folder / name}")
 
 
 def _image(name: str, test: data.Split, about: train.About) -> tuple[str, str, data.Images]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
 
 from minise import backend, data, train
+from minise.cli.say import tell
 from minise.errors import InputError
+from minise.files import PYTORCH, WEIGHTS
 from minise.nn import Layer
+from minise.train.run import CONFIG
 
 Command: TypeAlias = Callable[..., None]
 
@@ -44,6 +47,43 @@ def computing(command: Command) -> Command:
             command(**options)
 
     return with_options
+
+
+def run_first(words: Sequence[str]) -> tuple[Path, tuple[str, ...]]:
+    """The run that the first of the words names, and the others; or the newest run, and all.
+
+    A run is its folder, or a file of weights; what has no ending is taken for one. Says which run
+    is the newest. Raises `InputError` where none is named, and there is none.
+    """
+    if words and _names_a_run(words[0]):
+        return Path(words[0]), tuple(words[1:])
+    return newest_run(), tuple(words)
+
+
+def newest_run(parent: Path = Path("runs")) -> Path:
+    """The run in `runs` whose weights are the newest; says so.
+
+    Raises `InputError` where there is none.
+    """
+    weights = list(parent.glob(f"*/{WEIGHTS}"))
+    if not weights:
+        raise InputError(f"no run is named, and {parent} holds none: minise train makes one")
+    newest = max(weights, key=lambda path: path.stat().st_mtime).parent
+    tell(f"minise: with {newest}, the newest run")
+    return newest
+
+
+def _names_a_run(word: str) -> bool:
+    path = Path(word)
+    if path.is_dir():  # else it holds pictures
+        return (
+            any(next(path.glob(f"{deep}{CONFIG}"), None) for deep in ("", "*/"))
+            or (path / WEIGHTS).exists()
+        )
+    kinds = {".safetensors", *PYTORCH}
+    return path.suffix.lower() in ({*kinds} if path.exists() else {*kinds, ""}) and not (
+        word.isdecimal()
+    )
 
 
 def run_with_data(run: Path, source: str | None) -> tuple[Layer, train.About, data.Dataset]:

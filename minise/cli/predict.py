@@ -10,22 +10,28 @@ import numpy as np
 
 from minise import data, train
 from minise.backend import asnumpy
-from minise.cli.options import computing
+from minise.cli.options import computing, run_first
+from minise.cli.say import tell, typed
 from minise.errors import InputError
 
 
 @click.command("predict", short_help="Read the digits in pictures.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("words", nargs=-1, metavar="[RUN] IMAGES...")
 @computing
-def predict_command(run: Path, images: tuple[Path, ...]) -> None:
-    """Read the digit in each of IMAGES with the net of RUN.
+def predict_command(words: tuple[str, ...]) -> None:
+    """Read the digit in each of IMAGES with the net of RUN, or of the newest run in `runs`.
 
     Any grey or colour picture of one digit will do, dark on light or light on dark. It is made to
     look as MNIST's digits do: the paper's grey is taken from the picture's edge, the ink cut out,
     scaled to fit a square of 20 pixels, and placed in 28×28 with its centre of mass at pixel
     (14, 14). A terminal shows what the net was given.
     """
+    run, names = run_first(words)
+    if not names:
+        raise InputError(
+            f"no picture is named, as in {typed('minise', 'predict', run, 'photo.png')}"
+        )
+    images = [Path(name) for name in names]
     net, about = train.load_run(run)
     if about.image_shape != (1, 28, 28):
         raise InputError(f"{run} learned from images {about.image_shape}, not grey ones of 28×28")
@@ -36,7 +42,7 @@ def predict_command(run: Path, images: tuple[Path, ...]) -> None:
         except InputError as error:
             failed += 1
             message = str(error) if str(path) in str(error) else f"{path}: {error}"
-            click.echo(f"minise: {message}", err=True)
+            tell(f"minise: {message}")
             continue
         x = data.to_input(digit[None, None], about.mean, about.std)
         scores = asnumpy(net(x))[0].astype(np.float64)  # (K,)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from minise import models, train
 from minise.cli.runs import told_difference
+from minise.cli.say import show, table
 
 
 @click.command("recipes", short_help="List trainings worth repeating, and what they gave.")
@@ -19,22 +19,22 @@ def recipes_command() -> None:
     """
     console = Console()
     for name, recipe in train.RECIPES.items():
-        table = Table("model", "parameters", "mean test", "deviation", "each", title_justify="left")
-        table.title = f"[bold]{name}[/]: {recipe.about}"
-        table.columns[1].justify = "right"
+        gave = table("model", "parameters", "mean test", "deviation", "each")
+        show(console, f"[bold]{name}[/]: {recipe.about}", markup=True)
+        gave.columns[0].no_wrap, gave.columns[1].justify = True, "right"
         rows = [(recipe.config, recipe.accuracy)]
         if plain := train.without_se(recipe.config):
             rows.append((plain, recipe.accuracy_without_se))
         for config, tests in rows:
             net = models.create(config.model, filled=False, **config.options)
-            table.add_row(
+            gave.add_row(
                 config.model,
                 f"{sum(parameter.value.size for parameter in net.parameters()):,}",
                 f"{tests.mean:.3%}",
                 f"{tests.deviation:.3%}",
                 " ".join(f"{accuracy:.2%}" for accuracy in tests.figures.values()),
             )
-        console.print(table)
+        console.print(gave)
         changes = told_difference(recipe.accuracy - recipe.accuracy_without_se)
-        console.print(f"SE: {changes}", highlight=False)
-        console.print(f"minise train --recipe {name} --seed 0\n", highlight=False)
+        show(console, f"SE: {changes}")
+        show(console, f"minise train --recipe {name} --seed 0\n")

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from minise import train
+from minise.cli.say import show, table, tell
 from minise.errors import InputError
 from minise.files import write_whole
 from minise.train import pictures
@@ -25,48 +26,51 @@ def runs_command(folder: Path) -> None:
     told, seed by seed.
     """
     records = train.find_records(folder)
-    differing = train.differing(records)
-    shown = ["model", *(name for name in differing if name != "model")]
-    table = Table("run", *(name.replace("_", " ") for name in shown), "epochs", "loss", "test")
-    for column in table.columns[-3:]:
-        column.justify = "right"
-    for record in records:
-        history, config = record.history, record.config
-        loss = f"{history[-1].loss:.4f}" if history else ""
-        accuracy = record.test_accuracy
-        table.add_row(
+    differing = [name for name in train.differing(records) if name not in ("model", "epochs")]
+    configs = _with_short_paths([record.config for record in records])
+    listed = table("run", "model", *(["asked for"] if differing else []), "epochs", "loss", "test")
+    for column in listed.columns[-3:]:
+        column.justify, column.no_wrap = "right", True
+    for record, config in zip(records, configs, strict=True):
+        history, accuracy = record.history, record.test_accuracy
+        listed.add_row(
             escape(record.folder.name),
-            *(_told(getattr(config, name)) for name in shown),
+            config.model,
+            *([_asked_for(config, differing)] if differing else []),
             f"{len(history)}/{config.epochs}",
-            loss,
+            f"{history[-1].loss:.4f}" if history else "",
             "" if accuracy is None else f"{accuracy:.2%}",
         )
     console = Console()
-    console.print(table)
-    groups = train.over_seeds(records)
+    console.print(listed)
+    groups = train.over_seeds([r._replace(config=c) for r, c in zip(records, configs, strict=True)])
     if groups:
-        console.print(_over_seeds(groups, [name for name in shown if name != "seed"]))
+        console.print(_over_seeds(groups, [name for name in differing if name != "seed"]))
     for config, tests in groups:
         for other, others in groups:
             if other == train.without_se(config) and len(tests.both(others)) > 1:
-                console.print(
-                    f"{config.model} − {other.model}: {told_difference(tests - others)}",
-                    highlight=False,
-                )
+                show(console, f"{config.model} − {other.model}: {told_difference(tests - others)}")
 
 
-def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], shown: list[str]) -> Table:
-    names = [name.replace("_", " ") for name in shown]
-    table = Table(*names, "seeds", "mean test ± its error", "deviation of a run", "each")
+def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], differing: list[str]) -> Table:
+    told = table(
+        "model",
+        *(["asked for"] if differing else []),
+        "seeds",
+        "mean test ± its error",
+        "deviation of a run",
+        "each",
+    )
     for config, tests in groups:
-        table.add_row(
-            *(_told(getattr(config, name)) for name in shown),
+        told.add_row(
+            config.model,
+            *([_asked_for(config, differing)] if differing else []),
             str(len(tests.figures)),
             f"{tests.mean:.3%} ± {tests.standard_error:.3%}",
             f"{tests.deviation:.3%}",
             " ".join(f"{accuracy:.2%}" for accuracy in tests.figures.values()),
         )
-    return table
+    return told
 
 
 def told_difference(difference: train.Seeds) -> str:
@@ -75,14 +79,30 @@ def told_difference(difference: train.Seeds) -> str:
     return f"{mean:+.3%} ± {error:.3%} over {len(difference.figures)} seeds"
 
 
-def _told(value: object) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{name}={part}" for name, part in value.items())
-    return "" if value is None else escape(str(value))
+def _asked_for(config: train.Config, names: list[str]) -> str:
+    """As in "placement=pre seed=1"."""
+    found = {name: getattr(config, name) for name in names}
+    options = found.pop("options", {})
+    given = {n: f"{v:g}" if isinstance(v, float) else v for n, v in found.items() if v is not None}
+    return escape(" ".join(f"{name}={value}" for name, value in (options | given).items()))
+
+
+def _with_short_paths(configs: list[train.Config]) -> list[train.Config]:
+    """Each `data` as its last parts, as many as tell it from the others."""
+    paths = {config.data: Path(config.data).parts for config in configs}
+    short = dict.fromkeys(paths, "")
+    for data, parts in paths.items():
+        others = [other for other in paths.values() if other != parts]
+        count = next(
+            (n for n in range(1, len(parts)) if all(o[-n:] != parts[-n:] for o in others)),
+            len(parts),
+        )
+        short[data] = str(Path(*parts[-count:]))
+    return [config._replace(data=short[config.data]) for config in configs]
 
 
 @click.command("plot", short_help="Draw the curves of several runs over one another.")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -91,9 +111,17 @@ def _told(value: object) -> str:
     help="The picture.",
 )
 def plot_command(runs: tuple[Path, ...], out: Path) -> None:
-    """Draw the loss and the error of RUNS, folders that `train` left, over one another."""
-    records = [train.read_record(run) for run in runs]
-    if empty := [str(record.folder) for record in records if not record.history]:
-        raise InputError(f"{empty[0]}: has done no epoch yet")
-    write_whole(out, pictures.overlay({str(record.folder): record.history for record in records}))
-    click.echo(f"  {out}")
+    """Draw the loss and the error of RUNS over one another.
+
+    Each of RUNS is a folder that `train` left, or holds such folders; without them it is `runs`. A
+    run that has done no epoch is passed over.
+    """
+    records = [record for run in runs or (Path("runs"),) for record in train.find_records(run)]
+    empty = [str(record.folder) for record in records if not record.history]
+    if len(empty) == len(records):
+        raise InputError(f"{' '.join(empty)}: no epoch is done yet, so there is nothing to draw")
+    if empty:
+        tell(f"minise: no epoch is done yet, passed over: {' '.join(empty)}")
+    drawn = {str(record.folder): record.history for record in records if record.history}
+    write_whole(out, pictures.overlay(drawn))
+    show(Console(), f"  {out}")

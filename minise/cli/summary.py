@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 import minise
 from minise import models, nn
 from minise.cli.options import computing
+from minise.cli.say import table
 from minise.errors import InputError
+from minise.nearest import nearest
 
 
 @click.command("summary", short_help="Print the layers of a net, or its cost beside another's.")
@@ -51,13 +52,20 @@ def _net(model: str, channels: int) -> nn.Layer:
 
 
 @click.command("models", short_help="List the nets.")
-def models_command() -> None:
-    """List the nets that `train` knows, and the images that each was made for."""
-    table = Table("name", "parameters", "images", "what it is")
-    table.columns[1].justify = "right"
-    for name in models.names():
+@click.argument("part", metavar="[PART]", default="")
+def models_command(part: str) -> None:
+    """List the nets that `train` knows, and the images that each was made for.
+
+    With PART, as in `se` or `resnet`, those whose names have it.
+    """
+    names = [name for name in models.names() if part in name]
+    if not names:
+        raise InputError(nearest("model", part, models.names(), "minise models"))
+    listed = table("name", "parameters", "images", "what it is")
+    listed.columns[0].no_wrap, listed.columns[1].justify = True, "right"
+    for name in names:
         net = models.create(name, filled=False)
         count = sum(parameter.value.size for parameter in net.parameters())
         images = "×".join(map(str, models.image_shape(name)))
-        table.add_row(name, f"{count:,}", images, models.about(name))
-    Console().print(table)
+        listed.add_row(name, f"{count:,}", images, models.about(name))
+    Console().print(listed)

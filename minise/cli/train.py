@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
+import os
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,16 +15,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minise import backend, data, train
+from minise import backend, data, models, train
 from minise.cli.compiling import warm_up
 from minise.cli.options import computing
+from minise.cli.say import show, tell, typed
 from minise.errors import InputError
+from minise.nearest import nearest
 from minise.train.progress import EpochProgress
+from minise.train.run import CONFIG
 
 DEFAULT = train.Config()
 
 
-@click.command("train", short_help="Train a net.")
+@click.command("train", short_help="Train a net.", context_settings={"allow_extra_args": True})
 @click.option(
     "--recipe",
     metavar="NAME",
@@ -146,6 +149,8 @@ def train_command(
     kills a run, from its last checkpoint.
     """
     began, context, console = time.perf_counter(), click.get_current_context(), Console()
+    if context.args:
+        raise InputError(_as_options(context))
     given = _given(context, asked, recipe)
     stopped = None if resume is None else train.load_checkpoint(resume)
     if stopped is None:
@@ -159,19 +164,20 @@ def train_command(
 
     digits = train.dataset_of(config)
     training = train.training_of(config, digits)
-    console.print(
+    show(
+        console,
         f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
         f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current()})",
-        highlight=False,
+        markup=True,
     )
-    console.print(digits.summary, highlight=False, markup=False)
+    show(console, digits.summary)
     if stopped is not None:
         for difference in stopped.check(digits):
-            click.echo(f"minise: {difference}: the last bits may differ", err=True)
+            tell(f"minise: {difference}: the last bits may differ")
         stopped.restore(training)
         news = f"goes on {_where(training)}"
         news = "has done all its epochs" if training.epoch > training.epochs else news
-        console.print(f"{resume} {news}", highlight=False, soft_wrap=True, markup=False)
+        show(console, f"{resume} {news}")
     if tensorboard:
         train.check_tensorboard()  # before there is a folder
 
@@ -183,7 +189,7 @@ def train_command(
     folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
-    again = f"minise train --resume {shlex.quote(str(folder))}"
+    again = f"\n  {typed('minise', 'train', '--resume', folder)}"  # a line of its own: never broken
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, config.epochs, len(digits.train.labels))
@@ -199,12 +205,10 @@ def train_command(
         if history.interrupted:
             run.keep()
     except KeyboardInterrupt:
-        click.echo(
-            f"\nminise: stopped at once; to go on from the last checkpoint: {again}", err=True
-        )
+        tell(f"\nminise: stopped at once; to go on from the last checkpoint:{again}")
         context.exit(130)
     if history.interrupted:  # say so on a line of its own, after the ^C of a terminal
-        click.echo(f"\nminise: stopped {_where(training)}; to go on: {again}", err=True)
+        tell(f"\nminise: stopped {_where(training)}; to go on:{again}")
         context.exit(130)
     _finish(run, console, time.perf_counter() - began)
     if profile is not None and profile.steps:
@@ -222,14 +226,60 @@ def _finish(run: train.Run, console: Console, seconds: float) -> None:
     if test is None:  # all of it was done before the run was resumed
         test = train.evaluate(training.net, images, mean=training.mean, std=training.std)
     wrong = round((1 - test.accuracy) * len(images.labels))
-    console.print(
+    show(
+        console,
         f"\n[bold green]test accuracy {test.accuracy:.2%}[/] ({wrong} of "
         f"{len(images.labels):,} wrong) after {seconds:.0f} seconds",
-        highlight=False,
+        markup=True,
     )
     run.finish(images, test.probabilities)
     for what, path in run.files().items():
-        console.print(f"  {what:<10} {path}", highlight=False, soft_wrap=True, markup=False)
+        show(console, f"  {what:<10} {path}")
+    show(console, "\nNext:")
+    commands = _next(run)
+    longest = max(map(len, commands))
+    for command, what in commands.items():
+        line = f"  {command:<{longest}}  {what}"  # a command is not broken
+        console.print(
+            line if len(line) <= console.width else f"  {command}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+def _next(run: train.Run) -> dict[str, str]:
+    """Commands that can be typed now, and what each is for."""
+    about, folder = run.about, run.folder
+    commands = {}
+    if about.image_shape == (1, 28, 28):
+        commands[typed("minise", "predict", folder, "photo.png")] = "read a picture of a digit"
+    if models.has_option(about.model, "reduction"):
+        commands[typed("minise", "inspect", folder)] = "see its gates, by class"
+    others = [] if folder.parent == Path("runs") else [folder.parent]
+    commands[typed("minise", "runs", *others)] = "compare it with others"
+    return commands
+
+
+def _as_options(context: click.Context) -> str:
+    """What to type in place of words without an option before them."""
+    command = ["minise", "train"]
+    names = {name for parameter in context.command.params for name in parameter.opts}
+    for word in context.args:
+        if command[-1].startswith("--"):
+            command.append(word)
+        elif f"--{word}" in names:
+            command.append(f"--{word}")
+        elif word in models.names():
+            command += ["--model", word]
+        elif word in train.RECIPES:
+            command += ["--recipe", word]
+        elif word in data.NAMES or os.path.exists(word):
+            command += ["--resume" if (Path(word) / CONFIG).exists() else "--data", word]
+        else:
+            known = [*models.names(), *train.RECIPES, *data.NAMES]
+            return nearest("model, recipe or data", word, known, "minise models and minise recipes")
+    return f"{' '.join(context.args)!r} needs options before it: {typed(*command)}"
 
 
 def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) -> dict[str, Any]:
@@ -259,6 +309,7 @@ def profile_table(profile: train.Profile) -> Table:
     """Where an average step's time went; what took none of its own is left out."""
     total = sum(spent.forward + spent.backward for spent in profile.spent.values())
     table = Table("part", "layer", "forward", "backward", "share", title="an average step, in ms")
+    table.columns[0].no_wrap = True
     for column in table.columns[2:]:
         column.justify = "right"
 

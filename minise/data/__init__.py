@@ -5,9 +5,10 @@ from minise.data.batches import Augment, Batches, Images, pixel_statistics, to_i
 from minise.data.dataset import Dataset, Split, hold_out
 from minise.data.digit import fit_digit, read_picture
 from minise.data.idx import read_idx
-from minise.data.sources import load, located
+from minise.data.sources import NAMES, load, located
 
 __all__ = [
+    "NAMES",
     "Augment",
     "Batches",
     "Dataset",

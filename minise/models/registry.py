@@ -235,5 +235,5 @@ def create(
 
 def _net(name: str) -> _Net:
     if name not in _NETS:
-        raise InputError(nearest("model", name, names()))
+        raise InputError(nearest("model", name, names(), "minise models"))
     return _NETS[name]

@@ -4,47 +4,70 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from minise.backend import Array
 from minise.errors import InputError
-from minise.files import OPTIMIZER, Tensors, read_tensors, write_tensors
+from minise.files import WEIGHTS, Tensors, read_tensors, write_tensors
 from minise.models.naming import NAMES, find, state_of_theirs, to_theirs
 from minise.models.registry import create, has_option
+from minise.models.states import count_found, find_state, fitting_keys
 from minise.nn import Layer, differences
 
 
 def load(
-    name: str, path: str | os.PathLike[str], *, names: str | None = None, **options: Any
+    name: str,
+    path: str | os.PathLike[str],
+    *,
+    names: str | None = None,
+    key: str | None = None,
+    **options: Any,
 ) -> Layer:
     """The net of this name, built as those who chose the names build it, with the file's weights.
 
-    `path` is a `.safetensors` file, or where PyTorch is installed a `.pth` file. `names` is one of
-    `NAMES`, None for minise's own. `options` are those of `create`, and win over theirs.
+    `path` is a `.safetensors` file, where PyTorch is installed a `.pth` file, or the folder of a
+    run. `names` is one of `NAMES`, None for minise's own. `options` are those of `create`, and win
+    over theirs; classes and channels are those of the file where it is from minise.
 
-    Raises `InputError` for unknown names, for a file that cannot be read, and for one of another
-    net: then with a list of what is left over on either side, in the names of the file.
+    What others wrap a net in is taken off its names, as in "module.", "backbone." or "_orig_mod.",
+    and of dictionaries in a checkpoint, as {"model": …, "epoch": …}, the one that fits is taken.
+    Where several fit, `key` says which, as in "ema"; it may also be the beginning of names.
+
+    Raises `InputError` for unknown names, for a file that cannot be read or has several states that
+    fit, and for one of another net: then with a list of what is left over on either side, in the
+    names of the file.
     """
     theirs = {} if names is None else find(names).options
     theirs = {option: value for option, value in theirs.items() if has_option(name, option)}
-    net = create(name, **{"filled": False, **theirs, **options})
-    state, metadata = read_tensors(Path(path))
-    _check_said(path, name, options, metadata.get("minise", ""))
-    # PyTorch counts the batches of each norm, which nothing depends on
-    state = {
-        name: value
-        for name, value in state.items()
-        if not (name.endswith("num_batches_tracked") or name.startswith(OPTIMIZER))
-    }
+    path = find_weights(Path(path))
+    state, metadata = read_tensors(path)
+    said = _said(path, name, options, metadata.get("minise", ""))
+    net = create(name, **{"filled": False, **theirs, **said, **options})
     own = {ours: entry.value for ours, entry in net.named_state()}
     called = {ours: _named(ours, names) for ours in own}
-    wrong = differences({called[ours]: value for ours, value in own.items()}, state)
+    # PyTorch counts the batches of each norm, which nothing depends on
+    state = {name: v for name, v in state.items() if not name.endswith("num_batches_tracked")}
+    arrays = find_state(path, state, set(called.values()), key)
+    wrong = differences({called[ours]: value for ours, value in own.items()}, arrays)
     if wrong:
         language = "" if names is None else f" in the names of {names}"
-        hint = _hint(set(own), names, set(state))
+        hint = _hint(set(own), names, state)
         raise InputError(f"{path} does not fit {name}{language}:\n{wrong}{hint}")
-    net.load_state_dict({ours: state[called[ours]] for ours in own})
+    net.load_state_dict({ours: arrays[called[ours]] for ours in own})
     return net
+
+
+def find_weights(path: Path) -> Path:
+    """The file itself, or that in the folder of a run. Raises `InputError` where there is none."""
+    if not path.is_dir() or (path / WEIGHTS).exists():
+        return path / WEIGHTS if path.is_dir() else path
+    if (path / "config.json").exists():
+        raise InputError(f"{path} has no {WEIGHTS} yet: a run writes it after an epoch")
+    if runs := sorted(path.glob(f"*/{WEIGHTS}")):
+        raise InputError(f"{path} is no run, but holds some: name one, as in {runs[-1].parent}")
+    raise InputError(f"{path} is no run: there is no {WEIGHTS} in that folder")
 
 
 def save(net: Layer, path: str | os.PathLike[str], *, names: str | None = None) -> None:
@@ -58,29 +81,41 @@ def save(net: Layer, path: str | os.PathLike[str], *, names: str | None = None) 
     write_tensors(Path(path), Tensors(state, {}))
 
 
-def _check_said(
-    path: str | os.PathLike[str], name: str, options: dict[str, Any], said: str
-) -> None:
-    """A run's file says which net it is of: other options may have weights of the same shapes."""
+def _said(path: Path, name: str, options: dict[str, Any], said: str) -> dict[str, Any]:
+    """Classes and channels of a run's file, which also says which net it is of.
+
+    Other options may have weights of the same shapes.
+    """
     try:
         about = json.loads(said)
         model, others = about["model"], dict(about.get("options", {}))
-    except (ValueError, TypeError, KeyError):
-        return  # of somebody else, or saved without
+        sizes = {"num_classes": int(about["num_classes"]), "in_channels": about["image_shape"][0]}
+    except (ValueError, TypeError, KeyError, IndexError):
+        return {}  # of somebody else, or saved without
     asked = {option: value for option, value in options.items() if has_option(name, option)}
     if (model, others) != (name, asked):
         told = ", ".join(f"{option}={value!r}" for option, value in others.items())
-        raise InputError(f"{path} is of {model}" + (f" with {told}" if told else ""))
+        raise InputError(
+            f"{path} is of {model}"
+            + (f" with {told}" if told else "")
+            + f", not of {name}{' with other options' if model == name else ''}: "
+            + f'models.load("{model}", {", ".join(filter(None, ["…", told]))}) reads it'
+        )
+    return sizes
 
 
 def _named(ours: str, names: str | None) -> str:
     return ours if names is None else to_theirs(ours, find(names))
 
 
-def _hint(own: set[str], tried: str | None, given: set[str]) -> str:
-    """Whose names the file has, if others fit it better."""
-    found = {names: len({_named(ours, names) for ours in own} & given) for names in (None, *NAMES)}
+def _hint(own: set[str], tried: str | None, arrays: Mapping[str, Array]) -> str:
+    """Whose names the file has, if others fit it better; or which part of it fits."""
+    found = {
+        names: count_found(arrays, {_named(ours, names) for ours in own})
+        for names in (None, *NAMES)
+    }
     best = max(found, key=lambda names: found[names])
-    if found[best] <= found[tried]:
-        return ""
-    return f"\n  its names look like those of names={best!r}"
+    if found[best] > found[tried]:
+        return f"\n  its names look like those of names={best!r}"
+    keys = fitting_keys(arrays, {_named(ours, tried) for ours in own})
+    return f"\n  a part of it fits: {' or '.join(f'key={key!r}' for key in keys)}" if keys else ""

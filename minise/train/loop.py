@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -19,6 +20,7 @@ from minise.train.counts import Counts
 from minise.train.evaluation import Evaluation, evaluate
 from minise.train.finite import all_finite, first_not_finite
 from minise.train.history import Epoch, History, Step
+from minise.train.learning import Learning
 from minise.train.on_gpu import READ_EVERY, Replay, TakeStep, can_be_recorded, own_stream
 from minise.train.optimizers import Optimizer
 from minise.train.profile import Profile
@@ -89,24 +91,36 @@ class Training:
         finite, with the layer in which that began. The weights are then those before the step;
         running averages have moved.
 
+        Warns, once of each, of layers that had no gradient in a whole epoch, that did not move, or
+        that the optimizer does not hold.
+
         On a GPU the loss is read every 50 steps and at the end of an epoch, and `on_step` is called
         then: to hear it after each step would mean to wait for each.
         """
         self.history.interrupted = False
         with StopSignals() as signals, own_stream() if self.on_gpu else nullcontext():
-            step = self._stepping(profile)
+            step, learning = self._stepping(profile), Learning(self.net, self.optimizer)
             while self.epoch <= self.epochs:
-                self._steps_of_epoch(step, signals, profile, on_step)
+                whole = self.steps == 0
+                self._steps_of_epoch(step, signals, profile, on_step, learning)
                 if signals.requested:
                     self.history.interrupted = True
                     break
                 self._end_epoch()
                 on_epoch(self.history[-1])
+                for line in learning.found(self.history[-1].epoch) if whole else []:
+                    warnings.warn(line, RuntimeWarning, stacklevel=2)
         return self.history
 
     def _steps_of_epoch(
-        self, step: TakeStep, signals: StopSignals, profile: Profile | None, on_step: OnStep
+        self,
+        step: TakeStep,
+        signals: StopSignals,
+        profile: Profile | None,
+        on_step: OnStep,
+        learning: Learning,
     ) -> None:
+        learning.begin()
         began = time.perf_counter() - self.seconds
         batches = self.batches.of(self._order(), start=self.steps)
         unread = 0
@@ -121,6 +135,7 @@ class Training:
             due = self.steps % READ_EVERY == 0 or self.steps == len(self.batches)
             if due or not self.on_gpu or signals.requested:
                 self._read(unread, x, labels)
+                learning.look()
                 unread = 0
                 self.seconds = time.perf_counter() - began
                 mean_loss, accuracy = self.loss_sum / self.images, self.right / self.images

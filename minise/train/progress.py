@@ -17,15 +17,15 @@ class EpochProgress:
     def __init__(self, console: Console, epochs: int, images: int) -> None:
         self.console, self.epochs, self.images = console, epochs, images
         self.epoch, self.began = 0, time.perf_counter()
+        speed = [TextColumn("{task.fields[speed]:,.0f} images/s")] if console.width >= 80 else []
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
+            BarColumn(bar_width=10),
+            TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("loss {task.fields[loss]:.4f}"),
             TextColumn("accuracy {task.fields[accuracy]:.2%}"),
-            TextColumn("{task.fields[speed]:,.0f} images/s"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
+            *speed,
+            TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -66,14 +66,12 @@ class EpochProgress:
         """Leave one line of the epoch behind."""
         test = ""
         if epoch.test_accuracy is not None:
-            test = f"test loss {epoch.test_loss:.4f}  "
-            test += f"[bold]test accuracy {epoch.test_accuracy:.2%}[/]  "
+            test = f"test {epoch.test_loss:.4f}, [bold]{epoch.test_accuracy:.2%}[/]  "
         self.console.print(
             f"epoch {self._number(epoch.epoch)}  "
-            f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  {test}"
-            f"{epoch.images_per_second:,.0f} images/s  {epoch.seconds:.1f} s",
+            f"loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}  {test}{epoch.seconds:.1f} s",
             highlight=False,
-            soft_wrap=True,
+            soft_wrap=not self.console.is_terminal,  # a file has a line for each epoch
         )
 
     def _number(self, epoch: int) -> str:

@@ -59,12 +59,16 @@ def _epoch(values: dict[str, Any]) -> Epoch:
 
 
 def find_records(folder: Path) -> list[Record]:
-    """All runs in the folders of a folder, by name; one that cannot be read is told of, and left.
+    """All runs in the folders of a folder, by name; or the one whose folder it is.
+
+    One of several that cannot be read is told of, and left.
 
     Raises `InputError` where there are none.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder")
+    if (folder / CONFIG).exists():
+        return [read_record(folder)]
     found = []
     for config in sorted(folder.glob(f"*/{CONFIG}")):
         try:
@@ -72,7 +76,7 @@ def find_records(folder: Path) -> list[Record]:
         except InputError as error:
             _log.warning("%s", error)
     if not found:
-        raise InputError(f"{folder}: holds no runs")
+        raise InputError(f"{folder}: holds no runs; minise train makes one")
     return sorted(found, key=lambda record: _in_order(record.folder.name))
 
 

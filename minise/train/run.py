@@ -14,8 +14,16 @@ from typing import Any, NamedTuple
 from minise.backend import Array
 from minise.data import Dataset, Split
 from minise.errors import InputError
-from minise.files import Tensors, read_tensors, remove_parts, write_tensors, write_whole
+from minise.files import (
+    WEIGHTS,
+    Tensors,
+    read_tensors,
+    remove_parts,
+    write_tensors,
+    write_whole,
+)
 from minise.machine import cores, machine_facts
+from minise.models.weights import find_weights
 from minise.nn import Layer
 from minise.train import checkpoint, pictures
 from minise.train.config import Config, fingerprint, read_config
@@ -23,7 +31,7 @@ from minise.train.history import Epoch, Step
 from minise.train.loop import Training
 from minise.train.weights import About, load_weights, metadata_of, save_weights
 
-CONFIG, METRICS, WEIGHTS = "config.json", "metrics.jsonl", "model.safetensors"
+CONFIG, METRICS = "config.json", "metrics.jsonl"
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 CURVES, MISTAKES = "curves.png", "mistakes.png"
 UNITS = ("epoch", "step", "minute")
@@ -262,4 +270,4 @@ def next_folder(model: str, parent: Path = Path("runs")) -> Path:
 
 def load_run(path: Path) -> tuple[Layer, About]:
     """The net of a run's folder, or of a file of weights."""
-    return load_weights(path / WEIGHTS if path.is_dir() else path)
+    return load_weights(find_weights(path))

@@ -87,7 +87,7 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     assert all(str(run.relative_to(tmp_path) / name) in out for name in names)
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     accuracy = f"test accuracy {last['test_accuracy']:.2%}"
-    assert accuracy in out.splitlines()[-8]
+    assert accuracy in out
 
     code, out, err = minise("eval", run)
     assert (code, err) == (0, "")
@@ -162,7 +162,7 @@ def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
         (["train", "--optimizer", "lion"], 2, "Invalid value for '--optimizer'"),
         (["eval", "nowhere"], 1, "nowhere: there is no such file"),
         (["predict", "nowhere", "a.png"], 1, "nowhere: there is no such file"),
-        (["predict", "nowhere"], 2, "Missing argument 'IMAGES...'"),
+        (["predict", "nowhere"], 1, "no picture is named, as in minise predict nowhere photo.png"),
         (["summary", "se-cnnn"], 1, "did you mean 'se-cnn'"),
         (["summary", "cnn", "--input", "1,20,20"], 1, "an input of (1, 20, 20) does not fit"),
         (["summary", "cnn", "--input", "28"], 1, "--input '28', expected C,H,W"),
@@ -170,7 +170,7 @@ def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
         (["summary", "cnn", "--compare", "se-cn"], 1, "did you mean 'se-cnn'"),
         (["summary", "cnn", "--compare", "cnn"], 1, "--compare wants another net than cnn"),
         (["summary", "cnn", "--compare", "se-cnn", "--full"], 1, "leave --full out"),
-        (["fly"], 2, "No such command 'fly'"),
+        (["fly"], 2, "unknown command 'fly': see minise --help for all 14"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_nothing(

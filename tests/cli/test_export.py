@@ -78,10 +78,14 @@ def test_a_model_that_is_there_is_replaced(minise, run, tmp_path):
         (["run", "none/model.onnx"], 1, "none/model.onnx: there is no folder none"),
         (["run", "/dev/null/model.onnx"], 1, "there is no folder /dev/null"),
         (["run", "/proc/model.onnx"], 1, "/proc/model.onnx: cannot be written"),
-        (["run", "folder.onnx"], 2, "'folder.onnx' is a directory"),
-        (["folder.onnx", "model.onnx"], 1, "folder.onnx/model.safetensors: there is no such file"),
+        (["run", "folder.onnx"], 1, "folder.onnx is a folder, expected the name of a file"),
+        (
+            ["folder.onnx", "model.onnx"],
+            1,
+            "folder.onnx is no run: there is no model.safetensors in that folder",
+        ),
         (["broken.safetensors", "model.onnx"], 1, "no weights that can be read"),
-        (["run"], 2, "Missing argument 'MODEL.onnx'"),
+        (["run"], 1, "one file is to be named, as in minise export run model.onnx"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_nothing(

@@ -105,8 +105,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, 
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.startswith("\nminise: stopped in epoch ")
-    assert err.endswith(" of 12 steps; to go on: minise train --resume run\n")
-    assert err.count("\n") == 2
+    assert err.endswith(" of 12 steps; to go on:\n  minise train --resume run\n")
+    assert err.count("\n") == 3
 
     code, out, err = run(folder, *MINISE, "train", "--resume", "run")
     assert (code, err) == (0, "")
@@ -182,7 +182,7 @@ def test_a_run_that_was_stopped_goes_on_from_the_step_that_was_the_last(
         stop_after_two_steps(patch)
         code, _, err = minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")
     assert code == 130
-    assert "minise: stopped in epoch 1, after 2 of 4 steps; to go on: " in err
+    assert "minise: stopped in epoch 1, after 2 of 4 steps; to go on:\n" in err
     code, out, _ = minise("train", "--resume", "run")
     assert code == 0
     assert "run goes on in epoch 1, after 2 of 4 steps" in out
@@ -202,7 +202,7 @@ def test_a_second_ctrl_c_while_the_last_checkpoint_is_written_leaves_the_one_bef
 
     stop_after_two_steps(monkeypatch, then)
     code, _, err = minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")
-    message = "stopped at once; to go on from the last checkpoint: minise train --resume run"
+    message = "stopped at once; to go on from the last checkpoint:\n  minise train --resume run"
     assert (code, err) == (130, f"\nminise: {message}\n")
     assert [checkpoint.read_bytes()] == before
     assert {path.name for path in checkpoint.parent.iterdir()} == {"config.json", checkpoint.name}

@@ -29,8 +29,8 @@ def test_runs_are_listed_with_what_they_differ_in_and_over_seeds(minise, tmp_pat
     code, out, err = minise("runs")
     assert (code, err) == (0, "")
     lines = words(out)
-    assert ["a-1", "se-cnn", "0", "2/2", "0.2500", "95.00%"] in lines
-    assert ["b-1", "se-cnn", "placement=pre", "0", "1/2", "0.5000", "50.00%"] in lines
+    assert ["a-1", "se-cnn", "seed=0", "2/2", "0.2500", "95.00%"] in lines
+    assert ["b-1", "se-cnn", "placement=pre", "seed=0", "1/2", "0.5000", "50.00%"] in lines
     # √(2 · 1² / 1) / √2, and √(2 · 1² / 1)
     assert ["se-cnn", "2", "96.000%", "±", "1.000%", "1.414%", "95.00%", "97.00%"] in lines
     assert minise("runs", "nowhere")[::2] == (1, "minise: nowhere: there is no such folder\n")
@@ -49,6 +49,32 @@ def test_what_se_changes_is_told_seed_by_seed(minise, tmp_path, monkeypatch):
     assert "se-cnn − cnn: +2.000% ± 1.000% over 2 seeds" in out
 
 
+@pytest.mark.parametrize("columns", ["80", "50"])
+def test_runs_that_differ_at_the_end_of_long_names_look_different(
+    minise, tmp_path, monkeypatch, columns
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    long = "a-name-that-is-as-long-as-people-make-them-with-all-they-know-of-it"
+    for end in "xyz":
+        leave(tmp_path / "runs" / f"{long}-{end}", [0.9], data=f"/where/{end}/{long}/{long}.npz")
+    code, out, _ = minise("runs")
+    assert code == 0
+    rows = [line.split("│") for line in out.splitlines() if line.startswith("│")]
+    run, asked = ("".join(row[column].strip() for row in rows) for column in (1, 3))
+    assert run == "".join(f"{long}-{end}" for end in "xyz")
+    assert asked == "".join(f"data={end}/{long}/{long}.npz" for end in "xyz")
+
+
+def test_the_epochs_have_one_column(minise, tmp_path):
+    for epochs in (3, 4):
+        leave(tmp_path / "runs" / f"a-{epochs}", [0.9, 0.95], lr=0.1 * epochs)
+        text = json.dumps({"config": train.Config(epochs=epochs, lr=0.1 * epochs)._asdict()})
+        (tmp_path / "runs" / f"a-{epochs}" / "config.json").write_text(text)
+    _, out, _ = minise("runs")
+    assert out.splitlines()[1].count("epochs") == 1
+    assert ["2/3", "2/4"] == [line[3] for line in words(out)[3:5]]
+
+
 def test_what_se_changes_is_not_told_of_one_seed(minise, tmp_path):
     for seed in (0, 1):
         leave(tmp_path / "runs" / f"a-{seed}", [0.5, 0.9], seed=seed)
@@ -64,9 +90,21 @@ def test_curves_are_drawn_over_one_another(minise, tmp_path):
     assert minise("plot", "a", "b", "--out", "both.png") == (0, "  both.png\n", "")
     with Image.open(tmp_path / "both.png") as picture:
         assert picture.width > 500
-    leave(tmp_path / "c", [])
-    assert minise("plot", "a", "c")[::2] == (1, "minise: c: has done no epoch yet\n")
-    assert not (tmp_path / "runs.png").exists()
+
+
+def test_a_run_without_an_epoch_is_passed_over_and_told(minise, tmp_path):
+    leave(tmp_path / "runs" / "a", [0.9, 0.95])
+    assert minise("plot")[0] == 0
+    before = (tmp_path / "runs.png").read_bytes()
+    leave(tmp_path / "runs" / "c", [])
+    told = "minise: no epoch is done yet, passed over: runs/c\n"
+    for runs in (["runs/a", "runs/c"], ["runs"], []):
+        assert minise("plot", *runs) == (0, "  runs.png\n", told)
+        assert (tmp_path / "runs.png").read_bytes() == before
+    code, _, err = minise("plot", "runs/c", "--out", "c.png")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "runs/c: no epoch is done yet" in err
+    assert not (tmp_path / "c.png").exists()
 
 
 @pytest.mark.parametrize("names", [("$_{$", "$a$"), ("_a", "_b")])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from minise import InputError, models, train
+from minise.files import Tensors, write_tensors
 from minise.models.naming import to_theirs
 
 SE18 = "se-resnet18"
@@ -96,3 +97,99 @@ def test_unknown_names_are_answered_with_the_nearest(net, tmp_path):
     for call in (models.load, models.save):
         with pytest.raises(InputError, match="unknown names 'tim': did you mean 'timm'"):
             call(*((SE18,) if call is models.load else (net,)), __file__, names="tim")
+
+
+def rename(net, path, change):
+    """A file of the net's state, each name changed."""
+    write_tensors(path, Tensors({change(name): v for name, v in net.state_dict().items()}, {}))
+
+
+@pytest.mark.parametrize(
+    "before", ["module.", "backbone.", "model.", "_orig_mod.", "module._orig_mod.", "my.own.net."]
+)
+@pytest.mark.parametrize("names", [None, "cadene"])
+def test_what_a_net_was_wrapped_in_is_taken_off_its_names(net, tmp_path, before, names):
+    path = tmp_path / "x.safetensors"
+    table = None if names is None else models.NAMES[names]
+    rename(net, path, lambda name: before + (name if table is None else to_theirs(name, table)))
+    assert_same(models.load(SE18, path, names=names, num_classes=3), net)
+
+
+@pytest.mark.parametrize(
+    ("head", "told"), [("fc.", "nothing and 'backbone.'"), ("head.fc.", "'backbone.' and 'head.'")]
+)
+def test_a_head_under_another_name_is_found_and_told(net, tmp_path, head, told):
+    path = tmp_path / "x.safetensors"
+    rename(net, path, lambda n: head + n[3:] if n.startswith("fc.") else f"backbone.{n}")
+    with pytest.warns(UserWarning, match=f"the names had {told} before them"):
+        assert_same(models.load(SE18, path, num_classes=3), net)
+
+
+def test_of_a_wrapped_net_what_does_not_fit_is_told_in_the_names_of_the_file(net, tmp_path):
+    path = tmp_path / "x.safetensors"
+    rename(net, path, lambda n: "head.weight" if n == "fc.weight" else f"module.{n}")
+    with pytest.raises(InputError, match=r"missing: fc\.weight\n  left over: head\.weight$"):
+        models.load(SE18, path, num_classes=3)
+    rename(net, path, lambda name: f"module.{name}")
+    with pytest.raises(InputError, match=r"resnet34:\n  missing: layer1\.2\.conv1") as error:
+        models.load("resnet34", path)
+    assert "left over: module.layer1.0.se.fc1.bias;" in str(error.value)
+
+
+def test_names_of_others_are_recognised_in_a_wrapped_net(net, tmp_path):
+    path, table = tmp_path / "x.safetensors", models.NAMES["cadene"]
+    rename(net, path, lambda name: "module." + to_theirs(name, table))
+    with pytest.raises(InputError, match="its names look like those of names='cadene'"):
+        models.load(SE18, path, num_classes=3)
+
+
+def test_of_two_nets_in_a_file_none_is_chosen_in_silence(net, tmp_path):
+    path, other = tmp_path / "x.safetensors", models.create(SE18, seed=9, num_classes=3)
+    both = {"teacher": net, "student": other}
+    state = {f"{who}.{n}": v for who, one in both.items() for n, v in one.state_dict().items()}
+    write_tensors(path, Tensors(state, {}))
+    with pytest.raises(InputError, match=r"a part of it fits: key='student' or key='teacher'$"):
+        models.load(SE18, path, num_classes=3)
+    for who, one in both.items():
+        assert_same(models.load(SE18, path, key=who, num_classes=3), one)
+    with pytest.raises(InputError, match="has no 'pupil': there are student, teacher"):
+        models.load(SE18, path, key="pupil", num_classes=3)
+
+
+def test_what_is_left_over_beside_a_wrapped_net_is_not_dropped_in_silence(net, tmp_path):
+    path = tmp_path / "x.safetensors"
+    state = {f"model.{name}": v for name, v in net.state_dict().items()}
+    write_tensors(path, Tensors(state | {"decoder.weight": np.ones(3, np.float32)}, {}))
+    with pytest.raises(InputError, match=r"over: decoder\.weight\n  .* key='model'"):
+        models.load(SE18, path, num_classes=3)
+    assert_same(models.load(SE18, path, key="model", num_classes=3), net)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run with three classes, and its net."""
+    net = models.create("se-cnn", seed=2, num_classes=3, gate="tanh")
+    about = train.About("se-cnn", 3, (1, 28, 28), 0.5, 0.3, "sample", 0, {"gate": "tanh"})
+    (tmp_path / "runs" / "se-cnn-1").mkdir(parents=True)
+    train.save_weights(tmp_path / "runs" / "se-cnn-1" / "model.safetensors", net, about)
+    return tmp_path / "runs" / "se-cnn-1", net
+
+
+def test_a_run_is_loaded_by_its_folder(run):
+    folder, net = run
+    assert_same(models.load("se-cnn", str(folder), gate="tanh"), net)
+    with pytest.raises(
+        InputError, match=r"1.model\.safetensors is of se-cnn with gate='tanh', not"
+    ):
+        models.load("resnet8", folder)
+
+
+def test_a_folder_without_weights_is_told(run, tmp_path):
+    folder, _ = run
+    with pytest.raises(InputError, match=r"runs is no run, but holds some: .*se-cnn-1$"):
+        models.load("se-cnn", folder.parent)
+    with pytest.raises(InputError, match=r"is no run: there is no model\.safetensors"):
+        models.load("se-cnn", tmp_path)
+    (folder / "model.safetensors").rename(folder / "config.json")
+    with pytest.raises(InputError, match=r"has no model\.safetensors yet"):
+        models.load("se-cnn", folder)

@@ -79,6 +79,63 @@ def test_what_pytorch_may_not_unpickle_is_one_clear_error(torch, tmp_path):
     assert not (tmp_path / "harm").exists()
 
 
+def checkpoints(torch):
+    """Nets as PyTorch wraps them, and dictionaries as people save them."""
+    net = torch.nn.Sequential()
+    net.conv1 = torch.nn.Conv2d(1, 2, 3)
+    wrapped = {
+        "as it is": net,
+        "DataParallel": torch.nn.DataParallel(net),
+        "compiled": torch.compile(net, backend="eager"),
+        "both": torch.nn.DataParallel(torch.compile(net, backend="eager")),
+    }
+    sgd = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
+    net(torch.zeros(1, 1, 4, 4)).sum().backward()
+    sgd.step()  # from now on it remembers tensors
+    for how, module in wrapped.items():
+        state = module.state_dict()
+        yield how, state
+        yield f"{how}, in model", {"model": state, "optimizer": sgd.state_dict(), "epoch": 3}
+        for key in ("state_dict", "model_state_dict", "net", "ema"):
+            yield f"{how}, in {key}", {key: state, "step": torch.tensor(7), "best": 0.5}
+
+
+def test_checkpoints_are_understood_however_they_were_saved(torch, tmp_path):
+    from minise.files import read_tensors
+    from minise.models.states import find_state
+
+    path, seen = tmp_path / "x.pth", 0
+    for how, content in checkpoints(torch):
+        torch.save(content, path)
+        found = find_state(path, read_tensors(path).arrays, {"conv1.weight", "conv1.bias"}, None)
+        assert set(found) == {"conv1.weight", "conv1.bias"}, how
+        seen += 1
+    assert seen == 24
+
+
+def test_of_several_states_one_has_to_be_chosen(torch, tmp_path):
+    net, other = (models.create("se-cnn", seed=seed).state_dict() for seed in (0, 1))
+    both = {
+        key: {name: torch.from_numpy(value) for name, value in state.items()}
+        for key, state in (("model", net), ("ema", other))
+    }
+    torch.save({"epoch": 3, **both}, tmp_path / "x.pth")
+    message = "holds several states that fit, model, ema: say which, as in key='model'"
+    with pytest.raises(InputError, match=message):
+        models.load("se-cnn", tmp_path / "x.pth")
+    found = models.load("se-cnn", tmp_path / "x.pth", key="ema").state_dict()
+    assert all(np.array_equal(found[name], other[name]) for name in other)
+
+
+def test_code_beside_the_tensors_is_named(torch, tmp_path):
+    import argparse
+
+    torch.save({"model": {}, "args": argparse.Namespace()}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=r"it holds argparse\.Namespace, which is code") as error:
+        models.load("se-cnn", tmp_path / "x.pth")
+    assert "\n" not in str(error.value)
+
+
 class Harmful:
     def __init__(self, path):
         self.path = path

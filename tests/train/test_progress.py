@@ -21,19 +21,16 @@ def show(terminal):
 
 def test_a_terminal_shows_a_bar_for_every_epoch():
     shown = show(terminal=True)
-    for part in ("epoch 1/2", "epoch 2/2", "64 %", "loss 0.2500", "50.00%", "images/s", "left"):
+    for part in ("epoch 1/2", "epoch 2/2", "64%", "loss 0.2500", "50.00%", "images/s"):
         assert part in shown
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_every_epoch_leaves_a_line(terminal):
-    assert show(terminal).count("test loss 0.1250") == 2
+    assert show(terminal).count("test 0.1250, ") == 2
 
 
 def test_without_a_terminal_there_are_those_lines_alone():
     lines = show(terminal=False).splitlines()
     assert len(lines) == 2
-    assert lines[0] == (
-        "epoch 1/2  loss 0.2500  accuracy 50.00%  test loss 0.1250  test accuracy 75.00%  "
-        "4,000 images/s  2.0 s"
-    )
+    assert lines[0] == "epoch 1/2  loss 0.2500, accuracy 50.00%  test 0.1250, 75.00%  2.0 s"

@@ -11,6 +11,9 @@ from minise import InputError, train
 from minise.data import Dataset, Split
 from minise.files import read_tensors
 
+# noise teaches little
+pytestmark = pytest.mark.filterwarnings("ignore:.* learned nothing in epoch")
+
 
 def splits(channels=1):
     rng = np.random.default_rng(0)
