@@ -22,8 +22,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from minise.cores import cores, most_threads
 from minise.errors import InputError
-from minise.processors import most_threads, processors
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -125,7 +125,7 @@ def kernel(name: str, *arrays: object) -> Callable[..., Any] | None:
 def set_num_threads(threads: int) -> None:
     """Let kernels and NumPy's matrix products use this many threads each, in the whole process.
 
-    Without it they take the processors that the process may use (see `processors`), or what
+    Without it they take the processors that the process may use (see `bench.cores`), or what
     `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS` say. Results do not depend on it. Raises `InputError`
     for less than 1, or more than the machine has.
     """
@@ -162,7 +162,7 @@ def compile_kernels(missing: list[Any], tell: Callable[[], object]) -> None:
 def get_num_threads() -> int:
     """How many threads a kernel may use: those that were asked for, or else all processors."""
     kernels = _numba_kernels()
-    return processors() if kernels is None else kernels.team.get_num_threads()
+    return cores() if kernels is None else kernels.team.get_num_threads()
 
 
 def release_memory() -> None:

@@ -17,15 +17,6 @@ Facts: TypeAlias = dict[str, str | int | float | None]
 NVIDIA = Path("/proc/driver/nvidia/version")  # Linux: where its driver tells its version
 
 
-def cores() -> int:
-    """The number of cores that this process may use, or `NUMBA_NUM_THREADS` where it is set."""
-    if given := os.environ.get("NUMBA_NUM_THREADS"):
-        return int(given)
-    if hasattr(os, "sched_getaffinity"):  # Linux: a container may have been given some of them
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def machine_facts(threads: int) -> Facts:
     """Processor, threads in use, load, and versions; None for what is not known or installed.
 

@@ -7,10 +7,11 @@ print(bench.as_json(report))
 from minise.bench.case import AnyCase, Arrays, Case, Library, MemoryCase, Side, Variant, Work
 from minise.bench.cases import CASES, ON_GPU, SCALING
 from minise.bench.ceiling import Ceilings
+from minise.bench.loaded import Beside, run_loaded
 from minise.bench.report import as_json
 from minise.bench.runner import Report, Result, run
 from minise.bench.timing import Measured
-from minise.machine import cores
+from minise.cores import cores
 
 __all__ = [
     "CASES",
@@ -18,6 +19,7 @@ __all__ = [
     "SCALING",
     "AnyCase",
     "Arrays",
+    "Beside",
     "Case",
     "Ceilings",
     "Library",
@@ -31,4 +33,5 @@ __all__ = [
     "as_json",
     "cores",
     "run",
+    "run_loaded",
 ]

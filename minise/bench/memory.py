@@ -79,7 +79,7 @@ def child() -> None:
     backend.use(settings["backend"], device=settings["device"])
     on_gpu = backend.current() == "cupy"
     with own_stream() if on_gpu else nullcontext():
-        trainer = _trainer(settings)
+        trainer = trainer_of(settings)
         sizes = min(WARM_UP_BATCH, settings["batch"]), settings["batch"]
         warm_up, batch = (trainer.place(images(settings["net"], n)) for n in sizes)
         calls = (lambda: trainer.step(*warm_up)), (lambda: trainer.step(*batch))
@@ -149,7 +149,7 @@ def _linux(field: str) -> int | None:
     return None
 
 
-def _trainer(settings: dict[str, Any]) -> Any:
+def trainer_of(settings: dict[str, Any]) -> Any:
     """The trainer of one library; the other is not even imported."""
     if settings["variant"] is None:
         from minise.bench.ours import Trainer

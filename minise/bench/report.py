@@ -10,9 +10,10 @@ from rich.text import Text
 
 from minise.bench.case import Case, MemoryCase
 from minise.bench.cases import SCALING
+from minise.bench.loaded import BATCH, NET, Beside
 from minise.bench.runner import Report, Result
 from minise.bench.timing import Measured
-from minise.machine import Facts
+from minise.machine import Facts, machine_facts
 
 # The columns of PyTorch: their titles, and the variants whose best they show.
 COLUMNS = {
@@ -85,6 +86,39 @@ def gpu(facts: Facts) -> str:
     driver = f"driver {facts['driver']}, " if facts["driver"] is not None else ""
     known = f", of which the driver knows {facts['cuda_of_driver']}"
     return f"{facts['gpu']}, {driver}CUDA {facts['cuda']}{known}"
+
+
+def loaded_as_json(rows: Sequence[Beside], threads: int) -> dict[str, Any]:
+    """A step beside neighbours, in seconds."""
+    return {
+        "machine": machine_facts(threads),
+        "net": NET,
+        "batch": BATCH,
+        "rows": [
+            {
+                "neighbours": row.neighbours._asdict(),
+                "minise": _measured_as_json(row.minise),
+                "one_thread": _measured_as_json(row.one_thread),
+                "pytorch": _measured_as_json(row.pytorch),
+            }
+            for row in rows
+        ],
+    }
+
+
+def table_of_loaded(rows: Sequence[Beside], threads: int) -> Table:
+    """The same as a table: medians."""
+    of = f"{threads} thread{'s' * (threads > 1)}"
+    table = _table("neighbours", f"minise, {of}", "minise, 1 thread", f"PyTorch, {of}", "ratio")
+    table.title = f"a training step of {NET}, {BATCH} images"
+    for row in rows:
+        theirs = ("", "")
+        if row.pytorch is not None:
+            theirs = _duration(row.pytorch), f"{row.minise.median / row.pytorch.median:.2f}"
+        table.add_row(
+            row.neighbours.about, _duration(row.minise), _duration(row.one_thread), *theirs
+        )
+    return table
 
 
 def tables(report: Report, *, narrow: bool = False) -> list[Table]:

@@ -49,6 +49,11 @@ WIDTH = 200  # more than any table needs: rather lines that a terminal breaks th
     type=click.Path(path_type=Path, dir_okay=False),
     help="Draw them, a .png.",
 )
+@click.option(
+    "--loaded",
+    is_flag=True,
+    help="Only a step of se-cnn, beside programs that keep the processors busy.",
+)
 @click.option("--list", "only_list", is_flag=True, help="List the cases and measure nothing.")
 @computing
 def bench_command(
@@ -58,6 +63,7 @@ def bench_command(
     scaling: bool,
     json_path: Path | None,
     plot: Path | None,
+    loaded: bool,
     only_list: bool,
 ) -> None:
     """Measure operations, blocks and training steps, or those whose names begin with CASES.
@@ -69,6 +75,12 @@ def bench_command(
     from minise import bench  # not before it is needed: --help is to be quick
     from minise.bench import picture
 
+    threads = click.get_current_context().params["threads"] or bench.cores()
+    if loaded:
+        if names or compiled or scaling or plot is not None or backend.current() == "cupy":
+            raise InputError("--loaded goes with --seconds, --threads and --json alone")
+        _loaded(threads, seconds, json_path)
+        return
     cases = _chosen(names, scaling)
     if only_list:
         width = max(len(case.name) for case in cases)
@@ -88,7 +100,7 @@ def bench_command(
     ):
         report = bench.run(
             cases,
-            threads=click.get_current_context().params["threads"] or bench.cores(),
+            threads=threads,
             seconds=seconds,
             compiled=compiled,
             on_case=_progress(line, len(cases)) if line else lambda name: None,
@@ -104,6 +116,26 @@ def bench_command(
         write_whole(plot, picture.draw_report(report))
     if wrong := [result.case.name for result in report.results if result.wrong]:
         raise InputError(f"wrong results, therefore not timed: {', '.join(wrong)}")
+
+
+def _loaded(threads: int, seconds: float, json_path: Path | None) -> None:
+    from minise import bench
+    from minise.bench import report as texts
+
+    to_stdout = json_path == Path("-")
+    _check_paths(None if to_stdout else json_path, None)
+
+    def tell(about: str) -> None:
+        click.echo(f"measuring, neighbours: {about} …", err=True)
+
+    rows = bench.run_loaded(threads=threads, seconds=seconds, on_row=tell)
+    text = json.dumps(texts.loaded_as_json(rows, threads), indent=2) + "\n"
+    if to_stdout:
+        click.echo(text, nl=False)
+        return
+    Console(width=WIDTH).print(texts.table_of_loaded(rows, threads))
+    if json_path is not None:
+        write_whole(json_path, text.encode())
 
 
 def _chosen(names: tuple[str, ...], scaling: bool) -> list[bench.AnyCase]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minise.backend import Array
+from minise.cores import cores
 from minise.data import Dataset, Split
 from minise.errors import InputError
 from minise.files import (
@@ -22,7 +23,7 @@ from minise.files import (
     write_tensors,
     write_whole,
 )
-from minise.machine import cores, machine_facts
+from minise.machine import machine_facts
 from minise.models.weights import find_weights
 from minise.nn import Layer
 from minise.train import checkpoint, pictures

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numba
 import numpy as np
 
+from minise.cores import cores
 from minise.kernels.numba.cache import KernelCache
-from minise.processors import processors
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -169,7 +169,7 @@ def _processes(kernels: list[Kernel]) -> int:
     if not (sys.executable and all(kernel.can_be_kept for kernel in kernels)):
         return 1
     worth = int(sum(kernel.seconds for kernel in kernels) / WORTH_A_PROCESS)
-    return max(1, min(worth, processors(), MOST_PROCESSES))
+    return max(1, min(worth, cores(), MOST_PROCESSES))
 
 
 class _Helper(threading.Thread):

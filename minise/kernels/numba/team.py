@@ -22,6 +22,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
 
+from minise.cores import cores
 from minise.kernels.numba.ahead import seen
 from minise.kernels.numba.cache import kept
 from minise.kernels.numba.compile import compiled
@@ -45,7 +46,6 @@ from minise.kernels.numba.tasks import (
     one_nap,
     serve,
 )
-from minise.processors import processors
 
 Arguments = ParamSpec("Arguments")
 Loop: TypeAlias = Callable[Arguments, None]
@@ -199,7 +199,7 @@ _changing = threading.Lock()
 
 def get_num_threads() -> int:
     """How many threads a loop may have now."""
-    return processors() if _asked is None else _asked
+    return cores() if _asked is None else _asked
 
 
 def set_num_threads(threads: int) -> None:

@@ -21,12 +21,12 @@ from __future__ import annotations
 import numpy as np
 
 from minise.backend import Array
+from minise.cores import most_threads
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, store
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, member, tasks
 from minise.kernels.numba.team import compiled_parallel
-from minise.processors import most_threads
 from minise.shapes import Pair, Window
 
 FILTERS = 4  # whose sums are in registers at once

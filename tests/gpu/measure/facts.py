@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from minise import InputError, backend
-from minise.machine import cores, machine_facts
+from minise.cores import cores
+from minise.machine import machine_facts
 
 
 def main() -> None:

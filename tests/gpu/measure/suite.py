@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from gpu.measure.findings import Findings
 
-from minise.machine import cores
+from minise.cores import cores
 
 TESTS = Path(__file__).resolve().parents[2]
 AT_ONCE = 4  # processes of pytest, which share the GPU

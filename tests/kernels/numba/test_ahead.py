@@ -155,11 +155,11 @@ def test_a_kernel_that_cannot_be_compiled_does_not_stop_the_others(loops, monkey
 
 
 def test_processes_are_started_where_they_pay(loops, monkeypatch):
-    monkeypatch.setattr(ahead, "processors", lambda: 8)
+    monkeypatch.setattr(ahead, "cores", lambda: 8)
     kernels = ahead.missing(lambda: list(loops.work()))
     assert [ahead._processes(kernels[:count]) for count in (1, 3, 4, 6)] == [1, 1, 2, 3]
     assert ahead._processes(kernels * 9) == ahead.MOST_PROCESSES
-    monkeypatch.setattr(ahead, "processors", lambda: 2)
+    monkeypatch.setattr(ahead, "cores", lambda: 2)
     assert ahead._processes(kernels * 9) == 2
     monkeypatch.setattr(ahead.Kernel, "can_be_kept", False)
     assert ahead._processes(kernels * 9) == 1

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from minise import processors
-from minise.processors import most_threads
+from minise import cores
+from minise.cores import most_threads
 
 COUNT = 64
 
@@ -13,8 +13,8 @@ def machine(monkeypatch, tmp_path):
     """A machine of 64 processors, whose cgroups are files that a test writes."""
     monkeypatch.setattr(os, "environ", {})  # Numba would see it if the true one were changed
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(COUNT)), raising=False)
-    monkeypatch.setattr(processors, "CGROUPS", tmp_path / "cgroup")
-    monkeypatch.setattr(processors, "OF_PROCESS", tmp_path / "self")
+    monkeypatch.setattr(cores, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(cores, "OF_PROCESS", tmp_path / "self")
 
     def write(path, text):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
@@ -56,23 +56,23 @@ def machine(monkeypatch, tmp_path):
 def test_a_container_has_as_many_as_it_was_given(machine, files, count):
     for path, text in files.items():
         machine(path, text)
-    assert processors.processors() == count
+    assert cores.cores() == count
 
 
 def test_what_a_process_is_bound_to_counts(machine, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 9})
-    assert processors.processors() == 3
+    assert cores.cores() == 3
     machine("cgroup/cpu.max", "200000 100000")
-    assert processors.processors() == 2
+    assert cores.cores() == 2
 
 
 def test_elsewhere_all_of_the_machine_count(machine, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 12)
-    assert processors.processors() == 12
+    assert cores.cores() == 12
 
 
 def test_who_asks_for_a_number_gets_it(machine, monkeypatch):
     os.environ["NUMBA_NUM_THREADS"] = "100"
-    assert processors.processors() == 100
+    assert cores.cores() == 100
     assert most_threads() == 100

@@ -10,7 +10,7 @@ CGROUPS = Path("/sys/fs/cgroup")  # Linux: what containers are held to
 OF_PROCESS = Path("/proc/self/cgroup")
 
 
-def processors() -> int:
+def cores() -> int:
     """How many processors this process may use, or `NUMBA_NUM_THREADS` where it is set.
 
     Those of the machine, less what the process was bound away from (its affinity), and no more
@@ -29,7 +29,7 @@ def processors() -> int:
 
 def most_threads() -> int:
     """How many threads may be asked for: the processors of the machine."""
-    return max(processors(), os.cpu_count() or 1)
+    return max(cores(), os.cpu_count() or 1)
 
 
 def _quota() -> float | None:
