@@ -8,7 +8,7 @@
 Every member of a team of threads runs the whole kernel. The one that calls it begins at once and
 waits for nobody to come: who comes late, or not at all since another program has its processor,
 finds no task left. Each takes the tasks of its own share first, since their numbers lie in its
-cache, then those that others have not begun. `team` has the threads, and says when they sleep.
+cache, then those that others have not begun a moment later. `team` has the threads.
 """
 
 from __future__ import annotations
@@ -45,37 +45,57 @@ OPEN, FAILED = 2**20, 2**32
 SIZE, FRAME, LOOKS, NAP, NAP_TIME, NAPS = (LINE + 8 * word for word in range(6))
 # … a line for each member, …
 MEMBERS = 2 * LINE
-NUMBER, BASE, TAKEN, ASLEEP, SEEN = 0, 8, 16, 24, 32
+NUMBER, BASE, TAKEN, ASLEEP, SEEN = (8 * word for word in range(5))
+FROM_PYTHON = 1  # added to the address of a line where Python calls, and no member
 # … and the frame: the kernel of the loop that goes on, and its arguments.
 ROOM = 8 * 512  # an array of four axes takes 13 words of 8 bytes
 
 
 @intrinsic
 def _invite(typing: Any, team: Any) -> Any:
-    """Leave in the frame what members call: the kernel in which this stands, with its arguments."""
+    """Where Python calls the kernel: do all of it here, others invited, and leave no tasks.
+
+    Python's arrays are counted by who refers to them, and each slice of one is a reference: in a
+    loop of several threads, these would be busy with counting. So the kernel is called again as
+    its members call it, with the same arrays, uncounted, from a frame.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kernel, line = builder.function, arguments[0]
+        kernel, (team,) = builder.function, arguments
         given = kernel.args[3:]  # the first two are places for a result and an error, then `team`
         for argument in given:
-            if argument.name.endswith(".4") and isinstance(argument.type, ir.PointerType):
-                argument.add_attribute("noalias")  # an array's data: written through it alone
+            if _is_data(argument):
+                argument.add_attribute("noalias")  # what is written is read through no other array
         frame_type = ir.LiteralStructType([Word, *(argument.type for argument in given)])
         if context.get_abi_sizeof(frame_type) > ROOM:
             raise NotImplementedError(f"{kernel.name}: its arguments take more than ROOM")
-
-        def word(address: Any, offset: int) -> Any:
-            return builder.load(pointer(builder, builder.add(address, Word(offset))))
-
-        base, caller = word(line, BASE), builder.icmp_signed("==", word(line, NUMBER), Word(0))
-        with builder.if_then(caller):
-            frame = builder.inttoptr(word(base, FRAME), frame_type.as_pointer())
-            entry = builder.ptrtoint(_entry(builder.module, kernel, frame_type), Word)
-            for k, value in enumerate([entry, *given]):
-                builder.store(value, cgutils.gep_inbounds(builder, frame, 0, k))
-        return line
+        entry = _entry(builder.module, kernel, frame_type)
+        tasks_of = cgutils.alloca_once_value(builder, team)
+        on_stack = cgutils.alloca_once(builder, frame_type)
+        with builder.if_then(builder.trunc(team, ir.IntType(1))):
+            line = builder.sub(team, Word(FROM_PYTHON))
+            base = builder.load(pointer(builder, builder.add(line, Word(BASE))))
+            of_team = builder.load(pointer(builder, builder.add(base, Word(FRAME))))
+            alone = builder.icmp_signed("==", of_team, Word(0))
+            frame = builder.select(alone, builder.ptrtoint(on_stack, Word), of_team)
+            at = builder.inttoptr(frame, frame_type.as_pointer())
+            for k, value in enumerate([builder.ptrtoint(entry, Word), *given]):
+                is_count = isinstance(value.type, ir.PointerType) and not _is_data(value)
+                stored = value.type(None) if is_count else value
+                builder.store(stored, cgutils.gep_inbounds(builder, at, 0, k))
+            failed = builder.call(entry, [frame, line])
+            with builder.if_then(builder.trunc(failed, ir.IntType(1)), likely=False):
+                text = ("a loop found no memory for what it works in",)
+                context.call_conv.return_user_exc(builder, MemoryError, text)
+            builder.store(Word(0), tasks_of)
+        return builder.load(tasks_of)
 
     return types.int64(types.int64), generate
+
+
+def _is_data(argument: Any) -> bool:
+    """Whether it is the address of an array's numbers, the fifth of what Numba passes of it."""
+    return isinstance(argument.type, ir.PointerType) and argument.name.endswith(".4")
 
 
 _ENTRY = ir.FunctionType(Word, [Word, Word])  # (frame, line of the member) -> 1 where it failed
@@ -114,6 +134,8 @@ def _enter(typing: Any, frame: Any, line: Any) -> Any:
 @numba.njit(error_model="numpy")  # not cached: what Numba has cached of a generator it cannot use
 def _tasks(team: int, count: int) -> Iterator[int]:
     """The numbers from 0 to count − 1 that this member takes."""
+    if team == 0:
+        return
     base, number = read(team + BASE), read(team + NUMBER)
     if read(base + SIZE) == 1 or count < 2:
         for task in range(count):
@@ -121,12 +143,50 @@ def _tasks(team: int, count: int) -> Iterator[int]:
     else:
         if number == 0:
             _open(base)
-        task = _take(base, number, count)
-        while task >= 0:
-            yield task
-            task = _take(base, number, count)
+        size = read(base + SIZE)
+        for k in range(size):
+            owner = (number + k) % size
+            if k == 1:
+                _let_work(base, number, count)
+            task = _take(base, owner, count)
+            while task >= 0:
+                yield task
+                task = _take(base, owner, count)
         if number == 0:
             close(base)
+
+
+@compiled
+def _share(base: int, owner: int, count: int) -> tuple[int, int]:
+    """Where a member's share begins, and ends."""
+    size = read(base + SIZE)
+    return owner * count // size, (owner + 1) * count // size
+
+
+@compiled
+def _take(base: int, owner: int, count: int) -> int:
+    """The next task of a member's share; -1 where none is left."""
+    taken = base + MEMBERS + owner * LINE + TAKEN
+    first, last = _share(base, owner, count)
+    if first + read(taken) < last:
+        task: int = first + add(taken, 1)
+        if task < last:
+            return task
+    return -1
+
+
+@compiled
+def _let_work(base: int, number: int, count: int) -> None:
+    """Leave their tasks to the others for a moment, if they are there: they have the numbers."""
+    for _ in range(read(base + LOOKS) // 5):
+        others = read(base + STATE) % OPEN + (number > 0)  # the caller does not join
+        left = 0
+        for owner in range(read(base + SIZE)):
+            first, last = _share(base, owner, count)
+            left += first + read(base + MEMBERS + owner * LINE + TAKEN) < last
+        if left == 0 or others == 0:
+            return
+        pause()
 
 
 @compiled
@@ -134,21 +194,6 @@ def _member(team: int) -> int:
     """The number of the thread that asks, from 0 on."""
     number: int = read(team + NUMBER)
     return max(0, number)  # of `ALONE` it is -1
-
-
-@compiled
-def _take(base: int, number: int, count: int) -> int:
-    """The next task: of this member's own share, else of another's; -1 where none is left."""
-    size = read(base + SIZE)
-    for k in range(size):
-        owner = (number + k) % size
-        first, last = owner * count // size, (owner + 1) * count // size
-        taken = base + MEMBERS + owner * LINE + TAKEN
-        if first + read(taken) < last:
-            task: int = first + add(taken, 1)
-            if task < last:
-                return task
-    return -1
 
 
 @compiled

@@ -31,6 +31,7 @@ from minise.kernels.numba.tasks import (
     BASE,
     FAILED,
     FRAME,
+    FROM_PYTHON,
     LINE,
     LOOKS,
     MEMBERS,
@@ -111,7 +112,7 @@ class Team:
         probed = self._loops % PROBE == 0
         cpu, naps = (time.thread_time(), self._words[NAPS // 8]) if probed else (0.0, 0)
         try:
-            return loop(self.caller, *arguments)
+            return loop(self.caller + FROM_PYTHON, *arguments)
         finally:
             self._end_loop()
             seconds = time.perf_counter() - began
@@ -185,12 +186,12 @@ def _nap_of_system() -> tuple[int, int]:
 
 
 # What a kernel is given for `team` where nobody helps: the line and the base of a team of one,
-# which are only read. Its number is no member's, so that nothing is put into a frame.
+# without a frame. They are only read, so that many threads of Python may have them.
 _ALONE = np.zeros(MEMBERS + LINE, np.uint8).view(np.int64)
 _ALONE[SIZE // 8] = 1
 _ALONE[(MEMBERS + NUMBER) // 8] = -1
 _ALONE[(MEMBERS + BASE) // 8] = _ALONE.ctypes.data
-ALONE = _ALONE.ctypes.data + MEMBERS
+ALONE = _ALONE.ctypes.data + MEMBERS + FROM_PYTHON
 
 _asked: int | None = None  # by `set_num_threads`
 _team: Team | None = None
