@@ -19,6 +19,7 @@ from rich.table import Table
 from minise import backend, train
 from minise.cli.options import computing
 from minise.errors import InputError
+from minise.train.folder import claimed
 from minise.train.progress import EpochProgress
 
 DEFAULT = train.Config()
@@ -155,6 +156,8 @@ def train_command(
         config = train.changed(stopped.config, given, allowed=allow_change)
         often = stopped.every
     often = often if every is None else train.read_every(every)
+    claim = claimed(resume or out, config.model, resumed=resume is not None)
+    folder = context.with_resource(claim)
 
     digits = train.dataset_of(config)
     training = train.training_of(config, digits)
@@ -178,7 +181,6 @@ def train_command(
         for images in training.batches.sizes():
             train.warm_up(training.net, digits.image_shape, images)
 
-    folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
     again = f"minise train --resume {shlex.quote(str(folder))}"
