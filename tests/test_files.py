@@ -218,7 +218,7 @@ def test_a_file_that_somebody_keeps_open_stays_whole(path, monkeypatch):
 
 def test_a_refusal_that_does_not_pass_is_told_at_once(path, monkeypatch):
     got = refusing(monkeypatch, "replace", PermissionError(errno.EACCES, "Permission denied"))
-    with pytest.raises(InputError, match="cannot be written: Permission denied$"):
+    with pytest.raises(InputError, match=r"cannot be written: Permission denied$"):
         write_whole(path, b"other")
     assert len(got) == 1
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -19,6 +20,7 @@ from minise.cli.predict import predict_command
 from minise.cli.recipes import recipes_command
 from minise.cli.runs import plot_command, runs_command
 from minise.cli.summary import models_command, summary_command
+from minise.cli.terminal import OutputError, not_written, readable_output
 from minise.cli.train import train_command
 from minise.cli.tutorials import tutorials_command
 from minise.cli.warmup import warmup_command
@@ -29,9 +31,16 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; what a person can get wrong ends in one line, not a traceback."""
-    with warnings.catch_warnings():
+    with readable_output(), _told(), warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"minise: {message}", err=True)
-        sys.exit(_run(arguments))
+        try:
+            code = _run(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OutputError as error:
+            not_written(error)
+            code = 1
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -41,11 +50,25 @@ def _run(arguments: Sequence[str] | None) -> int:
         click.echo(f"minise: {error}", err=True)
         return 1
     except click.ClickException as error:
-        error.show()
+        error.show(sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("minise: stopped", err=True)
         return 130
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Within a `with`, what minise logs is printed: downloads tell of themselves."""
+    logger = logging.getLogger("minise")
+    level, handler = logger.level, logging.StreamHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -55,10 +78,6 @@ def cli() -> None:
 
     Begin with `minise train`: in half a minute a small net has learned to read digits.
     """
-    logger = logging.getLogger("minise")
-    logger.setLevel(logging.INFO)  # downloads tell of themselves
-    if not logger.handlers:
-        logger.addHandler(logging.StreamHandler())
 
 
 for command in (

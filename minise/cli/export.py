@@ -12,6 +12,7 @@ from rich.console import Console
 
 from minise import data, export, train
 from minise.errors import InputError
+from minise.files import check_writable
 from minise.nn import Layer
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def export_command(run: Path, path: Path) -> None:
         raise InputError(f"{path}, expected a name that ends in .onnx")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
+    check_writable(path.parent)
     export.check_installed()
     net, about = train.load_run(run)
     with Console().status("running the model beside the net …"):

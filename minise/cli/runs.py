@@ -11,7 +11,7 @@ from rich.table import Table
 
 from minise import train
 from minise.errors import InputError
-from minise.files import write_whole
+from minise.files import check_writable, write_whole
 from minise.train import pictures
 
 
@@ -92,6 +92,7 @@ def _told(value: object) -> str:
 )
 def plot_command(runs: tuple[Path, ...], out: Path) -> None:
     """Draw the loss and the error of RUNS, folders that `train` left, over one another."""
+    check_writable(out.parent)
     records = [train.read_record(run) for run in runs]
     if empty := [str(record.folder) for record in records if not record.history]:
         raise InputError(f"{empty[0]}: has done no epoch yet")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from minise import backend, train
 from minise.cli.options import computing
+from minise.cli.terminal import OutputError, quoted
 from minise.errors import InputError
 from minise.train.folder import claimed
 from minise.train.progress import EpochProgress
@@ -183,11 +183,11 @@ def train_command(
 
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
-    again = f"minise train --resume {shlex.quote(str(folder))}"
+    again = f"minise train --resume {quoted(folder)}"
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, config.epochs, len(digits.train.labels))
-            watchers: list[Any] = [stack.enter_context(progress), run]
+            watchers: list[Any] = [run, stack.enter_context(progress)]  # saved, then told
             if tensorboard:
                 events = train.EventFiles(folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
@@ -196,8 +196,12 @@ def train_command(
                 on_step=lambda step: [watcher.on_step(step) for watcher in watchers],
                 on_epoch=lambda epoch: [watcher.on_epoch(epoch) for watcher in watchers],
             )
-        if history.interrupted:
-            run.keep()
+            if history.interrupted:
+                run.keep()
+    except OutputError:  # nobody reads what it prints: a pipe or a terminal was closed
+        run.keep()
+        click.echo(f"\nminise: stopped {_where(training)}; to go on: {again}", err=True)
+        raise
     except KeyboardInterrupt:
         click.echo(
             f"\nminise: stopped at once; to go on from the last checkpoint: {again}", err=True
@@ -222,12 +226,12 @@ def _finish(run: train.Run, console: Console, seconds: float) -> None:
     if test is None:  # all of it was done before the run was resumed
         test = train.evaluate(training.net, images, mean=training.mean, std=training.std)
     wrong = round((1 - test.accuracy) * len(images.labels))
+    run.finish(images, test.probabilities)
     console.print(
         f"\n[bold green]test accuracy {test.accuracy:.2%}[/] ({wrong} of "
         f"{len(images.labels):,} wrong) after {seconds:.0f} seconds",
         highlight=False,
     )
-    run.finish(images, test.probabilities)
     for what, path in run.files().items():
         console.print(f"  {what:<10} {path}", highlight=False, soft_wrap=True, markup=False)
 
