@@ -30,7 +30,7 @@ def next_folder(model: str, parent: Path = Path("runs")) -> Path:
             folder.mkdir(parents=True)
             break
         except OSError as error:
-            if not os.path.lexists(folder):  # with another spelling, too, where that is the same
+            if not (isinstance(error, FileExistsError) and parent.is_dir()):
                 raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
     return folder
 
