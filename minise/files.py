@@ -143,6 +143,12 @@ def write_whole(path: Path, content: bytes) -> None:
             _patiently(os.unlink, part)
 
 
+def put_in_place(fresh: Path, target: Path) -> Path:
+    """Move a whole file to its name, over one that is there and that somebody may have open."""
+    _patiently(os.replace, fresh, target)
+    return target
+
+
 def check_writable(folder: Path) -> None:
     """To know it before the work: whether a file could be made in a folder, there or to be made.
 

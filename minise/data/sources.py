@@ -17,6 +17,7 @@ from minise.backend import Array
 from minise.data.idx import read_idx
 from minise.data.npz import read_npz
 from minise.errors import InputError
+from minise.files import put_in_place
 
 _log = logging.getLogger(__name__)
 
@@ -217,8 +218,8 @@ def _cached(cache: Path, name: str) -> Path:
                     problems.append(f"{url}: {error}")
                 else:
                     if path:
-                        path.unlink()
-                    return fresh.replace(cache / f"{name}.gz")
+                        path.unlink(missing_ok=True)  # as another process may have done
+                    return put_in_place(fresh, cache / f"{name}.gz")
     except OSError as error:
         raise InputError(f"data: the cache {cache} cannot be used: {error.strerror}") from None
     raise InputError(

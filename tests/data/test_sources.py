@@ -189,6 +189,22 @@ def test_a_broken_file_in_the_cache_is_replaced(web, tmp_path):
     assert len(web.asked) == 10
 
 
+def test_a_broken_file_that_another_process_replaces_meanwhile_is_no_error(
+    web, tmp_path, monkeypatch
+):
+    broken = tmp_path / "cache" / "mnist" / "train-images-idx3-ubyte"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"half")
+
+    def meanwhile(**options):
+        broken.unlink(missing_ok=True)
+        return web(**options)
+
+    monkeypatch.setattr(pooch, "HTTPDownloader", meanwhile)
+    assert len(data.load("mnist").train.labels) == 10_000
+    assert not broken.exists()
+
+
 def test_a_download_with_other_content_never_reaches_the_cache(web, tmp_path):
     web.pages = dict.fromkeys(web.pages, b"captive portal")
     with pytest.raises(InputError, match="could not be downloaded"):
