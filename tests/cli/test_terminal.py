@@ -38,7 +38,7 @@ def test_a_training_whose_pipe_closes_has_saved_its_weights_and_says_how_to_go_o
     process = start(folder, *TRAIN)
     assert process.stdout.readline().startswith("se-cnn")
     process.stdout.close()
-    assert process.wait(120) == 1
+    assert process.wait(300) == 1
     with process.stderr as stderr:
         err = stderr.read()
     assert err.startswith("\nminise: stopped in epoch 2, after 0 of 6 steps; to go on: minise tr")
@@ -46,7 +46,7 @@ def test_a_training_whose_pipe_closes_has_saved_its_weights_and_says_how_to_go_o
     run = folder / "run"
     assert {WEIGHTS, CHECKPOINT} < {path.name for path in run.iterdir()}
     more = start(folder, "train", "--resume", "run", "--epochs", "2", "--allow-change")
-    assert "epoch 2/2" in more.communicate(timeout=120)[0]
+    assert "epoch 2/2" in more.communicate(timeout=300)[0]
     assert more.returncode == 0
 
 
@@ -56,7 +56,7 @@ def test_a_pipe_that_closes_ends_a_command_without_a_word(folder, arguments):
     os.close(read)
     process = start(folder, *arguments, stdout=write)
     os.close(write)
-    assert process.communicate(timeout=60)[1] == ""
+    assert process.communicate(timeout=300)[1] == ""
     assert process.returncode == 1
 
 
@@ -64,7 +64,7 @@ def test_a_pipe_that_closes_ends_a_command_without_a_word(folder, arguments):
 def test_output_that_does_not_fit_on_a_disk_is_one_line(folder):
     with open("/dev/full", "w") as full:
         process = start(folder, "models", stdout=full)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     message = "minise: the output cannot be written: No space left on device\n"
     assert (process.returncode, err) == (1, message)
 
@@ -89,7 +89,7 @@ def test_a_terminal_that_closes_leaves_a_checkpoint_of_the_step_that_went_on(fol
     while not (folder / "run" / METRICS).exists():
         os.read(terminal_of_it, 4096)
     os.close(terminal_of_it)  # the system sends SIGHUP, and refuses what is printed from now on
-    assert process.wait(60) in (1, 130)
+    assert process.wait(300) in (1, 130)
     position = json.loads(train.load_checkpoint(folder / "run").state.metadata["training"])
     assert position["epoch"] > 1  # where it stood at the start
 
@@ -119,7 +119,7 @@ def test_ctrl_c_while_importing_is_one_line(folder, package):
     (folder / "sitecustomize.py").write_text(INTERRUPTED % package)
     paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     process = start(folder, *TRAIN, env={**os.environ, "PYTHONPATH": paths})
-    assert process.communicate(timeout=60)[1] == "\nminise: stopped\n"
+    assert process.communicate(timeout=300)[1] == "\nminise: stopped\n"
     assert process.returncode == 130
     assert not (folder / "run").exists()
 
