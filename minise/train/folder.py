@@ -57,8 +57,8 @@ def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterat
             made.insert(0, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            check_writable(folder)
             stack.enter_context(_locked(folder))
+            check_writable(folder)  # writes there for a moment, which nobody else may see
             if not resumed:
                 check_empty(folder)
         except OSError as error:
