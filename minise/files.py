@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +30,13 @@ OPTIMIZER = "optimizer/"  # before the names of arrays in a checkpoint that are 
 WEIGHTS = "model.safetensors"  # of a run, in its folder
 PART = ".part"  # the end of the name of a file while it is written
 PYTORCH = {".pth", ".pt", ".bin", ".pkl"}
+# What systems say that cannot sync a folder: Windows, and mounts of a network.
+NO_SYNC = {
+    getattr(errno, name)
+    for name in ("EINVAL", "EACCES", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EISDIR")
+}
+IN_USE = {5, 32}  # Windows' ERROR_ACCESS_DENIED and ERROR_SHARING_VIOLATION
+WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds: a virus scanner needs no more
 
 
 class Tensors(NamedTuple):
@@ -121,32 +131,84 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that whoever looks sees the old one or the new one, never a part.
 
-    An old one keeps its mode, and a link what it points to. Raises `InputError` where the file
-    cannot be written.
+    An old one keeps its mode, where there are modes, and a link what it points to. Raises
+    `InputError` where the file cannot be written.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{PART}")
+    part = _part_of(target)
     try:
         with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            part.chmod(target.stat().st_mode)
-        part.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if target.exists() and os.name != "nt":  # there a mode is "read-only" and no more
+            with suppress(OSError):  # nor do FAT and some mounts know modes
+                part.chmod(target.stat().st_mode)
+        _patiently(os.replace, part, target)
+        _sync(target.parent)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        hint = "; is it read-only, or open in another program?" if _in_use(error) else ""
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}{hint}") from None
     finally:
         with suppress(OSError):  # it is in place, or was never made
-            part.unlink()
+            _patiently(os.unlink, part)
+
+
+def put_in_place(fresh: Path, target: Path) -> Path:
+    """Move a whole file to its name, over one that is there and that somebody may have open."""
+    _patiently(os.replace, fresh, target)
+    return target
+
+
+def check_writable(folder: Path) -> None:
+    """To know it before the work: whether a file could be made in a folder, there or to be made.
+
+    Raises `InputError` where none could.
+    """
+    there = next(f for f in (folder, *folder.absolute().parents) if os.path.exists(f))
+    probe = _part_of(there / "minise")
+    try:
+        probe.touch()
+        _patiently(os.unlink, probe)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{PART}")
+
+
+def _patiently(change: Callable[..., None], *paths: Path) -> None:
+    """Windows refuses to replace or remove a file while somebody has it open: try for a while."""
+    for wait in WAITS:
+        try:
+            return change(*paths)
+        except PermissionError as error:
+            if not _in_use(error):
+                raise
+            time.sleep(wait)
+    return change(*paths)
+
+
+def _in_use(error: OSError) -> bool:
+    return getattr(error, "winerror", None) in IN_USE
+
+
+def _sync(folder: Path) -> None:
+    """Let the new name reach the disk; where a folder cannot be synced the file is whole anyway."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
 
 
 def remove_parts(folder: Path) -> None:
     """Take away what writers that were killed left of their files."""
     for part in folder.glob(f".*{PART}"):
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            _patiently(os.unlink, part)

@@ -56,7 +56,7 @@ def _gpu_facts() -> Facts:
 def _driver() -> str | None:
     if not NVIDIA.exists():
         return None
-    found = re.search(r"\s(\d+\.\d+[.\d]*)\s", NVIDIA.read_text(errors="replace"))
+    found = re.search(r"\s(\d+\.\d+[.\d]*)\s", NVIDIA.read_text(encoding="utf-8", errors="replace"))
     return found and found[1]
 
 
@@ -68,7 +68,7 @@ def processor() -> str:
     """Its name, as exactly as the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("model name", "Model")):
                 return line.partition(":")[2].strip()
     if platform.system() == "Darwin":

@@ -1,4 +1,6 @@
+import errno
 import os
+import stat
 import sys
 
 import numpy as np
@@ -6,7 +8,14 @@ import pytest
 from safetensors.numpy import save
 
 from minise import InputError
-from minise.files import Tensors, read_tensors, remove_parts, write_tensors, write_whole
+from minise.files import (
+    Tensors,
+    check_writable,
+    read_tensors,
+    remove_parts,
+    write_tensors,
+    write_whole,
+)
 
 ARRAYS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(3)}
 
@@ -129,3 +138,99 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="cannot be written: Not a directory"):
         write_whole(tmp_path / "file" / "x", b"")
+
+
+def refusing(monkeypatch, name, refusal, calls=lambda *given: True, times=10**9):
+    """Let `os.<name>` refuse so many of its calls; gives those that it got."""
+    real, got = getattr(os, name), []
+
+    def call(*given, **options):
+        if not calls(*given):
+            return real(*given, **options)
+        got.append(given)
+        if len(got) <= times:
+            raise refusal
+        return real(*given, **options)
+
+    monkeypatch.setattr(os, name, call)
+    return got
+
+
+def of_windows(code):
+    refusal = PermissionError(errno.EACCES, "The process cannot access the file")
+    refusal.winerror = code
+    return refusal
+
+
+@pytest.mark.parametrize("where", ["open", "fsync"])
+@pytest.mark.parametrize("name", ["EINVAL", "EACCES", "EPERM", "ENOTSUP", "EBADF", "EISDIR"])
+def test_a_folder_that_cannot_be_synced_is_no_failure(path, monkeypatch, where, name):
+    calls = {"open": lambda file, *_: file == path.parent, "fsync": is_folder}[where]
+    got = refusing(monkeypatch, where, OSError(getattr(errno, name), "refused"), calls)
+    write_whole(path, b"other")
+    assert got
+    assert path.read_bytes() == b"other"
+
+
+def is_folder(descriptor):
+    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+
+
+@pytest.mark.parametrize("name", ["EIO", "ENOSPC"])
+def test_a_folder_whose_sync_fails_is_a_failure(path, monkeypatch, name):
+    refusing(monkeypatch, "fsync", OSError(getattr(errno, name), "broken"), is_folder)
+    with pytest.raises(InputError, match="cannot be written: broken"):
+        write_whole(path, b"other")
+
+
+def test_a_disk_without_modes_is_no_failure(path, monkeypatch):
+    got = refusing(monkeypatch, "chmod", PermissionError(errno.EPERM, "no modes"))
+    write_whole(path, b"other")
+    assert got
+    assert path.read_bytes() == b"other"
+
+
+@pytest.mark.parametrize("code", [5, 32])
+def test_a_file_that_somebody_has_open_for_a_moment_is_replaced(path, monkeypatch, code):
+    monkeypatch.setattr("minise.files.time.sleep", lambda seconds: None)
+    got = refusing(monkeypatch, "replace", of_windows(code), times=3)
+    refusing(monkeypatch, "unlink", of_windows(code), times=2)
+    write_whole(path, b"other")
+    assert len(got) == 4
+    assert path.read_bytes() == b"other"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_that_somebody_keeps_open_stays_whole(path, monkeypatch):
+    before, waited = path.read_bytes(), []
+    monkeypatch.setattr("minise.files.time.sleep", waited.append)
+    refusing(monkeypatch, "replace", of_windows(32))
+    message = (
+        r"x\.safetensors: cannot be written: .*; is it read-only, or open in another program\?"
+    )
+    with pytest.raises(InputError, match=message) as raised:
+        write_whole(path, b"other")
+    assert "\n" not in str(raised.value)
+    assert 1 < sum(waited) < 5
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_refusal_that_does_not_pass_is_told_at_once(path, monkeypatch):
+    got = refusing(monkeypatch, "replace", PermissionError(errno.EACCES, "Permission denied"))
+    with pytest.raises(InputError, match=r"cannot be written: Permission denied$"):
+        write_whole(path, b"other")
+    assert len(got) == 1
+
+
+def test_whether_a_folder_can_be_written_to_is_known_before(tmp_path, monkeypatch):
+    check_writable(tmp_path)
+    check_writable(tmp_path / "not" / "there")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        with pytest.raises(InputError, match=f"{path}: cannot be written to: Not a directory"):
+            check_writable(path)
+    refusing(monkeypatch, "open", PermissionError(errno.EACCES, "Permission denied"))
+    with pytest.raises(InputError, match="there: cannot be written to: Permission denied"):
+        check_writable(tmp_path / "not" / "there")

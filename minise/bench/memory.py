@@ -96,7 +96,9 @@ def peak_of_steps(warm_up: Callable[[], object], step: Callable[[], object]) -> 
     with contextlib.suppress(AttributeError, OSError, TypeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak is what is held now
+        Path("/proc/self/clear_refs").write_text(
+            "5", encoding="utf-8"
+        )  # Linux: the peak is what is held now
     before = size_now()
     for _ in range(STEPS):
         step()
@@ -143,7 +145,7 @@ def _linux(field: str) -> int | None:
     status = Path("/proc/self/status")
     if not status.exists():
         return None
-    for line in status.read_text().splitlines():
+    for line in status.read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
     return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -20,6 +21,7 @@ from minise.cli.recipes import recipes_command
 from minise.cli.runs import plot_command, runs_command
 from minise.cli.say import tell
 from minise.cli.summary import models_command, summary_command
+from minise.cli.terminal import OutputError, not_written, readable_output
 from minise.cli.train import train_command
 from minise.cli.tutorials import tutorials_command
 from minise.cli.warmup import warmup_command
@@ -31,10 +33,17 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; what a person can get wrong ends in one line, not a traceback."""
-    with warnings.catch_warnings():
+    with readable_output(), _told(), warnings.catch_warnings():
         warnings.filterwarnings("always", module=r"minise\.")
         warnings.showwarning = lambda message, *_, **__: tell(f"minise: {message}")
-        sys.exit(_run(arguments))
+        try:
+            code = _run(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OutputError as error:
+            not_written(error)
+            code = 1
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -51,6 +60,20 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         tell("minise: stopped")
         return 130
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Within a `with`, what minise logs is printed: downloads tell of themselves."""
+    logger = logging.getLogger("minise")
+    level, handler = logger.level, logging.StreamHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 class _Commands(click.Group):
@@ -84,10 +107,6 @@ def cli() -> None:
 
     Begin with `minise train`: in half a minute a small net has learned to read digits.
     """
-    logger = logging.getLogger("minise")
-    logger.setLevel(logging.INFO)  # downloads tell of themselves
-    if not logger.handlers:
-        logger.addHandler(logging.StreamHandler())
 
 
 for command in (

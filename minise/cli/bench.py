@@ -16,7 +16,7 @@ from minise import backend
 from minise.cli.options import computing
 from minise.cli.say import show
 from minise.errors import InputError
-from minise.files import write_whole
+from minise.files import check_writable, write_whole
 from minise.nearest import nearest
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def _check_paths(json_path: Path | None, plot: Path | None) -> None:
     for path in (json_path, plot):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{path}: there is no folder {path.parent}")
+        if path is not None:
+            check_writable(path.parent)
 
 
 def _progress(line: Live, count: int) -> Callable[[str], None]:

@@ -14,6 +14,7 @@ from minise import data, export, train
 from minise.cli.options import run_first
 from minise.cli.say import show, typed
 from minise.errors import InputError
+from minise.files import check_writable
 from minise.nn import Layer
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def export_command(words: tuple[str, ...]) -> None:
         raise InputError(f"{path} is a folder, expected the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
+    check_writable(path.parent)
     export.check_installed()
     net, about = train.load_run(run)
     with Console().status("running the model beside the net …"):

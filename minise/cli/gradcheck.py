@@ -18,6 +18,7 @@ from minise.cli.options import computing
 from minise.cli.own_code import errors_in, own_example
 from minise.cli.say import show
 from minise.errors import InputError
+from minise.files import check_writable
 from minise.gradcheck import Example, Report
 from minise.gradcheck.compare import TOLERANCES
 from minise.nearest import nearest
@@ -86,6 +87,11 @@ def gradcheck_command(
     examples: dict[str, Make] = {name: partial(own_example, name, shapes) for name in own}
     if not names or len(own) < len(names):
         examples = _of_minise([name for name in names if name not in own]) | examples
+    if plot is not None:
+        check_writable(plot)
+        files = [_picture(name).casefold() for name in examples]  # Windows: A.png is a.png
+        if twice := [file for file in files if files.count(file) > 1]:
+            raise InputError(f"two reports would both be drawn in {plot / twice[0]}")
     console, width = Console(), max(map(len, examples))
     reports: dict[str, Report] = {}
     for name, make in examples.items():
@@ -135,9 +141,14 @@ def _tell(console: Console, name: str, report: Report) -> None:
 def _draw(report: Report, folder: Path, name: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        report.plot(folder / (re.sub(r"[^\w.]+", "-", name).strip("-.") + ".png"))
     except OSError as error:
         raise InputError(f"cannot write into {folder}: {error.strerror}") from error
+    report.plot(folder / _picture(name))
+
+
+def _picture(name: str) -> str:
+    """Its file's name, of letters that every system takes."""
+    return re.sub(r"[^\w.]+", "-", name).strip("-.") + ".png"
 
 
 def _sum_up(console: Console, reports: dict[str, Report]) -> None:

@@ -15,7 +15,7 @@ from minise.cli.options import computing, run_first, run_with_data
 from minise.cli.say import show
 from minise.errors import InputError
 from minise.figures import png
-from minise.files import write_whole
+from minise.files import check_writable, write_whole
 
 
 @click.command("inspect", short_help="See the gates of a trained net.")
@@ -41,9 +41,11 @@ def inspect_command(
     Without RUN it is the newest of those in `runs`.
     """
     run, images = run_first(words)
+    folder = out or (run if run.is_dir() else run.parent)
+    check_writable(folder)
     net, about, digits = run_with_data(run, source)
     pictures = [_image(name, digits.test, about) for name in images]
-    short = [name for name, _, _ in pictures]
+    short = [name.casefold() for name, _, _ in pictures]  # to Windows and macOS A.png is a.png
     if twice := [name for name in short if short.count(name) > 1]:
         raise InputError(f"two images would both be drawn in maps-{twice[0]}.png")
     chosen = None if classes is None else _two(classes, digits.test)
@@ -59,7 +61,6 @@ def inspect_command(
     if chosen is None and len(np.unique(digits.test.labels)) > 1:
         chosen = _apart(list(found.values())[-1])
 
-    folder = out or (run if run.is_dir() else run.parent)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -12,7 +12,7 @@ from rich.table import Table
 from minise import train
 from minise.cli.say import show, table, tell
 from minise.errors import InputError
-from minise.files import write_whole
+from minise.files import check_writable, write_whole
 from minise.train import pictures
 
 
@@ -116,6 +116,7 @@ def plot_command(runs: tuple[Path, ...], out: Path) -> None:
     Each of RUNS is a folder that `train` left, or holds such folders; without them it is `runs`. A
     run that has done no epoch is passed over.
     """
+    check_writable(out.parent)
     records = [record for run in runs or (Path("runs"),) for record in train.find_records(run)]
     empty = [str(record.folder) for record in records if not record.history]
     if len(empty) == len(records):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 import textwrap
@@ -11,10 +10,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from minise.cli.terminal import quoted
+
 
 def typed(*words: object) -> str:
     """A command as it can be typed."""
-    return shlex.join(map(str, words))
+    return " ".join(quoted(str(word)) for word in words)
 
 
 def table(*titles: str) -> Table:

@@ -19,8 +19,10 @@ from minise import backend, data, models, train
 from minise.cli.compiling import warm_up
 from minise.cli.options import computing
 from minise.cli.say import show, tell, typed
+from minise.cli.terminal import OutputError
 from minise.errors import InputError
 from minise.nearest import nearest
+from minise.train.folder import claimed
 from minise.train.progress import EpochProgress
 from minise.train.run import CONFIG
 
@@ -161,6 +163,8 @@ def train_command(
         config = train.changed(stopped.config, given, allowed=allow_change)
         often = stopped.every
     often = often if every is None else train.read_every(every)
+    claim = claimed(resume or out, config.model, resumed=resume is not None)
+    folder = context.with_resource(claim)
 
     digits = train.dataset_of(config)
     training = train.training_of(config, digits)
@@ -186,14 +190,13 @@ def train_command(
             train.warm_up(training.net, digits.image_shape, images)
 
     warm_up(console, passes)
-    folder = resume or out or train.next_folder(config.model)
     run = train.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
     again = f"\n  {typed('minise', 'train', '--resume', folder)}"  # a line of its own: never broken
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, config.epochs, len(digits.train.labels))
-            watchers: list[Any] = [stack.enter_context(progress), run]
+            watchers: list[Any] = [run, stack.enter_context(progress)]  # saved, then told
             if tensorboard:
                 events = train.EventFiles(folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
@@ -202,8 +205,12 @@ def train_command(
                 on_step=lambda step: [watcher.on_step(step) for watcher in watchers],
                 on_epoch=lambda epoch: [watcher.on_epoch(epoch) for watcher in watchers],
             )
-        if history.interrupted:
-            run.keep()
+            if history.interrupted:
+                run.keep()
+    except OutputError:  # nobody reads what it prints: a pipe or a terminal was closed
+        run.keep()
+        tell(f"\nminise: stopped {_where(training)}; to go on:{again}")
+        raise
     except KeyboardInterrupt:
         tell(f"\nminise: stopped at once; to go on from the last checkpoint:{again}")
         context.exit(130)
@@ -226,13 +233,13 @@ def _finish(run: train.Run, console: Console, seconds: float) -> None:
     if test is None:  # all of it was done before the run was resumed
         test = train.evaluate(training.net, images, mean=training.mean, std=training.std)
     wrong = round((1 - test.accuracy) * len(images.labels))
+    run.finish(images, test.probabilities)
     show(
         console,
         f"\n[bold green]test accuracy {test.accuracy:.2%}[/] ({wrong} of "
         f"{len(images.labels):,} wrong) after {seconds:.0f} seconds",
         markup=True,
     )
-    run.finish(images, test.probabilities)
     for what, path in run.files().items():
         show(console, f"  {what:<10} {path}")
     show(console, "\nNext:")

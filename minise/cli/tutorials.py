@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 from pathlib import Path
 
 import click
 
 import minise
+from minise.cli.terminal import quoted
 from minise.errors import InputError
 from minise.files import write_whole
 
@@ -27,7 +28,7 @@ def tutorials_command(folder: Path) -> None:
     click.echo(f"{folder}: {len(sources)} notebooks, the first is {sources[0].name}")
     click.echo("To work in them:")
     click.echo("  python -m pip install jupyterlab")
-    click.echo(f"  jupyter lab {shlex.quote(str(folder))}")
+    click.echo(f"  jupyter lab {quoted(folder)}")
 
 
 def find_notebooks(package: Path) -> list[Path]:
@@ -48,10 +49,8 @@ def copy_notebooks(sources: list[Path], folder: Path) -> None:
     """
     copies = {source: folder / source.name for source in sources}
     for copy in copies.values():
-        if copy.exists() or copy.is_symlink():
-            raise InputError(
-                f"{copy}: is there already, and is not overwritten; no file was copied"
-            )
+        if os.path.lexists(copy):
+            raise _there_already(copy)
     try:
         contents = {copy: source.read_bytes() for source, copy in copies.items()}
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,9 +59,23 @@ def copy_notebooks(sources: list[Path], folder: Path) -> None:
     written: list[Path] = []
     try:
         for copy, content in contents.items():
-            write_whole(copy, content)
+            _claim(copy)
             written.append(copy)
+            write_whole(copy, content)
     except BaseException:  # a full disk, or Ctrl-C
         for copy in written:
             copy.unlink(missing_ok=True)
         raise
+
+
+def _claim(copy: Path) -> None:
+    try:
+        copy.touch(exist_ok=False)
+    except FileExistsError:  # of somebody who copies them in the same moment
+        raise _there_already(copy) from None
+    except OSError as error:
+        raise InputError(f"{copy}: cannot be written: {error.strerror}") from None
+
+
+def _there_already(copy: Path) -> InputError:
+    return InputError(f"{copy}: is there already, and is not overwritten; no file was copied")

@@ -17,6 +17,7 @@ from minise.backend import Array
 from minise.data.folders import FileSet, read_set, sets_in, visible
 from minise.data.idx import most_unpacked, read_idx
 from minise.errors import InputError
+from minise.files import put_in_place
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def read_named(name: str) -> tuple[list[Array], list[str]]:
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             _download(name, Path(folder))
             for path in sorted(Path(folder).iterdir()):
-                path.replace(cache / path.name)
+                put_in_place(path, cache / path.name)
     except OSError as error:
         raise InputError(f"data: the cache {cache} cannot be used: {error.strerror}") from None
     if found := _set_of(name, cache):
@@ -218,8 +219,10 @@ def _cached(cache: Path, name: str) -> Path:
                     problems.append(f"{url}: {error}")
                 else:
                     if path:
-                        path.unlink()
-                    return fresh.replace(cache / f"{name}.gz")
+                        path.unlink(missing_ok=True)  # another process may be as far
+                    kept = cache / f"{name}.gz"
+                    put_in_place(fresh, kept)
+                    return kept
     except OSError as error:
         raise InputError(f"data: the cache {cache} cannot be used: {error.strerror}") from None
     raise InputError(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minise.backend import Array
+from minise.figures import png
+from minise.files import write_whole
 from minise.gradcheck.differences import Floats, Verdict
 
 if TYPE_CHECKING:
@@ -108,13 +110,13 @@ class Report:
     def plot(self, path: str | Path | None = None) -> Figure:
         """Draw analytic against numeric, errors laid out as the array is, and error against step.
 
-        Saved as a PNG file at `path`, if it is given.
+        Saved as a PNG file at `path`, if it is given. Raises `InputError` where it cannot be.
         """
         from minise.gradcheck.picture import draw
 
         figure = draw(self)
         if path is not None:
-            figure.savefig(path, format="png")
+            write_whole(Path(path), png(figure))
         return figure
 
 

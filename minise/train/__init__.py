@@ -9,6 +9,7 @@ from minise.train.config import (
     training_of,
 )
 from minise.train.evaluation import Evaluation, evaluate
+from minise.train.folder import next_folder
 from minise.train.history import Epoch, History, Step
 from minise.train.loop import Training, fit
 from minise.train.optimizers import SGD, AdamW, Optimizer
@@ -22,7 +23,7 @@ from minise.train.records import (
     read_record,
     without_se,
 )
-from minise.train.run import Every, Run, Stopped, load_checkpoint, load_run, next_folder, read_every
+from minise.train.run import Every, Run, Stopped, load_checkpoint, load_run, read_every
 from minise.train.schedules import Schedule, cosine, one_cycle
 from minise.train.seeds import Seeds
 from minise.train.tensorboard import EventFiles, check_tensorboard

@@ -36,9 +36,9 @@ def read_record(folder: Path) -> Record:
     """The run of a folder. Raises `InputError` where there is none, or its files are broken."""
     config, history = folder / CONFIG, History()
     try:
-        text = json.dumps(json.loads(config.read_text())["config"])
+        text = json.dumps(json.loads(config.read_text(encoding="utf-8"))["config"])
         if (folder / METRICS).exists():
-            lines = (folder / METRICS).read_text().splitlines()
+            lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
             history.extend(_epoch(json.loads(line)) for line in lines)
     except OSError as error:
         raise InputError(f"{config}: cannot be read: {error.strerror}") from None

@@ -28,6 +28,7 @@ from minise.models.weights import find_weights
 from minise.nn import Layer
 from minise.train import checkpoint, pictures
 from minise.train.config import Config, fingerprint, read_config
+from minise.train.folder import check_empty
 from minise.train.history import Epoch, Step
 from minise.train.loop import Training
 from minise.train.weights import About, load_weights, metadata_of, save_weights
@@ -84,17 +85,24 @@ class Run:
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if not resumed and any(folder.iterdir()):
-                raise InputError(f"{folder}: holds files already; a run wants a folder of its own")
             if resumed:
                 remove_parts(folder)
+            else:
+                check_empty(folder)
+                self._claim()
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
         if resumed:
-            write_whole(folder / CONFIG, _explained(config, _earlier(folder)).encode())
+            write_whole(folder / CONFIG, _explained(config, _earlier(folder)))
         else:
-            write_whole(folder / CONFIG, _explained(config, []).encode())
+            write_whole(folder / CONFIG, _explained(config, []))
             self.keep()
+
+    def _claim(self) -> None:
+        try:
+            (self.folder / CONFIG).touch(exist_ok=False)
+        except FileExistsError:
+            check_empty(self.folder)  # another run that began in the same moment
 
     def on_step(self, step: Step) -> None:
         """Write a checkpoint if it is time for one."""
@@ -221,7 +229,7 @@ def versions() -> dict[str, Any]:
     return {what: facts.get(what) for what in (*which, *of_gpu)}
 
 
-def _explained(config: Config, earlier: list[Any]) -> str:
+def _explained(config: Config, earlier: list[Any]) -> bytes:
     """A run's configuration, and each start of it, to be read."""
     start = {
         "command": sys.argv,
@@ -230,13 +238,14 @@ def _explained(config: Config, earlier: list[Any]) -> str:
         "git": _revision(),
     }
     text = {"config": config._asdict(), "starts": [*earlier, start]}
-    return json.dumps(text, indent=2, ensure_ascii=False) + "\n"
+    lines = json.dumps(text, indent=2, ensure_ascii=False) + "\n"
+    return lines.encode(errors="backslashreplace")  # names of files may be any bytes
 
 
 def _earlier(folder: Path) -> list[Any]:
     """The starts of a run before it was resumed."""
     try:
-        return list(json.loads((folder / CONFIG).read_text())["starts"])
+        return list(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["starts"])
     except (OSError, ValueError, TypeError, KeyError):
         return []  # lost, which is no reason not to go on
 
@@ -259,14 +268,6 @@ def _revision() -> str | None:
     if any(run.returncode for run in done):
         return None
     return done[0].stdout.strip() + ("+" if done[1].stdout.strip() else "")
-
-
-def next_folder(model: str, parent: Path = Path("runs")) -> Path:
-    """The first of runs/<model>-1, -2, … that is not there yet."""
-    number = 1
-    while (parent / f"{model}-{number}").exists():
-        number += 1
-    return parent / f"{model}-{number}"
 
 
 def load_run(path: Path) -> tuple[Layer, About]:

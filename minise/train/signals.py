@@ -1,4 +1,7 @@
-"""Ctrl-C asks a training to stop after its step; a second one stops it at once."""
+"""Ctrl-C asks a training to stop after its step; a second one stops it at once.
+
+So do a request to end, Ctrl-Break on Windows, and a terminal that was closed.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,18 @@ from typing import Any
 _DEFAULTS: dict[int, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
+    **{
+        getattr(signal, name): signal.SIG_DFL
+        for name in ("SIGHUP", "SIGBREAK")  # where the system has them
+        if hasattr(signal, name)
+    },
 }
 
 
 class StopSignals:
-    """Within a `with`, SIGINT and SIGTERM set `requested`; the second of them interrupts.
+    """Within a `with`, SIGINT, SIGTERM, SIGHUP and SIGBREAK set `requested`; the second interrupts.
 
+    Only SIGHUP never does: of a terminal that is closed the shell and the system may each send it.
     Python hands signals to the main thread alone: in another nothing is taken over, nor where
     somebody else has a handler of their own.
     """
@@ -43,6 +52,6 @@ class StopSignals:
             signal.signal(number, _DEFAULTS[number])
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested and number != getattr(signal, "SIGHUP", None):
             raise KeyboardInterrupt
         self.requested = True

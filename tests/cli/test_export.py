@@ -77,7 +77,7 @@ def test_a_model_that_is_there_is_replaced(minise, run, tmp_path):
         (["run", "run/model.safetensors"], 1, "expected a name that ends in .onnx"),
         (["run", "none/model.onnx"], 1, "none/model.onnx: there is no folder none"),
         (["run", "/dev/null/model.onnx"], 1, "there is no folder /dev/null"),
-        (["run", "/proc/model.onnx"], 1, "/proc/model.onnx: cannot be written"),
+        (["run", "/proc/model.onnx"], 1, "/proc: cannot be written to"),
         (["run", "folder.onnx"], 1, "folder.onnx is a folder, expected the name of a file"),
         (
             ["folder.onnx", "model.onnx"],

@@ -161,7 +161,7 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
         (["relu", "--input", "3"], 1, "--input goes with code of your own"),
         (["own.py:cube", "--input", "3,x"], 2, "'3,x' is no shape"),
         (["own.py:cube", "--input", "3,0"], 2, "'3,0' has a size below 1"),
-        (["relu", "--plot", "own.py/pictures"], 1, "cannot write into own.py/pictures"),
+        (["relu", "--plot", "own.py/pictures"], 1, "own.py/pictures: cannot be written to"),
         (["relu", "--method", "exact"], 2, "'exact' is not one of 'differences', 'complex'"),
     ],
 )

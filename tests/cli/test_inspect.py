@@ -54,7 +54,7 @@ def test_out_says_where(minise, run, tmp_path):
         (["3", "3"], "two images would both be drawn in maps-3.png"),
         (["--classes", "1,7"], "no test image is of class 7"),
         (["--data", "sample"], "run learned 3 classes"),
-        (["--out", "few.npz/x"], "few.npz/x: cannot be made: Not a directory"),
+        (["--out", "few.npz/x"], "few.npz/x: cannot be written to: Not a directory"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_no_picture(minise, run, arguments, message):

@@ -16,6 +16,7 @@ import pytest
 from layouts import EMNIST, GZIP, IMAGES, LABELS, QMNIST, within, write
 
 from minise import InputError, data
+from minise.data import download as named_download
 from minise.data import named
 
 SAMPLE = Path(str(resources.files("minise.data") / "sample"))
@@ -184,6 +185,21 @@ def test_a_broken_file_of_mnist_is_replaced(mnist):
     (mnist.cache / "mnist" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"broken")
     assert len(data.load("mnist").test.labels) == 2_000
     assert len(mnist.asked) == 10
+
+
+def test_a_broken_file_that_another_process_replaces_meanwhile_is_no_error(mnist, monkeypatch):
+    broken = mnist.cache / "mnist" / "train-images-idx3-ubyte"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"half")
+    download = named_download.download
+
+    def meanwhile(url, path):
+        broken.unlink(missing_ok=True)
+        download(url, path)
+
+    monkeypatch.setattr(named_download, "download", meanwhile)
+    assert len(data.load("mnist").train.labels) == 10_000
+    assert not broken.exists()
 
 
 def test_a_download_with_other_content_is_no_mnist(mnist):

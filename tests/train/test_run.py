@@ -10,6 +10,7 @@ from PIL import Image
 from minise import InputError, train
 from minise.data import Dataset, Split
 from minise.files import read_tensors
+from minise.train.folder import check_empty
 
 # noise teaches little
 pytestmark = pytest.mark.filterwarnings("ignore:.* learned nothing in epoch")
@@ -175,6 +176,20 @@ def test_a_folder_that_holds_files_is_not_touched(tmp_path, training):
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
+def test_of_two_runs_that_find_a_folder_empty_one_gets_it(tmp_path, training, monkeypatch):
+    train.Run(tmp_path / "run", training, CONFIG)
+    before = contents(tmp_path / "run")
+    looked = iter([lambda folder: None])  # the second looked before the first had written
+
+    def look(folder):
+        next(looked, check_empty)(folder)
+
+    monkeypatch.setattr("minise.train.run.check_empty", look)
+    with pytest.raises(InputError, match="holds files already"):
+        train.Run(tmp_path / "run", training, CONFIG)
+    assert contents(tmp_path / "run") == before
+
+
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path, training):
     (tmp_path / "file").write_text("text")
     with pytest.raises(InputError, match="file/run: cannot be written to: Not a directory"):
@@ -228,7 +243,6 @@ def contents(folder):
 
 def test_runs_are_numbered(tmp_path):
     assert train.next_folder("se-cnn", tmp_path) == tmp_path / "se-cnn-1"
-    (tmp_path / "se-cnn-1").mkdir()
     assert train.next_folder("se-cnn", tmp_path) == tmp_path / "se-cnn-2"
 
 

@@ -1,9 +1,11 @@
+import importlib
 import os
 import signal
 import threading
 
 import pytest
 
+from minise.train import signals as signals_module
 from minise.train.signals import StopSignals
 
 
@@ -17,6 +19,30 @@ def test_the_first_signal_asks_and_the_second_interrupts(number):
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
+def test_a_closed_terminal_asks_however_often_it_is_told():
+    before = signal.getsignal(signal.SIGHUP)
+    with StopSignals() as signals:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.requested
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+def test_signals_are_those_that_the_system_has(monkeypatch):
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+            patch.delattr(signal, "SIGHUP")
+            assert set(importlib.reload(signals_module)._DEFAULTS) == {
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGUSR1,
+            }
+    finally:
+        importlib.reload(signals_module)
 
 
 def test_a_handler_of_somebody_else_stays():

@@ -1,0 +1,108 @@
+"""A folder for one run alone, also where several begin in the same moment."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from minise.errors import InputError
+from minise.files import check_writable
+
+LOCK = ".lock"  # the name of a file that is there while a training goes on
+# What a system says of a file that another process has locked.
+LOCKED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+
+
+def next_folder(model: str, parent: Path = Path("runs")) -> Path:
+    """Make the first of runs/<model>-1, -2, … that is not there yet, so that nobody else gets it.
+
+    Raises `InputError` where it cannot be made.
+    """
+    for number in itertools.count(1):
+        folder = parent / f"{model}-{number}"
+        try:
+            folder.mkdir(parents=True)
+            break
+        except OSError as error:
+            if not (isinstance(error, FileExistsError) and parent.is_dir()):
+                raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+    return folder
+
+
+def check_empty(folder: Path) -> None:
+    """Raises `InputError` where a folder holds files of others, and `OSError` where it is none."""
+    if any(path.name != LOCK for path in folder.iterdir()):
+        raise InputError(f"{folder}: holds files already; a run wants a folder of its own")
+
+
+@contextmanager
+def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterator[Path]:
+    """Keep a folder for the training of this process; None stands for the next that is free.
+
+    It is made, and goes again where nothing has come into it. Raises `InputError` where another
+    process trains in it, where it cannot be written to, and where it holds files, unless `resumed`.
+    """
+    place = Path("runs") if folder is None else folder
+    made = [path for path in (place, *place.parents) if not os.path.exists(path)]
+    with ExitStack() as stack:
+        stack.callback(_remove_empty, made)
+        if folder is None:
+            folder = next_folder(model, place)
+            made.insert(0, folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_locked(folder))
+            check_writable(folder)  # writes there for a moment, which nobody else may see
+            if not resumed:
+                check_empty(folder)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
+        yield folder
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # it is not empty, or not there
+            folder.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    path = folder / LOCK
+    while True:
+        file = path.open("ab")
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno in LOCKED:
+                file.close()
+                raise InputError(f"{folder}: another process is training in it") from None
+            break  # a mount without locks
+        if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            break
+        file.close()  # whoever had it took it away after it was opened here
+    try:
+        yield
+    finally:
+        if os.name == "nt":  # where no file can go that is open
+            file.close()
+        with suppress(OSError):
+            path.unlink()
+        file.close()
+
+
+def _lock(file: BinaryIO) -> None:
+    """Until it is closed, or the process ends in whatever way."""
+    try:
+        fcntl: Any = importlib.import_module("fcntl")
+    except ImportError:
+        msvcrt: Any = importlib.import_module("msvcrt")
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

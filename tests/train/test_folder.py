@@ -1,0 +1,145 @@
+import errno
+import sys
+import threading
+from multiprocessing import get_context
+from types import SimpleNamespace
+
+import pytest
+
+from minise import InputError, train
+from minise.train import folder as folders
+from minise.train.folder import LOCK, check_empty, claimed
+
+TOGETHER = 4
+
+
+def at_once(work):
+    """What `work` gives in each of several threads that begin in the same moment."""
+    barrier, given = threading.Barrier(TOGETHER), []
+
+    def begin():
+        barrier.wait()
+        given.append(work())
+
+    threads = [threading.Thread(target=begin) for _ in range(TOGETHER)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return given
+
+
+def test_of_several_that_begin_at_once_each_gets_a_folder_of_its_own(tmp_path):
+    for k in range(1, 6):
+        given = at_once(lambda k=k: train.next_folder("se-cnn", tmp_path / "runs" / str(k)))
+        names = [f"se-cnn-{number}" for number in range(1, TOGETHER + 1)]
+        assert sorted(folder.name for folder in given) == names
+
+
+def test_a_file_where_the_runs_should_be_is_told(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(InputError, match="runs/se-cnn-1: cannot be made: "):
+        train.next_folder("se-cnn", tmp_path / "runs")
+
+
+def claim_in_another_process(path, taken, answers):
+    for name in iter(taken.get, None):
+        try:
+            with claimed(path / name, "se-cnn"):
+                answers.put("mine")
+                taken.get()  # until all have tried
+        except InputError as error:
+            answers.put(str(error))
+            taken.get()
+
+
+def test_of_several_processes_that_want_the_same_folder_one_gets_it(tmp_path):
+    context = get_context("spawn")
+    answers, taken = context.Queue(), [context.Queue() for _ in range(2)]
+    processes = [
+        context.Process(target=claim_in_another_process, args=(tmp_path, queue, answers))
+        for queue in taken
+    ]
+    for process in processes:
+        process.start()
+    try:
+        for k in range(10):
+            for queue in taken:
+                queue.put(str(k))
+            told = sorted(answers.get(timeout=60) for _ in processes)
+            assert told == [f"{tmp_path / str(k)}: another process is training in it", "mine"]
+            for queue in taken:
+                queue.put("done")
+    finally:
+        for queue in taken:
+            queue.put(None)
+        for process in processes:
+            process.join(timeout=60)
+
+
+def test_a_folder_into_which_nothing_came_is_gone_again(tmp_path):
+    deep = tmp_path / "deep" / "run"
+    with claimed(deep, "se-cnn"):
+        assert [path.name for path in deep.iterdir()] == [LOCK]
+        check_empty(deep)
+    assert not (tmp_path / "deep").exists()
+    with pytest.raises(KeyboardInterrupt), claimed(deep, "se-cnn"):
+        raise KeyboardInterrupt
+    assert not (tmp_path / "deep").exists()
+    with claimed(deep, "se-cnn"):
+        (deep / "file").write_text("")
+    assert [path.name for path in deep.iterdir()] == ["file"]
+
+
+def test_without_a_name_it_is_the_next_that_is_free(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with claimed(None, "se-cnn") as first, claimed(None, "se-cnn") as second:
+        assert [first.as_posix(), second.as_posix()] == ["runs/se-cnn-1", "runs/se-cnn-2"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_that_is_claimed_twice_is_refused_the_second_time(tmp_path):
+    with claimed(tmp_path, "se-cnn", resumed=True):
+        for resumed in (True, False):
+            with (
+                pytest.raises(InputError, match="another process is training in it"),
+                claimed(tmp_path, "se-cnn", resumed=resumed),
+            ):
+                pytest.fail("claimed twice")
+    with claimed(tmp_path, "se-cnn", resumed=True):
+        pass
+
+
+def test_what_a_killed_run_left_locks_nobody_out(tmp_path):
+    (tmp_path / LOCK).write_text("")
+    with claimed(tmp_path, "se-cnn"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_a_mount_without_locks_is_no_failure(tmp_path, monkeypatch, code):
+    def refuse(file):
+        raise OSError(code, "no locks")
+
+    monkeypatch.setattr(folders, "_lock", refuse)
+    with claimed(tmp_path, "se-cnn"):
+        pass
+
+
+def test_where_locks_are_those_of_windows_they_are_used(tmp_path, monkeypatch):
+    def locking(descriptor, mode, count):
+        held.append((mode, count))
+        if len(held) > 1:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    held = []
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    with (
+        claimed(tmp_path, "se-cnn"),
+        pytest.raises(InputError, match="another process is training in it"),
+        claimed(tmp_path, "se-cnn"),
+    ):
+        pytest.fail("claimed twice")
+    assert held == [(2, 1), (2, 1)]
