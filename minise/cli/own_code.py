@@ -75,9 +75,13 @@ def _subject(module: ModuleType, name: str, path: str) -> Any:
 
 
 def _takes_nothing(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # written in C, and does not tell
+        return False
     return not any(
         parameter.default is parameter.empty
-        for parameter in inspect.signature(function).parameters.values()
+        for parameter in parameters
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     )
 

@@ -210,9 +210,13 @@ def _is_float(value: Any) -> bool:
 
 
 def _argument_names(forward: Callable[..., Any], count: int) -> list[str]:
-    """As `forward` calls them: x, w, b; those of a *star are numbered."""
+    """As `forward` calls them: x, w, b; numbered for a *star, or where it tells no names."""
     names: list[str] = []
-    for name, parameter in inspect.signature(forward).parameters.items():
+    try:
+        parameters = inspect.signature(forward).parameters
+    except ValueError:  # written in C, as NumPy's functions are before 2.4
+        return [f"inputs[{k}]" for k in range(count)]
+    for name, parameter in parameters.items():
         if parameter.kind is parameter.VAR_POSITIONAL:
             names += [f"{name}[{k}]" for k in range(count - len(names))]
         elif parameter.kind is not parameter.KEYWORD_ONLY:

@@ -44,7 +44,8 @@ class EpochProgress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.bar.stop()
+        if self.console.is_terminal:  # rich before 14.3 prints an empty line elsewhere
+            self.bar.stop()
 
     def on_step(self, step: Step) -> None:
         """Move the bar."""

@@ -44,6 +44,7 @@ def lonely(x, y):
     return x, y
 
 number = 3
+largest = max
 
 class Sized(nn.Linear):
     def __init__(self, n):
@@ -151,6 +152,7 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
         (["own.py:both"], 1, "own.py:both needs inputs: --input"),
         (["own.py:number", "--input", "3"], 1, "own.py:number is neither a layer nor a function"),
         (["own.py:lonely", "--input", "3"], 1, "own.py:lonely is neither a layer nor a function"),
+        (["own.py:largest", "--input", "3"], 1, "own.py:largest is neither a layer nor a function"),
         (["own.py:broken", "--input", "3"], 1, "own.py:32: NameError: name 'nothing'"),
         (["own.py:Made", "--input", "3"], 1, "x has shape (3,), expected (N, in)"),
         (["syntax.py:f", "--input", "3"], 1, "syntax.py:1: SyntaxError"),

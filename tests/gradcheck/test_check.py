@@ -425,6 +425,8 @@ PAIR = (ops.relu, ops.relu_backward)
         (PAIR, [np.arange(3)], {}, "no float array"),
         (PAIR, [np.ones((0, 3))], {}, "no float array"),
         ((np.tanh, PAIR[1]), [np.ones(3)], {}, "tanh returned ndarray, expected .y, saved"),
+        # written in C, whose signature Python does not tell
+        ((max, PAIR[1]), [np.ones(3)], {}, "max returned float64, expected .y, saved"),
         (PAIR, [np.ones(3)], {"sample": 2.5}, "sample is 2.5, expected an integer"),
         (PAIR, [np.ones(3), np.ones(3)], {}, "relu takes 1 inputs, got 2"),
         ((ops.relu, lambda dy, saved: (dy, dy)), [np.ones(3)], {}, "2 gradients for 1 inputs: x"),
