@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minise import backend, bench, cli
+from minise.bench import loaded
 
 QUICK = ["--seconds", "0.001", "--threads", "1"]
 
@@ -24,7 +25,7 @@ def minise(capsys, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("small_cases")
 def test_the_table_stands_beside_pytorch(minise, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")  # nothing is cut off
+    monkeypatch.setenv("COLUMNS", "100")  # narrower ones have no rate
     pytest.importorskip("torch", reason="PyTorch is not installed")
     code, out, err = minise(*QUICK, "l", "se")
     assert (code, err) == (0, "")
@@ -41,7 +42,8 @@ def test_the_table_stands_beside_pytorch(minise, monkeypatch):
 
 
 @pytest.mark.usefixtures("small_cases", "without_pytorch")
-def test_without_pytorch_the_table_has_no_columns_of_it(minise):
+def test_without_pytorch_the_table_has_no_columns_of_it(minise, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     code, out, err = minise(*QUICK)
     assert (code, err) == (0, "")
     assert "ratio" not in out.split()
@@ -126,12 +128,13 @@ def test_wrong_results_end_with_1_and_the_others_are_shown(minise, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["conw3x3-16-28"], 1, "unknown case 'conw3x3-16-28': did you mean 'conv3x3-16-28'?"),
-        (["step", "zzz"], 1, "unknown case 'zzz': there are conv3x3-16-28,"),
+        (["conw3x3-16-28"], 1, "unknown case 'conw3x3-16-28': did you mean 'conv3x3-16-28',"),
+        (["step", "zzz"], 1, "unknown case 'zzz': see minise bench --list for all"),
         (["step", "--plot", "b.pdf"], 1, "--plot b.pdf, expected a name that ends in .png"),
         (["step", "--json", "no/b.json"], 1, "no/b.json: there is no folder no"),
         (["step", "--threads", "9999"], 1, "threads: 9999 asked for, between 1 and"),
         (["step", "--seconds", "0"], 2, "Invalid value for '--seconds'"),
+        (["step", "--loaded"], 1, "--loaded goes with --seconds, --threads and --json alone"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_nothing(
@@ -155,3 +158,23 @@ def test_cases_are_chosen_by_the_beginning_of_their_names(minise):
     assert listed("scaling") == list(bench.SCALING)
     assert listed("se", "image") == [n for n in bench.CASES if n.startswith(("se-", "image-"))]
     assert listed("linear", "--scaling") == ["linear-784-10", *bench.SCALING]
+
+
+def test_loaded_prints_a_table_or_json(minise, monkeypatch):
+    figure = bench.Measured(0.004, 0.004, 0.004, 3)
+    row = bench.Beside(loaded.NEIGHBOURS[1], figure, figure, None)
+    asked = []
+
+    def run_loaded(*, threads, seconds, on_row):
+        on_row("one busy process")
+        asked.append((threads, seconds))
+        return [row]
+
+    monkeypatch.setattr(bench, "run_loaded", run_loaded)
+    code, out, err = minise("--loaded", "--threads", "1", "--seconds", "0.5")
+    assert (code, err) == (0, "measuring, neighbours: one busy process …\n")
+    assert "one busy process" in out
+    assert "4.00 ms" in out
+    assert asked == [(1, 0.5)]
+    code, out, _ = minise("--loaded", "--json", "-")
+    assert json.loads(out)["rows"][0]["minise"]["median"] == 0.004
