@@ -18,6 +18,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
@@ -90,7 +91,9 @@ class Team:
             door.acquire()
             line = self.caller + number * LINE
             name = f"minise-{number}"
-            threading.Thread(target=self._work, args=(line, door), name=name, daemon=True).start()
+            thread = threading.Thread(target=self._work, args=(line, door), name=name, daemon=True)
+            with suppress(RuntimeError):  # the system allows no more: others do its tasks
+                thread.start()
 
     def _put(self, offset: int, value: int) -> None:
         self._words[offset // 8] = value

@@ -32,12 +32,18 @@ def counted(size, work=0):
     return done, by
 
 
+@pytest.fixture(autouse=True)
+def as_before():
+    before = team._asked
+    yield
+    team._asked = before
+    team._end_team()
+
+
 @pytest.fixture(params=[1, 2, 3, 8])
 def threads(request):
-    before = team.get_num_threads()
     team.set_num_threads(request.param)
-    yield request.param
-    team.set_num_threads(before)
+    return request.param
 
 
 def test_each_task_is_done_once(threads):
@@ -66,7 +72,6 @@ def test_nobody_is_waited_for():
         team._team._words[asleep] = 0  # whoever sleeps is taken for awake, and never woken
     time.sleep(0.01)
     assert counted(50, work=1000)[0].tolist() == [1] * 50
-    team.set_num_threads(2)  # these threads go on to sleep; a new team has its own
 
 
 @with_compiler
@@ -111,6 +116,18 @@ def test_what_lost_its_memory_is_told():
         mates._end_loop()
     assert mates._words[0] == 0
     mates.stop()
+
+
+@with_compiler
+def test_where_no_thread_can_be_started_the_caller_does_it_all(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    team.set_num_threads(4)
+    done, by = counted(30, work=1000)
+    assert done.tolist() == [1] * 30
+    assert set(by.tolist()) == {0}
 
 
 @with_compiler
