@@ -52,7 +52,9 @@ def test_full_adds_the_multiplication_its_cost_and_the_memory_it_took(seed, caps
     assert not any(parameter.grad.any() for parameter in seed.parameters())
 
 
-@pytest.mark.parametrize("name", ["cnn", "se-cnn", "resnet8", "se-resnet8", "se-resnet14"])
+@pytest.mark.parametrize(
+    "name", ["cnn", "se-cnn", "se-cnn3", "resnet8", "se-resnet8", "se-resnet14"]
+)
 def test_every_net_has_a_table_that_counts_all_its_parameters(name, capsys):
     net = models.create(name)
     summary(net, (1, 28, 28))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -138,9 +139,32 @@ class CNN(nn.Module):
         return self.fc(x.flatten(1))
 
 
+class CNN3(nn.Module):
+    """`cnn3` and `se-cnn3`."""
+
+    def __init__(self, se: bool) -> None:
+        super().__init__()
+        channels = (1, 8, 16, 32)
+        self.conv1, self.conv2, self.conv3 = (
+            nn.Conv2d(c, f, 3, padding=1, bias=False) for c, f in pairwise(channels)
+        )
+        self.bn1, self.bn2, self.bn3 = map(nn.BatchNorm2d, channels[1:])
+        self.se2 = SEBlock(16, 2) if se else nn.Identity()
+        self.se3 = SEBlock(32, 2) if se else nn.Identity()
+        self.fc = nn.Linear(32 * 2 * 2, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(F.max_pool2d(self.conv1(x), 2)))
+        x = F.relu(self.se2(self.bn2(F.max_pool2d(self.conv2(x), 3, padding=1))))
+        x = F.relu(self.se3(self.bn3(F.max_pool2d(self.conv3(x), 3, padding=1))))
+        return self.fc(x.flatten(1))
+
+
 NETS: dict[str, Callable[[], nn.Module]] = {
     "se-cnn": lambda: CNN(se=True),
     "cnn": lambda: CNN(se=False),
+    "se-cnn3": lambda: CNN3(se=True),
+    "cnn3": lambda: CNN3(se=False),
     "se-resnet8": lambda: ResNet8(se=True),
     "resnet8": lambda: ResNet8(se=False),
     "se-resnet50": lambda: ResNet50(se=True),

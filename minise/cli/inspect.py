@@ -66,7 +66,7 @@ def inspect_command(
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
     console = Console()
-    console.print(_table(gates, found))
+    console.print(_table(gates, found, inspect.dead_units(net, x)))
     written = {"gates.png": inspect.draw_by_class(found)}
     if chosen is not None:
         written["two-classes.png"] = inspect.draw_two_classes(found, *chosen)
@@ -110,14 +110,19 @@ def _apart(found: inspect.ByClass) -> tuple[int, int]:
     return first, second
 
 
-def _table(gates: dict[str, Array], found: dict[str, inspect.ByClass]) -> Table:
-    table = Table("SE block", "channels", "mean gate", "between classes", "within a class")
-    table.columns[0].no_wrap = True
+def _table(
+    gates: dict[str, Array], found: dict[str, inspect.ByClass], dead: dict[str, Array]
+) -> Table:
+    columns = ("gates", "between classes", "within a class", "hidden units", "of them dead")
+    table = Table("SE block", "channels", *columns)
+    for column in table.columns[:3]:
+        column.no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for name, s in gates.items():
         between = np.nanstd(found[name].mean, axis=0).mean()
         within = np.nanmean(found[name].deviation)
-        row = f"{s.mean():.3f}", f"± {between:.3f}", f"± {within:.3f}"
-        table.add_row(name, str(s.shape[1]), *row)
+        row = f"{s.min():.2f} to {s.max():.2f}", f"± {between:.3f}", f"± {within:.3f}"
+        units = (len(dead[name]), dead[name].sum()) if name in dead else ("", "")
+        table.add_row(name, str(s.shape[1]), *row, *map(str, units))
     return table

@@ -4,6 +4,7 @@ from minise.inspect.excitations import (
     ByClass,
     Excitation,
     by_class,
+    dead_units,
     excitations,
     gates,
 )
@@ -13,6 +14,7 @@ __all__ = [
     "ByClass",
     "Excitation",
     "by_class",
+    "dead_units",
     "draw_by_class",
     "draw_maps",
     "draw_two_classes",

@@ -6,6 +6,7 @@ squeeze and the gate of each block is written down on the way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ class Excitation(NamedTuple):
     before: Array  # (N, C, H, W)
     squeezed: Array  # (N, C)
     gates: Array  # (N, C)
+    hidden: Array | None = None  # (N, hidden), behind the relu; a block may have none
 
     @property
     def after(self) -> Array:
@@ -48,6 +50,7 @@ def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
         raise InputError("the net has no SE block to look into")
     maps: dict[str, Array] = {}
     squeezed: dict[str, Array] = {}
+    hidden: dict[str, Array] = {}
     opened: dict[str, Array] = {}
 
     def watch(name: str, layer: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
@@ -55,12 +58,17 @@ def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
         block, _, part = name.rpartition(".")
         if block in blocks and part == "squeeze":
             maps[block], squeezed[block] = asnumpy(x), asnumpy(y)
+        elif block in blocks and part == "relu":
+            hidden[block] = asnumpy(y)
         elif block in blocks and part == "gate":
             opened[block] = asnumpy(y)
         return y, backward
 
     observed(net, watch)(asarray(x))
-    return {name: Excitation(maps[name], squeezed[name], s) for name, s in opened.items()}
+    return {
+        name: Excitation(maps[name], squeezed[name], s, hidden.get(name))
+        for name, s in opened.items()
+    }
 
 
 def gates(net: Layer, x: Array, *, batch_size: int = 256) -> dict[str, Array]:
@@ -71,8 +79,32 @@ def gates(net: Layer, x: Array, *, batch_size: int = 256) -> dict[str, Array]:
     """
     if not len(x):
         raise InputError("gates: x has no image")
-    batches = [excitations(net, x[n : n + batch_size]) for n in range(0, len(x), batch_size)]
-    return {name: np.concatenate([b[name].gates for b in batches]) for name in batches[0]}
+    batches = [
+        {name: found.gates for name, found in excitations(net, part).items()}
+        for part in _parts(x, batch_size)
+    ]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def dead_units(net: Layer, x: Array, *, batch_size: int = 256) -> dict[str, Array]:
+    """By its name, which hidden units (hidden,) of each SE block are 0 for all images x.
+
+    Such a unit tells a gate nothing, and no gradient comes through its relu to wake it; where all
+    are dead, the gates are the same for every image. Blocks without hidden units are left out.
+    Raises as `gates` does.
+    """
+    if not len(x):
+        raise InputError("dead_units: x has no image")
+    dead: dict[str, Array] = {}
+    for part in _parts(x, batch_size):
+        for name, found in excitations(net, part).items():
+            if found.hidden is not None:
+                dead[name] = dead.get(name, True) & (found.hidden == 0).all(axis=0)
+    return dead
+
+
+def _parts(x: Array, size: int) -> Iterator[Array]:
+    return (x[n : n + size] for n in range(0, len(x), size))
 
 
 def by_class(s: Array, labels: npt.NDArray[np.int64]) -> ByClass:

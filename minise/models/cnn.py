@@ -1,4 +1,4 @@
-"""`cnn` and `se-cnn`: two convolutions, each with its SE block, and a linear classifier."""
+"""`cnn` and `cnn3`, with and without SE: two or three convolutions, and a linear classifier."""
 
 from __future__ import annotations
 
@@ -30,4 +30,44 @@ def cnn(
         **stage(2, 8, 16),  # (N, 16, 7, 7)
         flatten=nn.Flatten(),
         fc=nn.Linear(16 * 7 * 7, num_classes, rng=rng, dtype=dtype),
+    )
+
+
+def cnn3(
+    *,
+    se: nn.MakeSE | None,
+    num_classes: int,
+    in_channels: int,
+    rng: np.random.Generator,
+    dtype: npt.DTypeLike,
+) -> nn.Sequential:
+    """For images of 28×28 pixels. With SE, one channel and ten classes: 8,586 parameters.
+
+    SE stands where a residual block has it, between batch norm and relu: there a squeezed map can
+    have either sign. Behind a relu none is negative, and then a hidden unit of a block is above 0
+    for nearly all images or, as often, for none: dead before the first step. The first maps have no
+    SE: its gates would be much alike for all digits, for a twelfth of a step's time.
+    """
+
+    def conv(channels: int, filters: int) -> nn.Conv2d:
+        return nn.Conv2d(channels, filters, 3, padding=1, bias=False, rng=rng, dtype=dtype)
+
+    def stage(k: int, channels: int, filters: int) -> dict[str, nn.Layer]:
+        layers: dict[str, nn.Layer] = {
+            f"conv{k}": conv(channels, filters),
+            f"pool{k}": nn.MaxPool2d(3, padding=1),  # at once: all that follows has fewer pixels
+            f"bn{k}": nn.BatchNorm2d(filters, dtype=dtype),
+        }
+        if se is not None:
+            layers[f"se{k}"] = se(filters)
+        return layers | {f"relu{k}": nn.ReLU()}
+
+    return nn.Sequential(
+        conv1=conv(in_channels, 8),
+        pool1=nn.MaxPool2d(2),  # (N, 8, 14, 14)
+        bn1=nn.BatchNormReLU2d(8, dtype=dtype),
+        **stage(2, 8, 16),  # (N, 16, 5, 5)
+        **stage(3, 16, 32),  # (N, 32, 2, 2)
+        flatten=nn.Flatten(),
+        fc=nn.Linear(32 * 2 * 2, num_classes, rng=rng, dtype=dtype),
     )

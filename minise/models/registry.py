@@ -15,7 +15,7 @@ from minise import backend
 from minise.backend import Array
 from minise.errors import InputError
 from minise.models import inception, mobilenet, resnet, vgg
-from minise.models.cnn import cnn
+from minise.models.cnn import cnn, cnn3
 from minise.nearest import nearest
 from minise.nn import Layer, SEBlock, unfilled
 
@@ -78,6 +78,7 @@ def _pair(name: str, net: _Net) -> None:
 
 
 _pair("cnn", _Net(cnn, "two convolutions, each with an SE block", MNIST, 10, reduction=4))
+_pair("cnn3", _Net(cnn3, "three convolutions, two of them with SE", MNIST, 10, reduction=2))
 _pair(
     "resnet8",
     _Net(partial(resnet.small, 1), "three residual blocks with SE", MNIST, 10, PLACES, 4),

@@ -29,7 +29,7 @@ CHANGEABLE = (
 class Config(NamedTuple):
     """The options of `minise train`, each with what it is without being asked for."""
 
-    model: str = "se-cnn"
+    model: str = "se-cnn3"
     options: dict[str, Any] = {}  # noqa: RUF012  (of the net, as `models.create` takes them)
     data: str = "sample"
     hold_out: int = 0  # training images to judge by, in place of the test images

@@ -73,14 +73,14 @@ def test_what_a_recipe_gave_is_told_with_se_and_without(minise, monkeypatch):
 def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     code, out, err = minise(*QUICK, "--data", small_data, "--epochs", "3")
     assert (code, err) == (0, "")
-    assert "se-cnn, 9,288 parameters, on own (numba)" in out
+    assert "se-cnn3, 10,662 parameters, on own (numba)" in out
     assert "300 training and 100 test images of 28×28, 10 classes: 0 to 9" in out
     assert [line.split()[1] for line in out.splitlines() if line.startswith("epoch")] == [
         "1/3",
         "2/3",
         "3/3",
     ]
-    run = tmp_path / "runs" / "se-cnn-1"
+    run = tmp_path / "runs" / "se-cnn3-1"
     names = {path.name for path in run.iterdir()}
     weights = {"model.safetensors", "best.safetensors", "checkpoint.safetensors"}
     assert names == {"config.json", "metrics.jsonl", "curves.png", "mistakes.png", *weights}

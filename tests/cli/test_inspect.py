@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import data, models, train
+from minise import data, inspect, models, train
 
 
 @pytest.fixture
@@ -25,7 +25,14 @@ def test_pictures_of_gates_and_maps_are_left_in_the_run(minise, run, tmp_path):
     code, out, err = minise("inspect", run, 4, "photo.png", "--classes", "2,0")
     assert (code, err) == (0, "")
     assert "se1" in out
-    assert "within a class" in out
+    assert "dead" in out
+    (row,) = (line.replace("│", " ").split() for line in out.splitlines() if "se1" in line)
+    x = data.to_input(np.load(tmp_path / "few.npz")["x_test"][:, None], 0.5, 0.3)
+    net = train.load_run(run)[0]
+    s, dead = inspect.gates(net, x)["se1"], inspect.dead_units(net, x)["se1"]
+    assert row[1:5] == ["8", f"{s.min():.2f}", "to", f"{s.max():.2f}"]
+    assert row[-2:] == ["2", str(dead.sum())]
+    assert max(map(len, out.splitlines())) <= 80
     made = {"gates.png", "two-classes.png", "maps-4.png", "maps-photo.png"}
     assert {path.name for path in run.glob("*.png")} == made
     for name in made:

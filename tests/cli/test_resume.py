@@ -213,7 +213,7 @@ def test_a_second_ctrl_c_while_the_last_checkpoint_is_written_leaves_the_one_bef
     [
         (["--epochs", "9"], ["  epochs: 8, now 9", "--allow-change lets the training go on"]),
         (["--seed", "1", "--lr", "0.1"], ["  lr: None, now 0.1", "  seed: 0, now 1"]),
-        (["--allow-change", "--model", "cnn"], ["  model: 'se-cnn', now 'cnn'"]),
+        (["--allow-change", "--model", "cnn"], ["  model: 'se-cnn3', now 'cnn'"]),
         (["--option", "reduction=2"], ["  options: {}, now {'reduction': 2}"]),
         (["--out", "other"], ["a run that is resumed stays in its folder, run"]),
     ],

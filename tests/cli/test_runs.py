@@ -7,7 +7,7 @@ from minise import train
 
 
 def leave(folder, accuracies, **options):
-    config = train.Config(epochs=2, **options)
+    config = train.Config(**{"model": "se-cnn", "epochs": 2, **options})
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"config": config._asdict()}))
     epochs = [

@@ -106,8 +106,8 @@ def seeds():
     other = io.BytesIO()
     names = np.array(["cat", "dog"])[LABELS]
     np.savez(other, x_train=IMAGES / 255, y_train=names, x_test=IMAGES / 255, y_test=names)
-    about = train.About("se-cnn", 2, (1, 28, 28), 0.5, 0.3, "sample", 0)
-    net = models.create("se-cnn", num_classes=2)
+    about = train.About("se-cnn3", 2, (1, 28, 28), 0.5, 0.3, "sample", 0)
+    net = models.create("se-cnn3", num_classes=2)
     state = checkpoint.state_of(_training())
     text = state.metadata | {"config": json.dumps(train.Config()._asdict())}
     small = {"a": np.arange(6, dtype=np.float32), "b": np.ones((2, 3))}

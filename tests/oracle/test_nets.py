@@ -15,7 +15,7 @@ def assert_close(ours, theirs, dtype, what):
     assert np.abs(ours - theirs).max() <= TOLERANCE[dtype] * scale, what
 
 
-SMALL = ["cnn", "se-cnn", "resnet8", "se-resnet8"]
+SMALL = ["cnn", "se-cnn", "cnn3", "se-cnn3", "resnet8", "se-resnet8"]
 TINY = [f"{se}{name}-tiny" for name in ("inception", "mobilenet", "vgg") for se in ("", "se-")]
 # Among more numbers, in float32 one next to a relu's 0 or a pooling's tie falls on its other side.
 CASES = [(name, dtype) for name in SMALL for dtype in (np.float64, np.float32)]

@@ -49,7 +49,7 @@ def test_a_run_leaves_all_that_explains_it(tmp_path, training):
     (start,) = explained["starts"]
     assert set(start) == {"command", "time", "environment", "git"}
     mean, std = training.mean, training.std
-    about = train.About("se-cnn", 10, (1, 28, 28), mean, std, "sample", 0, {})
+    about = train.About("se-cnn3", 10, (1, 28, 28), mean, std, "sample", 0, {})
     for path in (folder, *(run.files()[what] for what in ("weights", "best", "checkpoint"))):
         assert train.load_run(path)[1] == about
     last = train.load_run(folder)[0].state_dict()
