@@ -144,14 +144,14 @@ class CNN3(nn.Module):
 
     def __init__(self, se: bool) -> None:
         super().__init__()
-        channels = (1, 8, 16, 32)
+        channels = (1, 8, 16, 40)
         self.conv1, self.conv2, self.conv3 = (
             nn.Conv2d(c, f, 3, padding=1, bias=False) for c, f in pairwise(channels)
         )
         self.bn1, self.bn2, self.bn3 = map(nn.BatchNorm2d, channels[1:])
         self.se2 = SEBlock(16, 2) if se else nn.Identity()
-        self.se3 = SEBlock(32, 2) if se else nn.Identity()
-        self.fc = nn.Linear(32 * 2 * 2, 10)
+        self.se3 = SEBlock(40, 2) if se else nn.Identity()
+        self.fc = nn.Linear(40 * 2 * 2, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(F.max_pool2d(self.conv1(x), 2)))

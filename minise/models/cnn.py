@@ -41,7 +41,7 @@ def cnn3(
     rng: np.random.Generator,
     dtype: npt.DTypeLike,
 ) -> nn.Sequential:
-    """For images of 28×28 pixels. With SE, one channel and ten classes: 8,586 parameters.
+    """For images of 28×28 pixels. With SE, one channel and ten classes: 10,662 parameters.
 
     SE stands where a residual block has it, between batch norm and relu: there a squeezed map can
     have either sign. Behind a relu none is negative, and then a hidden unit of a block is above 0
@@ -67,7 +67,7 @@ def cnn3(
         pool1=nn.MaxPool2d(2),  # (N, 8, 14, 14)
         bn1=nn.BatchNormReLU2d(8, dtype=dtype),
         **stage(2, 8, 16),  # (N, 16, 5, 5)
-        **stage(3, 16, 32),  # (N, 32, 2, 2)
+        **stage(3, 16, 40),  # (N, 40, 2, 2)
         flatten=nn.Flatten(),
-        fc=nn.Linear(32 * 2 * 2, num_classes, rng=rng, dtype=dtype),
+        fc=nn.Linear(40 * 2 * 2, num_classes, rng=rng, dtype=dtype),
     )

@@ -13,7 +13,7 @@ SMALL = [name for name in models.names() if models.image_shape(name)[1] < 224]
 # the model zoo osmr/imgclsmob lists them under "Params" and "FLOPs/2".
 PUBLISHED = {
     "se-cnn": (9_288, None),
-    "se-cnn3": (8_586, None),
+    "se-cnn3": (10_662, None),
     "se-resnet8": (80_582, None),
     "resnet20": (272_474, None),
     "se-resnet20": (274_847, 41.30),
