@@ -41,7 +41,7 @@ def cnn3(
     rng: np.random.Generator,
     dtype: npt.DTypeLike,
 ) -> nn.Sequential:
-    """For images of 28×28 pixels. With SE, one channel and ten classes: 10,662 parameters.
+    """For images of 20×20 to 37×37 pixels. With SE, one channel and ten classes: 10,662 parameters.
 
     SE stands where a residual block has it, between batch norm and relu: there a squeezed map can
     have either sign. Behind a relu none is negative, and then a hidden unit of a block is above 0

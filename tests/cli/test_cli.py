@@ -191,27 +191,27 @@ def test_classes_are_called_by_the_names_of_their_folders(minise, tmp_path):
     code, out, err = minise(*QUICK, "--data", "pets")
     assert (code, err) == (0, "")
     assert "48 training and 12 test images of 28×28, 2 classes: [dog], cat;" in out
-    _, out, _ = minise("eval", "runs/se-cnn-1")
+    _, out, _ = minise("eval", "runs/se-cnn3-1")
     assert [line.split()[1:4:2] for line in out.splitlines() if "│" in line] == [
         ["[dog]", "6"],
         ["cat", "6"],
     ]
     Image.fromarray(data.load("sample").test.images[0, 0]).resize((90, 90)).save("seven.png")
-    _, out, _ = minise("predict", "runs/se-cnn-1", "seven.png")
+    _, out, _ = minise("predict", "runs/se-cnn3-1", "seven.png")
     assert sorted(word for word in out.split() if word in ("[dog]", "cat")) == ["[dog]", "cat"]
 
 
 def test_images_of_another_size_are_refused_before_anything_is_written(minise, tmp_path):
     np.savez(
         tmp_path / "big.npz",
-        x_train=np.zeros((4, 32, 32), np.uint8),
+        x_train=np.zeros((4, 40, 40), np.uint8),
         y_train=np.arange(4),
-        x_test=np.zeros((4, 32, 32), np.uint8),
+        x_test=np.zeros((4, 40, 40), np.uint8),
         y_test=np.arange(4),
     )
     code, _, err = minise("train", "--data", "big.npz")
     assert code == 1
-    assert err.startswith("minise: images of (1, 32, 32) do not fit the net: linear")
+    assert err.startswith("minise: images of (1, 40, 40) do not fit the net: linear")
     assert "; nets that take them: se-resnet8, se-inception-tiny, se-mobilenet-tiny, " in err
     assert not (tmp_path / "runs").exists()
 
@@ -291,7 +291,7 @@ def test_a_profile_tells_where_the_time_of_a_step_goes(minise, small_data):
     rows = [line.split("│")[1:-1] for line in out.splitlines() if line.startswith("│")]
     names = [row[0].strip() for row in rows]
     assert names[0] == "(batch)"
-    assert {"conv1", "se1", "conv2", "fc", "(loss)", "(optimizer)"} < set(names)
+    assert {"conv1", "se2", "conv2", "fc", "(loss)", "(optimizer)"} < set(names)
     total = float(rows[-1][2])
     parts = sum(float(cell) for row in rows[:-1] for cell in row[2:4] if cell.strip())
     assert parts == pytest.approx(total, abs=0.2)  # each row is rounded, and the least are left out

@@ -36,7 +36,7 @@ TRAIN = ("train", "--data", "own.npz", "--batch-size", "20", "--epochs", "500", 
 
 def test_a_training_whose_pipe_closes_has_saved_its_weights_and_says_how_to_go_on(folder):
     process = start(folder, *TRAIN)
-    assert process.stdout.readline().startswith("se-cnn")
+    assert process.stdout.readline().startswith("se-cnn3")
     process.stdout.close()
     assert process.wait(300) == 1
     with process.stderr as stderr:

@@ -129,11 +129,11 @@ def test_a_runs_whole_life(windows, images, tmp_path, monkeypatch):
 
 
 def test_a_name_that_differs_in_case_alone_is_another_runs(windows, images, tmp_path):
-    (tmp_path / "runs" / "SE-CNN-1").mkdir(parents=True)
+    (tmp_path / "runs" / "SE-CNN3-1").mkdir(parents=True)
     code, _, err = windows(*TRAIN, "--data", images, "--epochs", "1")
     assert (code, err) == (0, "")
-    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"SE-CNN-1", "se-cnn-2"}
-    assert not list((tmp_path / "runs" / "SE-CNN-1").iterdir())
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"SE-CNN3-1", "se-cnn3-2"}
+    assert not list((tmp_path / "runs" / "SE-CNN3-1").iterdir())
 
 
 def test_a_file_that_stays_open_elsewhere_is_one_line_and_the_run_is_whole(

@@ -10,8 +10,8 @@ channels, and the largest. Of the seeds 0 to 7, with one thread:
     se-cnn   98.43 ± 0.28 %   0.00 to 0.90     0.000 to 0.042          0.127     9 of 32
     se-cnn3  98.39 ± 0.15 %   0.02 to 1.00     0.083 to 0.100          0.250     0 of 160
 
-and in five of them both hidden units of se-cnn's first block are dead. A step of 64 images took 3.04
-and 3.03 ms (two threads, in turns, nothing beside them).
+and in five of them both hidden units of se-cnn's first block are dead. A step of 64 images took
+3.04 and 3.03 ms (two threads, in turns, nothing beside them).
 """
 
 from __future__ import annotations

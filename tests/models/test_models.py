@@ -200,8 +200,8 @@ def test_the_state_of_a_block_is_listed_in_forward_order():
 
 @pytest.mark.parametrize(("image_shape", "missing"), [
     ((1, 28, 28), set()),
-    ((3, 8, 8), {"cnn", "se-cnn"}),
-    ((1, 500, 300), {"cnn", "se-cnn"}),
+    ((3, 8, 8), {"cnn", "se-cnn", "cnn3", "se-cnn3"}),
+    ((1, 500, 300), {"cnn", "se-cnn", "cnn3", "se-cnn3"}),
     ((1, 1, 1), {name for name in SMALL if "resnet" not in name and "mobilenet" not in name}),
 ])  # fmt: skip
 def test_the_nets_that_take_an_image_are_those_that_it_fits(image_shape, missing):
