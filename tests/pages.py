@@ -96,7 +96,7 @@ def _write(paper, digits, kind, rng):
     pen = np.array(PENS[str(rng.choice(list(PENS)))])
     if kind == "blackboard":
         pen = np.full(3, 0.12)
-    room = 0.55 if kind in ("table", "all at once") else 0.85  # of the page, in its middle
+    room = 0.55 if kind in ("table", "all at once") else 0.75  # of the page, in its middle
     thin = float(rng.choice([1, 1, 0.6]))
     large = rng.uniform(0.2, 0.45 if len(digits) > 1 or room < 0.8 else 0.6) * SIDE
     if len(digits) > 1:

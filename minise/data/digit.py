@@ -1,4 +1,4 @@
-"""Any picture of one digit, made to look as MNIST's do.
+"""A photo of one digit, made to look as MNIST's do.
 
 MNIST's digits are light ink on black, scaled without distortion to fit a square of 20 pixels, and
 placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Cortes and Burges).
@@ -6,67 +6,97 @@ placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Corte
 
 from __future__ import annotations
 
-import os
-import warnings
-
 import numpy as np
-import numpy.typing as npt
 
 from minise.data.batches import Images
+from minise.data.paper import Floats, find_ink, running
+from minise.data.pieces import Mask, Piece, pieces_of
 from minise.errors import InputError
 
 SIZE, BOX = 28, 20
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-LARGE, MOST_PIXELS = 1000, 12_000_000  # of a photo; more than 200 MB are never needed for one
+WORKING = 400  # pixels of the longer side in which ink is looked for
+WINDOW = 0.25  # of the longer side: strokes are narrower
+LEAST = 0.06  # of the longer side: what is smaller is a speck
 FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not count for the frame
-
-
-def read_picture(path: str | os.PathLike[str]) -> Images:
-    """A picture file as grey values (H, W), uint8; what is transparent becomes white.
-
-    Raises `InputError` for a file that is missing or no picture.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            # of a large size, which is looked at below before there are pixels, and of damage
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as picture:
-                picture.draft("L", (LARGE, LARGE))  # a JPEG is read smaller where it is larger
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise InputError(
-                        f"{path}: the picture has {picture.width} × {picture.height} pixels, "
-                        f"expected {MOST_PIXELS:,} at most"
-                    )
-                if not picture.has_transparency_data:
-                    return np.asarray(picture.convert("L"))
-                coloured = picture.convert("RGBA")
-                white = Image.new("RGBA", coloured.size, "white")
-                return np.asarray(Image.alpha_composite(white, coloured).convert("L"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: no picture that can be read") from None
-    except InputError:
-        raise
-    except Exception as error:  # from a damaged file may come whatever a decoder can raise
-        raise InputError(f"{path}: the picture cannot be read: {error}") from None
 
 
 def fit_digit(grey: Images) -> Images:
     """Grey values (H, W) of any size -> a digit as MNIST has it, (28, 28), uint8.
 
-    The edge of the picture tells the paper's grey; ink is what differs most from it, be it darker
-    or lighter. Raises `InputError` where there is no ink.
+    Raises `InputError` where there is no ink.
     """
-    from PIL import Image
-
-    ink = _ink(grey)
-    if not ink.any():
-        raise InputError("the picture has one grey alone: there is no digit in it")
+    ink = ink_of_digit(grey)
     rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return _placed(ink)
+
+
+def ink_of_digit(grey: Images) -> Floats:
+    from PIL import Image, ImageFilter
+
+    picture = Image.fromarray(grey)
+    picture.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
+    longer = max(picture.size)
+    values = np.asarray(picture.filter(ImageFilter.GaussianBlur(longer / 500))).astype(float)
+
+    ink, grain = find_ink(values, int(WINDOW * longer) | 1)
+    mask = ink > np.maximum(5 * grain, 0.08)
+    pieces = pieces_of(mask, LEAST / 2 * longer)
+    strength = {p: float(np.quantile(ink[p.rows, p.columns], 0.75)) for p in pieces}
+    inside = [p for p in pieces if _may_be_digit(p, mask)]
+    large = [p for p in inside if max(p.height, p.width) >= LEAST * longer]
+    large = [p for p in large if p.height > 0.2 * p.width and not _is_frame(p, large)]
+    if not large:
+        raise InputError("there is no digit in the picture")
+    main = max(large, key=lambda p: p.height * strength[p])
+    chosen = [main]
+    for p in inside:
+        if p is main or strength[p] < 0.4 * strength[main]:
+            continue
+        gap = main.gap(p)
+        size = max(p.height, p.width) / main.height
+        if size < 0.1 or size > 1.5:
+            continue
+        if gap < 0.1 * main.height:
+            chosen.append(p)
+        elif p in large and size > 0.55:
+            raise InputError("there is more than one digit in the picture")
+    written = np.zeros(mask.shape, bool)
+    for p in chosen:
+        written[p.rows, p.columns] = True
+    near = running(np.pad(written, 1), 3, np.maximum)
+    strong = np.quantile(ink[written], 0.75)
+    return np.clip(ink * near / strong, 0, 1)
+
+
+def _may_be_digit(p: Piece, mask: Mask) -> bool:
+    """Whether it stays within the picture, or fills it."""
+    height, width = mask.shape
+    if p.top > 0 and p.left > 0 and p.bottom < height and p.right < width:
+        return True
+    at_edge = (p.rows == 0) | (p.rows == height - 1) | (p.columns == 0) | (p.columns == width - 1)
+    return p.height > 0.9 * height and at_edge.sum() < 0.6 * (height + width)
+
+
+def _is_frame(p: Piece, others: list[Piece]) -> bool:
+    """Whether it is a box around another, or a box alone: thin, and with four corners."""
+    for o in others:
+        if (
+            p.top < o.top and o.bottom < p.bottom and p.left < o.left and o.right < p.right
+            and o.height > 0.25 * p.height
+        ):  # fmt: skip
+            return True
+    down, right = (p.rows - p.top) / p.height, (p.columns - p.left) / p.width
+    corners = all(
+        ((abs(down - y) < 0.12) & (abs(right - x) < 0.12)).any() for y in (0, 1) for x in (0, 1)
+    )
+    middle = (abs(down - 0.5) < 0.25) & (abs(right - 0.5) < 0.25)
+    return corners and not middle.any()
+
+
+def _placed(ink: Floats) -> Images:
+    """A digit's ink, cut out, in a box of 20 in 28×28."""
+    from PIL import Image
 
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
@@ -83,18 +113,7 @@ def fit_digit(grey: Images) -> Images:
     return digit
 
 
-def _ink(grey: Images) -> npt.NDArray[np.float64]:
-    """0 for paper to 1 for the strongest ink."""
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = float(np.median(edge))
-    difference = grey - paper
-    if -difference.min() > difference.max():
-        difference = -difference  # dark ink on light paper
-    strongest = difference.max()
-    return np.clip(difference / strongest, 0, 1) if strongest > 0 else np.zeros(grey.shape)
-
-
-def _start(mass: npt.NDArray[np.float64]) -> int:
+def _start(mass: Floats) -> int:
     """Where a stretch with this mass begins, for its centre of mass to be pixel 14 of 28."""
     centre = (mass * np.arange(mass.size)).sum() / mass.sum()
     return int(np.clip(round(SIZE / 2 - centre), 0, SIZE - mass.size))
