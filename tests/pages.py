@@ -39,12 +39,12 @@ class Page(NamedTuple):
     picture: np.ndarray  # (400, 400, 3), uint8
 
 
-def pages(seed, count=300):
-    """`count` pages, kinds in turn; of each kind one in eight is empty and one in eight has more
-    than one digit.
+def pages(seed, count=300, start=0):
+    """Pages `start` to `count`, kinds in turn; of each kind one in eight is empty and one in eight
+    has more than one digit.
     """
     digits = data.load("sample").test
-    for i in range(count):
+    for i in range(start, count):
         rng = np.random.default_rng((seed, i))
         kind, turn = KINDS[i % len(KINDS)], i // len(KINDS) % 8
         many = int(rng.integers(2, 4)) if turn == 5 else int(turn != 2)

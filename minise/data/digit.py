@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minise.data.batches import Images
-from minise.data.paper import Floats, find_ink, running
+from minise.data.paper import Floats, Sheet, ink_within, is_light, look_at, running
 from minise.data.pieces import Mask, Piece, pieces_of
 from minise.errors import InputError
 
@@ -38,26 +38,37 @@ def ink_of_digit(grey: Images) -> Floats:
     picture.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
     longer = max(picture.size)
     values = np.asarray(picture.filter(ImageFilter.GaussianBlur(longer / 500))).astype(float)
+    chalk = is_light(values, int(0.12 * longer) | 1)
+    for light in (chalk, not chalk):
+        ink = _written(255 - values if light else values, longer)
+        if ink is not None:
+            return ink
+    raise InputError("there is no digit in the picture")
 
-    ink, grain = find_ink(values, int(WINDOW * longer) | 1)
-    mask = ink > np.maximum(5 * grain, 0.08)
-    pieces = pieces_of(mask, LEAST / 2 * longer)
-    strength = {p: float(np.quantile(ink[p.rows, p.columns], 0.75)) for p in pieces}
-    inside = [p for p in pieces if _may_be_digit(p, mask)]
-    large = [p for p in inside if max(p.height, p.width) >= LEAST * longer]
-    large = [p for p in large if p.height > 0.2 * p.width and not _is_frame(p, large)]
+
+def _written(grey: Floats, longer: int) -> Floats | None:
+    sheet = look_at(grey, int(WINDOW * longer) | 1)
+    mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
+    pieces = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
+    pieces = [p for p in pieces if not _is_frame(p, pieces)]
+    strength = {p: float(np.quantile(sheet.ink[p.rows, p.columns], 0.75)) for p in pieces}
+    large = [
+        p
+        for p in pieces
+        if max(p.height, p.width) >= LEAST * longer and p.height > 0.2 * p.width
+        and _is_stroke(p, sheet)
+    ]
     if not large:
-        raise InputError("there is no digit in the picture")
+        return None
     main = max(large, key=lambda p: p.height * strength[p])
     chosen = [main]
-    for p in inside:
+    for p in pieces:
         if p is main or strength[p] < 0.4 * strength[main]:
             continue
-        gap = main.gap(p)
         size = max(p.height, p.width) / main.height
         if size < 0.1 or size > 1.5:
             continue
-        if gap < 0.1 * main.height:
+        if main.gap(p) < 0.1 * main.height:
             chosen.append(p)
         elif p in large and size > 0.55:
             raise InputError("there is more than one digit in the picture")
@@ -65,17 +76,28 @@ def ink_of_digit(grey: Images) -> Floats:
     for p in chosen:
         written[p.rows, p.columns] = True
     near = running(np.pad(written, 1), 3, np.maximum)
-    strong = np.quantile(ink[written], 0.75)
-    return np.clip(ink * near / strong, 0, 1)
+    strong = np.quantile(sheet.ink[written], 0.75)
+    return np.clip(sheet.ink * near / strong, 0, 1)
+
+
+def _is_stroke(p: Piece, sheet: Sheet) -> bool:
+    """Whether most of it is ink still where paper is looked for closer by, as in no shadow."""
+    window = int(0.4 * max(p.height, p.width)) | 1
+    top, left = max(0, p.top - window), max(0, p.left - window)
+    near = sheet.grey[top : p.bottom + window, left : p.right + window]
+    ink = ink_within(near, window)[p.rows - top, p.columns - left]
+    return bool(ink.sum() > 0.7 * sheet.ink[p.rows, p.columns].sum())
 
 
 def _may_be_digit(p: Piece, mask: Mask) -> bool:
-    """Whether it stays within the picture, or fills it."""
+    """Whether it is whole: within the picture, or ends at its edge once, or fills it."""
     height, width = mask.shape
-    if p.top > 0 and p.left > 0 and p.bottom < height and p.right < width:
-        return True
     at_edge = (p.rows == 0) | (p.rows == height - 1) | (p.columns == 0) | (p.columns == width - 1)
-    return p.height > 0.9 * height and at_edge.sum() < 0.6 * (height + width)
+    contact = int(at_edge.sum())
+    if p.height > 0.9 * height:
+        return contact < 0.6 * (height + width)
+    rows, columns = p.rows[at_edge], p.columns[at_edge]
+    return contact == 0 or max(np.ptp(rows), np.ptp(columns)) < 0.25 * max(p.height, p.width)
 
 
 def _is_frame(p: Piece, others: list[Piece]) -> bool:

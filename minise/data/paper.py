@@ -8,7 +8,7 @@ closing (the highest, then the lowest of it) follows slow shade and hard edges o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,28 +18,24 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 SLANTS = np.linspace(-0.16, 0.16, 65)  # of ruled lines, pixels down for one across: ± 9°
 
 
-def find_ink(grey: Floats, window: int) -> tuple[Floats, Floats]:
-    """Grey values (H, W) -> ink of 0 to 1, and how much of it grain may be, (H, W).
+class Sheet(NamedTuple):
+    """Dark ink on light paper, each (H, W)."""
 
-    Ink may be darker than the paper or lighter. `window` is in pixels, odd: wider than any stroke
-    and narrower than any shadow.
+    grey: Floats  # without lines
+    ink: Floats  # 0 to 1
+    grain: Floats  # the deviation of `ink` where there is none
+
+
+def is_light(grey: Floats, window: int) -> bool:
+    """Whether what is written is lighter than what it is written on, as chalk is.
+
+    Strokes are narrower than `window`, and differ from what is usual in their surroundings: so does
+    the paper within a stroke's loop not.
     """
-    paper = closing(grey, window)
-    board = -closing(-grey, window)
     usual = _usual(grey)
-    dark = np.maximum(np.minimum(paper, usual) - grey, 0)
-    light = np.maximum(grey - np.maximum(board, usual), 0)
-    if (light**2).sum() > (dark**2).sum():
-        grey, paper = 255 - grey, 255 - board
-    # the highest of many grains lies above the paper, by as much as most of the paper is below
-    missing = paper - grey
-    above = np.median(missing)
-    grain = 1.4826 * np.median(np.abs(missing - above))
-    paper = np.maximum(paper - above, 1)
-    through = np.clip(grey / paper, 0, 1)
-    through = without_lines(through)
-    through = without_lines(through.T).T
-    return 1 - through, grain / paper
+    dark = np.maximum(np.minimum(closing(grey, window), usual) - grey, 0)
+    light = np.maximum(grey + np.minimum(closing(-grey, window), -usual), 0)
+    return bool((light**2).sum() > (dark**2).sum())
 
 
 def _usual(grey: Floats) -> Floats:
@@ -51,6 +47,28 @@ def _usual(grey: Floats) -> Floats:
     small.thumbnail((48, 48), Image.Resampling.BOX)
     small = small.filter(ImageFilter.MedianFilter(min(25, max(small.size) // 2 | 1)))
     return np.asarray(small.resize(size, Image.Resampling.BILINEAR)).astype(float)
+
+
+def look_at(grey: Floats, window: int) -> Sheet:
+    """Dark ink on light paper, from grey values (H, W), 0 to 255.
+
+    `window` is in pixels, odd: wider than any stroke and narrower than any shadow.
+    """
+    paper = closing(grey, window)
+    # the highest of many grains lies above the paper, by as much as most of the paper is below
+    missing = paper - grey
+    above = np.median(missing)
+    grain = 1.4826 * np.median(np.abs(missing - above))
+    paper = np.maximum(paper - above, 1)
+    through = np.minimum(grey / paper, 1)
+    through = without_lines(through)
+    through = without_lines(through.T).T
+    return Sheet(paper * through, 1 - through, grain / paper)
+
+
+def ink_within(grey: Floats, window: int) -> Floats:
+    """Ink of 0 to 1 where lines and grain are gone already."""
+    return 1 - grey / np.maximum(closing(grey, window), 1)
 
 
 def closing(grey: Floats, window: int) -> Floats:
@@ -73,46 +91,44 @@ def running(values: Floats, window: int, function: Callable[..., Any]) -> Floats
 
 
 def without_lines(through: Floats) -> Floats:
-    """What ink lets through, with ruled lines across the page divided out.
+    """What ink lets through (H, W), with thin lines from left to right divided out.
 
-    A line is what is dark in most places of a straight run from left to right, and thin.
+    A line is what is dark in most places of a straight run across the page; what is written upon
+    it lets less through than the line alone.
     """
     height, width = through.shape
+    thin = max(3, height // 80)  # half of what a line may be thick
     if min(height, width) < 100:
         return through
-    columns = np.arange(0, width, 5)
-    middle = columns - width / 2
-    best = np.full(height, 1.0)
-    slant = np.zeros(height)
+    columns = np.arange(2, width, 5)
+    most = len(columns) * 6 // 10
+    best, level, slant = np.full((3, height), 2.0)
     for m in SLANTS:
-        rows = np.arange(height)[:, None] + np.round(m * middle).astype(int)  # (H, columns)
-        inside = (rows >= 0) & (rows < height)
-        along = through[np.clip(rows, 0, height - 1), columns]
-        along = np.where(inside, along, 1)
-        level = np.partition(along, len(columns) * 6 // 10, axis=1)[:, len(columns) * 6 // 10]
-        better = level < best
-        best[better], slant[better] = level[better], m
-    thin = max(3, height // 80) | 1
-    for y in np.flatnonzero(best < 0.97):
-        near = best[max(0, y - thin) : y + thin + 1]
-        if best[y] > near.min():
-            continue
-        through = _divide_out(through, y, slant[y], thin)
+        rows = np.arange(height)[:, None] + np.round(m * (columns - width / 2)).astype(int)
+        along = through[np.clip(rows, 0, height - 1), columns]  # (H, columns)
+        along[(rows < 0) | (rows >= height)] = 1
+        dark = np.partition(along, most, axis=1)[:, most]
+        mean = dark + along.mean(axis=1)
+        better = mean < best
+        best[better], level[better], slant[better] = mean[better], dark[better], m
+    for y in np.flatnonzero(level < 0.97):
+        if best[y] == best[max(0, y - thin) : y + thin + 1].min():
+            through = _without_line(through, y, slant[y], thin)
     return through
 
 
-def _divide_out(through: Floats, y: int, m: float, thin: int) -> Floats:
+def _without_line(through: Floats, y: int, slant: float, thin: int) -> Floats:
+    """Without the line whose middle is in row y half way across the page."""
     height, width = through.shape
-    across = np.arange(width)
-    centre = np.round(y + m * (across - width / 2)).astype(int)
-    rows = centre + np.arange(-thin, thin + 1)[:, None]  # (2 thin + 1, W)
+    columns = np.arange(width)
+    middle = np.round(y + slant * (columns - width / 2)).astype(int)
+    rows = middle + np.arange(-thin, thin + 1)[:, None]  # (2 thin + 1, W)
     inside = (rows >= 0) & (rows < height)
     rows = np.clip(rows, 0, height - 1)
-    level = np.median(np.where(inside, through[rows, across], 1), axis=1)
-    if level[0] < 0.5 * (1 + level.min()) or level[-1] < 0.5 * (1 + level.min()):
-        return through  # not thin
+    band = through[rows, columns]
+    level = np.median(np.where(inside, band, 1), axis=1)
+    if min(level[0], level[-1]) < (1 + level.min()) / 2:
+        return through  # as dark at its sides: a stroke
     through = through.copy()
-    through[rows, across] = np.where(
-        inside, np.minimum(1, through[rows, across] / level[:, None]), through[rows, across]
-    )
+    through[rows, columns] = np.minimum(1, band / np.where(inside, level[:, None], 1))
     return through
