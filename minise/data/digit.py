@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from minise.data.batches import Images
-from minise.data.paper import Floats, Sheet, ink_within, is_light, look_at, running
+from minise.data.paper import Floats, Sheet, is_light, look_at, running
 from minise.data.pieces import Mask, Piece, pieces_of
 from minise.errors import InputError
 
 SIZE, BOX = 28, 20
 WORKING = 400  # pixels of the longer side in which ink is looked for
 WINDOW = 0.25  # of the longer side: strokes are narrower
+GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
 LEAST = 0.06  # of the longer side: what is smaller is a speck
 FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not count for the frame
 
@@ -37,17 +38,17 @@ def ink_of_digit(grey: Images) -> Floats:
     picture = Image.fromarray(grey)
     picture.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
     longer = max(picture.size)
-    values = np.asarray(picture.filter(ImageFilter.GaussianBlur(longer / 500))).astype(float)
-    chalk = is_light(values, int(0.12 * longer) | 1)
-    for light in (chalk, not chalk):
-        ink = _written(255 - values if light else values, longer)
-        if ink is not None:
-            return ink
-    raise InputError("there is no digit in the picture")
+    for blur in (longer / 500, longer / 200):
+        values = np.asarray(picture.filter(ImageFilter.GaussianBlur(blur))).astype(float)
+        if is_light(values, max(5, int(0.12 * longer) | 1)):
+            values = 255 - values
+        sheet = look_at(values, int(WINDOW * longer) | 1)
+        if np.median(sheet.grain) < GRAINY:
+            break
+    return _written(sheet, longer)
 
 
-def _written(grey: Floats, longer: int) -> Floats | None:
-    sheet = look_at(grey, int(WINDOW * longer) | 1)
+def _written(sheet: Sheet, longer: int) -> Floats:
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
     pieces = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
     pieces = [p for p in pieces if not _is_frame(p, pieces)]
@@ -56,10 +57,10 @@ def _written(grey: Floats, longer: int) -> Floats | None:
         p
         for p in pieces
         if max(p.height, p.width) >= LEAST * longer and p.height > 0.2 * p.width
-        and _is_stroke(p, sheet)
+        and _has_edge(p, sheet, strength[p])
     ]
     if not large:
-        return None
+        raise InputError("there is no digit in the picture")
     main = max(large, key=lambda p: p.height * strength[p])
     chosen = [main]
     for p in pieces:
@@ -69,7 +70,8 @@ def _written(grey: Floats, longer: int) -> Floats | None:
         if size < 0.1 or size > 1.5:
             continue
         if main.gap(p) < 0.1 * main.height:
-            chosen.append(p)
+            if _has_edge(p, sheet, strength[p]):
+                chosen.append(p)
         elif p in large and size > 0.55:
             raise InputError("there is more than one digit in the picture")
     written = np.zeros(mask.shape, bool)
@@ -80,13 +82,17 @@ def _written(grey: Floats, longer: int) -> Floats | None:
     return np.clip(sheet.ink * near / strong, 0, 1)
 
 
-def _is_stroke(p: Piece, sheet: Sheet) -> bool:
-    """Whether most of it is ink still where paper is looked for closer by, as in no shadow."""
-    window = int(0.4 * max(p.height, p.width)) | 1
-    top, left = max(0, p.top - window), max(0, p.left - window)
-    near = sheet.grey[top : p.bottom + window, left : p.right + window]
-    ink = ink_within(near, window)[p.rows - top, p.columns - left]
-    return bool(ink.sum() > 0.7 * sheet.ink[p.rows, p.columns].sum())
+def _has_edge(p: Piece, sheet: Sheet, strength: float) -> bool:
+    """Whether it ends suddenly all around, as ink does and the rest of a shadow does not."""
+    reach = max(2, max(sheet.grey.shape) // 100)
+    near = np.pad(sheet.grey, reach + 1, mode="edge")
+    near = near[p.top : p.bottom + 2 * reach + 2, p.left : p.right + 2 * reach + 2]
+    inside = np.zeros((p.height + 4, p.width + 4), bool)
+    inside[p.rows - p.top + 2, p.columns - p.left + 2] = True
+    around = running(inside, 3, np.maximum) & ~inside[1:-1, 1:-1]  # a pixel wide
+    darkest = running(near, 2 * reach + 1, np.minimum)
+    paper = near[reach:-reach, reach:-reach]
+    return bool((darkest < paper * (1 - 0.5 * strength))[around].mean() > 0.75)
 
 
 def _may_be_digit(p: Piece, mask: Mask) -> bool:

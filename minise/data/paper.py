@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-SLANTS = np.linspace(-0.16, 0.16, 65)  # of ruled lines, pixels down for one across: ± 9°
+SLANTS = np.linspace(-0.16, 0.16, 41)  # of ruled lines, pixels down for one across: ± 9°
 
 
 class Sheet(NamedTuple):
@@ -29,13 +29,14 @@ class Sheet(NamedTuple):
 def is_light(grey: Floats, window: int) -> bool:
     """Whether what is written is lighter than what it is written on, as chalk is.
 
-    Strokes are narrower than `window`, and differ from what is usual in their surroundings: so does
-    the paper within a stroke's loop not.
+    Strokes are narrower than `window`, and differ from what is usual in their surroundings; the
+    paper within a loop does not. Most people write dark on light: a gleam of light between shadows
+    is not to be taken for chalk.
     """
     usual = _usual(grey)
     dark = np.maximum(np.minimum(closing(grey, window), usual) - grey, 0)
     light = np.maximum(grey + np.minimum(closing(-grey, window), -usual), 0)
-    return bool((light**2).sum() > (dark**2).sum())
+    return bool((light**2).sum() > 6 * (dark**2).sum())
 
 
 def _usual(grey: Floats) -> Floats:
@@ -56,19 +57,12 @@ def look_at(grey: Floats, window: int) -> Sheet:
     """
     paper = closing(grey, window)
     # the highest of many grains lies above the paper, by as much as most of the paper is below
-    missing = paper - grey
-    above = np.median(missing)
-    grain = 1.4826 * np.median(np.abs(missing - above))
-    paper = np.maximum(paper - above, 1)
-    through = np.minimum(grey / paper, 1)
-    through = without_lines(through)
+    paper = np.maximum(paper - np.median(paper - grey), 1)
+    through = without_lines(grey / paper)
     through = without_lines(through.T).T
+    grain = 1.4826 * np.median(np.abs(paper * (1 - through)))
+    through = np.minimum(through, 1)
     return Sheet(paper * through, 1 - through, grain / paper)
-
-
-def ink_within(grey: Floats, window: int) -> Floats:
-    """Ink of 0 to 1 where lines and grain are gone already."""
-    return 1 - grey / np.maximum(closing(grey, window), 1)
 
 
 def closing(grey: Floats, window: int) -> Floats:

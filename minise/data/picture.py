@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 LARGE = 1000  # pixels of the longer side: what is larger is read smaller
-MOST_BYTES = 2**28  # that Pillow may take for the pixels, 4 bytes for one in colour: 67 megapixels
+MOST_BYTES = 2**28  # that Pillow may take to decode one: 4 a pixel in colour, so 67 megapixels
 ORIENTATION = 0x0112  # in EXIF: how the camera was held
 
 
@@ -73,6 +73,8 @@ def _small(picture: PIL.Image, path: str | os.PathLike[str]) -> PIL.Image:
         each = 1
     else:
         each = 2 if picture.mode.startswith("I;16") else 4
+    if picture.format == "WEBP":  # its decoder holds several of them
+        each = 16
     needed = picture.width * picture.height * each
     if "progressive" in picture.info:  # all coefficients are held, whatever the size
         needed += width * height * 6
