@@ -1,4 +1,4 @@
-"""Photos of handwritten digits, drawn: on shaded, lined, torn and empty paper.
+"""Photos of handwritten digits, drawn: on shaded, lined, speckled and empty paper.
 
 `python tests/pages.py RUN --seed 1` draws 300 and says how many a net reads right; with `--sheet
 pages.png` they are put side by side with what the net was given.
@@ -7,6 +7,7 @@ pages.png` they are put side by side with what the net was given.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -110,7 +111,12 @@ def _write(paper, digits, kind, rng):
     top = rng.uniform(low, max(low, high - height))
     if kind == "box":
         space = rng.uniform(0.12, 0.5) * large
-        corners = left - space, top - space, left + max(width, large / 2) + space, top + height + space
+        corners = (
+            left - space,
+            top - space,
+            left + max(width, large / 2) + space,
+            top + height + space,
+        )
         _box(paper, corners, rng)
     for stroke in strokes:
         y, x = int(top + (height - stroke.shape[0]) / 2), int(left)
@@ -177,7 +183,9 @@ def _from_aside(paper, on_table, rng):
     grain = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), (2, 40)) * rng.uniform(0, 6)
     table *= np.clip(1 + 0.25 * grain, 0.3, 2)[..., None]
     if on_table:  # the sheet throws a shadow
-        table *= 1 - 0.5 * ndimage.shift(ndimage.gaussian_filter(covered[..., :1], (3, 3, 0)), (3, 3, 0))
+        table *= 1 - 0.5 * ndimage.shift(
+            ndimage.gaussian_filter(covered[..., :1], (3, 3, 0)), (3, 3, 0)
+        )
     return sheet * covered + table * (1 - covered)
 
 
@@ -185,12 +193,11 @@ def _light(kind, mixed, rng):
     """How bright it is, at most 1, (400, 400)."""
     y, x = np.indices((SIDE, SIDE)) / SIDE - 0.5
     light = np.ones((SIDE, SIDE))
-    some = kind not in ("clean",)
     if kind in ("fall-off", "blackboard", "table") or mixed:
         angle, loss = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.65)
         along = np.clip(x * np.cos(angle) + y * np.sin(angle) + 0.5, 0, 1)
         light *= 1 - loss * along ** rng.uniform(0.8, 2)
-    elif some:
+    elif kind != "clean":
         light *= 1 - 0.15 * rng.random() * (x + 0.5)
     if kind == "corner" or (mixed and rng.random() < 0.3):
         from_corner = np.hypot(x - 0.5 * rng.choice([-1, 1]), y - 0.5 * rng.choice([-1, 1]))
@@ -204,14 +211,15 @@ def _light(kind, mixed, rng):
     return light
 
 
-def read(page, net=None, about=None):
-    """What is said of a page, a digit, NONE or MANY; and what the net was given, (28, 28)."""
-    grey = np.asarray(Image.fromarray(page.picture).convert("L"))
+def read(page, judge):
+    """What is said of a page: NONE, MANY, or what `judge` makes of the digit (28, 28) found; and
+    that digit.
+    """
     try:
-        digit = data.fit_digit(grey)
+        digit = data.fit_digit(np.asarray(Image.fromarray(page.picture).convert("L")))
     except InputError as error:
         return (MANY if "more than one" in str(error) else NONE), np.zeros((28, 28), np.uint8)
-    return int(np.argmax(net(data.to_input(digit[None, None], about.mean, about.std)))), digit
+    return judge(digit), digit
 
 
 def main():
@@ -222,17 +230,20 @@ def main():
     parser.add_argument("--sheet")
     parser.add_argument("--wrong", action="store_true", help="only those on the sheet")
     options = parser.parse_args()
-    from pathlib import Path
 
     net, about = train.load_run(Path(options.run))
     test = data.load("sample").test
     drawn = list(pages(options.seed, options.count))
-    said = [read(page, net, about) for page in drawn]
+
+    def judge(digit):
+        return int(np.argmax(net(data.to_input(digit[None, None], about.mean, about.std))))
+
+    said = [read(page, judge) for page in drawn]
     # what the net makes of the images as MNIST has them
     itself = np.argmax(net(data.to_input(test.images, about.mean, about.std)), axis=1)
     print(f"{'':12} {'digits':>9} {'empty':>7} {'several':>8} {'MNIST itself':>13}")
     for kind in (*KINDS, ""):
-        cells, alone = [], []
+        cells = []
         for wanted in ("digit", NONE, MANY):
             right = [
                 s == page.label
@@ -240,7 +251,9 @@ def main():
                 if kind in ("", page.kind) and (page.label if page.label < 0 else "digit") == wanted
             ]
             cells.append(f"{sum(right)}/{len(right)}")
-        alone = [itself[p.source] == p.label for p in drawn if kind in ("", p.kind) and p.label >= 0]
+        alone = [
+            itself[p.source] == p.label for p in drawn if kind in ("", p.kind) and p.label >= 0
+        ]
         cells.append(f"{sum(alone)}/{len(alone)}")
         print("{:12} {:>9} {:>7} {:>8} {:>13}".format(kind or "all", *cells))
     right = sum(s == page.label for page, (s, _) in zip(drawn, said, strict=True))
@@ -262,7 +275,9 @@ def _sheet(shown, across=10, size=160):
         sheet.paste(Image.fromarray(page.picture).resize((size - 4, size - 4)), (x, y))
         sheet.paste(Image.fromarray(digit).resize((56, 56)), (x, y + size - 2))
         text = f"{number} {page.kind}\nis {page.label} said {said}"
-        ImageDraw.Draw(sheet).text((x + 60, y + size), text, "black" if page.label == said else "red")
+        ImageDraw.Draw(sheet).text(
+            (x + 60, y + size), text, "black" if page.label == said else "red"
+        )
     return sheet
 
 

@@ -56,7 +56,8 @@ def _written(sheet: Sheet, longer: int) -> Floats:
     large = [
         p
         for p in pieces
-        if max(p.height, p.width) >= LEAST * longer and p.height > 0.2 * p.width
+        if max(p.height, p.width) >= LEAST * longer
+        and p.height > 0.2 * p.width
         and _has_edge(p, sheet, strength[p])
     ]
     if not large:
@@ -92,7 +93,7 @@ def _has_edge(p: Piece, sheet: Sheet, strength: float) -> bool:
     around = running(inside, 3, np.maximum) & ~inside[1:-1, 1:-1]  # a pixel wide
     darkest = running(near, 2 * reach + 1, np.minimum)
     paper = near[reach:-reach, reach:-reach]
-    return bool((darkest < paper * (1 - 0.5 * strength))[around].mean() > 0.75)
+    return bool((darkest < paper * (1 - 0.5 * strength))[around].mean() > 0.55)
 
 
 def _may_be_digit(p: Piece, mask: Mask) -> bool:
