@@ -102,9 +102,10 @@ def _may_be_digit(p: Piece, mask: Mask) -> bool:
     at_edge = (p.rows == 0) | (p.rows == height - 1) | (p.columns == 0) | (p.columns == width - 1)
     contact = int(at_edge.sum())
     if p.height > 0.9 * height:
-        return contact < 0.6 * (height + width)
+        return bool(contact < 0.6 * (height + width))
     rows, columns = p.rows[at_edge], p.columns[at_edge]
-    return contact == 0 or max(np.ptp(rows), np.ptp(columns)) < 0.25 * max(p.height, p.width)
+    along = max(np.ptp(rows), np.ptp(columns)) if contact else 0
+    return bool(along < 0.25 * max(p.height, p.width))
 
 
 def _is_frame(p: Piece, others: list[Piece]) -> bool:
@@ -120,7 +121,7 @@ def _is_frame(p: Piece, others: list[Piece]) -> bool:
         ((abs(down - y) < 0.12) & (abs(right - x) < 0.12)).any() for y in (0, 1) for x in (0, 1)
     )
     middle = (abs(down - 0.5) < 0.25) & (abs(right - 0.5) < 0.25)
-    return corners and not middle.any()
+    return corners and not bool(middle.any())
 
 
 def _placed(ink: Floats) -> Images:

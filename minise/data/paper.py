@@ -72,7 +72,7 @@ def closing(grey: Floats, window: int) -> Floats:
 
 
 def running(values: Floats, window: int, function: Callable[..., Any]) -> Floats:
-    """np.maximum or np.minimum over squares of `window` pixels, (H + 1 − window, W + 1 − window)."""
+    """np.maximum or np.minimum over squares: (H, W) -> (H + 1 − window, W + 1 − window)."""
     for axis in (0, 1):
         values = np.swapaxes(values, 0, axis)
         done = 1
@@ -95,19 +95,18 @@ def without_lines(through: Floats) -> Floats:
     if min(height, width) < 100:
         return through
     columns = np.arange(2, width, 5)
-    most = len(columns) * 6 // 10
-    best, level, slant = np.full((3, height), 2.0)
+    best, level, slant = np.full((3, height), np.inf)
     for m in SLANTS:
         rows = np.arange(height)[:, None] + np.round(m * (columns - width / 2)).astype(int)
-        along = through[np.clip(rows, 0, height - 1), columns]  # (H, columns)
-        along[(rows < 0) | (rows >= height)] = 1
-        dark = np.partition(along, most, axis=1)[:, most]
-        mean = dark + along.mean(axis=1)
-        better = mean < best
+        inside = (rows >= 0) & (rows < height)  # (H, columns)
+        along = np.where(inside, through[np.clip(rows, 0, height - 1), columns], np.inf)
+        dark = _quantile(along, 0.6)
+        mean = dark + np.where(inside, along, 0).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+        better = (mean < best) & (inside.mean(axis=1) > 0.4)
         best[better], level[better], slant[better] = mean[better], dark[better], m
     for y in np.flatnonzero(level < 0.97):
         if best[y] == best[max(0, y - thin) : y + thin + 1].min():
-            through = _without_line(through, y, slant[y], thin)
+            through = _without_line(through, int(y), slant[y], thin)
     return through
 
 
@@ -120,9 +119,20 @@ def _without_line(through: Floats, y: int, slant: float, thin: int) -> Floats:
     inside = (rows >= 0) & (rows < height)
     rows = np.clip(rows, 0, height - 1)
     band = through[rows, columns]
-    level = np.median(np.where(inside, band, 1), axis=1)
+    level = _quantile(np.where(inside, band, np.inf), 0.5)
+    level[np.isinf(level)] = 1  # outside of the page
     if min(level[0], level[-1]) < (1 + level.min()) / 2:
         return through  # as dark at its sides: a stroke
     through = through.copy()
-    through[rows, columns] = np.minimum(1, band / np.where(inside, level[:, None], 1))
+    through[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = np.minimum(
+        1, band / level[:, None]
+    )[inside]
     return through
+
+
+def _quantile(values: Floats, share: float) -> Floats:
+    """Of each row, of its values that are finite; infinite where there is none."""
+    ordered = np.sort(values, axis=1)
+    at = (np.isfinite(values).sum(axis=1) * share).astype(int)
+    quantile: Floats = np.take_along_axis(ordered, at[:, None], axis=1)[:, 0]
+    return quantile

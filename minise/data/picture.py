@@ -12,7 +12,7 @@ from minise.data.batches import Images
 from minise.errors import InputError
 
 if TYPE_CHECKING:
-    from PIL import Image as PIL
+    from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 LARGE = 1000  # pixels of the longer side: what is larger is read smaller
@@ -36,7 +36,7 @@ def read_picture(path: str | os.PathLike[str]) -> Images:
         with warnings.catch_warnings():
             # of a large size, which is looked at before there are pixels, and of damage
             warnings.simplefilter("ignore")
-            # not by its name: Pillow maps some TIFFs into memory, and scrambles those that are turned
+            # not by its name: Pillow maps some TIFFs into memory and scrambles those turned
             with open(path, "rb") as file, _opened(file, path) as picture:
                 return _grey(_small(picture, path), path)
     except FileNotFoundError:
@@ -49,7 +49,7 @@ def read_picture(path: str | os.PathLike[str]) -> Images:
         raise InputError(f"{path}: the picture cannot be read: {error}") from None
 
 
-def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> PIL.Image:
+def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> Image:
     """The picture, of which nothing but its head has been read."""
     from PIL import Image, JpegImagePlugin
 
@@ -63,16 +63,13 @@ def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> PIL.Image:
             raise InputError(f"{path}: {_too_large(str(error))}") from None
 
 
-def _small(picture: PIL.Image, path: str | os.PathLike[str]) -> PIL.Image:
+def _small(picture: Image, path: str | os.PathLike[str]) -> Image:
     """The picture upright and at most LARGE; its mode "L", "RGBA" or "F"."""
     from PIL import Image, ImageOps
 
     width, height = picture.size
     picture.draft("L", (LARGE, LARGE))  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size
-    if picture.mode in ("1", "L", "P"):
-        each = 1
-    else:
-        each = 2 if picture.mode.startswith("I;16") else 4
+    each = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}.get(picture.mode, 4)
     if picture.format == "WEBP":  # its decoder holds several of them
         each = 16
     needed = picture.width * picture.height * each
@@ -103,7 +100,7 @@ def _small(picture: PIL.Image, path: str | os.PathLike[str]) -> PIL.Image:
     return ImageOps.exif_transpose(small)
 
 
-def _grey(picture: PIL.Image, path: str | os.PathLike[str]) -> Images:
+def _grey(picture: Image, path: str | os.PathLike[str]) -> Images:
     """Of a picture in mode "L", "RGBA" or "F"."""
     if picture.mode == "L":
         return np.asarray(picture)

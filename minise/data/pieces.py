@@ -41,8 +41,7 @@ class Piece:
 
 def pieces_of(mask: Mask, least: float) -> list[Piece]:
     """The pieces of a mask (H, W) that are `least` pixels high or wide, from the top."""
-    height, width = mask.shape
-    stride = width + 2
+    stride = mask.shape[1] + 2
     flat = np.pad(mask, ((0, 0), (1, 1))).reshape(-1)
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     starts, ends = edges[::2], edges[1::2]  # of each run; never across two rows

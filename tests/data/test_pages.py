@@ -1,5 +1,6 @@
-"""Of the pages that `python tests/pages.py RUN` draws, a few, without a net: a digit is judged by the
-test image that it is nearest to, among which is the one that was drawn.
+"""A few of the pages that `python tests/pages.py RUN` draws, without a net.
+
+A digit is judged by the test image that it is nearest to, among which is the one that was drawn.
 """
 
 from functools import cache
