@@ -24,15 +24,18 @@ FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not cou
 def fit_digit(grey: Images) -> Images:
     """Grey values (H, W) of any size -> a digit as MNIST has it, (28, 28), uint8.
 
-    Raises `InputError` where there is no ink.
+    Ink may be darker than the paper or lighter. Shadows, ruled lines, a box around it, specks,
+    grain, and the table beside the sheet are left out. Raises `InputError` where there is no digit,
+    or more than one.
     """
-    ink = ink_of_digit(grey)
+    ink = _ink_of_digit(grey)
     rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return _placed(ink)
 
 
-def ink_of_digit(grey: Images) -> Floats:
+def _ink_of_digit(grey: Images) -> Floats:
+    """0 for paper to 1 for the digit's ink, in a picture of at most 400 pixels a side."""
     from PIL import Image, ImageFilter
 
     picture = Image.fromarray(grey)
@@ -45,42 +48,37 @@ def ink_of_digit(grey: Images) -> Floats:
         sheet = look_at(values, int(WINDOW * longer) | 1)
         if np.median(sheet.grain) < GRAINY:
             break
-    return _written(sheet, longer)
+
+    written = np.zeros(sheet.ink.shape, bool)
+    for p in _digit_of(sheet, longer):
+        written[p.rows, p.columns] = True
+    near = running(np.pad(written, 1), 3, np.maximum)  # with the soft rim of the strokes
+    strong = np.quantile(sheet.ink[written], 0.75)
+    return np.clip(sheet.ink * near / strong, 0, 1)
 
 
-def _written(sheet: Sheet, longer: int) -> Floats:
+def _digit_of(sheet: Sheet, longer: int) -> list[Piece]:
+    """The pieces of ink that are the digit: the largest, and what lies close to it."""
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
-    pieces = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
-    pieces = [p for p in pieces if not _is_frame(p, pieces)]
-    strength = {p: float(np.quantile(sheet.ink[p.rows, p.columns], 0.75)) for p in pieces}
-    large = [
-        p
-        for p in pieces
-        if max(p.height, p.width) >= LEAST * longer
-        and p.height > 0.2 * p.width
-        and _has_edge(p, sheet, strength[p])
-    ]
+    whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
+    unboxed = [p for p in whole if not _is_frame(p, whole)]
+    strength = {p: float(np.quantile(sheet.ink[p.rows, p.columns], 0.75)) for p in unboxed}
+    pieces = [p for p in unboxed if _has_edge(p, sheet, strength[p])]
+    large = [p for p in pieces if max(p.height, p.width) >= LEAST * longer]
+    large = [p for p in large if p.height > 0.2 * p.width]
     if not large:
         raise InputError("there is no digit in the picture")
     main = max(large, key=lambda p: p.height * strength[p])
-    chosen = [main]
+    digit = [main]
     for p in pieces:
-        if p is main or strength[p] < 0.4 * strength[main]:
-            continue
         size = max(p.height, p.width) / main.height
-        if size < 0.1 or size > 1.5:
+        if p is main or strength[p] < 0.4 * strength[main] or not 0.1 < size < 1.5:
             continue
         if main.gap(p) < 0.1 * main.height:
-            if _has_edge(p, sheet, strength[p]):
-                chosen.append(p)
+            digit.append(p)
         elif p in large and size > 0.55:
             raise InputError("there is more than one digit in the picture")
-    written = np.zeros(mask.shape, bool)
-    for p in chosen:
-        written[p.rows, p.columns] = True
-    near = running(np.pad(written, 1), 3, np.maximum)
-    strong = np.quantile(sheet.ink[written], 0.75)
-    return np.clip(sheet.ink * near / strong, 0, 1)
+    return digit
 
 
 def _has_edge(p: Piece, sheet: Sheet, strength: float) -> bool:
