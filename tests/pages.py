@@ -83,7 +83,7 @@ def _stroke(digit, height, thin):
     """How much ink there is, 0 to 1, of a digit drawn with so many pixels for MNIST's 20."""
     scale = height / 20
     large = ndimage.zoom(digit / 255.0, scale, order=1)
-    large = ndimage.gaussian_filter(large, 0.25 * scale) > 0.45
+    large = ndimage.gaussian_filter(large, 0.25 * scale) > 0.36
     if thin < 1:
         depth = ndimage.distance_transform_edt(large)
         large = depth > (1 - thin) * ndimage.maximum_filter(depth, int(4 * scale))

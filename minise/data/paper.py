@@ -123,6 +123,7 @@ def _without_line(through: Floats, y: int, slant: float, thin: int) -> Floats:
     level[np.isinf(level)] = 1  # outside of the page
     if min(level[0], level[-1]) < (1 + level.min()) / 2:
         return through  # as dark at its sides: a stroke
+    level = np.minimum(level, np.minimum(np.roll(level, 1), np.roll(level, -1)))  # if a row off
     through = through.copy()
     through[rows[inside], np.broadcast_to(columns, rows.shape)[inside]] = np.minimum(
         1, band / level[:, None]
