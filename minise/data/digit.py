@@ -16,7 +16,7 @@ from minise.errors import InputError
 SIZE, BOX = 28, 20
 WORKING = 400  # pixels of the longer side in which ink is looked for
 WINDOW = 0.25  # of the longer side: strokes are narrower
-EDGE, LIGHT_EDGE = 0.55, 0.75  # of a piece's rim; of light ink more, since gleams are light too
+EDGE = 0.75  # of a piece's rim is sharp where it is ink; of the rest of a shadow less
 GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
 LEAST = 0.07  # of the longer side: what is smaller is a speck
 FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not count for the frame
@@ -44,31 +44,27 @@ def _ink_of_digit(grey: Images) -> Floats:
     longer = max(picture.size)
     for blur in (longer / 500, longer / 200):
         values = np.asarray(picture.filter(ImageFilter.GaussianBlur(blur))).astype(float)
-        light = is_light(values, max(5, int(0.12 * longer) | 1))
-        if light:
+        if is_light(values, max(5, int(0.16 * longer) | 1)):
             values = 255 - values
         sheet = look_at(values, int(WINDOW * longer) | 1)
         if np.median(sheet.grain) < GRAINY:
             break
 
     written = np.zeros(sheet.ink.shape, bool)
-    for p in _digit_of(sheet, longer, LIGHT_EDGE if light else EDGE):
+    for p in _digit_of(sheet, longer):
         written[p.rows, p.columns] = True
     near = running(np.pad(written, 1), 3, np.maximum)  # with the soft rim of the strokes
     strong = np.quantile(sheet.ink[written], 0.75)
     return np.clip(sheet.ink * near / strong, 0, 1)
 
 
-def _digit_of(sheet: Sheet, longer: int, edge: float) -> list[Piece]:
-    """The pieces of ink that are the digit: the largest, and what lies close to it.
-
-    Of the rim of each at least `edge` is sharp.
-    """
+def _digit_of(sheet: Sheet, longer: int) -> list[Piece]:
+    """The pieces of ink that are the digit: the largest, and what lies close to it."""
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
     whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
     unboxed = [p for p in whole if not _is_frame(p, whole)]
     strength = {p: float(np.quantile(sheet.ink[p.rows, p.columns], 0.75)) for p in unboxed}
-    pieces = [p for p in unboxed if _edge(p, sheet, strength[p]) > edge]
+    pieces = [p for p in unboxed if _edge(p, sheet, strength[p]) > EDGE]
     large = [p for p in pieces if max(p.height, p.width) >= LEAST * longer]
     large = [p for p in large if p.height > 0.3 * p.width and p.width > 0.05 * p.height]
     if not large:
@@ -88,7 +84,7 @@ def _digit_of(sheet: Sheet, longer: int, edge: float) -> list[Piece]:
 
 def _edge(p: Piece, sheet: Sheet, strength: float) -> float:
     """How much of its rim is sharp, 0 to 1: nearly all of ink's is, little of a shadow's rest."""
-    reach = max(2, max(sheet.grey.shape) // 100)
+    reach = 2 + max(p.height, p.width) // 16  # a picture of MNIST drawn large is as soft
     near = np.pad(sheet.grey, reach + 1, mode="edge")
     near = near[p.top : p.bottom + 2 * reach + 2, p.left : p.right + 2 * reach + 2]
     inside = np.zeros((p.height + 4, p.width + 4), bool)
@@ -108,7 +104,7 @@ def _may_be_digit(p: Piece, mask: Mask) -> bool:
         return bool(contact < 0.6 * (height + width))
     rows, columns = p.rows[at_edge], p.columns[at_edge]
     along = max(np.ptp(rows), np.ptp(columns)) if contact else 0
-    return bool(along < 0.25 * max(p.height, p.width))
+    return bool(along < 0.35 * max(p.height, p.width))
 
 
 def _is_frame(p: Piece, others: list[Piece]) -> bool:
