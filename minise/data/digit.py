@@ -6,6 +6,8 @@ placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Corte
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from minise.data.batches import Images
@@ -13,9 +15,12 @@ from minise.data.paper import Floats, Sheet, is_light, look_at, running
 from minise.data.pieces import Mask, Piece, pieces_of
 from minise.errors import InputError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 SIZE, BOX = 28, 20
 WORKING = 400  # pixels of the longer side in which ink is looked for
-WINDOW = 0.25  # of the longer side: strokes are narrower
+WINDOWS = 0.12, 0.25  # of the longer side: strokes are narrower; the second for large digits
 EDGE = 0.75  # of a piece's rim is sharp where it is ink; of the rest of a shadow less
 GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
 LEAST = 0.07  # of the longer side: what is smaller is a speck
@@ -37,29 +42,48 @@ def fit_digit(grey: Images) -> Images:
 
 def _ink_of_digit(grey: Images) -> Floats:
     """0 for paper to 1 for the digit's ink, in a picture of at most 400 pixels a side."""
-    from PIL import Image, ImageFilter
+    from PIL import Image
 
     picture = Image.fromarray(grey)
     picture.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
     longer = max(picture.size)
-    for blur in (longer / 500, longer / 200):
-        values = np.asarray(picture.filter(ImageFilter.GaussianBlur(blur))).astype(float)
-        if is_light(values, max(5, int(0.16 * longer) | 1)):
-            values = 255 - values
-        sheet = look_at(values, int(WINDOW * longer) | 1)
-        if np.median(sheet.grain) < GRAINY:
+    digit: list[Piece] = []
+    for window in WINDOWS if longer >= 100 else WINDOWS[1:]:
+        sheet = _sheet_of(picture, window * longer)
+        digit, several = _digit_of(sheet, longer)
+        size = max(digit[0].height, digit[0].width) / longer if digit else 0
+        if 0 < size < 4 * window:  # no stroke is wider than a quarter of its digit
             break
+    if not digit or (window == WINDOWS[1] and longer >= 100 and size < 3 * WINDOWS[0]):
+        raise InputError("there is no digit in the picture")
+    if several:
+        raise InputError("there is more than one digit in the picture")
 
     written = np.zeros(sheet.ink.shape, bool)
-    for p in _digit_of(sheet, longer):
+    for p in digit:
         written[p.rows, p.columns] = True
     near = running(np.pad(written, 1), 3, np.maximum)  # with the soft rim of the strokes
     strong = np.quantile(sheet.ink[written], 0.75)
     return np.clip(sheet.ink * near / strong, 0, 1)
 
 
-def _digit_of(sheet: Sheet, longer: int) -> list[Piece]:
-    """The pieces of ink that are the digit: the largest, and what lies close to it."""
+def _sheet_of(picture: Image, window: float) -> Sheet:
+    """A picture as dark ink on light paper, blurred as much as its grain asks for."""
+    from PIL import ImageFilter
+
+    longer = max(picture.size)
+    for blur in (longer / 500, longer / 200):
+        values = np.asarray(picture.filter(ImageFilter.GaussianBlur(blur))).astype(float)
+        if is_light(values, max(5, int(0.16 * longer) | 1)):
+            values = 255 - values
+        sheet = look_at(values, int(window) | 1)
+        if np.median(sheet.grain) < GRAINY:
+            break
+    return sheet
+
+
+def _digit_of(sheet: Sheet, longer: int) -> tuple[list[Piece], bool]:
+    """The pieces of ink that are the digit, the largest first; are there more digits?"""
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
     whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
     unboxed = [p for p in whole if not _is_frame(p, whole)]
@@ -68,9 +92,9 @@ def _digit_of(sheet: Sheet, longer: int) -> list[Piece]:
     large = [p for p in pieces if max(p.height, p.width) >= LEAST * longer]
     large = [p for p in large if p.height > 0.3 * p.width and p.width > 0.05 * p.height]
     if not large:
-        raise InputError("there is no digit in the picture")
+        return [], False
     main = max(large, key=lambda p: p.height * strength[p])
-    digit = [main]
+    digit, several = [main], False
     for p in pieces:
         size = max(p.height, p.width) / main.height
         if p is main or strength[p] < 0.4 * strength[main] or not 0.1 < size < 1.5:
@@ -78,8 +102,8 @@ def _digit_of(sheet: Sheet, longer: int) -> list[Piece]:
         if main.gap(p) < 0.1 * main.height:
             digit.append(p)
         elif p in large and size > 0.55:
-            raise InputError("there is more than one digit in the picture")
-    return digit
+            several = True
+    return digit, several
 
 
 def _edge(p: Piece, sheet: Sheet, strength: float) -> float:
@@ -100,7 +124,7 @@ def _may_be_digit(p: Piece, mask: Mask) -> bool:
     height, width = mask.shape
     at_edge = (p.rows == 0) | (p.rows == height - 1) | (p.columns == 0) | (p.columns == width - 1)
     contact = int(at_edge.sum())
-    if p.height > 0.9 * height:
+    if p.height > 0.9 * height and p.width > 0.9 * width:
         return bool(contact < 0.6 * (height + width))
     rows, columns = p.rows[at_edge], p.columns[at_edge]
     along = max(np.ptp(rows), np.ptp(columns)) if contact else 0
