@@ -83,14 +83,15 @@ def _sheet_of(picture: Image, window: float) -> Sheet:
 
 
 def _digit_of(sheet: Sheet, longer: int) -> tuple[list[Piece], bool]:
-    """The pieces of ink that are the digit, the largest first; are there more digits?"""
+    """The pieces of ink that are the digit, the main one first; and whether there are others."""
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
     whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
     unboxed = [p for p in whole if not _is_frame(p, whole)]
     strength = {p: float(np.quantile(sheet.ink[p.rows, p.columns], 0.75)) for p in unboxed}
     pieces = [p for p in unboxed if _edge(p, sheet, strength[p]) > EDGE]
     large = [p for p in pieces if max(p.height, p.width) >= LEAST * longer]
-    large = [p for p in large if p.height > 0.3 * p.width and p.width > 0.05 * p.height]
+    # no dash, and no side of a box, which is thinner than a pen's 1
+    large = [p for p in large if p.height > 0.3 * p.width and len(p.rows) > 0.04 * p.height**2]
     if not large:
         return [], False
     main = max(large, key=lambda p: p.height * strength[p])
