@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SIZE, BOX = 28, 20
 WORKING = 400  # pixels of the longer side in which ink is looked for
 WINDOWS = 0.12, 0.25  # of the longer side: strokes are narrower; the second for large digits
-EDGE = 0.75  # of a piece's rim is sharp where it is ink; of the rest of a shadow less
+# How much of a piece's rim is sharp where it is ink, and not the rest of a shadow; for each window.
+SHARP = dict(zip(WINDOWS, (0.75, 0.85), strict=True))
 GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
 LEAST = 0.07  # of the longer side: what is smaller is a speck
 FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not count for the frame
@@ -50,7 +51,7 @@ def _ink_of_digit(grey: Images) -> Floats:
     digit: list[Piece] = []
     for window in WINDOWS if longer >= 100 else WINDOWS[1:]:
         sheet = _sheet_of(picture, window * longer)
-        digit, several = _digit_of(sheet, longer)
+        digit, several = _digit_of(sheet, longer, SHARP[window])
         size = max(digit[0].height, digit[0].width) / longer if digit else 0
         if 0 < size < 4 * window:  # no stroke is wider than a quarter of its digit
             break
@@ -82,16 +83,17 @@ def _sheet_of(picture: Image, window: float) -> Sheet:
     return sheet
 
 
-def _digit_of(sheet: Sheet, longer: int) -> tuple[list[Piece], bool]:
+def _digit_of(sheet: Sheet, longer: int, sharp: float) -> tuple[list[Piece], bool]:
     """The pieces of ink that are the digit, the main one first; and whether there are others."""
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
     whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
     unboxed = [p for p in whole if not _is_frame(p, whole)]
     strength = {p: float(np.quantile(sheet.ink[p.rows, p.columns], 0.75)) for p in unboxed}
-    pieces = [p for p in unboxed if _edge(p, sheet, strength[p]) > EDGE]
+    pieces = [p for p in unboxed if _edge(p, sheet, strength[p]) > sharp]
     large = [p for p in pieces if max(p.height, p.width) >= LEAST * longer]
     # no dash, and no side of a box, which is thinner than a pen's 1
-    large = [p for p in large if p.height > 0.3 * p.width and len(p.rows) > 0.04 * p.height**2]
+    large = [p for p in large if p.height > 0.3 * p.width and p.width > 0.07 * p.height]
+    large = [p for p in large if _thickness(p) > 0.03 * p.height]
     if not large:
         return [], False
     main = max(large, key=lambda p: p.height * strength[p])
@@ -105,6 +107,14 @@ def _digit_of(sheet: Sheet, longer: int) -> tuple[list[Piece], bool]:
         elif p in large and size > 0.55:
             several = True
     return digit, several
+
+
+def _thickness(p: Piece) -> float:
+    """Of its strokes, in pixels: their rims are two of their length."""
+    inside = np.zeros((p.height + 2, p.width + 2), bool)
+    inside[p.rows - p.top + 1, p.columns - p.left + 1] = True
+    core = np.count_nonzero(running(inside, 3, np.minimum))
+    return 2 * len(p.rows) / (len(p.rows) - core)
 
 
 def _edge(p: Piece, sheet: Sheet, strength: float) -> float:

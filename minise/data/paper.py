@@ -60,7 +60,7 @@ def look_at(grey: Floats, window: int) -> Sheet:
     paper = np.maximum(paper - np.median(paper - grey), 1)
     through = without_lines(grey / paper)
     through = without_lines(through.T).T
-    grain = 1.4826 * np.median(np.abs(paper * (1 - through)))
+    grain = max(1.4826 * np.median(np.abs(paper * (1 - through))), 1)  # grey values are whole
     through = np.minimum(through, 1)
     return Sheet(paper * through, 1 - through, grain / paper)
 
