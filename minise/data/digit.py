@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SIZE, BOX = 28, 20
 WORKING = 400  # pixels of the longer side in which ink is looked for
-WINDOWS = 0.12, 0.25  # of the longer side: strokes are narrower; the second for large digits
+WINDOWS = 0.12, 0.18, 0.25  # of the longer side: strokes are narrower; from small digits to large
 # How much of a piece's rim is sharp where it is ink, and not the rest of a shadow; for each window.
-SHARP = dict(zip(WINDOWS, (0.75, 0.85), strict=True))
+SHARP = dict(zip(WINDOWS, (0.75, 0.8, 0.85), strict=True))
 GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
 LEAST = 0.07  # of the longer side: what is smaller is a speck
 FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not count for the frame
@@ -48,14 +48,17 @@ def _ink_of_digit(grey: Images) -> Floats:
     picture = Image.fromarray(grey)
     picture.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
     longer = max(picture.size)
-    digit: list[Piece] = []
-    for window in WINDOWS if longer >= 100 else WINDOWS[1:]:
+    windows = WINDOWS if longer >= 100 else WINDOWS[-1:]
+    least = 0.0
+    for window in windows:
         sheet = _sheet_of(picture, window * longer)
         digit, several = _digit_of(sheet, longer, SHARP[window])
         size = max(digit[0].height, digit[0].width) / longer if digit else 0
-        if 0 < size < 4 * window:  # no stroke is wider than a quarter of its digit
+        if least < size < 3 * window:  # no stroke is wider than a third of its digit
             break
-    if not digit or (window == WINDOWS[1] and longer >= 100 and size < 3 * WINDOWS[0]):
+        if window != windows[-1]:
+            least = 2.7 * window  # what is smaller would have been found
+    if size <= least:
         raise InputError("there is no digit in the picture")
     if several:
         raise InputError("there is more than one digit in the picture")
