@@ -3,8 +3,9 @@
 from minise.data.augment import shift_and_rotate
 from minise.data.batches import Augment, Batches, Images, pixel_statistics, to_input
 from minise.data.dataset import Dataset, Split, hold_out
-from minise.data.digit import fit_digit, read_picture
+from minise.data.digit import fit_digit
 from minise.data.idx import read_idx
+from minise.data.picture import read_picture
 from minise.data.sources import NAMES, load, located
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Any picture of one digit, made to look as MNIST's do.
+"""A photo of one digit, made to look as MNIST's do.
 
 MNIST's digits are light ink on black, scaled without distortion to fit a square of 20 pixels, and
 placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Cortes and Burges).
@@ -6,67 +6,164 @@ placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Corte
 
 from __future__ import annotations
 
-import os
-import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from minise.data.batches import Images
+from minise.data.paper import Floats, Sheet, is_light, look_at, running
+from minise.data.pieces import Mask, Piece, pieces_of
 from minise.errors import InputError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 SIZE, BOX = 28, 20
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-LARGE, MOST_PIXELS = 1000, 12_000_000  # of a photo; more than 200 MB are never needed for one
+WORKING = 400  # pixels of the longer side in which ink is looked for
+WINDOWS = 0.12, 0.18, 0.25  # of the longer side: strokes are narrower; from small digits to large
+# How much of a piece's rim is sharp where it is ink, and not the rest of a shadow; for each window.
+SHARP = dict(zip(WINDOWS, (0.75, 0.8, 0.85), strict=True))
+GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
+LEAST = 0.07  # of the longer side: what is smaller is a speck
 FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not count for the frame
-
-
-def read_picture(path: str | os.PathLike[str]) -> Images:
-    """A picture file as grey values (H, W), uint8; what is transparent becomes white.
-
-    Raises `InputError` for a file that is missing or no picture.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            # of a large size, which is looked at below before there are pixels, and of damage
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as picture:
-                picture.draft("L", (LARGE, LARGE))  # a JPEG is read smaller where it is larger
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise InputError(
-                        f"{path}: the picture has {picture.width} × {picture.height} pixels, "
-                        f"expected {MOST_PIXELS:,} at most"
-                    )
-                if not picture.has_transparency_data:
-                    return np.asarray(picture.convert("L"))
-                coloured = picture.convert("RGBA")
-                white = Image.new("RGBA", coloured.size, "white")
-                return np.asarray(Image.alpha_composite(white, coloured).convert("L"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: no picture that can be read") from None
-    except InputError:
-        raise
-    except Exception as error:  # from a damaged file may come whatever a decoder can raise
-        raise InputError(f"{path}: the picture cannot be read: {error}") from None
 
 
 def fit_digit(grey: Images) -> Images:
     """Grey values (H, W) of any size -> a digit as MNIST has it, (28, 28), uint8.
 
-    The edge of the picture tells the paper's grey; ink is what differs most from it, be it darker
-    or lighter. Raises `InputError` where there is no ink.
+    Ink may be darker than the paper or lighter. Shadows, ruled lines, a box around it, specks,
+    grain, and the table beside the sheet are left out. Raises `InputError` where there is no digit,
+    or more than one.
     """
-    from PIL import Image
-
-    ink = _ink(grey)
-    if not ink.any():
-        raise InputError("the picture has one grey alone: there is no digit in it")
+    ink = _ink_of_digit(grey)
     rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return _placed(ink)
+
+
+def _ink_of_digit(grey: Images) -> Floats:
+    """0 for paper to 1 for the digit's ink, in a picture of at most 400 pixels a side."""
+    from PIL import Image
+
+    picture = Image.fromarray(grey)
+    picture.thumbnail((WORKING, WORKING), Image.Resampling.BOX)
+    longer = max(picture.size)
+    windows = WINDOWS if longer >= 100 else WINDOWS[-1:]
+    least = 0.0
+    for window in windows:
+        sheet = _sheet_of(picture, window * longer)
+        digit, several = _digit_of(sheet, longer, SHARP[window])
+        size = max(digit[0].height, digit[0].width) / longer if digit else 0
+        if least < size < 3 * window:  # no stroke is wider than a third of its digit
+            break
+        if window != windows[-1]:
+            least = 2.7 * window  # what is smaller would have been found
+    if size <= least:
+        raise InputError("there is no digit in the picture")
+    if several:
+        raise InputError("there is more than one digit in the picture")
+
+    written = np.zeros(sheet.ink.shape, bool)
+    for p in digit:
+        written[p.rows, p.columns] = True
+    near = running(np.pad(written, 1), 3, np.maximum)  # with the soft rim of the strokes
+    strong = np.quantile(sheet.ink[written], 0.75)
+    return np.clip(sheet.ink * near / strong, 0, 1)
+
+
+def _sheet_of(picture: Image, window: float) -> Sheet:
+    """A picture as dark ink on light paper, blurred as much as its grain asks for."""
+    from PIL import ImageFilter
+
+    longer = max(picture.size)
+    for blur in (longer / 500, longer / 200):
+        values = np.asarray(picture.filter(ImageFilter.GaussianBlur(blur))).astype(float)
+        if is_light(values, max(5, int(0.16 * longer) | 1)):
+            values = 255 - values
+        sheet = look_at(values, int(window) | 1)
+        if np.median(sheet.grain) < GRAINY:
+            break
+    return sheet
+
+
+def _digit_of(sheet: Sheet, longer: int, sharp: float) -> tuple[list[Piece], bool]:
+    """The pieces of ink that are the digit, the main one first; and whether there are others."""
+    mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
+    whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
+    unboxed = [p for p in whole if not _is_frame(p, whole)]
+    strength = {p: float(np.quantile(sheet.ink[p.rows, p.columns], 0.75)) for p in unboxed}
+    pieces = [p for p in unboxed if _edge(p, sheet, strength[p]) > sharp]
+    large = [p for p in pieces if max(p.height, p.width) >= LEAST * longer]
+    # no dash, and no side of a box, which is thinner than a pen's 1
+    large = [p for p in large if p.height > 0.3 * p.width and p.width > 0.07 * p.height]
+    large = [p for p in large if _thickness(p) > 0.03 * p.height]
+    if not large:
+        return [], False
+    main = max(large, key=lambda p: p.height * strength[p])
+    digit, several = [main], False
+    for p in pieces:
+        size = max(p.height, p.width) / main.height
+        if p is main or strength[p] < 0.4 * strength[main] or not 0.1 < size < 1.5:
+            continue
+        if main.gap(p) < 0.1 * main.height:
+            digit.append(p)
+        elif p in large and size > 0.55:
+            several = True
+    return digit, several
+
+
+def _thickness(p: Piece) -> float:
+    """Of its strokes, in pixels: their rims are two of their length."""
+    inside = np.zeros((p.height + 2, p.width + 2), bool)
+    inside[p.rows - p.top + 1, p.columns - p.left + 1] = True
+    core = np.count_nonzero(running(inside, 3, np.minimum))
+    return 2 * len(p.rows) / (len(p.rows) - core)
+
+
+def _edge(p: Piece, sheet: Sheet, strength: float) -> float:
+    """How much of its rim is sharp, 0 to 1: nearly all of ink's is, little of a shadow's rest."""
+    reach = 2 + max(p.height, p.width) // 16  # a picture of MNIST drawn large is as soft
+    near = np.pad(sheet.grey, reach + 1, mode="edge")
+    near = near[p.top : p.bottom + 2 * reach + 2, p.left : p.right + 2 * reach + 2]
+    inside = np.zeros((p.height + 4, p.width + 4), bool)
+    inside[p.rows - p.top + 2, p.columns - p.left + 2] = True
+    around = running(inside, 3, np.maximum) & ~inside[1:-1, 1:-1]  # a pixel wide
+    darkest = running(near, 2 * reach + 1, np.minimum)
+    paper = near[reach:-reach, reach:-reach]
+    return float((darkest < paper * (1 - 0.5 * strength))[around].mean())
+
+
+def _may_be_digit(p: Piece, mask: Mask) -> bool:
+    """Whether it is whole: within the picture, or ends at its edge once, or fills it."""
+    height, width = mask.shape
+    at_edge = (p.rows == 0) | (p.rows == height - 1) | (p.columns == 0) | (p.columns == width - 1)
+    contact = int(at_edge.sum())
+    if p.height > 0.9 * height and p.width > 0.9 * width:
+        return bool(contact < 0.6 * (height + width))
+    rows, columns = p.rows[at_edge], p.columns[at_edge]
+    along = max(np.ptp(rows), np.ptp(columns)) if contact else 0
+    return bool(along < 0.35 * max(p.height, p.width))
+
+
+def _is_frame(p: Piece, others: list[Piece]) -> bool:
+    """Whether it is a box around another, or a box alone: thin, and with four corners."""
+    for o in others:
+        if (
+            p.top < o.top and o.bottom < p.bottom and p.left < o.left and o.right < p.right
+            and o.height > 0.25 * p.height
+        ):  # fmt: skip
+            return True
+    down, right = (p.rows - p.top) / p.height, (p.columns - p.left) / p.width
+    corners = all(
+        ((abs(down - y) < 0.12) & (abs(right - x) < 0.12)).any() for y in (0, 1) for x in (0, 1)
+    )
+    middle = (abs(down - 0.5) < 0.25) & (abs(right - 0.5) < 0.25)
+    return corners and not bool(middle.any())
+
+
+def _placed(ink: Floats) -> Images:
+    """A digit's ink, cut out, in a box of 20 in 28×28."""
+    from PIL import Image
 
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
@@ -83,18 +180,7 @@ def fit_digit(grey: Images) -> Images:
     return digit
 
 
-def _ink(grey: Images) -> npt.NDArray[np.float64]:
-    """0 for paper to 1 for the strongest ink."""
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = float(np.median(edge))
-    difference = grey - paper
-    if -difference.min() > difference.max():
-        difference = -difference  # dark ink on light paper
-    strongest = difference.max()
-    return np.clip(difference / strongest, 0, 1) if strongest > 0 else np.zeros(grey.shape)
-
-
-def _start(mass: npt.NDArray[np.float64]) -> int:
+def _start(mass: Floats) -> int:
     """Where a stretch with this mass begins, for its centre of mass to be pixel 14 of 28."""
     centre = (mass * np.arange(mass.size)).sum() / mass.sum()
     return int(np.clip(round(SIZE / 2 - centre), 0, SIZE - mass.size))

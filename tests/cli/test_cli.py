@@ -98,6 +98,27 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     assert (code, err) == (0, "")
     assert out.count("seven.png: ") == 2
 
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "._seven.png").write_bytes(b"of macOS")
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    code, out, err = minise("predict", run, "photos")
+    assert (code, out) == (1, "")
+    assert err == "minise: photos: no picture in this folder, expected files as 4.png or 4.jpg\n"
+    Image.open("seven.png").save("photos/seven.JPG")
+    Image.open("seven.png").save("photos/six.png")
+    code, out, err = minise("predict", run, "photos", "seven.png", "--show")
+    assert (code, err) == (0, "")
+    shown = [line.partition(":")[0].replace("\\", "/") for line in out.splitlines()]
+    assert shown == [
+        "photos/seven.JPG", "photos/six.png", "seven.png", "what the net was given",
+    ]  # fmt: skip
+    assert {path.name for path in (run / "seen").iterdir()} == {
+        "seven.png", "six.png", "seven-2.png",
+    }  # fmt: skip
+    seen = np.asarray(Image.open(run / "seen" / "seven-2.png"))
+    given = data.fit_digit(data.read_picture("seven.png"))
+    np.testing.assert_array_equal(seen[::10, ::10], given)
+
     code, out, err = minise("predict", run / "model.safetensors", "nothing.png", "seven.png")
     assert code == 1
     assert out.startswith("seven.png: ")
