@@ -157,10 +157,10 @@ def image_shape(name: str) -> tuple[int, int, int]:
 
 
 def taking(image_shape: tuple[int, int, int]) -> list[str]:
-    """The nets for small images, up to CIFAR's, that an image (C, H, W) fits."""
+    """The nets made for MNIST's images that one (C, H, W) fits as well."""
     C, H, W = image_shape
     x = np.zeros((1, C, min(H, 64), min(W, 64)), np.float32)  # where 64×64 fits, so does more
-    small = [name for name, net in _NETS.items() if net.image != PHOTOS]
+    small = [name for name, net in _NETS.items() if net.image == MNIST]
     return [name for name in small if _takes(create(name, in_channels=C), x)]
 
 

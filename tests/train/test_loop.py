@@ -40,6 +40,7 @@ def test_a_net_learns_and_the_history_tells(stripes):
     np.testing.assert_allclose(test.probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:.*dead relus")  # of the two hidden units of SE
 def test_the_same_seed_gives_the_same_bits(stripes):
     states = [
         fit(stripes, seed=seed, augment=data.shift_and_rotate)[0].state_dict() for seed in (1, 1, 2)
