@@ -39,6 +39,9 @@ def inspect_command(
     the gates, and maps before and after them.
 
     Without RUN it is the newest of those in `runs`.
+
+    The table tells for each block how far its gates go, how much they differ between classes and
+    within one, and how many of its hidden units are dead: 0 for every test image.
     """
     run, images = run_first(words)
     folder = out or (run if run.is_dir() else run.parent)
