@@ -209,7 +209,8 @@ def train_command(
                 run.keep()
     except OutputError:  # nobody reads what it prints: a pipe or a terminal was closed
         run.keep()
-        tell(f"\nminise: stopped {_where(training)}; to go on:{again}")
+        # not by `tell`: a bar that could not say goodbye still holds the streams
+        click.echo(f"\nminise: stopped {_where(training)}; to go on:{again}", err=True)
         raise
     except KeyboardInterrupt:
         tell(f"\nminise: stopped at once; to go on from the last checkpoint:{again}")

@@ -145,7 +145,7 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["conv3d"], 1, "unknown operation or layer 'conv3d': did you mean 'conv2d'"),
+        (["conv3d"], 1, "unknown operation or layer 'conv3d': did you mean 'Conv2d' or"),
         (["own.py:missing"], 1, "own.py has no 'missing'"),
         (["none.py:f"], 1, "none.py is no file"),
         ([":f"], 1, "expected a file and a name in it"),

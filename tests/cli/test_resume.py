@@ -319,7 +319,7 @@ def test_names_with_brackets_are_shown_as_they_are(minise, folder):
     train = ["train", "--data", "[red]own.npz", "--epochs", "1", "--out", "[bold]run"]
     code, out, err = minise(*train)
     assert (code, err) == (0, "")
-    assert "on [red]own, 240 training" in out
+    assert "on [red]own (numba)\n240 training" in out
     assert "[bold]run/metrics.jsonl" in out
     code, out, err = minise("train", "--resume", "[bold]run")
     assert (code, err) == (0, "")

@@ -101,7 +101,7 @@ def test_a_runs_whole_life(windows, images, tmp_path, monkeypatch):
         patch.setattr(train.Run, "on_step", on_step)
         code, _, err = windows(*TRAIN, "--data", images, "--out", "my run")
     assert code == 130
-    again = err.partition("to go on: minise ")[2]
+    again = err.partition("to go on:\n  minise ")[2]
     assert again == 'train --resume "my run"\n'
     code, out, err = windows(*shlex.split(again), "--backend", "numpy")
     assert (code, err) == (0, "")
