@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from minise import backend
+from minise.cli.terminal import OutputError
 
 
 def warm_up(console: Console, work: Callable[[], object]) -> None:
@@ -23,17 +25,17 @@ def warm_up(console: Console, work: Callable[[], object]) -> None:
         except KeyboardInterrupt:
             click.echo("minise: stopped", err=True)
             sys.stdout.flush()
-            os._exit(
-                130
-            )  # without the interpreter's end, which a thread within LLVM may not survive
-    with console.status("warming up …"):
+            # without the interpreter's end, which a thread within LLVM may not survive
+            os._exit(130)
+    with console.status("warming up …") if console.is_terminal else nullcontext():
         work()
 
 
 def _compile(console: Console, missing: list[Any]) -> None:
     kernels = f"{len(missing)} kernel{'s' * (len(missing) > 1)}, once for this machine"
     if not console.is_terminal:
-        console.print(f"compiling {kernels} …", highlight=False)
+        with suppress(OutputError):  # the work is what was asked for
+            console.print(f"compiling {kernels} …", highlight=False)
         backend.compile_kernels(missing, lambda: None)
         return
     began = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -168,20 +168,22 @@ def train_command(
 
     digits = train.dataset_of(config)
     training = train.training_of(config, digits)
-    show(
-        console,
-        f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
-        f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current()})",
-        markup=True,
-    )
-    show(console, digits.summary)
+    with suppress(OutputError):  # as of `head -1`: it is told when there are weights
+        show(
+            console,
+            f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
+            f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current()})",
+            markup=True,
+        )
+        show(console, digits.summary)
     if stopped is not None:
         for difference in stopped.check(digits):
             tell(f"minise: {difference}: the last bits may differ")
         stopped.restore(training)
         news = f"goes on {_where(training)}"
         news = "has done all its epochs" if training.epoch > training.epochs else news
-        show(console, f"{resume} {news}")
+        with suppress(OutputError):
+            show(console, f"{resume} {news}")
     if tensorboard:
         train.check_tensorboard()  # before there is a folder
 

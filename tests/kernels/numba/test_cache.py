@@ -17,6 +17,7 @@ def double(x):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty cache, and nothing said so far."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))  # if it has changed, Numba reads it again
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(cache, "_told", False)
     return tmp_path
