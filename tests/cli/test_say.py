@@ -12,6 +12,7 @@ from rich.console import Console
 
 from minise import cli, data, train
 from minise.cli import say
+from minise.cli.train import profile_table
 from minise.train.progress import EpochProgress
 
 COMMANDS = [
@@ -28,7 +29,7 @@ COMMANDS = [
     ["eval"],
     ["inspect", "3"],
     ["export", "model.onnx"],
-    ["train", "--data", "own.npz", "--epochs", "1", "--profile"],
+    ["train", "--data", "own.npz", "--epochs", "1"],
     ["train", "--resume", "runs/se-cnn-9"],
     ["train", "--model", "se-resnet9"],
     ["train", "mnist", "se-resnet8", "record-8k"],
@@ -94,10 +95,29 @@ def words(text):
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_line_is_longer_and_no_word_is_broken(said, command, monkeypatch):
     monkeypatch.setattr("minise.layer_table._peak", lambda net, shape: 1234.5)  # is slow to find
+    first = said(80, *command)  # may have to compile, and says so
     narrow, wide = said(80, *command), said(240, *command)
-    assert [line for line in narrow.splitlines() if len(line) > 80] == []
+    assert [line for line in (first + narrow).splitlines() if len(line) > 80] == []
     assert words(narrow) <= words(wide)
     assert len(words(narrow)) > 3
+
+
+def test_the_table_of_a_profile_fits():
+    profile = train.Profile()
+    profile.steps = 2
+    profile.spent = {
+        "(batch)": train.Spent("", 0.001),
+        "block3.shortcut.layers.0": train.Spent("BatchNormReLU", 0.25, 0.125),
+        "(optimizer)": train.Spent("", 0.002),
+    }
+    shown = []
+    for columns in (80, 240):
+        console = Console(file=io.StringIO(), force_terminal=True, width=columns)
+        console.print(profile_table(profile))
+        shown.append(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue()))
+    assert max(map(len, shown[0].splitlines())) <= 80
+    assert words(shown[0]) == words(shown[1])
+    assert {"(batch)", "block0.shortcut.layers.0", "BatchNormReLU"} <= words(shown[0])
 
 
 def test_the_bar_of_an_epoch_fits():
