@@ -90,7 +90,7 @@ def _image(name: str, test: data.Split, about: train.About) -> tuple[str, str, d
         return name, f"test image {n}, of class {test.labels[n]}", test.images[n]
     if about.image_shape != (1, 28, 28):
         raise InputError(f"{name}: a picture is made grey and 28×28, not {about.image_shape}")
-    return Path(name).stem, name, data.fit_digit(data.read_picture(name))[None]
+    return Path(name).stem, name, about.as_learned(data.fit_digit(data.read_picture(name)))[None]
 
 
 def _two(classes: str, test: data.Split) -> tuple[int, int]:

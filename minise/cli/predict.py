@@ -53,7 +53,7 @@ def predict_command(words: tuple[str, ...], show: bool) -> None:
     failed = 0
     for path in paths:
         try:
-            digit = data.fit_digit(data.read_picture(path))
+            digit = about.as_learned(data.fit_digit(data.read_picture(path)))
         except InputError as error:
             failed += 1
             message = str(error) if str(path) in str(error) else f"{path}: {error}"
@@ -68,7 +68,7 @@ def predict_command(words: tuple[str, ...], show: bool) -> None:
         _write(seen, folder)
         click.echo(f"what the net was given: {folder}")
     if failed:
-        raise InputError(f"{failed} of {len(paths)} pictures could not be read")
+        raise InputError(f"{failed} of {len(paths)} pictures were not read")
 
 
 def _pictures_of(given: Path) -> list[Path]:

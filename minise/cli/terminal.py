@@ -23,7 +23,7 @@ LOOKALIKES = {
     **dict.fromkeys("“”", '"'),
     "×": "x",
     "·": "*",
-    "±": "+-",
+    "±": "~",  # one sign, as columns of tables are laid out before
     "√": "sqrt ",
     "Σ": "sum ",
     "→": "->",

@@ -105,9 +105,11 @@ def _digit_of(sheet: Sheet, longer: int, sharp: float) -> tuple[list[Piece], boo
         size = max(p.height, p.width) / main.height
         if p is main or strength[p] < 0.4 * strength[main] or not 0.1 < size < 1.5:
             continue
-        if main.gap(p) < 0.1 * main.height:
+        another = p in large and size > 0.55
+        beside = p.right <= main.left or main.right <= p.left
+        if main.gap(p) < 0.1 * main.height and not (another and beside):
             digit.append(p)
-        elif p in large and size > 0.55:
+        elif another:
             several = True
     return digit, several
 

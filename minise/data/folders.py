@@ -119,7 +119,8 @@ def as_typed(path: Path) -> str:
 def read_set(files: FileSet) -> tuple[list[Array], list[str]]:
     """The four arrays, and what was done to them. Raises `InputError` for a file that is broken."""
     arrays = [_read(path) for path in files.files]
-    if not _EMNIST.search(files.name) or any(images.ndim != 3 for images in arrays[::2]):
+    name = files.name or files.folder.name
+    if not _EMNIST.search(name) or any(images.ndim != 3 for images in arrays[::2]):
         return arrays, []
     # EMNIST's columns are stored as rows, as its authors had them from Matlab.
     for k in (0, 2):

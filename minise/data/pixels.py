@@ -1,10 +1,10 @@
 """Images as people store them, made into those that batches are taken from: (N, C, H, W), uint8.
 
-uint8 stays as it is. Of other numbers the range decides, over training and test images together:
+The range decides, over training and test images together:
 
     0 to 1              times 255, rounded
     whole, 0 to 16      times 255 / 16, rounded (as scikit-learn's digits are)
-    0 to 255            rounded; with fractions only where the largest is above 128
+    0 to 255            rounded; with fractions only where the largest is above 128; uint8 as it is
 
 No other range is guessed at.
 """
@@ -49,8 +49,6 @@ def fit_pixels(where: str, train: Array, test: Array) -> tuple[Images, Images, l
     for what, images in (("training", train), ("test", test)):
         if images.dtype.kind not in "buif":
             raise InputError(f"{where}: {what} images are {images.dtype}, expected numbers")
-    if train.dtype == test.dtype == np.uint8:
-        return train, test, notes
     factor, said = _factor(where, _range(where, "training", train), _range(where, "test", test))
     return _scaled(train, factor), _scaled(test, factor), notes + said
 
@@ -89,8 +87,6 @@ def _parts(images: Array) -> Iterator[tuple[slice, Array]]:
 
 
 def _range(where: str, which: str, images: Array) -> _Range:
-    if images.dtype == np.uint8:
-        return _Range(0, 255, True)  # whatever they hold, that is the scale they are on
     low, high, whole = math.inf, -math.inf, True
     for _, part in _parts(images):
         lowest, highest = float(part.min()), float(part.max())

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minise import models
+from minise.data import Images
 from minise.errors import InputError
 from minise.files import OPTIMIZER, Tensors, read_tensors, write_tensors
 from minise.nn import Layer
@@ -30,6 +31,10 @@ class About(NamedTuple):
     def class_name(self, label: int) -> str:
         """How the class of this label is called."""
         return self.class_names[label] if label < len(self.class_names) else str(label)
+
+    def as_learned(self, digit: Images) -> Images:
+        """A digit, light ink on black, as the net learned them: dark on light if those were so."""
+        return digit if self.mean <= 0.5 else 255 - digit
 
 
 def save_weights(path: Path, net: Layer, about: About) -> None:

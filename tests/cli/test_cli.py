@@ -124,7 +124,7 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     assert out.startswith("seven.png: ")
     assert err.splitlines() == [
         "minise: nothing.png: there is no such file",
-        "minise: 1 of 2 pictures could not be read",
+        "minise: 1 of 2 pictures were not read",
     ]
 
 

@@ -94,3 +94,27 @@ def test_shadow_specks_and_a_box_are_not_the_digit():
     assert distance(alone, fit_digit(shadow)) < 0.2
     with pytest.raises(InputError, match="no digit"):
         fit_digit(np.where(np.arange(400) < 187, np.where(box == 40, 230, box), 230))
+
+
+@pytest.mark.parametrize("gap", [4, 8, 12, 40])
+def test_two_digits_are_no_one_however_near(digits, gap):
+    """They are 160 pixels high."""
+    wrong = []
+    for left, right in zip(digits[:8], digits[8:16], strict=True):
+        drawn = []
+        for digit in (left, right):
+            rows, columns = (np.flatnonzero(digit.max(axis=axis) > 60) for axis in (1, 0))
+            cut = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            width = round(160 * cut.shape[1] / cut.shape[0])
+            drawn.append(np.asarray(Image.fromarray(cut).resize((width, 160))))
+        paper = np.zeros((400, 600), np.uint8)
+        start = 150
+        for digit in drawn:
+            paper[120:280, start : start + digit.shape[1]] = digit
+            start += digit.shape[1] + gap
+        try:
+            fit_digit(255 - paper)
+            wrong.append("one digit")
+        except InputError as error:
+            wrong += [str(error)] * ("more than one digit" not in str(error))
+    assert len(wrong) <= 1  # a thin one may be no more than a stroke

@@ -69,6 +69,14 @@ def test_the_right_images(tmp_path, files, given, name, said):
     assert bool(mine.notes) == bool(said)
 
 
+def test_a_folder_named_as_emnist_holds_emnist(tmp_path):
+    mine = data.load(write(tmp_path / "emnist-letters", PLAIN))
+    plain = data.load(write(tmp_path / "letters", PLAIN))
+    np.testing.assert_array_equal(mine.train.images, plain.train.images.swapaxes(2, 3))
+    assert mine.notes == ("turned, since EMNIST stores its images transposed",)
+    assert not plain.notes
+
+
 def without(name, files):
     assert name in files
     return {other: content for other, content in files.items() if other != name}

@@ -47,7 +47,7 @@ def fitted(images):
         (np.minimum(BYTES + 0.25, 255), BYTES[:, None], "pixels rounded to whole numbers"),
         (BITS == 1, 255 * BITS[:, None], "pixels 0 to 1 made 0 to 255"),
         (BITS, 255 * BITS[:, None], "pixels 0 to 1 made 0 to 255"),
-        (BITS.astype(np.uint8), BITS[:, None], ""),  # bytes are never changed
+        (BITS.astype(np.uint8), 255 * BITS[:, None], "pixels 0 to 1 made 0 to 255"),
         (SIXTEEN.astype(float), np.rint(SIXTEEN[:, None] * 255 / 16),
          "pixels 0 to 16 made 0 to 255"),
         (SIXTEEN.reshape(12, 64), np.rint(SIXTEEN[:, None] * 255 / 16),

@@ -20,9 +20,9 @@ needs_mnist = pytest.mark.skipif(
 @pytest.fixture
 def arrays():
     return {
-        "x_train": np.zeros((6, 8, 9), np.uint8),
+        "x_train": np.full((6, 8, 9), 200, np.uint8),
         "y_train": np.array([0, 1, 2, 0, 1, 2]),
-        "x_test": np.zeros((3, 8, 9), np.uint8),
+        "x_test": np.full((3, 8, 9), 200, np.uint8),
         "y_test": np.array([0, 1, 2], np.uint8),
     }
 

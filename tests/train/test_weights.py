@@ -27,6 +27,12 @@ def test_one_file_is_enough_to_use_the_net(path, net):
     np.testing.assert_array_equal(loaded(x), net(x))
 
 
+def test_a_digit_is_dark_on_light_for_a_net_that_learned_such():
+    digit = np.array([[0, 200]], np.uint8)
+    assert ABOUT.as_learned(digit).tolist() == [[0, 200]]
+    assert ABOUT._replace(mean=0.87).as_learned(digit).tolist() == [[255, 55]]
+
+
 def test_the_file_is_plain_safetensors_and_no_other_is_left_behind(path, net):
     tensors = load_file(path)
     assert all(np.array_equal(tensors[name], value) for name, value in net.state_dict().items())

@@ -69,7 +69,8 @@ class Team:
         self._bytes = memory[-memory.ctypes.data % LINE :][: lines + ROOM]
         self._words = self._bytes.data.cast("q")
         self.base = self._bytes.ctypes.data
-        self.turn, self._stopping = threading.Lock(), False
+        # of the same thread again, if Ctrl-C came just after it had been taken
+        self.turn, self._stopping = threading.RLock(), False
         self._pace = 0.0  # how many seconds loops took of late
         self._alone_until, self._rest = 0.0, REST[0]
         self._loops, self._seconds = 0, 0.0  # how many there were, and of those that were probed
@@ -146,7 +147,8 @@ class Team:
         for asleep, door in zip(self._asleep, self._doors, strict=True):
             if self._words[asleep]:
                 self._words[asleep] = 0
-                door.release()
+                with suppress(RuntimeError):  # `stop` came first
+                    door.release()
 
     def _end_loop(self) -> None:
         """Raises `MemoryError` where a member found no memory for what a task works in."""
