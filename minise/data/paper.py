@@ -1,8 +1,9 @@
 """Ink on paper, whatever light falls on it.
 
 A photo is light × paper × ink. Over a stretch wider than a stroke the brightest grey is paper; the
-closing (the highest, then the lowest of it) follows slow shade and hard edges of shadows alike, so
-    ink = 1 − grey / closing(grey).
+closing (the highest, then the lowest of it) follows slow shade and hard edges of shadows alike:
+
+    ink = 1 − grey / closing(grey)
 """
 
 from __future__ import annotations
