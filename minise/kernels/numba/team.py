@@ -22,6 +22,7 @@ from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
+from numba import config
 
 from minise.cores import cores
 from minise.kernels.numba.ahead import seen
@@ -249,6 +250,8 @@ def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> 
     Each element of the output is written by one task, so the result is the same whatever the number
     of threads. Where the team is at work for another thread of Python, the caller does all tasks.
     """
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return functools.wraps(function)(functools.partial(function, ALONE))
     loop: Any = kept(compiled(function))
 
     @functools.wraps(function)

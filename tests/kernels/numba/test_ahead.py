@@ -33,6 +33,8 @@ def work():
         yield x
 """
 
+pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+
 
 @pytest.fixture
 def loops(tmp_path, monkeypatch):

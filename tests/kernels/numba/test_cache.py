@@ -9,6 +9,8 @@ import pytest
 
 from minise.kernels.numba import ahead, cache, scale, team
 
+pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+
 
 def double(x):
     return 2 * x
