@@ -53,7 +53,7 @@ from minise.kernels.numba.tasks import (
 Arguments = ParamSpec("Arguments")
 Loop: TypeAlias = Callable[Arguments, None]
 
-LOOK_OUT = 100e-6  # seconds that a member looks out for work before it sleeps
+LOOK_OUT = 200e-6  # seconds that a member looks out for work before it sleeps
 WORTH = 20e-6  # seconds that loops last, from which it pays to wake who sleeps
 PROBE = 4  # of so many loops the time that the caller had a processor is taken of one
 WINDOW = 0.01  # seconds of probed loops that are judged together; more where clocks are coarse
