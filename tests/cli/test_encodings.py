@@ -116,7 +116,7 @@ def test_every_command_prints_in_any_encoding(folder, monkeypatch, tmp_path, com
     [
         ("1 − 2 × 3 … ± 4", "cp1252", "1 - 2 × 3 … ± 4"),
         ("1 − 2 × 3 … ± 4", "cp437", "1 - 2 x 3 ... ± 4"),
-        ("1 − 2 × 3 … ± 4", "ascii", "1 - 2 x 3 ... +- 4"),
+        ("1 − 2 × 3 … ± 4", "ascii", "1 - 2 x 3 ... ~ 4"),
         ("y² = N·H, größe", "ascii", "y2 = N*H, gro?e"),
         ("▀▄█", "cp437", "▀▄█"),
         ("▀▄█", "cp1252", "'.#"),
