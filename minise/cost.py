@@ -7,36 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array, asarray
+from minise.arrays import Array
+from minise.backend import asarray
 from minise.errors import InputError
-from minise.nn import (
-    ECA,
-    Backward,
-    ConcurrentSE,
-    Conv2d,
-    GatherExcite,
-    GlobalAvgMaxPool,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    Layer,
-    Linear,
-    NoSqueeze,
-    Parameter,
-    Residual,
-    SEBlock,
-    Sequential,
-    SpatialSE,
-    observed,
-)
+from minise.nn import Backward, Conv2d, Layer, Linear, Parameter, Sequential, observed
 
 CONVENTION = """\
 A multiply-add is a multiplication with its addition, in convolutions
 and linear maps without their biases. Many papers call it a FLOP.
 Squeeze and scale are counted apart: one for each number they read."""
-
-_SCALING = (SEBlock, NoSqueeze, SpatialSE, ECA, GatherExcite)  # they multiply maps with gates
-_SE = (*_SCALING, ConcurrentSE)
-_SQUEEZES = (GlobalAvgPool, GlobalMaxPool, GlobalAvgMaxPool)
 
 
 class Part(NamedTuple):
@@ -90,17 +69,17 @@ def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
 
     Raises `InputError` where it does not fit.
     """
-    se = {name for name, layer in net.named_layers() if isinstance(layer, _SE)}
+    se = {name for name, layer in net.named_layers() if layer.is_se}
     parts: list[Part] = []
 
     def record(name: str, layer: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
         y, backward = layer.forward(x, training)
         within = any(block in ("", name) or name.startswith(f"{block}.") for block in se)
         shape = tuple(y.shape[1:])
-        if scales(layer):
+        if layer.scales:
             parts.append(Part(layer, True, True, shape, [], 0, y.size))
         elif not any(layer.children()) and not isinstance(layer, Sequential):
-            squeezed = x.size if within and isinstance(layer, _SQUEEZES) else 0
+            squeezed = x.size if within and layer.squeezes else 0
             parameters, products = layer.parameters(), multiply_adds(layer, y)
             parts.append(Part(layer, False, within, shape, parameters, products, squeezed))
         elif own := [value for value in vars(layer).values() if isinstance(value, Parameter)]:
@@ -112,13 +91,6 @@ def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
     except (ValueError, TypeError) as error:
         raise InputError(f"an input of {input_shape} does not fit: {error}") from None
     return parts
-
-
-def scales(layer: Layer) -> bool:
-    """Whether it multiplies maps with gates itself."""
-    if isinstance(layer, Residual):
-        return layer.scaled_by is not None
-    return isinstance(layer, _SCALING)
 
 
 def multiply_adds(layer: Layer, y: Array) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 
 # What safetensors calls the dtypes that are NumPy's own.

@@ -9,14 +9,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from minise import backend
+from minise.arrays import array_module
 from minise.cost import CONVENTION, Part, one_image, parts_of, total
 from minise.errors import InputError
-from minise.nn import GlobalAvgPool, GlobalMaxPool, Layer
+from minise.nn import Layer
 
 MB = 1024**2
-
-# How the table calls a pooling over the whole map, whose output it shows as a map of one pixel.
-_POOLED: dict[type[Layer], str] = {GlobalMaxPool: "MaxPool2d", GlobalAvgPool: "AvgPool2d"}
 
 
 def summary(net: Layer, input_shape: tuple[int, ...], *, full: bool = False) -> None:
@@ -97,11 +95,11 @@ def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...]) -> None:
 
 
 def _kind(part: Part) -> str:
-    return "Scale" if part.is_scale else _POOLED.get(type(part.layer), type(part.layer).__name__)
+    return "Scale" if part.is_scale else part.layer.table_name or type(part.layer).__name__
 
 
 def _shape(part: Part) -> list[int]:
-    return [-1, *part.shape, *((1, 1) if type(part.layer) in _POOLED else ())]
+    return [-1, *part.shape, *((1, 1) if part.layer.table_name else ())]  # a map of one pixel
 
 
 def _se_lines(parts: Sequence[Part]) -> list[str]:
@@ -130,10 +128,10 @@ def _peak(net: Layer, input_shape: tuple[int, ...]) -> float:
 
     def both_ways() -> None:
         y, backward = net.forward(image, training=False)
-        backward(backend.array_module(y).ones_like(y))
+        backward(array_module(y).ones_like(y))
 
     both_ways()  # what is compiled and kept for later calls is not counted
-    backend.release_memory()  # but all arrays are
+    backend.current().release_memory()  # but all arrays are
     tracemalloc.start()
     try:
         both_ways()

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import TypeAlias
 
 from minise import backend
-
-Facts: TypeAlias = dict[str, str | int | float | None]
-
-NVIDIA = Path("/proc/driver/nvidia/version")  # Linux: where its driver tells its version
+from minise.backend.work import Facts
 
 
 def machine_facts(threads: int) -> Facts:
     """Processor, threads in use, load, and versions; None for what is not known or installed.
 
-    With "cupy" in use also the GPU, its driver, and the newest CUDA that the driver knows.
+    Where a GPU is in use also that, its driver, and the newest CUDA that the driver knows.
     """
     return {
         "processor": processor(),
@@ -29,39 +24,13 @@ def machine_facts(threads: int) -> Facts:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # of the last minute
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "backend": backend.current(),
+        "backend": backend.current().name,
         **{
             package: _version(package)
             for package in ("minise", "numpy", "numba", "pillow", "torch")
         },
-        **_gpu_facts(),
+        **backend.current().facts(),
     }
-
-
-def _gpu_facts() -> Facts:
-    if backend.current() != "cupy":
-        return dict.fromkeys(("gpu", "driver", "cuda_of_driver", "cuda", "cupy"))
-    import cupy
-
-    runtime = cupy.cuda.runtime
-    return {
-        "gpu": runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode(),
-        "driver": _driver(),
-        "cuda_of_driver": _cuda_version(runtime.driverGetVersion()),
-        "cuda": _cuda_version(runtime.runtimeGetVersion()),
-        "cupy": cupy.__version__,
-    }
-
-
-def _driver() -> str | None:
-    if not NVIDIA.exists():
-        return None
-    found = re.search(r"\s(\d+\.\d+[.\d]*)\s", NVIDIA.read_text(encoding="utf-8", errors="replace"))
-    return found and found[1]
-
-
-def _cuda_version(number: int) -> str:
-    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def processor() -> str:

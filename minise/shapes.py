@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array, array_module
+from minise.arrays import Array, array_module
 
 Pair = tuple[int, int]
 
@@ -88,16 +88,80 @@ def check_image(operation: str, x: Array) -> None:
         raise ValueError(f"{operation}: x has no pixels: {x.shape}")
 
 
-def check_gates(operation: str, x: Array, s: Array) -> None:
-    """s (N, C) has one gate for each channel of x (N, C, H, W)."""
+def check_gates(operation: str, x: Array, s: Array, r: Array | None = None) -> None:
+    """s (N, C) has one gate for each channel of x (N, C, H, W), and r is shaped as x."""
+    check_arrays(operation, x=x, s=s, r=r)
     check_ndim(operation, "x", x, "N, C, H, W")
     if s.shape != x.shape[:2]:
-        raise ValueError(f"{operation}: s has shape {s.shape}, x {x.shape} wants {x.shape[:2]}")
+        raise ValueError(
+            f"{operation}: s has shape {s.shape}, expected {x.shape[:2]} for x {x.shape}"
+        )
+    if r is not None and r.shape != x.shape:
+        raise ValueError(f"{operation}: r has shape {r.shape}, x has {x.shape}")
 
 
-def check_cotangent(operation: str, dy: Array, like: Array, shape: tuple[int, ...]) -> None:
-    """`dy` must have the shape of the output, and the kind and dtype of the input `like`."""
+def check_pixel_gates(operation: str, x: Array, s: Array) -> None:
+    """s has a gate for each number of x (N, C, H, W), or one for each pixel, (N, 1, H, W)."""
+    check_arrays(operation, x=x, s=s)
+    check_ndim(operation, "x", x, "N, C, H, W")
+    one_for_all = (x.shape[0], 1, *x.shape[2:])
+    if s.shape not in (x.shape, one_for_all):
+        raise ValueError(
+            f"{operation}: s has shape {s.shape}, expected {x.shape} or {one_for_all} "
+            f"for x {x.shape}"
+        )
+
+
+def check_terms(operation: str, x: Array, r: Array) -> None:
+    """x and r are images of one shape."""
+    check_arrays(operation, x=x, r=r)
+    check_ndim(operation, "x", x, "N, C, H, W")
+    if r.shape != x.shape:
+        raise ValueError(f"{operation}: r has shape {r.shape}, x has {x.shape}")
+
+
+def check_concat(operation: str, arrays: tuple[Array, ...]) -> None:
+    """At least one array, and all alike but for their channels."""
+    if not arrays:
+        raise ValueError(f"{operation}: nothing to join")
+    check_arrays(operation, **{f"arrays[{k}]": x for k, x in enumerate(arrays)})
+    if len({(x.ndim, x.shape[:1], x.shape[2:]) for x in arrays}) > 1 or arrays[0].ndim < 2:
+        listed = ", ".join(str(x.shape) for x in arrays)
+        raise ValueError(f"{operation}: shapes may differ in axis 1 alone, got {listed}")
+
+
+def check_linear(operation: str, x: Array, w: Array, b: Array | None) -> None:
+    """Rows x (N, in), weights w (out, in), and b (out,) or None."""
+    check_arrays(operation, x=x, w=w, b=b)
+    check_ndim(operation, "x", x, "N, in")
+    check_ndim(operation, "w", w, "out, in")
+    if x.shape[1] != w.shape[1]:
+        raise ValueError(
+            f"{operation}: x has {x.shape[1]} features, w expects {w.shape[1]}: "
+            f"x {x.shape}, w {w.shape}"
+        )
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(
+            f"{operation}: b has shape {b.shape}, expected {w.shape[:1]} for w {w.shape}"
+        )
+
+
+def check_squeezed(operation: str, dz: Array, x: Array, add_to: Array | None) -> None:
+    """dz (N, C) is a gradient of the squeezed x (N, C, H, W), and `add_to` one of x itself."""
+    check_cotangent(operation, dz, x, x.shape[:2])
+    if add_to is not None:
+        check_cotangent(operation, add_to, x)
+
+
+def check_cotangent(
+    operation: str, dy: Array, like: Array, shape: tuple[int, ...] | None = None
+) -> None:
+    """`dy` must have the shape of the output, and the kind and dtype of `like`.
+
+    Without a `shape` the output is shaped as `like` is.
+    """
     check_arrays(operation, dy=dy, x=like)
+    shape = like.shape if shape is None else shape
     if dy.shape != shape:
         raise ValueError(f"{operation}: dy has shape {dy.shape}, the output had {shape}")
 
@@ -130,14 +194,27 @@ def output_size(size: int, window: Window, axis: int, *, ceil_mode: bool = False
     return count - 1 if (count - 1) * stride >= size + padding else count
 
 
-def output_sizes(operation: str, x: Array, window: Window, *, ceil_mode: bool = False) -> Pair:
-    """(OH, OW); raises `ValueError` where the window is larger than the padded image."""
+def output_sizes(x: Array, window: Window, *, ceil_mode: bool = False) -> Pair:
+    """(OH, OW), for images x (N, C, H, W)."""
     H, W = x.shape[2:]
-    OH = output_size(H, window, 0, ceil_mode=ceil_mode)
-    OW = output_size(W, window, 1, ceil_mode=ceil_mode)
-    if OH < 1 or OW < 1:
+    return (
+        output_size(H, window, 0, ceil_mode=ceil_mode),
+        output_size(W, window, 1, ceil_mode=ceil_mode),
+    )
+
+
+def check_window(operation: str, x: Array, window: Window, *, ceil_mode: bool = False) -> Pair:
+    """(OH, OW); raises `ValueError` where the window is larger than the padded image."""
+    output = output_sizes(x, window, ceil_mode=ceil_mode)
+    if min(output) < 1:
         raise ValueError(f"{operation}: x is smaller than the window: x {x.shape}, {window}")
-    return OH, OW
+    return output
+
+
+def check_pooling(operation: str, x: Array, window: Window, *, ceil_mode: bool) -> Pair:
+    """An image that the window fits into; returns (OH, OW)."""
+    check_image(operation, x)
+    return check_window(operation, x, window, ceil_mode=ceil_mode)
 
 
 def tap(i: int, j: int, window: Window, output: Pair) -> tuple[slice, slice]:
@@ -164,37 +241,57 @@ def padding_for(x: Array, window: Window, output: Pair) -> list[Pair]:
     return widths
 
 
-def check_conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> Pair:
-    """What `conv2d` asks of its arguments, arrays of one kind and dtype; returns (OH, OW)."""
-    check_image("conv2d", x)
-    check_ndim("conv2d", "w", w, "F, C / groups, KH, KW")
+def check_conv2d(
+    operation: str,
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: int | Pair,
+    padding: int | Pair,
+    dilation: int | Pair,
+    groups: int,
+) -> Window:
+    """What a convolution asks of its arguments; returns the window."""
+    check_arrays(operation, x=x, w=w, b=b)
+    window = Window(
+        (w.shape[2], w.shape[3]) if w.ndim == 4 else (0, 0),
+        pair(operation, "stride", stride, 1),
+        pair(operation, "padding", padding, 0),
+        pair(operation, "dilation", dilation, 1),
+    )
+    check_image(operation, x)
+    check_ndim(operation, "w", w, "F, C / groups, KH, KW")
     C, F = x.shape[1], w.shape[0]
     if groups < 1 or C % groups or F % groups:
         raise ValueError(
-            f"conv2d: {groups} groups must divide the {C} channels of x and the {F} filters of w"
+            f"{operation}: {groups} groups must divide the {C} channels of x "
+            f"and the {F} filters of w"
         )
     if 0 in w.shape:
-        raise ValueError(f"conv2d: w is empty: {w.shape}")
+        raise ValueError(f"{operation}: w is empty: {w.shape}")
     if C != w.shape[1] * groups:
         raise ValueError(
-            f"conv2d: x has {C} channels, w expects {w.shape[1] * groups}: x {x.shape}, w {w.shape}"
+            f"{operation}: x has {C} channels, w expects {w.shape[1] * groups}: "
+            f"x {x.shape}, w {w.shape}"
         )
     if b is not None and b.shape != (F,):
-        raise ValueError(f"conv2d: b has shape {b.shape}, expected ({F},) for w {w.shape}")
-    return output_sizes("conv2d", x, window)
+        raise ValueError(f"{operation}: b has shape {b.shape}, expected ({F},) for w {w.shape}")
+    check_window(operation, x, window)
+    return window
 
 
 def check_batch_norm(
-    operation: str, x: Array, w: Array, b: Array, mean: Array | None, var: Array | None
+    operation: str, x: Array, w: Array, b: Array, statistics: tuple[Array, Array] | None
 ) -> None:
-    """Everything that `batch_norm` asks of its arguments; no mean and var: those of the batch."""
+    """What batch norm asks of its arguments; without statistics they are those of the batch."""
+    mean, var = statistics or (None, None)
     check_arrays(operation, x=x, w=w, b=b, mean=mean, var=var)
     check_image(operation, x)
     N, C, H, W = x.shape
     for name, array in {"w": w, "b": b, "mean": mean, "var": var}.items():
         if array is not None and array.shape != (C,):
             raise ValueError(
-                f"{operation}: {name} has shape {array.shape}, x {x.shape} wants {(C,)}"
+                f"{operation}: {name} has shape {array.shape}, expected {(C,)} for x {x.shape}"
             )
     if mean is None and N * H * W < 2:
         raise ValueError(
@@ -231,8 +328,16 @@ def window_counts(size: int, window: Window, axis: int, count: int, include_pad:
     return [min(start + kernel, high) - max(start, low) for start in starts]
 
 
-def check_labels(operation: str, labels: Array, N: int) -> None:
-    """One integer label per row."""
+def check_loss(operation: str, scores: Array, labels: Array, label_smoothing: float) -> None:
+    """Scores (N, K) of at least one row, an integer label for each, a smoothing in [0, 1]."""
+    check_kind(operation, scores, labels)
+    check_arrays(operation, scores=scores)
+    check_ndim(operation, "scores", scores, "N, K")
+    if 0 in scores.shape:
+        raise ValueError(f"{operation}: no mean over an empty batch: {scores.shape}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{operation}: label_smoothing {label_smoothing} not in [0, 1]")
+    N = len(scores)
     if not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(f"{operation}: labels are {labels.dtype}, expected integers")
     if labels.shape != (N,):

@@ -29,5 +29,15 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
 @pytest.fixture(params=["numpy", "numba", *(["cupy"] if moving.HAS_GPU else [])])
 def each_backend(request):
     """Run the test once on every backend that this machine has."""
-    with moving.on_gpu() if request.param == "cupy" else backend(request.param):
+    with moving.on_gpu() if request.param == "cupy" else backend.using(request.param):
         yield request.param
+
+
+@pytest.fixture
+def kernels_for_few_numbers(monkeypatch):
+    """Few numbers are left to NumPy, which would leave small tests without any kernel."""
+    from minise.kernels.numba import activation
+
+    for kernel in vars(activation).values():
+        if hasattr(kernel, "few"):
+            monkeypatch.setattr(kernel, "few", 0)

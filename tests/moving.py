@@ -9,11 +9,11 @@ from unittest import mock
 
 import numpy as np
 
-from minise import InputError, backend, nn, ops
+from minise import InputError, arrays, backend, nn, ops
 
 # With a GPU, or the stand-in for one (see tests/gpu), every test of "each backend" runs there too.
 try:
-    with backend("cupy"):
+    with backend.using("cupy"):
         HAS_GPU = True
 except InputError:
     HAS_GPU = False
@@ -32,7 +32,7 @@ def to_gpu(value):
 
 
 def from_gpu(value):
-    return _each(value, object, lambda v: backend.asnumpy(v) if backend.on_gpu(v) else v)
+    return _each(value, object, lambda v: backend.asnumpy(v) if arrays.on_gpu(v) else v)
 
 
 def moved_there_and_back(function):
@@ -59,7 +59,7 @@ def moved_there_and_back(function):
 def on_gpu():
     """The backend "cupy", for tests that know nothing of it."""
     layers = [thing for thing in vars(nn).values() if isinstance(thing, type)]
-    with backend("cupy"):
+    with backend.using("cupy"):
         patches = [
             mock.patch.object(ops, name, moved_there_and_back(getattr(ops, name)))
             for name in ops.__all__

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 
 Arrays: TypeAlias = dict[str, Array]  # by name, logically NCHW
 

@@ -35,7 +35,7 @@ class Ceilings(NamedTuple):
 
 def measure_ceilings(threads: int) -> Ceilings:
     """The best of several tries of each, with this many threads."""
-    if backend.current() == "cupy":
+    if backend.current().on_gpu:
         return Ceilings(max(map(_matrix_product_on_gpu, SIZES_ON_GPU)), _copy_on_gpu())
     return Ceilings(max(map(_matrix_product, SIZES)), _copy(threads))
 
@@ -77,7 +77,7 @@ def _copy_on_gpu() -> float:
 
 def _best_on_gpu(call: Callable[[], object]) -> float:
     """The time of a call among many that are asked for in a row."""
-    times = alternate({"": call}, seconds=0.0, rounds=REPEATS, wait=backend.synchronize)
+    times = alternate({"": call}, seconds=0.0, rounds=REPEATS, wait=backend.current().synchronize)
     return times[""].low
 
 

@@ -113,7 +113,7 @@ def _measure(variant: Variant | None, threads: int, seconds: float) -> Measured:
         "threads": threads,
         "variant": variant,
         "seconds": seconds,
-        "backend": backend.current(),
+        "backend": backend.current().name,
     }
     code = "from minise.bench import loaded; loaded.child()"
     command = [sys.executable, "-c", code, json.dumps(settings)]

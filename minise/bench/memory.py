@@ -24,15 +24,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from minise import backend
+from minise.backend import CuPy
 from minise.bench.case import MemoryCase, Variant
 from minise.bench.cases import images
 from minise.bench.timing import Measured, summarise
-from minise.train.on_gpu import own_stream
 
 PROCESSES, STEPS = 3, 5
 PROCESSES_ON_GPU = 1  # a card says the same each time
@@ -41,7 +40,7 @@ WARM_UP_BATCH = 16  # small, but enough for the kernels of larger batches
 
 def can_be_measured() -> bool:
     """Whether this system tells how large a process is; a GPU always does."""
-    if backend.current() == "cupy":
+    if backend.current().on_gpu:
         return True
     try:
         peak_size()
@@ -54,16 +53,16 @@ def measure_memory(
     case: MemoryCase, variant: Variant | None, threads: int, processes: int | None = None
 ) -> Measured:
     """Bytes that a step took at its peak, for PyTorch in this variant, or for minise."""
-    on_gpu = backend.current() == "cupy"
+    gpu = backend.current()
     if processes is None:
-        processes = PROCESSES_ON_GPU if on_gpu else PROCESSES
+        processes = PROCESSES_ON_GPU if gpu.on_gpu else PROCESSES
     settings = {
         "net": case.net,
         "batch": case.batch,
         "threads": threads,
         "variant": variant,
-        "backend": backend.current(),
-        "device": _device() if on_gpu else None,
+        "backend": backend.current().name,
+        "device": gpu.device if isinstance(gpu, CuPy) else None,
     }
     code = "from minise.bench import memory; memory.child()"
     command = [sys.executable, "-c", code, json.dumps(settings)]
@@ -77,14 +76,14 @@ def child() -> None:
     """What the process of its own runs; prints the number of bytes."""
     settings = json.loads(sys.argv[1])
     backend.use(settings["backend"], device=settings["device"])
-    on_gpu = backend.current() == "cupy"
-    with own_stream() if on_gpu else nullcontext():
+    gpu = backend.current()
+    with gpu.running():
         trainer = trainer_of(settings)
         sizes = min(WARM_UP_BATCH, settings["batch"]), settings["batch"]
         warm_up, batch = (trainer.place(images(settings["net"], n)) for n in sizes)
         calls = (lambda: trainer.step(*warm_up)), (lambda: trainer.step(*batch))
-        if on_gpu:
-            print(taken_by_steps(*calls, trainer.give_memory_back))
+        if isinstance(gpu, CuPy):
+            print(taken_by_steps(gpu, *calls, trainer.give_memory_back))
         else:
             print(peak_of_steps(*calls))
 
@@ -106,24 +105,21 @@ def peak_of_steps(warm_up: Callable[[], object], step: Callable[[], object]) -> 
 
 
 def taken_by_steps(
-    warm_up: Callable[[], object], step: Callable[[], object], give_back: Callable[[], object]
+    gpu: CuPy,
+    warm_up: Callable[[], object],
+    step: Callable[[], object],
+    give_back: Callable[[], object],
 ) -> int:
     """Bytes that a few steps took from the GPU, the arrays before them not counted."""
     warm_up()
-    backend.synchronize()
+    gpu.synchronize()
     gc.collect()
     give_back()
-    before = backend.memory().free
+    before = gpu.memory().free
     for _ in range(STEPS):
         step()
-    backend.synchronize()
-    return max(0, before - backend.memory().free)
-
-
-def _device() -> int:
-    import cupy
-
-    return int(cupy.cuda.Device().id)
+    gpu.synchronize()
+    return max(0, before - gpu.memory().free)
 
 
 def size_now() -> int:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from minise import backend, models, nn, ops, train
-from minise.backend import Array
+from minise.arrays import Array, asnumpy
+from minise.backend.work import TakeStep
 from minise.bench.case import Arrays, Side
-from minise.train.on_gpu import Replay, TakeStep, can_be_recorded
+from minise.train.repeats import repeats_itself
 
 LR = 1e-5  # so small that the last call computes much the same as the first
 WEIGHTS = ("w", "b")  # in C order, as layers hold them; all else has the batch last in memory
@@ -79,9 +78,7 @@ class Trainer:
     def __init__(self, net: str) -> None:
         self.net = models.create(net)
         self.optimizer = train.SGD(self.net.parameters(), LR, momentum=0.9)
-        self._take: TakeStep = self._step
-        if backend.current() == "cupy" and can_be_recorded(self.net):
-            self._take = Replay(self._step)
+        self._take = self._stepper()
         self._results: tuple[Array, Array]
 
     def place(self, arrays: Arrays) -> tuple[Array, Array]:
@@ -98,9 +95,11 @@ class Trainer:
 
     def give_memory_back(self) -> None:
         """What is kept for new arrays goes back to the system, and what was recorded with it."""
-        if isinstance(self._take, Replay):
-            self._take = Replay(self._step)
-        backend.release_memory()
+        self._take = self._stepper()
+        backend.current().release_memory()
+
+    def _stepper(self) -> TakeStep:
+        return backend.current().stepper(self._step, repeats=repeats_itself(self.net))
 
     def _step(self, x: Array, labels: Array) -> None:
         scores, backward = self.net.forward(x)
@@ -113,21 +112,14 @@ class Trainer:
 
 def placed(array: Array) -> Array:
     """Images as minise wants them: on a GPU in C order, for a processor with the batch last."""
-    return backend.asarray(array) if backend.current() == "cupy" else batch_last(array)
-
-
-def batch_last(array: Array) -> Array:
-    """The same array with its first axis last in memory."""
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
+    return backend.current().place(array)
 
 
 def fetched(arrays: Arrays) -> Arrays:
     """The same as NumPy arrays, to be compared."""
-    return {name: backend.asnumpy(array) for name, array in arrays.items()}
+    return {name: asnumpy(array) for name, array in arrays.items()}
 
 
 def gradients_of(layer: nn.Layer) -> Arrays:
     """Copies: the next call changes them."""
-    return {
-        name: backend.asnumpy(parameter.grad).copy() for name, parameter in layer.named_parameters()
-    }
+    return {name: asnumpy(parameter.grad).copy() for name, parameter in layer.named_parameters()}

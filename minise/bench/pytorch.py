@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minise import backend, models
-from minise.backend import Array
+from minise.arrays import Array
 from minise.bench.case import Arrays, Side, Variant
 from minise.bench.ours import LR
 from minise.bench.pytorch_nets import NETS, SEBlock
@@ -151,12 +151,12 @@ class Trainer:
 
 def can_be_used() -> bool:
     """Whether PyTorch can compute where minise does."""
-    return backend.current() != "cupy" or torch.cuda.is_available()
+    return not backend.current().on_gpu or torch.cuda.is_available()
 
 
 def device() -> torch.device:
     """Where minise computes too."""
-    if backend.current() != "cupy":
+    if not backend.current().on_gpu:
         return torch.device("cpu")
     import cupy
 

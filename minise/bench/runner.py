@@ -5,18 +5,17 @@ from __future__ import annotations
 import gc
 import types
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from typing import NamedTuple
 
 from minise import backend
+from minise.backend.work import Facts
 from minise.bench.case import AnyCase, Arrays, Case, MemoryCase, Side, Variant
 from minise.bench.ceiling import Ceilings, measure_ceilings
 from minise.bench.check import differences
 from minise.bench.memory import can_be_measured, measure_memory
 from minise.bench.ours import Minise
 from minise.bench.timing import Measured, alternate
-from minise.machine import Facts, machine_facts
-from minise.train.on_gpu import own_stream
+from minise.machine import machine_facts
 
 # Who judges minise where PyTorch is not there, by minise's backend. The specification would take
 # minutes for what a GPU is measured on; Numba's kernels are held to it by the tests.
@@ -88,7 +87,7 @@ def run(
     "cupy" in use both run on that GPU. Raises `InputError` for a number of threads that cannot be
     had.
     """
-    with own_stream() if backend.current() == "cupy" else nullcontext():
+    with backend.current().running():
         return _run(cases, threads, seconds, compiled, on_case)
 
 
@@ -111,7 +110,7 @@ def _run(
     results = []
     for case in cases:
         on_case(case.name)
-        if backend.current() == "cupy":
+        if backend.current().on_gpu:
             _give_memory_back(pytorch)
         if isinstance(case, MemoryCase):
             results.append(_run_memory(case, pytorch is not None, threads))
@@ -139,7 +138,7 @@ def _run_case(
     numbers = sides["minise"].numbers()
     wrong, notes = [], []
     if pytorch is None:
-        judge, name = JUDGES[backend.current()]
+        judge, name = JUDGES[backend.current().name]
         wrong += _against(name, numbers, _judged(judge, case, arrays), case)
     else:
         pytorch.forget_compiled()
@@ -160,7 +159,7 @@ def _run_case(
         return Result(case, None, {}, wrong=tuple(wrong), notes=tuple(notes))
     del numbers
     calls = {name: side.call for name, side in sides.items()}
-    times = alternate(calls, seconds=seconds, wait=backend.synchronize)
+    times = alternate(calls, seconds=seconds, wait=backend.current().synchronize)
     return Result(case, times.pop("minise"), times, notes=tuple(notes))
 
 
@@ -177,7 +176,7 @@ def _run_memory(case: MemoryCase, with_pytorch: bool, threads: int) -> Result:
 def _give_memory_back(pytorch: types.ModuleType | None) -> None:
     """What one library keeps of the GPU's memory, the other cannot have."""
     gc.collect()  # a recorded step and what it steps with hold each other
-    backend.release_memory()
+    backend.current().release_memory()
     if pytorch is not None:
         pytorch.give_memory_back()
 
@@ -187,13 +186,13 @@ def _variants(case: Case, compiled: bool) -> list[Variant]:
     variants = [Variant(channels_last) for channels_last in layouts]
     if not compiled:
         return variants
-    if backend.current() == "cupy":  # where the compiler chooses the layout of convolutions itself
+    if backend.current().on_gpu:  # where the compiler chooses the layout of convolutions itself
         return [*variants, Variant(compiled=True), Variant(compiled=True, graphs=True)]
     return [*variants, *(Variant(channels_last, compiled=True) for channels_last in layouts)]
 
 
 def _judged(judge: str, case: Case, arrays: Arrays) -> Arrays:
-    with backend(judge):  # type: ignore[operator]  # a module that can be called
+    with backend.using(judge):
         side: Side = case.side(Minise(), arrays)
         return side.numbers()
 

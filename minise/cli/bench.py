@@ -77,7 +77,7 @@ def bench_command(
 
     threads = click.get_current_context().params["threads"] or bench.cores()
     if loaded:
-        if names or compiled or scaling or plot is not None or backend.current() == "cupy":
+        if names or compiled or scaling or plot is not None or backend.current().on_gpu:
             raise InputError("--loaded goes with --seconds, --threads and --json alone")
         _loaded(threads, seconds, json_path)
         return
@@ -141,7 +141,7 @@ def _loaded(threads: int, seconds: float, json_path: Path | None) -> None:
 def _chosen(names: tuple[str, ...], scaling: bool) -> list[bench.AnyCase]:
     from minise import bench
 
-    usual = {**bench.CASES, **(bench.ON_GPU if backend.current() == "cupy" else {})}
+    usual = {**bench.CASES, **(bench.ON_GPU if backend.current().on_gpu else {})}
     known = {**usual, **bench.SCALING}
     for name in names:
         if not any(case.startswith(name) for case in known):

@@ -19,7 +19,7 @@ from minise.cli.terminal import OutputError
 
 def warm_up(console: Console, work: Callable[[], object]) -> None:
     """Do `work`, for which kernels are compiled ahead: with a bar in a terminal, else one line."""
-    if missing := backend.missing_kernels(work):
+    if missing := backend.current().missing_kernels(work):
         try:
             _compile(console, missing)
         except KeyboardInterrupt:
@@ -36,7 +36,7 @@ def _compile(console: Console, missing: list[Any]) -> None:
     if not console.is_terminal:
         with suppress(OutputError):  # the work is what was asked for
             console.print(f"compiling {kernels} …", highlight=False)
-        backend.compile_kernels(missing, lambda: None)
+        backend.current().compile_kernels(missing, lambda: None)
         return
     began = time.perf_counter()
     with Progress(
@@ -49,6 +49,6 @@ def _compile(console: Console, missing: list[Any]) -> None:
         transient=True,
     ) as bar:
         task = bar.add_task("", total=len(missing))
-        backend.compile_kernels(missing, lambda: bar.advance(task))
+        backend.current().compile_kernels(missing, lambda: bar.advance(task))
     seconds = time.perf_counter() - began
     console.print(f"compiled {kernels}, in {seconds:.1f} s", highlight=False)

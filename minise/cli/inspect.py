@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minise import data, inspect, train
-from minise.backend import Array
+from minise.arrays import Array
 from minise.cli.options import computing, run_first, run_with_data
 from minise.cli.say import show
 from minise.errors import InputError

@@ -39,9 +39,7 @@ def computing(command: Command) -> Command:
     def with_options(
         backend_name: str | None, device: int | None, threads: int | None, **options: Any
     ) -> None:
-        block: Any = backend  # a module that can be called, which a type checker does not expect
-        name = backend_name or backend.current()
-        with block(name, device=device), backend.memory_explained():
+        with backend.using(backend_name or backend.current().name, device=device):
             if threads is not None:
                 backend.set_num_threads(threads)
             command(**options)

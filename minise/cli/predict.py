@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from minise import data, train
-from minise.backend import asnumpy
+from minise.arrays import asnumpy
 from minise.cli.options import computing, run_first
 from minise.cli.say import tell, typed
 from minise.errors import InputError

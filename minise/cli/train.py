@@ -172,7 +172,7 @@ def train_command(
         show(
             console,
             f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
-            f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current()})",
+            f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current().name})",
             markup=True,
         )
         show(console, digits.summary)

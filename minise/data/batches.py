@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array, asarray, current
-from minise.data.ahead import copied_ahead
+from minise.arrays import Array
+from minise.backend import current
 from minise.data.dataset import Split
 from minise.errors import InputError
 
@@ -31,14 +30,9 @@ def pixel_statistics(images: Images) -> tuple[float, float]:
 def to_input(images: Images, mean: float, std: float, dtype: npt.DTypeLike = np.float32) -> Array:
     """What a net is given: (pixel / 255 − mean) / std, (N, C, H, W).
 
-    In batch-last memory; with "cupy" in use on the GPU, C-contiguous.
+    Where the backend in use has its arrays, in the memory order that its kernels read.
     """
-    if current() == "cupy":
-        there: Any = asarray(images)
-        x: Array = _values_on_gpu(mean, std, np.dtype(dtype), there.device.id).take(there)
-        return x
-    values = _pixel_values(mean, std, dtype)
-    return np.moveaxis(np.take(values, np.moveaxis(images, 0, -1)), -1, 0)
+    return current().place(images, _pixel_values(mean, std, dtype))
 
 
 def _pixel_values(mean: float, std: float, dtype: npt.DTypeLike) -> Array:
@@ -48,17 +42,11 @@ def _pixel_values(mean: float, std: float, dtype: npt.DTypeLike) -> Array:
     return ((np.arange(256) / 255 - mean) / std).astype(dtype)
 
 
-@functools.lru_cache(maxsize=8)
-def _values_on_gpu(mean: float, std: float, dtype: np.dtype[Any], device: int) -> Array:
-    """The same on the GPU in use, which `device` is the number of; copied once."""
-    return asarray(_pixel_values(mean, std, dtype))
-
-
 class Batches:
     """Iterate over (x, labels): x as `to_input` makes it, labels (N,), int64.
 
-    With "cupy" in use both are on the GPU, made and copied while it works on the batch before; an x
-    is good until the next is asked for.
+    Both are where the backend in use has its arrays; on a GPU, they are made and copied while it
+    works on the batch before, and an x is good until the next is asked for.
 
     With an `rng` each pass over the images has a new order, drawn from it; without one they come
     as they are. `augment(images, rng)` changes each batch of images. The last batch may be
@@ -103,15 +91,9 @@ class Batches:
 
     def of(self, order: Array, start: int = 0) -> Iterator[tuple[Array, Array]]:
         """The batches of images in this order, without the first `start` of them."""
-        if current() != "cupy":
-            for images, labels in self._bytes_of(order, start, self.rng):
-                yield to_input(images, self.mean, self.std, self.dtype), labels
-            return
-        for (images, labels), drawn in copied_ahead(
-            self._with_state(order, start), self.batch_size
-        ):
-            if self.rng is not None:
-                self.rng.bit_generator.state = drawn
+        make = partial(self._bytes_of, order, start)
+        rng = None if self.augment is None else self.rng
+        for images, labels in current().ahead(make, rng, self.batch_size):
             yield to_input(images, self.mean, self.std, self.dtype), labels
 
     def _bytes_of(
@@ -125,13 +107,3 @@ class Batches:
             if self.augment is not None and rng is not None:
                 batch = self.augment(batch, rng)
             yield batch, labels[chosen]
-
-    def _with_state(self, order: Array, start: int) -> Iterator[tuple[tuple[Images, Array], Any]]:
-        """The same, each with the state that the generator has after it.
-
-        They are drawn ahead, with a twin of the generator: its own state is to be that of the batch
-        that was handed out last, since a training may stop there.
-        """
-        twin = copy.deepcopy(self.rng)
-        for batch in self._bytes_of(order, start, twin):
-            yield batch, None if twin is None else twin.bit_generator.state

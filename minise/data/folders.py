@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.data.idx import read_idx
 from minise.data.npz import names_in_npz, read_npz
 from minise.errors import InputError

@@ -15,7 +15,7 @@ from typing import IO, cast
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

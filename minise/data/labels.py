@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.data.dataset import printable
 from minise.errors import InputError
 

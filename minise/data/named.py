@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.data.folders import FileSet, read_set, sets_in, visible
 from minise.data.idx import most_unpacked, read_idx
 from minise.errors import InputError

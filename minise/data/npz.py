@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.data.idx import most_unpacked
 from minise.errors import InputError
 

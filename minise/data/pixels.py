@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.data.batches import Images
 from minise.errors import InputError
 

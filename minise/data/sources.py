@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.data.class_folders import load_pictures, pictures_in
 from minise.data.dataset import Dataset, Split
 from minise.data.folders import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.shapes import Pair
 

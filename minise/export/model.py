@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minise import backend
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.export.graph import INPUT, Graph
 from minise.export.layers import add_layer
@@ -57,7 +57,7 @@ def onnx_model(
         return part.forward(x, training)
 
     try:
-        with backend("numpy"):  # type: ignore[operator]  # a module that can be called
+        with backend.using("numpy"):  # type: ignore[operator]  # a module that can be called
             image = np.zeros((1, *input_shape), dtype)
             net = moved(net)
             y = observed(net, record)(image)

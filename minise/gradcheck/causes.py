@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.gradcheck.differences import Floats
 
 CLOSE = 1e-5  # relative to the largest

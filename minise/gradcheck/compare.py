@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.gradcheck.causes import Evidence, cause
 from minise.gradcheck.complex_steps import complex_slopes
 from minise.gradcheck.differences import (

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array
+from minise.arrays import Array
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

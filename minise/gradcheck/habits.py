@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.gradcheck.subject import Gradients, Subject
 
 CLOSE = 1e-9  # relative to the largest number: sums may be taken in another order

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.figures import new_figure
 from minise.gradcheck.differences import LADDER, Verdict
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.figures import png
 from minise.files import write_whole
 from minise.gradcheck.differences import Floats, Verdict

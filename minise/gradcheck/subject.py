@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from minise.backend import Array, asarray, asnumpy, current, on_gpu
+from minise.arrays import Array, asnumpy, on_gpu
+from minise.backend import asarray
 from minise.errors import InputError
 from minise.nn.layer import Layer, Parameter
 
@@ -194,7 +195,7 @@ def _overlooked(layer: Layer, prefix: str) -> Iterator[str]:
 
 def _there(value: Any) -> Any:
     """Where the backend in use wants it."""
-    return asarray(value) if isinstance(value, np.ndarray) and current() == "cupy" else value
+    return asarray(value) if isinstance(value, np.ndarray) else value
 
 
 def _here(value: Any) -> Any:

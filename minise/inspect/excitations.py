@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array, asarray, asnumpy
+from minise.arrays import Array, asnumpy
+from minise.backend import asarray
 from minise.errors import InputError
-from minise.nn import ECA, Backward, GatherExcite, Layer, SEBlock, observed
-
-BLOCKS = (SEBlock, ECA, GatherExcite)  # those with one gate for each channel
+from minise.nn import Backward, Layer, observed
 
 
 class Excitation(NamedTuple):
@@ -45,7 +44,7 @@ def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
 
     The net is in evaluation mode. Raises `InputError` for a net without such a block.
     """
-    blocks = [name for name, layer in net.named_layers() if isinstance(layer, BLOCKS)]
+    blocks = [name for name, layer in net.named_layers() if layer.gates_channels]
     if not blocks:
         raise InputError("the net has no SE block to look into")
     maps: dict[str, Array] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.figures import new_figure
 from minise.inspect.excitations import ByClass, Excitation
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.nearest import nearest
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import backend
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.models import inception, mobilenet, resnet, vgg
 from minise.models.cnn import cnn, cnn3
@@ -165,7 +165,7 @@ def taking(image_shape: tuple[int, int, int]) -> list[str]:
 
 
 def _takes(net: Layer, x: Array) -> bool:
-    with backend("numpy"):  # type: ignore[operator]  # a module that can be called
+    with backend.using("numpy"):  # type: ignore[operator]  # a module that can be called
         try:
             net(x)
         except ValueError:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 
 

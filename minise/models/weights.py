@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.files import WEIGHTS, Tensors, read_tensors, write_tensors
 from minise.models.naming import NAMES, find, state_of_theirs, to_theirs

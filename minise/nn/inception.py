@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import ops
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.nearest import nearest
 from minise.nn.conv_norm import conv_norm_relu

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array
+from minise.arrays import Array
 
 Initialiser: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], npt.DTypeLike], Array]
 

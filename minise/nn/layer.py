@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
 from minise import backend
-from minise.backend import Array, array_module, asnumpy
+from minise.arrays import Array, array_module, asnumpy
 from minise.errors import InputError
 
 Backward: TypeAlias = Callable[[Array], Array]
@@ -46,15 +46,29 @@ class Layer:
 
     Parameters, buffers and layers that are set as attributes are found by themselves, in the order
     in which they were first set; their attribute's name is their name in `state_dict`.
+
+    The attributes below say what a layer does to those who count its cost, look into its gates or
+    replay its steps; a layer of your own may set them too.
     """
+
+    recordable: ClassVar[bool] = True  # each pass is the same work: nothing is drawn or fetched
+    squeezes: ClassVar[bool] = False  # each map becomes one number
+    scales: bool = False  # its own forward multiplies maps with gates
+    gates_channels: ClassVar[bool] = False  # by its layers "squeeze" and "gate", one a channel
+    table_name: ClassVar[str] = ""  # in the classic table, of a pooling over the whole map
+    is_se: ClassVar[bool] = False  # an SE block or a relative: what is in it is SE's cost
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """The output for x, and the function from dy to dx that adds to every `grad`."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def __call__(self, x: Array) -> Array:
-        """The output alone, in evaluation mode."""
+    def predict(self, x: Array) -> Array:
+        """The output alone, in evaluation mode; `layer(x)` is short for it."""
         return self.forward(x, training=False)[0]
+
+    def __call__(self, x: Array) -> Array:
+        """`predict`."""
+        return self.predict(x)
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """The layers that this one is built of, with their names."""
@@ -94,9 +108,10 @@ class Layer:
             parameter.grad.fill(0)
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters and buffers by name, in forward order, as NumPy arrays.
+        """Copies of all parameters and buffers by name, as NumPy arrays.
 
-        So what one backend trained another can load.
+        They come in the order in which the layers were set. What one backend trained another can
+        load.
         """
         return {name: asnumpy(entry.value).copy() for name, entry in self.named_state()}
 
@@ -106,7 +121,7 @@ class Layer:
         The weights of a linear map (out, in) may come as those of a 1×1 convolution,
         (out, in, 1, 1), and the other way round: they are the same numbers.
 
-        Raises `InputError` that lists what is missing, left over or of another shape, and then
+        Raises `InputError` that lists what is missing, unexpected or of another shape, and then
         changes nothing. With `strict=False` only another shape is an error.
         """
         own = {name: entry.value for name, entry in self.named_state()}
@@ -145,13 +160,13 @@ def differences(own: Mapping[str, Array], given: Mapping[str, Array]) -> str:
     both = [name for name in own if name in given]
     kinds = {
         "missing": [name for name in own if name not in given],
-        "left over": [name for name in given if name not in own],
+        "unexpected": [name for name in given if name not in own],
         "of another shape": [
             f"{name} {np.shape(given[name])}, expected {own[name].shape}"
             for name in both
             if not fits(name)
         ],
-        "no real floats": [
+        "not floating point": [
             f"{name} is {asnumpy(given[name]).dtype}"
             for name in both
             if asnumpy(given[name]).dtype.kind != "f"

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import ops, shapes
-from minise.backend import Array, array_module
+from minise.arrays import Array, array_module
 from minise.nn.init import Initialiser, generator, he_normal, lecun_normal
 from minise.nn.layer import Backward, Buffer, Layer, Parameter
 from minise.shapes import Pair
@@ -230,6 +230,8 @@ class Dropout(Layer):
 
     The mask is drawn from `rng`, so two passes differ (Srivastava et al. 2014).
     """
+
+    recordable = False
 
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator) -> None:
         if not 0 <= p < 1:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import TypeAlias
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.nn.layer import Backward, Layer
 
 Observer: TypeAlias = Callable[[str, Layer, Array, bool], tuple[Array, Backward]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from minise import ops, shapes
-from minise.backend import Array
+from minise.arrays import Array
 from minise.nn.layer import Backward, Layer
 from minise.shapes import Pair
 
@@ -34,6 +34,8 @@ class MaxPool2d(Layer):
 class AvgPool2d(Layer):
     """The average of each window; see `ops.avg_pool2d`."""
 
+    recordable = False  # how many pixels each window has is copied to the GPU in each forward
+
     def __init__(
         self,
         kernel_size: int | Pair,
@@ -60,13 +62,28 @@ class AvgPool2d(Layer):
 
 
 class AddingBackward(Protocol):
-    """A backward that can add its dx to the gradient of another way that x went."""
+    """A backward that adds its dx to `add_to`, the gradient of x along another path.
+
+    `add_to` may be overwritten: use what is returned.
+    """
 
     def __call__(self, dy: Array, /, add_to: Array | None = None) -> Array: ...
 
 
+def adding(backward: Backward) -> AddingBackward:
+    """The same backward, with a pass over memory to add its dx to `add_to`."""
+
+    def adding_backward(dy: Array, /, add_to: Array | None = None) -> Array:
+        dx = backward(dy)
+        return dx if add_to is None else ops.add(add_to, dx)[0]
+
+    return adding_backward
+
+
 class GlobalAvgPool(Layer):
     """The mean of each map, whatever its size."""
+
+    squeezes, table_name = True, "AvgPool2d"
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """(N, C, H, W) -> (N, C)."""
@@ -77,6 +94,8 @@ class GlobalAvgPool(Layer):
 class GlobalMaxPool(Layer):
     """The largest pixel of each map, whatever its size."""
 
+    squeezes, table_name = True, "MaxPool2d"
+
     def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """(N, C, H, W) -> (N, C)."""
         z, saved = ops.global_max_pool(x)
@@ -85,6 +104,8 @@ class GlobalMaxPool(Layer):
 
 class GlobalAvgMaxPool(Layer):
     """The mean of each map's mean and its largest pixel."""
+
+    squeezes = True
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """(N, C, H, W) -> (N, C)."""

@@ -1,4 +1,4 @@
-"""The nearest relatives of the SE block, for comparison: each weighs x by what it says itself.
+"""The nearest relatives of the SE block, for comparison: each weighs x by gates made from x.
 
 NoSqueeze     y = x · gate(W₂ · relu(W₁ · x))  for every pixel (Hu et al., table 16)
 SpatialSE     y = x · sigmoid(w · x)           one gate for a pixel (Roy et al., arXiv 1803.02579)
@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import ops
-from minise.backend import Array, array_module
+from minise.arrays import Array, array_module
 from minise.errors import InputError
 from minise.nearest import nearest
 from minise.nn.init import generator, lecun_normal
 from minise.nn.layer import Backward, Layer
 from minise.nn.layers import Conv2d, ReLU, Sigmoid
-from minise.nn.pooling import GlobalAvgPool
+from minise.nn.pooling import AddingBackward, GlobalAvgPool, adding
 from minise.nn.se import SEBlock, gate_layer, hidden_width
 
 MERGES = ("max", "add")
@@ -32,6 +32,8 @@ class NoSqueeze(Layer):
 
     Options and errors are those of `SEBlock`, and the parameters as many.
     """
+
+    is_se = scales = True
 
     def __init__(
         self,
@@ -55,24 +57,35 @@ class NoSqueeze(Layer):
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
-        h, fc1_backward = self.fc1.forward(x, training)  # (N, hidden, H, W)
-        a, relu_backward = self.relu.forward(h, training)
-        g, fc2_backward = self.fc2.forward(a, training)  # (N, C, H, W)
-        s, gate_backward = self.gate.forward(g, training)
+        s, gates_backward = self.gates(x, training)  # (N, C, H, W)
         y, saved = ops.multiply(x, s)
 
         def backward(dy: Array) -> Array:
             dx, ds = ops.multiply_backward(dy, saved)
+            return gates_backward(ds, add_to=dx)  # x went along two paths
+
+        return y, backward
+
+    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """A gate for each number: s (N, C, H, W) of x (N, C, H, W)."""
+        h, fc1_backward = self.fc1.forward(x, training)  # (N, hidden, H, W)
+        a, relu_backward = self.relu.forward(h, training)
+        g, fc2_backward = self.fc2.forward(a, training)  # (N, C, H, W)
+        s, gate_backward = self.gate.forward(g, training)
+
+        def backward(ds: Array) -> Array:
             dg = gate_backward(ds)
             da = fc2_backward(dg)
             dh = relu_backward(da)
-            return ops.add(dx, fc1_backward(dh))[0]  # x went two ways
+            return fc1_backward(dh)
 
-        return y, backward
+        return s, adding(backward)
 
 
 class SpatialSE(Layer):
     """Squeeze over the channels: each pixel gets one gate, shared by its channels (sSE)."""
+
+    is_se = scales = True
 
     def __init__(
         self,
@@ -87,15 +100,20 @@ class SpatialSE(Layer):
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
-        g, conv_backward = self.conv.forward(x, training)  # (N, 1, H, W)
-        q, gate_backward = self.gate.forward(g, training)
-        y, saved = ops.multiply(x, q)  # (N, C, H, W) · (N, 1, H, W)
+        s, gates_backward = self.gates(x, training)  # (N, 1, H, W)
+        y, saved = ops.multiply(x, s)
 
         def backward(dy: Array) -> Array:
-            dx, dq = ops.multiply_backward(dy, saved)
-            return ops.add(dx, conv_backward(gate_backward(dq)))[0]  # x went two ways
+            dx, ds = ops.multiply_backward(dy, saved)
+            return gates_backward(ds, add_to=dx)  # x went along two paths
 
         return y, backward
+
+    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """A gate for each pixel: s (N, 1, H, W) of x (N, C, H, W)."""
+        g, conv_backward = self.conv.forward(x, training)  # (N, 1, H, W)
+        s, gate_backward = self.gate.forward(g, training)
+        return s, adding(lambda ds: conv_backward(gate_backward(ds)))
 
 
 class ConcurrentSE(Layer):
@@ -103,6 +121,8 @@ class ConcurrentSE(Layer):
 
     Of two equal ones the channels' counts. The other options are those of `SEBlock`.
     """
+
+    is_se = True
 
     def __init__(
         self,
@@ -152,6 +172,8 @@ class ECA(Layer):
     (equation 12 of the paper with γ = 2, b = 1). Raises `InputError` for an even one.
     """
 
+    is_se = scales = gates_channels = True
+
     def __init__(
         self,
         channels: int,
@@ -174,24 +196,35 @@ class ECA(Layer):
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
+        s, gates_backward = self.gates(x, training)  # (N, C)
+        y, saved = ops.channel_scale(x, s)
+
+        def backward(dy: Array) -> Array:
+            dx, ds = ops.channel_scale_backward(dy, saved)
+            return gates_backward(ds, add_to=dx)  # x went along two paths
+
+        return y, backward
+
+    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """A gate for each channel: s (N, C) of x (N, C, H, W)."""
         N, C = x.shape[:2]
         z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C)
         # the channels take the place of an image's rows
         g, conv_backward = self.conv.forward(z.reshape(N, 1, C, 1), training)
         s, gate_backward = self.gate.forward(g.reshape(N, C), training)
-        y, saved = ops.channel_scale(x, s)
 
-        def backward(dy: Array) -> Array:
-            dx, ds = ops.channel_scale_backward(dy, saved)
+        def backward(ds: Array, /, add_to: Array | None = None) -> Array:
             dg = gate_backward(ds).reshape(N, 1, C, 1)
             dz = conv_backward(dg).reshape(N, C)
-            return squeeze_backward(dz, add_to=dx)
+            return squeeze_backward(dz, add_to=add_to)
 
-        return y, backward
+        return s, backward
 
 
 class GatherExcite(Layer):
     """The mean of each map, through a sigmoid, is its gate: GE-θ⁻ with global extent."""
+
+    is_se = scales = gates_channels = True
 
     def __init__(self) -> None:
         self.squeeze = GlobalAvgPool()
@@ -199,12 +232,21 @@ class GatherExcite(Layer):
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
-        z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C)
-        s, gate_backward = self.gate.forward(z, training)
+        s, gates_backward = self.gates(x, training)  # (N, C)
         y, saved = ops.channel_scale(x, s)
 
         def backward(dy: Array) -> Array:
             dx, ds = ops.channel_scale_backward(dy, saved)
-            return squeeze_backward(gate_backward(ds), add_to=dx)
+            return gates_backward(ds, add_to=dx)  # x went along two paths
 
         return y, backward
+
+    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """A gate for each channel: s (N, C) of x (N, C, H, W)."""
+        z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C)
+        s, gate_backward = self.gate.forward(z, training)
+
+        def backward(ds: Array, /, add_to: Array | None = None) -> Array:
+            return squeeze_backward(gate_backward(ds), add_to=add_to)
+
+        return s, backward

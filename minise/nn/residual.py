@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import ops
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.nearest import nearest
 from minise.nn.init import generator
@@ -84,6 +84,11 @@ class Residual(Layer):
         return [self.conv1, self.bn1, *self._se_at("3x3"), self.conv2, self.bn2]
 
     @property
+    def scales(self) -> bool:  # type: ignore[override]  # a plain attribute of other layers
+        """Whether gates are multiplied in where branch and shortcut meet."""
+        return self.scaled_by is not None
+
+    @property
     def scaled_by(self) -> SEBlock | None:
         """The block whose gates are multiplied in where branch and shortcut meet, if any."""
         if self.placement == "standard" and isinstance(self.se, SEBlock):
@@ -104,7 +109,7 @@ class Residual(Layer):
         def backward(dy: Array) -> Array:
             dv = post_backward(dy)
             du, dr = join_backward(dv)
-            # x went two ways: its gradient is the sum of both
+            # x went along two paths: its gradient is the sum of both
             return ops.add(branch_backward(du), shortcut_backward(dr))[0]
 
         return y, backward
@@ -179,7 +184,7 @@ def _join_with_gates(se: SEBlock, u: Array, r: Array, training: bool) -> tuple[A
 
     def backward(dy: Array) -> tuple[Array, Array]:
         du, ds, dr = ops.scale_add_relu_backward(dy, saved)
-        return gates_backward(ds, add_to=du), dr  # u went two ways as well
+        return gates_backward(ds, add_to=du), dr  # u went along two paths as well
 
     return y, backward
 

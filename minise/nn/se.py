@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import ops
-from minise.backend import Array
+from minise.arrays import Array
 from minise.errors import InputError
 from minise.nearest import nearest
 from minise.nn.init import generator, he_normal
@@ -78,6 +78,8 @@ class SEBlock(Layer):
     Raises `InputError` for unknown options, and where no hidden unit is left.
     """
 
+    is_se = scales = gates_channels = True
+
     def __init__(
         self,
         channels: int,
@@ -109,7 +111,8 @@ class SEBlock(Layer):
 
         def backward(dy: Array) -> Array:
             dx, ds = ops.channel_scale_backward(dy, saved)
-            return gates_backward(ds, add_to=dx)  # x went two ways: its gradient is the sum of both
+            # x went along two paths: its gradient is the sum of both
+            return gates_backward(ds, add_to=dx)
 
         return y, backward
 
@@ -121,7 +124,7 @@ class SEBlock(Layer):
         g, fc2_backward = self.fc2.forward(a, training)  # (N, hidden) -> (N, C)
         s, gate_backward = self.gate.forward(g, training)
 
-        def backward(ds: Array, add_to: Array | None = None) -> Array:
+        def backward(ds: Array, /, add_to: Array | None = None) -> Array:
             dg = gate_backward(ds)
             da = fc2_backward(dg)
             dh = relu_backward(da)

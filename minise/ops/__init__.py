@@ -1,7 +1,7 @@
 """The mathematics: every operation as a pair of plain functions, forward and backward.
 
 `y, saved = operation(x, …)` and `dx = operation_backward(dy, saved)`. The code here is the
-specification; faster versions, found by the operation's name, live in `minise/kernels`.
+specification; faster versions of the same names live in `minise/kernels`.
 """
 
 from minise.ops.activation import (
@@ -29,10 +29,6 @@ from minise.ops.norm import (
 from minise.ops.pool import (
     avg_pool2d,
     avg_pool2d_backward,
-    global_avg_pool,
-    global_avg_pool_backward,
-    global_max_pool,
-    global_max_pool_backward,
     max_pool2d,
     max_pool2d_backward,
 )
@@ -43,6 +39,12 @@ from minise.ops.scale import (
     multiply_backward,
     scale_add_relu,
     scale_add_relu_backward,
+)
+from minise.ops.squeeze import (
+    global_avg_pool,
+    global_avg_pool_backward,
+    global_max_pool,
+    global_max_pool_backward,
 )
 
 __all__ = [

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from minise import shapes
-from minise.backend import Array, array_module, kernel
-
-FEW = 4096  # numbers, for which NumPy is as fast as calling a Numba kernel (and compiling it first)
+from minise.arrays import Array, array_module
+from minise.backend import accelerated
 
 
 class ActivationSaved(NamedTuple):
-    """The output: the derivatives of relu, sigmoid and tanh can be told from it alone."""
+    """The output: the derivatives of relu, sigmoid and tanh follow from it alone."""
 
     y: Array
 
@@ -28,39 +24,51 @@ class HardSigmoidSaved(NamedTuple):
 def relu(x: Array) -> tuple[Array, ActivationSaved]:
     """Rectify x: y = max(x, 0). Its derivative at 0 is taken to be 0."""
     shapes.check_arrays("relu", x=x)
-    fast = _kernel("relu", x)
-    y = fast(x) if fast else array_module(x).maximum(x, 0)
+    y = _relu(x)
     return y, ActivationSaved(y)
+
+
+@accelerated
+def _relu(x: Array) -> Array:
+    y: Array = array_module(x).maximum(x, 0)
+    return y
 
 
 def relu_backward(dy: Array, saved: ActivationSaved) -> Array:
     """dx = dy where the output was positive, else 0."""
-    y = saved.y
-    shapes.check_cotangent("relu_backward", dy, y, y.shape)
-    if fast := _kernel("relu_backward", dy, y):
-        return fast(dy, y)  # type: ignore[no-any-return]
-    return array_module(y).where(y > 0, dy, 0)  # type: ignore[no-any-return]
+    shapes.check_cotangent("relu_backward", dy, saved.y)
+    return _relu_backward(dy, *saved)
+
+
+@accelerated
+def _relu_backward(dy: Array, y: Array) -> Array:
+    dx: Array = array_module(y).where(y > 0, dy, 0)
+    return dx
 
 
 def sigmoid(x: Array) -> tuple[Array, ActivationSaved]:
-    """y = 1 / (1 + exp(−x)); the exponent is never positive, so nothing overflows."""
+    """y = 1 / (1 + exp(−x))."""
     shapes.check_arrays("sigmoid", x=x)
-    fast = _kernel("sigmoid", x)
-    if fast:
-        y = fast(x)
-    else:
-        xp = array_module(x)
-        e = xp.exp(xp.where(x >= 0, -x, x))  # in (0, 1]
-        y = xp.where(x >= 0, 1, e) / (1 + e)
+    y = _sigmoid(x)
     return y, ActivationSaved(y)
+
+
+@accelerated
+def _sigmoid(x: Array) -> Array:
+    xp = array_module(x)
+    e = xp.exp(xp.where(x >= 0, -x, x))  # in (0, 1]: the exponent is never positive
+    y: Array = xp.where(x >= 0, 1, e) / (1 + e)
+    return y
 
 
 def sigmoid_backward(dy: Array, saved: ActivationSaved) -> Array:
     """dx = dy · y (1 − y)."""
-    y = saved.y
-    shapes.check_cotangent("sigmoid_backward", dy, y, y.shape)
-    if fast := _kernel("sigmoid_backward", dy, y):
-        return fast(dy, y)  # type: ignore[no-any-return]
+    shapes.check_cotangent("sigmoid_backward", dy, saved.y)
+    return _sigmoid_backward(dy, *saved)
+
+
+@accelerated
+def _sigmoid_backward(dy: Array, y: Array) -> Array:
     dx: Array = dy * y * (1 - y)
     return dx
 
@@ -68,17 +76,24 @@ def sigmoid_backward(dy: Array, saved: ActivationSaved) -> Array:
 def tanh(x: Array) -> tuple[Array, ActivationSaved]:
     """The hyperbolic tangent y of x."""
     shapes.check_arrays("tanh", x=x)
-    fast = _kernel("tanh", x)
-    y = fast(x) if fast else array_module(x).tanh(x)
+    y = _tanh(x)
     return y, ActivationSaved(y)
+
+
+@accelerated
+def _tanh(x: Array) -> Array:
+    y: Array = array_module(x).tanh(x)
+    return y
 
 
 def tanh_backward(dy: Array, saved: ActivationSaved) -> Array:
     """dx = dy · (1 − y²)."""
-    y = saved.y
-    shapes.check_cotangent("tanh_backward", dy, y, y.shape)
-    if fast := _kernel("tanh_backward", dy, y):
-        return fast(dy, y)  # type: ignore[no-any-return]
+    shapes.check_cotangent("tanh_backward", dy, saved.y)
+    return _tanh_backward(dy, *saved)
+
+
+@accelerated
+def _tanh_backward(dy: Array, y: Array) -> Array:
     dx: Array = dy * (1 - y * y)
     return dx
 
@@ -86,21 +101,22 @@ def tanh_backward(dy: Array, saved: ActivationSaved) -> Array:
 def hard_sigmoid(x: Array) -> tuple[Array, HardSigmoidSaved]:
     """y = x/6 + 1/2 cut off at 0 and 1, the straight-line sigmoid (MobileNetV3, section 5.2)."""
     shapes.check_arrays("hard_sigmoid", x=x)
-    fast = _kernel("hard_sigmoid", x)
-    y = fast(x) if fast else array_module(x).clip(x / 6 + 0.5, 0, 1)
-    return y, HardSigmoidSaved(x)
+    return _hard_sigmoid(x), HardSigmoidSaved(x)
+
+
+@accelerated
+def _hard_sigmoid(x: Array) -> Array:
+    y: Array = array_module(x).clip(x / 6 + 0.5, 0, 1)
+    return y
 
 
 def hard_sigmoid_backward(dy: Array, saved: HardSigmoidSaved) -> Array:
     """dx = dy / 6 where −3 < x < 3, else 0."""
-    x = saved.x
-    shapes.check_cotangent("hard_sigmoid_backward", dy, x, x.shape)
-    if fast := _kernel("hard_sigmoid_backward", dy, x):
-        return fast(dy, x)  # type: ignore[no-any-return]
-    return array_module(x).where((x > -3) & (x < 3), dy / 6, 0)  # type: ignore[no-any-return]
+    shapes.check_cotangent("hard_sigmoid_backward", dy, saved.x)
+    return _hard_sigmoid_backward(dy, *saved)
 
 
-def _kernel(name: str, *arrays: Array) -> Callable[..., Any] | None:
-    if type(arrays[0]) is np.ndarray and arrays[0].size <= FEW:
-        return None
-    return kernel(name, *arrays)
+@accelerated
+def _hard_sigmoid_backward(dy: Array, x: Array) -> Array:
+    dx: Array = array_module(x).where((x > -3) & (x < 3), dy / 6, 0)
+    return dx

@@ -1,9 +1,10 @@
-"""A sum of two images, where two ways meet: y = x + r."""
+"""A sum of two images, where two paths meet: y = x + r."""
 
 from __future__ import annotations
 
 from minise import shapes
-from minise.backend import Array, kernel
+from minise.arrays import Array
+from minise.backend import accelerated
 
 
 def add(x: Array, r: Array) -> tuple[Array, None]:
@@ -11,13 +12,13 @@ def add(x: Array, r: Array) -> tuple[Array, None]:
 
     Raises `ValueError` where the shapes differ, `TypeError` for dtypes.
     """
-    shapes.check_arrays("add", x=x, r=r)
-    shapes.check_ndim("add", "x", x, "N, C, H, W")
-    if r.shape != x.shape:
-        raise ValueError(f"add: r has shape {r.shape}, x has {x.shape}")
-    if fast := kernel("add", x, r):
-        return fast(x, r), None
-    return x + r, None
+    shapes.check_terms("add", x, r)
+    return _add(x, r), None
+
+
+@accelerated
+def _add(x: Array, r: Array) -> Array:
+    return x + r
 
 
 def add_backward(dy: Array, saved: None = None) -> tuple[Array, Array]:

@@ -6,7 +6,8 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from minise import shapes
-from minise.backend import Array, array_module
+from minise.arrays import Array, array_module
+from minise.backend import accelerated
 
 
 class ConcatSaved(NamedTuple):
@@ -21,19 +22,19 @@ def concat(*arrays: Array) -> tuple[Array, ConcatSaved]:
 
     Raises `ValueError` where they differ in anything but their channels, `TypeError` for dtypes.
     """
-    if not arrays:
-        raise ValueError("concat: nothing to join")
-    shapes.check_arrays("concat", **{f"arrays[{k}]": x for k, x in enumerate(arrays)})
-    if len({(x.ndim, x.shape[:1], x.shape[2:]) for x in arrays}) > 1 or arrays[0].ndim < 2:
-        listed = ", ".join(str(x.shape) for x in arrays)
-        raise ValueError(f"concat: shapes may differ in axis 1 alone, got {listed}")
+    shapes.check_concat("concat", arrays)
+    return _concat(*arrays), ConcatSaved(tuple(x.shape[1] for x in arrays), arrays[0])
+
+
+@accelerated
+def _concat(*arrays: Array) -> Array:
     y: Array = array_module(*arrays).concatenate(arrays, axis=1)
-    return y, ConcatSaved(tuple(x.shape[1] for x in arrays), arrays[0])
+    return y
 
 
 def concat_backward(dy: Array, saved: ConcatSaved) -> tuple[Array, ...]:
     """The gradient of each array: its own channels of dy. They are views of dy, not copies."""
     channels, x = saved
-    shapes.check_cotangent("concat_backward", dy, x, (x.shape[0], sum(channels), *x.shape[2:]))
+    shapes.check_cotangent("concat_backward", dy, x, (len(x), sum(channels), *x.shape[2:]))
     edges = accumulate(channels, initial=0)
     return tuple(dy[:, low:high] for low, high in pairwise(edges))

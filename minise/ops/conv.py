@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from minise import shapes
-from minise.backend import Array, array_module, kernel
+from minise.arrays import Array, array_module
+from minise.backend import accelerated
 from minise.shapes import Pair, Window
 
 
@@ -47,41 +48,36 @@ def conv2d(
 
     Raises `ValueError` for shapes that do not fit, `TypeError` for mixed or other dtypes.
     """
-    shapes.check_arrays("conv2d", x=x, w=w, b=b)
-    window = Window(
-        (w.shape[2], w.shape[3]) if w.ndim == 4 else (0, 0),
-        shapes.pair("conv2d", "stride", stride, 1),
-        shapes.pair("conv2d", "padding", padding, 0),
-        shapes.pair("conv2d", "dilation", dilation, 1),
-    )
-    OH, OW = shapes.check_conv2d(x, w, b, window, groups)
-    saved = Conv2dSaved(x, w, b is not None, window, groups)
-    if fast := kernel("conv2d", x, w):
-        return fast(x, w, b, window, groups, (OH, OW)), saved
+    window = shapes.check_conv2d("conv2d", x, w, b, stride, padding, dilation, groups)
+    return _conv2d(x, w, b, window, groups), Conv2dSaved(x, w, b is not None, window, groups)
 
-    N, F = x.shape[0], w.shape[0]
-    xp = array_module(x)
+
+@accelerated
+def _conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> Array:
+    N, F, (OH, OW) = len(x), len(w), shapes.output_sizes(x, window)
     w_grouped = w.reshape(groups, F // groups, *w.shape[1:])  # (G, F/G, C/G, KH, KW)
-    y = xp.zeros((N, groups, F // groups, OH * OW), dtype=x.dtype)
+    y: Array = array_module(x).zeros((N, groups, F // groups, OH * OW), dtype=x.dtype)
     for i, j, patch in _patches(_pad(x, window, (OH, OW)), window, groups, (OH, OW)):
         y += w_grouped[..., i, j] @ patch  # (G, F/G, C/G) @ (N, G, C/G, OH·OW)
     y = y.reshape(N, F, OH, OW)
-    return (y if b is None else y + b[:, None, None]), saved
+    return y if b is None else y + b[:, None, None]
 
 
 def conv2d_backward(dy: Array, saved: Conv2dSaved) -> tuple[Array, Array, Array | None]:
-    """Gradients (dx, dw, db) of a convolution, given dy (N, F, OH, OW); db is None without a bias.
+    """Gradients (dx, dw, db), given dy (N, F, OH, OW); db is None without a bias.
 
     Tap by tap the forward is y += w x, so dx += wᵀ dy and dw += dy xᵀ.
     """
-    x, w, has_bias, window, groups = saved
-    (N, C, H, W), F = x.shape, w.shape[0]
-    OH, OW = shapes.output_sizes("conv2d_backward", x, window)
-    shapes.check_cotangent("conv2d_backward", dy, x, (N, F, OH, OW))
-    db = dy.sum(axis=(0, 2, 3)) if has_bias else None
-    if fast := kernel("conv2d_backward", dy, x, w):
-        return *fast(dy, x, w, window, groups), db
+    shape = (len(saved.x), len(saved.w), *shapes.output_sizes(saved.x, saved.window))
+    shapes.check_cotangent("conv2d_backward", dy, saved.x, shape)
+    return _conv2d_backward(dy, *saved)
 
+
+@accelerated
+def _conv2d_backward(
+    dy: Array, x: Array, w: Array, has_bias: bool, window: Window, groups: int
+) -> tuple[Array, Array, Array | None]:
+    (N, C, H, W), (_, F, OH, OW) = x.shape, dy.shape
     xp = array_module(x)
     w_grouped = w.reshape(groups, F // groups, *w.shape[1:])  # (G, F/G, C/G, KH, KW)
     dw = xp.empty_like(w_grouped)
@@ -95,7 +91,8 @@ def conv2d_backward(dy: Array, saved: Conv2dSaved) -> tuple[Array, Array, Array 
         dpatch = w_grouped[..., i, j].swapaxes(-1, -2) @ dy_flat
         dx_padded[:, :, *shapes.tap(i, j, window, (OH, OW))] += dpatch.reshape(N, C, OH, OW)
     top, left = window.padding
-    return dx_padded[:, :, top : top + H, left : left + W], dw.reshape(w.shape), db
+    dx = dx_padded[:, :, top : top + H, left : left + W]
+    return dx, dw.reshape(w.shape), dy.sum(axis=(0, 2, 3)) if has_bias else None
 
 
 def _pad(x: Array, window: Window, output: Pair) -> Array:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from minise import shapes
-from minise.backend import Array, kernel
+from minise.arrays import Array
+from minise.backend import accelerated
 
 
 class LinearSaved(NamedTuple):
@@ -21,29 +22,29 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, LinearSav
 
     b is (out,) or None. Raises `ValueError` for shapes that do not fit, `TypeError` for dtypes.
     """
-    shapes.check_arrays("linear", x=x, w=w, b=b)
-    shapes.check_ndim("linear", "x", x, "N, in")
-    shapes.check_ndim("linear", "w", w, "out, in")
-    if x.shape[1] != w.shape[1]:
-        raise ValueError(
-            f"linear: x has {x.shape[1]} features, w expects {w.shape[1]}: x {x.shape}, w {w.shape}"
-        )
-    if b is not None and b.shape != w.shape[:1]:
-        raise ValueError(f"linear: b has shape {b.shape}, expected {w.shape[:1]} for w {w.shape}")
-    saved = LinearSaved(x, w, b is not None)
-    if fast := kernel("linear", x, w):
-        return fast(x, w, b), saved
+    shapes.check_linear("linear", x, w, b)
+    return _linear(x, w, b), LinearSaved(x, w, b is not None)
+
+
+@accelerated
+def _linear(x: Array, w: Array, b: Array | None) -> Array:
     y = x @ w.T  # (N, in) @ (in, out)
-    return (y if b is None else y + b), saved
+    return y if b is None else y + b
 
 
 def linear_backward(dy: Array, saved: LinearSaved) -> tuple[Array, Array, Array | None]:
-    """Gradients (dx, dw, db) of `linear`, given dy (N, out); db is None without a bias."""
-    x, w, has_bias = saved
-    shapes.check_cotangent("linear_backward", dy, x, (x.shape[0], w.shape[0]))
-    db = dy.sum(axis=0) if has_bias else None
-    if fast := kernel("linear_backward", dy, x, w):
-        return *fast(dy, x, w), db
+    """Gradients (dx, dw, db), given dy (N, out): dx = dy W, dw = dyᵀ x, db = Σ over n of dy.
+
+    db is None without a bias.
+    """
+    shapes.check_cotangent("linear_backward", dy, saved.x, (len(saved.x), len(saved.w)))
+    return _linear_backward(dy, *saved)
+
+
+@accelerated
+def _linear_backward(
+    dy: Array, x: Array, w: Array, has_bias: bool
+) -> tuple[Array, Array, Array | None]:
     dx = dy @ w  # (N, out) @ (out, in)
     dw = dy.T @ x  # (out, N) @ (N, in): summed over the batch
-    return dx, dw, db
+    return dx, dw, dy.sum(axis=0) if has_bias else None

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from minise import shapes
-from minise.backend import Array, array_module, kernel
+from minise.arrays import Array, array_module
+from minise.backend import accelerated
 
 
 class SoftmaxCrossEntropySaved(NamedTuple):
@@ -30,21 +31,17 @@ def softmax_cross_entropy(
     smoothing outside [0, 1]; `TypeError` for dtypes. On a GPU a label outside makes the loss NaN:
     to look for it would mean to wait for the GPU.
     """
-    shapes.check_kind("softmax_cross_entropy", scores, labels)
-    shapes.check_arrays("softmax_cross_entropy", scores=scores)
-    shapes.check_ndim("softmax_cross_entropy", "scores", scores, "N, K")
-    if 0 in scores.shape:
-        raise ValueError(f"softmax_cross_entropy: no mean over an empty batch: {scores.shape}")
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"softmax_cross_entropy: label_smoothing {label_smoothing} not in [0, 1]")
-    N, K = scores.shape
-    shapes.check_labels("softmax_cross_entropy", labels, N)
-    if fast := kernel("softmax_cross_entropy", scores, labels):
-        loss, p, q = fast(scores, labels, label_smoothing)
-        return loss, SoftmaxCrossEntropySaved(p, q)
+    shapes.check_loss("softmax_cross_entropy", scores, labels, label_smoothing)
+    loss, p, q = _softmax_cross_entropy(scores, labels, label_smoothing)
+    return loss, SoftmaxCrossEntropySaved(p, q)
 
-    shapes.check_classes("softmax_cross_entropy", labels, K)
-    xp = array_module(scores, labels)
+
+@accelerated
+def _softmax_cross_entropy(
+    scores: Array, labels: Array, label_smoothing: float
+) -> tuple[Array, Array, Array]:
+    shapes.check_classes("softmax_cross_entropy", labels, scores.shape[1])
+    xp, K = array_module(scores), scores.shape[1]
     # exp of a difference to the largest score: never above 1, so nothing overflows
     shifted = scores - scores.max(axis=1, keepdims=True)  # (N, K)
     log_p = shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
@@ -52,11 +49,16 @@ def softmax_cross_entropy(
     q = xp.empty_like(scores)  # in the memory order of scores
     q[...] = one_hot * (1 - label_smoothing) + label_smoothing / K
     loss = -(q * log_p).sum(axis=1).mean()
-    return loss, SoftmaxCrossEntropySaved(xp.exp(log_p), q)
+    return loss, xp.exp(log_p), q
 
 
 def softmax_cross_entropy_backward(dloss: float, saved: SoftmaxCrossEntropySaved) -> Array:
     """dscores (N, K) = dloss · (p − q) / N; dloss is 1 where the loss is what is minimised."""
     p, q = saved
-    dscores: Array = (p - q) * (float(dloss) / p.shape[0])
+    return _softmax_cross_entropy_backward(p, q, float(dloss))
+
+
+@accelerated
+def _softmax_cross_entropy_backward(p: Array, q: Array, dloss: float) -> Array:
+    dscores: Array = (p - q) * (dloss / len(p))
     return dscores

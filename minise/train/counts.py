@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import types
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array, array_module
+from minise.nn import Parameter
+from minise.train.finite import all_finite
 
 
 class Count(NamedTuple):
@@ -21,12 +23,17 @@ class Count(NamedTuple):
 class Counts:
     """Arrays without axes, of NumPy or CuPy, that steps add to."""
 
-    def __init__(self, xp: types.ModuleType) -> None:
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self._parameters, xp = parameters, array_module(parameters[0].value)
         self._loss_sum, self._right, self._sound = (
             xp.zeros((), kind) for kind in (float, int, int)
         )
         # 0 from the first number on that is not finite; on a processor they are looked at before
         self.finite: Array | None = None if xp is np else xp.ones((), np.int32)
+
+    def seem_finite(self, loss: Array) -> bool:
+        """Whether loss and gradients are finite, if that can be told without waiting for a GPU."""
+        return self.finite is not None or (bool(np.isfinite(loss)) and all_finite(self._parameters))
 
     def add(self, loss: Array, scores: Array, labels: Array) -> None:
         """The mean loss of scores (N, K) for labels (N,)."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minise import ops
-from minise.backend import Array, asnumpy
+from minise.arrays import Array, asnumpy
 from minise.data import Batches, Split
 from minise.nn import Layer
 

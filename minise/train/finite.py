@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from minise.backend import Array, array_module
+from minise.arrays import Array, array_module
 from minise.nn import Backward, Layer, Parameter, observed
 
 

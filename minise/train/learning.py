@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.nn import Layer, Parameter
 from minise.train.optimizers import Optimizer
 

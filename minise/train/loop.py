@@ -5,25 +5,26 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from minise import ops
-from minise.backend import Array, array_module
+from minise.arrays import Array
+from minise.backend import current
+from minise.backend.work import TakeStep
 from minise.data import Augment, Batches, Dataset, pixel_statistics
 from minise.errors import InputError
 from minise.nn import Layer
 from minise.train.counts import Counts
 from minise.train.evaluation import Evaluation, evaluate
-from minise.train.finite import all_finite, first_not_finite
+from minise.train.finite import first_not_finite
 from minise.train.history import Epoch, History, Step
 from minise.train.learning import Learning
-from minise.train.on_gpu import READ_EVERY, Replay, TakeStep, can_be_recorded, own_stream
 from minise.train.optimizers import Optimizer
 from minise.train.profile import Profile
+from minise.train.repeats import repeats_itself
 from minise.train.schedules import Schedule
 from minise.train.signals import StopSignals
 
@@ -69,8 +70,7 @@ class Training:
         self.seconds = 0.0  # that they took
         self.before_epoch = rng.bit_generator.state  # from which its order was drawn
         self.tested: Evaluation | None = None  # the last one, unless it was before a resume
-        xp = array_module(optimizer.parameters[0].value)
-        self.on_gpu, self._counts = xp is not np, Counts(xp)
+        self._counts = Counts(optimizer.parameters)
 
     @property
     def all_steps(self) -> int:
@@ -94,11 +94,11 @@ class Training:
         Warns, once of each, of layers that had no gradient in a whole epoch, that did not move, or
         that the optimizer does not hold.
 
-        On a GPU the loss is read every 50 steps and at the end of an epoch, and `on_step` is called
-        then: to hear it after each step would mean to wait for each.
+        `on_step` is called when the loss has been read: on a processor after each step; on a GPU
+        every 50 steps and at the end of an epoch, since to read it is to wait for it.
         """
         self.history.interrupted = False
-        with StopSignals() as signals, own_stream() if self.on_gpu else nullcontext():
+        with StopSignals() as signals, current().running():
             step, learning = self._stepping(profile), Learning(self.net, self.optimizer)
             while self.epoch <= self.epochs:
                 whole = self.steps == 0
@@ -123,7 +123,7 @@ class Training:
         learning.begin()
         began = time.perf_counter() - self.seconds
         batches = self.batches.of(self._order(), start=self.steps)
-        unread = 0
+        unread, read_every = 0, current().read_every
         for x, labels in batches if profile is None else profile.steps_of("(batch)", batches):
             if self.schedule is not None:
                 self.optimizer.lr = self.schedule(self.all_steps)
@@ -132,8 +132,8 @@ class Training:
             self.steps += 1
             self.images += len(labels)
             unread += 1
-            due = self.steps % READ_EVERY == 0 or self.steps == len(self.batches)
-            if due or not self.on_gpu or signals.requested:
+            due = self.steps % read_every == 0 or self.steps == len(self.batches)
+            if due or signals.requested:
                 self._read(unread, x, labels)
                 learning.look()
                 unread = 0
@@ -159,20 +159,20 @@ class Training:
         if profile is not None:
             return partial(self._step, profile.layers(self.net), profile.call)
         step = partial(self._step, self.net, _untimed)
-        return Replay(step) if self.on_gpu and can_be_recorded(self.net) else step
+        return current().stepper(step, repeats=repeats_itself(self.net))
 
     def _step(
         self, layers: Layer, timed: Callable[..., tuple[Array, Array]], x: Array, labels: Array
     ) -> None:
         """Every parameter moves; loss and right answers are counted.
 
-        On a processor it raises where a number is not finite; on a GPU nothing moves then.
+        Where a number is not finite nothing moves, and it raises now or when the counts are read.
         """
         scores, backward = layers.forward(x, training=True)
         loss, dscores = timed("(loss)", partial(_loss, scores, labels, self.label_smoothing))
         self.net.zero_grad()
         backward(dscores)
-        if not self.on_gpu and not (np.isfinite(loss) and all_finite(self.optimizer.parameters)):
+        if not self._counts.seem_finite(loss):
             self._went_wrong(self.steps + 1, x, dscores, float(loss))
         self._counts.add(loss, scores, labels)
         timed("(optimizer)", partial(self.optimizer.step, self._counts.finite))
@@ -181,7 +181,7 @@ class Training:
     def _read(self, steps: int, x: Array, labels: Array) -> None:
         """Add up what the last `steps` counted, of which x and labels were the last batch."""
         count = self._counts.read()
-        if count.sound < steps:  # on a GPU, which has moved no parameter since
+        if count.sound < steps:  # no parameter has moved since
             scores, _ = self.net.forward(x, training=True)
             loss, dscores = _loss(scores, labels, self.label_smoothing)
             self._went_wrong(self.steps - steps + count.sound + 1, x, dscores, float(loss))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
-from minise.backend import Array, array_module, asnumpy, kernel
+from minise.arrays import Array, array_module, asnumpy
+from minise.backend import current
 from minise.errors import InputError
 from minise.nn import Parameter, differences
 
@@ -100,10 +101,10 @@ class SGD(Optimizer):
     def step(self, finite: Array | None = None) -> None:
         """Move every parameter in place."""
         values, grads = _arrays_of(self.parameters)
-        if fast := kernel("sgd", *values):
+        if kernel := current().find("optimizers.sgd", values[0]):
             decays = [self._decay_of(p) for p in self.parameters]
             how = (decays, self._rate, self.momentum, self.nesterov, finite)
-            return fast(values, grads, self._velocity, *how)  # type: ignore[no-any-return]
+            return kernel(values, grads, self._velocity, *how)  # type: ignore[no-any-return]
         for parameter, v in zip(self.parameters, self._velocity, strict=True):
             g = parameter.grad
             if decay := self._decay_of(parameter):
@@ -144,10 +145,10 @@ class AdamW(Optimizer):
         """Move every parameter in place."""
         values, grads = _arrays_of(self.parameters)
         self._steps += 1 if finite is None else finite
-        if fast := kernel("adamw", *values):
+        if kernel := current().find("optimizers.adamw", values[0]):
             decays = [self._decay_of(p) for p in self.parameters]
             how = (decays, self._rate, self._steps, self.betas, self.eps, finite)
-            return fast(values, grads, self._m, self._v, *how)  # type: ignore[no-any-return]
+            return kernel(values, grads, self._m, self._v, *how)  # type: ignore[no-any-return]
         steps, (beta1, beta2) = float(self._steps), self.betas
         for parameter, m, v in zip(self.parameters, self._m, self._v, strict=True):
             g = parameter.grad

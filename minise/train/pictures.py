@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.data import Split
 from minise.figures import new_figure, png
 from minise.train.history import Epoch

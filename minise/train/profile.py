@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from minise import backend
-from minise.backend import Array
+from minise.arrays import Array
 from minise.nn import Backward, Layer, observed
 
 Result = TypeVar("Result")
@@ -71,7 +71,7 @@ class Profile:
         outside, self._within = self._within, 0.0
         began = self.clock()
         result = function()
-        backend.synchronize()
+        backend.current().synchronize()
         took = self.clock() - began
         own, self._within = took - self._within, outside + took
         return result, own

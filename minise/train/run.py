@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.cores import cores
 from minise.data import Dataset, Split
 from minise.errors import InputError

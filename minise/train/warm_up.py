@@ -7,7 +7,7 @@ import copy
 import numpy as np
 
 from minise import models
-from minise.backend import array_module
+from minise.arrays import array_module
 from minise.data import to_input
 from minise.errors import InputError
 from minise.nn import Layer

@@ -33,10 +33,10 @@ def kernel(name: str) -> str:
     for dtype in ("float32", "float64"):
         rng = np.random.default_rng(1)
         arrays = [batch_last(array) for array in draw(rng, shapes, BATCH, dtype)]
-        with backend("numpy"):
+        with backend.using("numpy"):
             dy = batch_last(rng.standard_normal(operation(*arrays)[0].shape).astype(dtype))
             specified = outputs(operation, backward_of(name), arrays, dy)
-        with backend("numba"):
+        with backend.using("numba"):
             found.append(furthest(outputs(operation, backward_of(name), arrays, dy), specified))
     return f"agrees: {found[0]:.1f}, {found[1]:.1f} of {ROUNDINGS} roundings"
 
@@ -67,7 +67,7 @@ def step(name: str) -> str:
     labels = rng.integers(0, 10, BATCH)
     results = []
     for which in ("numba", "numpy"):
-        with backend(which):
+        with backend.using(which):
             net = models.create(name, seed=0)
             scores, backward = net.forward(images)
             loss, saved = ops.softmax_cross_entropy(scores, labels)

@@ -11,7 +11,7 @@ from minise.bench.ours import Minise
 @pytest.mark.parametrize("case", SMALL, ids=lambda case: case.name)
 def test_a_case_is_what_the_specification_says(case):
     arrays = case.arrays()
-    with backend("numpy"):
+    with backend.using("numpy"):
         specified = case.side(Minise(), arrays).numbers()
     ours = case.side(Minise(), arrays).numbers()
     assert differences(ours, specified, case.gradient_tolerance) == []

@@ -106,7 +106,7 @@ def test_scaling_is_a_table_and_a_curve_of_its_own(minise, monkeypatch):
 @pytest.mark.usefixtures("small_cases", "without_pytorch")
 def test_wrong_results_end_with_1_and_the_others_are_shown(minise, monkeypatch):
     def side(library, arrays):
-        y = np.ones(3) * (1.01 if backend.current() == "numba" else 1.0)
+        y = np.ones(3) * (1.01 if backend.current().name == "numba" else 1.0)
         return bench.Side(lambda: y, lambda: {"y": y})
 
     case = bench.Case("wrong-small", "wrong", bench.Work(1, "B"), dict, side)

@@ -14,7 +14,6 @@ import pytest
 from minise import backend
 from minise.gradcheck import EXAMPLES
 from minise.nn import Layer
-from minise.ops import activation
 
 LAYERS = [name for name in EXAMPLES if name[0].isupper()]
 OPERATIONS = [name for name in EXAMPLES if name not in LAYERS]
@@ -64,7 +63,7 @@ class Subject:
             y, backward_of_layer = self.layer.forward(*inputs, self.training)
             return y, lambda dy: (backward_of_layer(dy),)
         operation, backward_of = self.pair
-        if backend.current() == "cupy":
+        if backend.current().name == "cupy":
             operation, backward_of = map(moving.moved_there_and_back, self.pair)
         y, saved = operation(*inputs)
 
@@ -107,11 +106,10 @@ ON = ["numpy", "numba", "numba, many images", *(["cupy"] if moving.HAS_GPU else 
 
 
 @pytest.fixture(params=ON)
-def images(request, monkeypatch):
+def images(request, kernels_for_few_numbers):
     """Choose the backend; the number of images that the inputs are to have, or None."""
-    monkeypatch.setattr(activation, "FEW", 0)  # activations run their kernels on small arrays too
     name = request.param.split(",")[0]
-    with moving.on_gpu() if name == "cupy" else backend(name):
+    with moving.on_gpu() if name == "cupy" else backend.using(name):
         yield MANY if "many" in request.param else None
 
 

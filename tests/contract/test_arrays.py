@@ -102,9 +102,9 @@ def test_what_one_backend_saves_the_others_can_use(subject):
     results = []
     for forward_on, backward_on in itertools.product(["numpy", "numba"], repeat=2):
         twin = subject.twin()
-        with backend(forward_on):
+        with backend.using(forward_on):
             y, backward = twin.forward(*subject.inputs)
-        with backend(backward_on):
+        with backend.using(backward_on):
             results.append([y, *backward(dy), *twin.grads()])
     for result in results[1:]:
         assert_all_close(result, results[0])

@@ -9,7 +9,7 @@ from minise import backend
 
 def of_the_other_kind(array):
     """An array as CuPy would have it, as far as minise looks; on a GPU one of NumPy."""
-    if backend.current() == "cupy":
+    if backend.current().name == "cupy":
         return moving.Stays(array)
 
     def attribute(self, name):

@@ -113,7 +113,7 @@ def test_a_model_has_passed_the_checker(monkeypatch):
 
 def test_the_backend_does_not_matter():
     net = models.create("se-cnn")
-    with backend("numpy"):
+    with backend.using("numpy"):
         content = onnx_model(net, (1, 28, 28)).SerializeToString()
     assert onnx_model(net, (1, 28, 28)).SerializeToString() == content
 

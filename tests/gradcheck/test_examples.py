@@ -14,7 +14,7 @@ SEEDS = int(os.environ.get("MINISE_SEEDS", "1"))
 @pytest.mark.parametrize("which", ["numpy", "numba"])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_gradients_are_right(name, which):
-    with backend(which):
+    with backend.using(which):
         for seed in range(SEEDS):
             example = EXAMPLES[name](np.random.default_rng(seed))
             gradcheck.assert_gradients(

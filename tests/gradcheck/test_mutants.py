@@ -15,7 +15,7 @@ def mutant(request, monkeypatch):
 
 
 def test_a_mutant_is_rejected_and_the_wrong_gradient_named(mutant):
-    with backend("numpy"):
+    with backend.using("numpy"):
         subject, inputs = mutant.example(np.random.default_rng(5))
         report = gradcheck.check(subject, *inputs, rng=np.random.default_rng(6))
     assert not report.passed

@@ -69,7 +69,7 @@ def test_a_file_of_another_net_is_answered_with_what_differs_in_its_own_names(ne
     told = str(error.value)
     assert told.startswith(f"{path} does not fit resnet34 in the names of cadene:\n")
     assert "missing: layer1.2.conv1.weight; layer1.2.bn1.weight;" in told
-    assert "left over: layer1.0.se_module.fc1.bias;" in told
+    assert "unexpected: layer1.0.se_module.fc1.bias;" in told
     assert "of another shape: last_linear.weight (3, 512), expected (1000, 512);" in told
     assert told.count("\n") == 3
 
@@ -128,12 +128,12 @@ def test_a_head_under_another_name_is_found_and_told(net, tmp_path, head, told):
 def test_of_a_wrapped_net_what_does_not_fit_is_told_in_the_names_of_the_file(net, tmp_path):
     path = tmp_path / "x.safetensors"
     rename(net, path, lambda n: "head.weight" if n == "fc.weight" else f"module.{n}")
-    with pytest.raises(InputError, match=r"missing: fc\.weight\n  left over: head\.weight$"):
+    with pytest.raises(InputError, match=r"missing: fc\.weight\n  unexpected: head\.weight$"):
         models.load(SE18, path, num_classes=3)
     rename(net, path, lambda name: f"module.{name}")
     with pytest.raises(InputError, match=r"resnet34:\n  missing: layer1\.2\.conv1") as error:
         models.load("resnet34", path)
-    assert "left over: module.layer1.0.se.fc1.bias;" in str(error.value)
+    assert "unexpected: module.layer1.0.se.fc1.bias;" in str(error.value)
 
 
 def test_names_of_others_are_recognised_in_a_wrapped_net(net, tmp_path):

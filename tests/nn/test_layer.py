@@ -62,9 +62,9 @@ def test_a_state_that_does_not_fit_changes_nothing_and_names_everything(net):
         net.load_state_dict(state)
     for part in (
         "missing: bn.running_var",
-        "left over: extra",
+        "unexpected: extra",
         "of another shape: fc.bias (7,), expected (3,)",
-        "no real floats: fc.weight is int64",
+        "not floating point: fc.weight is int64",
     ):
         assert part in str(error.value)
     after = net.state_dict()

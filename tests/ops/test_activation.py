@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from strategies import DTYPES, arrays_like, arrays_NCHW
 
 from minise import ops
-from minise.ops import activation
 
 
 @pytest.mark.usefixtures("each_backend")
@@ -46,12 +45,6 @@ def test_any_shape_will_do(name, shape):
     y, saved = getattr(ops, name)(x)
     assert y.shape == shape
     assert getattr(ops, f"{name}_backward")(np.ones(shape), saved).shape == shape
-
-
-@pytest.fixture
-def kernels_for_few_numbers(monkeypatch):
-    """Few numbers are left to NumPy, which would leave small tests without any kernel."""
-    monkeypatch.setattr(activation, "FEW", 0)
 
 
 @pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")

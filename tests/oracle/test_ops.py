@@ -20,14 +20,10 @@ from strategies import (
 )
 
 from minise import ops
-from minise.ops import activation
+
+pytestmark = pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")
 
 IMAGES = DTYPES.flatmap(arrays_NCHW)
-
-
-@pytest.fixture(autouse=True)
-def kernels_for_few_numbers(each_backend, monkeypatch):
-    monkeypatch.setattr(activation, "FEW", 0)
 
 
 @pytest.fixture

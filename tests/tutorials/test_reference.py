@@ -46,7 +46,7 @@ def package(request):
 @pytest.fixture
 def as_before():
     """The backend and the threads of the process stay what they were."""
-    name, threads = backend.current(), backend.get_num_threads()
+    name, threads = backend.current().name, backend.get_num_threads()
     yield
     backend.use(name)
     backend.set_num_threads(threads)

@@ -7,16 +7,14 @@ gradient of its weights always does, since CuPy would first copy the images to t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import NamedTuple
 
 import cupy
 
-from minise.backend import Array
+from minise.arrays import Array
+from minise.kernels.cupy.cublas import cublas
 from minise.kernels.cupy.launch import contiguous, start
-from minise.shapes import Pair, Window
+from minise.shapes import Pair, Window, output_sizes
 
 POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
 
@@ -38,10 +36,10 @@ class Tile(NamedTuple):
         return -(-rows // self.rows), -(-columns // self.columns)
 
 
-def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, output: Pair) -> Array:
-    """y (N, F, OH, OW)."""
+def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> Array:
+    """y (N, F, OH, OW); see `ops.conv2d`."""
     x, w = contiguous(x, w)
-    (N, C, H, W), F = x.shape, w.shape[0]
+    (N, C, H, W), F, output = x.shape, w.shape[0], output_sizes(x, window)
     if window == POINT and groups == 1 and cublas():
         y = cupy.matmul(w.reshape(F, C), x.reshape(N, C, H * W)).reshape(N, F, H, W)
     else:
@@ -54,9 +52,10 @@ def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int, out
 
 
 def conv2d_backward(
-    dy: Array, x: Array, w: Array, window: Window, groups: int
-) -> tuple[Array, Array]:
-    """(dx, dw)."""
+    dy: Array, x: Array, w: Array, has_bias: bool, window: Window, groups: int
+) -> tuple[Array, Array, Array | None]:
+    """(dx, dw, db); see `ops.conv2d_backward`."""
+    db = dy.sum(axis=(0, 2, 3)) if has_bias else None
     dy, x, w = contiguous(dy, x, w)
     (N, C, H, W), F = x.shape, w.shape[0]
     sizes = _sizes(x, w, window, groups, dy.shape[2:])
@@ -65,7 +64,7 @@ def conv2d_backward(
     else:
         dx = cupy.empty(x.shape, x.dtype)
         _product("conv2d_dx", window, C // groups, N * H * W, groups, dy, w, dx, *sizes)
-    return dx, _dw(dy, x, w, window, groups, sizes)
+    return dx, _dw(dy, x, w, window, groups, sizes), db
 
 
 def _dw(
@@ -82,24 +81,6 @@ def _dw(
     layers = groups * parts
     _start("conv2d_dw", window, tile, filters, taps, layers, dy, x, dw, *sizes, each)
     return dw.sum(axis=0)
-
-
-_cublas: ContextVar[bool] = ContextVar("minise_cublas", default=True)
-
-
-def cublas() -> bool:
-    """Whether matrix products are cuBLAS's."""
-    return _cublas.get()
-
-
-@contextmanager
-def without_cublas() -> Iterator[None]:
-    """Make every product with the kernels of this package."""
-    token = _cublas.set(False)
-    try:
-        yield
-    finally:
-        _cublas.reset(token)
 
 
 def _sizes(x: Array, w: Array, window: Window, groups: int, output: Pair) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import cupy
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 
 THREADS = 256  # of a block
 AHEAD = 4  # items that a thread reads before it uses the first, as in common.cuh

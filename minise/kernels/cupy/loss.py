@@ -5,7 +5,7 @@ from __future__ import annotations
 import cupy
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.cupy.launch import contiguous, start, threads_for
 
 

@@ -6,23 +6,23 @@ from typing import Any, NamedTuple
 
 import cupy
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.cupy.launch import Maps, contiguous, each_pack, maps_of, start, threads_for
 
 SLAB = 8192  # numbers that a block sums at least, if there are so many: they fit the nearest cache
 
-Statistics = tuple[Array, Array] | None
+Statistics = tuple[Array, Array]
 
 
 def batch_norm(
-    x: Array, w: Array, b: Array, statistics: Statistics, eps: float
+    x: Array, w: Array, b: Array, statistics: Statistics | None, eps: float
 ) -> tuple[Array, Array, Array]:
     """(y, mean, var): those given, or the batch's."""
     return _forward(x, w, b, statistics, eps, relu=0)
 
 
 def batch_norm_relu(
-    x: Array, w: Array, b: Array, statistics: Statistics, eps: float
+    x: Array, w: Array, b: Array, statistics: Statistics | None, eps: float
 ) -> tuple[Array, Array, Array]:
     """The same with relu behind it."""
     return _forward(x, w, b, statistics, eps, relu=1)
@@ -43,7 +43,7 @@ def batch_norm_relu_backward(
 
 
 def _forward(
-    x: Array, w: Array, b: Array, statistics: Statistics, eps: float, relu: int
+    x: Array, w: Array, b: Array, statistics: Statistics | None, eps: float, relu: int
 ) -> tuple[Array, Array, Array]:
     x, w, b = contiguous(x, w, b)
     y = cupy.empty(x.shape, x.dtype)

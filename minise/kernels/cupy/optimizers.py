@@ -9,7 +9,7 @@ from typing import Any
 import cupy
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.cupy.launch import address, start
 
 NUMBERS = 65536  # of a parameter, for which there is another block

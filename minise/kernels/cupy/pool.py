@@ -5,7 +5,7 @@ from __future__ import annotations
 import cupy
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.cupy.launch import contiguous, each_number
 from minise.shapes import Pair, Window
 
@@ -19,11 +19,11 @@ def max_pool2d(x: Array, window: Window, output: Pair) -> tuple[Array, Array]:
     return y, winner
 
 
-def max_pool2d_backward(dy: Array, winner: Array, window: Window, shape: tuple[int, ...]) -> Array:
+def max_pool2d_backward(dy: Array, x: Array, winner: Array, window: Window) -> Array:
     """dx: each dy goes to the pixel that won."""
     dy, winner = contiguous(dy, winner)
-    dx = cupy.empty(shape, dy.dtype)
-    _pool("max_pool2d_backward", window, dx, (dy, winner, dx), shape, dy.shape[2:])
+    dx = cupy.empty(x.shape, dy.dtype)
+    _pool("max_pool2d_backward", window, dx, (dy, winner, dx), x.shape, dy.shape[2:])
     return dx
 
 
@@ -35,11 +35,11 @@ def avg_pool2d(x: Array, pixels: Array, window: Window) -> Array:
     return y
 
 
-def avg_pool2d_backward(dy: Array, pixels: Array, window: Window, shape: tuple[int, ...]) -> Array:
+def avg_pool2d_backward(dy: Array, x: Array, pixels: Array, window: Window) -> Array:
     """dx: each window hands dy / pixels to each of its pixels."""
     dy, pixels = contiguous(dy, pixels)
-    dx = cupy.empty(shape, dy.dtype)
-    _pool("avg_pool2d_backward", window, dx, (dy, pixels, dx), shape, pixels.shape)
+    dx = cupy.empty(x.shape, dy.dtype)
+    _pool("avg_pool2d_backward", window, dx, (dy, pixels, dx), x.shape, pixels.shape)
     return dx
 
 

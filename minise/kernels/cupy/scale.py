@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cupy
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.cupy.launch import contiguous, each_map, each_pack, maps_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cupy
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.cupy.launch import contiguous, each_map, each_pack, maps_of
 
 
@@ -17,14 +17,12 @@ def global_avg_pool(x: Array) -> Array:
     return z
 
 
-def global_avg_pool_backward(
-    dz: Array, shape: tuple[int, ...], add_to: Array | None = None
-) -> Array:
-    """dx, every pixel dz / HW; added to `add_to` in place where there is one."""
-    dx, add = _target(dz, shape, add_to)
+def global_avg_pool_backward(dz: Array, x: Array, add_to: Array | None) -> Array:
+    """dx, every pixel dz / HW; added to `add_to` where there is one."""
+    dx, add = _target(x, add_to)
     (dz,) = contiguous(dz)
     each_pack("squeeze.cu", "global_avg_pool_backward", maps_of(dx), dz, dx, ADD=add)
-    return _given_back(dx, add_to)
+    return dx
 
 
 def global_max_pool(x: Array) -> tuple[Array, Array]:
@@ -36,26 +34,17 @@ def global_max_pool(x: Array) -> tuple[Array, Array]:
     return z, winner
 
 
-def global_max_pool_backward(
-    dz: Array, winner: Array, shape: tuple[int, ...], add_to: Array | None = None
-) -> Array:
-    """dx, dz at the pixel that won, else 0; added to `add_to` in place where there is one."""
-    dx, add = _target(dz, shape, add_to)
+def global_max_pool_backward(dz: Array, x: Array, winner: Array, add_to: Array | None) -> Array:
+    """dx, dz at the pixel that won, else 0; added to `add_to` where there is one."""
+    dx, add = _target(x, add_to)
     dz, winner = contiguous(dz, winner)
-    pixels = maps_of(dx)._replace(packs=shape[2] * shape[3], width=1)
+    pixels = maps_of(dx)._replace(packs=x.shape[2] * x.shape[3], width=1)
     each_pack("squeeze.cu", "global_max_pool_backward", pixels, dz, winner, dx, ADD=add)
-    return _given_back(dx, add_to)
+    return dx
 
 
-def _target(dz: Array, shape: tuple[int, ...], add_to: Array | None) -> tuple[Array, int]:
+def _target(x: Array, add_to: Array | None) -> tuple[Array, int]:
     """Where dx is written, and whether it has something in it already."""
     if add_to is None:
-        return cupy.empty(shape, dz.dtype), 0
+        return cupy.empty(x.shape, x.dtype), 0
     return contiguous(add_to)[0], 1
-
-
-def _given_back(dx: Array, add_to: Array | None) -> Array:
-    if add_to is None or dx is add_to:
-        return dx
-    add_to[...] = dx  # it does not lie in C order, and was copied
-    return add_to

@@ -30,3 +30,13 @@ def compiled_serial(function: Function) -> Function:
     """A loop of one thread, called from Python alone."""
     loop = kept(compiled(function))
     return seen(loop, loop)
+
+
+def for_more_than(numbers: int) -> Callable[[Function], Function]:
+    """Marks a kernel that is of use for larger arrays alone; `minise.backend` looks at the mark."""
+
+    def mark(kernel: Function) -> Function:
+        kernel.few = numbers  # type: ignore[attr-defined]
+        return kernel
+
+    return mark

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, load, store
 from minise.kernels.numba.layout import TASKS

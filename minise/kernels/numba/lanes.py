@@ -28,7 +28,7 @@ from numba.extending import (
     type_callable,
 )
 
-from minise.backend import Array
+from minise.arrays import Array
 
 
 def _register_holds() -> int:

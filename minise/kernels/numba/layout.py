@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 
 TASKS = 8  # at least: more than the threads of most machines
 

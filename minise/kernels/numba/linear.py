@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minise.backend import Array
-from minise.kernels.numba.forms import POINT, conv2d, conv2d_backward
+from minise.arrays import Array
+from minise.kernels.numba.conv import POINT, conv2d, conv2d_backward
 
 # Multiply-adds, and weights, up to which NumPy's BLAS uses one thread. It is quick there; beyond,
 # its threads would fight with those of the kernels for the processor's cores: the next kernel then
@@ -18,15 +18,18 @@ def linear(x: Array, w: Array, b: Array | None) -> Array:
     if _few(x, w):
         y = (w @ x.T).T
         return y if b is None else y + b
-    return conv2d(_pixels(x), _pixels(w), b, POINT, 1, (1, 1))[:, :, 0, 0]
+    return conv2d(_pixels(x), _pixels(w), b, POINT, 1)[:, :, 0, 0]
 
 
-def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
-    """(dx, dw); see `ops.linear_backward`."""
+def linear_backward(
+    dy: Array, x: Array, w: Array, has_bias: bool
+) -> tuple[Array, Array, Array | None]:
+    """(dx, dw, db); see `ops.linear_backward`."""
+    db = dy.sum(axis=0) if has_bias else None
     if _few(x, w):
-        return (w.T @ dy.T).T, dy.T @ x
-    dx, dw = conv2d_backward(_pixels(dy), _pixels(x), _pixels(w), POINT, 1)
-    return dx[:, :, 0, 0], dw[:, :, 0, 0]
+        return (w.T @ dy.T).T, dy.T @ x, db
+    dx, dw, _ = conv2d_backward(_pixels(dy), _pixels(x), _pixels(w), False, POINT, 1)
+    return dx[:, :, 0, 0], dw[:, :, 0, 0], db
 
 
 def _few(x: Array, w: Array) -> bool:

@@ -15,7 +15,7 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from minise.backend import Array
+from minise.arrays import Array
 
 CACHE_LINE = 64  # bytes
 SMALL = 32 * 1024  # bytes: below, NumPy's own way is as fast

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.numba.compile import compiled, compiled_serial
 from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise.backend import Array
-from minise.kernels.numba.conv import sum_of_stretches
+from minise.arrays import Array
 from minise.kernels.numba.conv_weights import Meetings, dots_of_stretches
 from minise.kernels.numba.lanes import LANES
 from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.stretches import sum_of_stretches
 from minise.kernels.numba.taps import NONE, Integers, Taps
 from minise.shapes import Pair, Window
 

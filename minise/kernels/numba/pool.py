@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.layout import batch_first, batch_last
 from minise.kernels.numba.memory import empty
@@ -22,11 +22,9 @@ def max_pool2d(x: Array, window: Window, output: Pair) -> tuple[Array, Array]:
     return batch_first(y), batch_first(winner)
 
 
-def max_pool2d_backward(
-    dy: Array, winner: Array, window: Window, shape: tuple[int, int, int, int]
-) -> Array:
-    """dx of the given shape (N, C, H, W)."""
-    N, C, H, W = shape
+def max_pool2d_backward(dy: Array, x: Array, winner: Array, window: Window) -> Array:
+    """dx, shaped as x (N, C, H, W): each dy goes to the pixel that won."""
+    N, C, H, W = x.shape
     dx = empty((C, H, W, N), dy.dtype)
     _max_backward(batch_last(dy), batch_last(winner), *window[:3], dx)
     return batch_first(dx)
@@ -40,11 +38,9 @@ def avg_pool2d(x: Array, pixels: Array, window: Window) -> Array:
     return batch_first(y)
 
 
-def avg_pool2d_backward(
-    dy: Array, pixels: Array, window: Window, shape: tuple[int, int, int, int]
-) -> Array:
-    """dx of the given shape (N, C, H, W)."""
-    N, C, H, W = shape
+def avg_pool2d_backward(dy: Array, x: Array, pixels: Array, window: Window) -> Array:
+    """dx, shaped as x (N, C, H, W): each window hands dy / pixels to each of its pixels."""
+    N, C, H, W = x.shape
     dx = empty((C, H, W, N), dy.dtype)
     _avg_backward(batch_last(dy), np.ascontiguousarray(pixels), *window[:3], dx)
     return batch_first(dx)

@@ -6,7 +6,7 @@ by row first, since rows are what threads share out, and then over the rows.
 
 from __future__ import annotations
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
@@ -43,14 +43,6 @@ def scale_add_relu_backward(dy: Array, x: Array, s: Array, y: Array) -> tuple[Ar
     dx, dr, ds_of_rows = empty(x.shape, x.dtype), empty(x.shape, x.dtype), _of_rows(x)
     _scale_add_relu_backward(dy, x, s, y, dx, ds_of_rows, dr, parts(x.shape[1]))
     return batch_first(dx), batch_first(ds_of_rows.sum(axis=0)), batch_first(dr)
-
-
-def add(x: Array, r: Array) -> Array:
-    """y = x + r, both (N, C, H, W)."""
-    x, r = batch_last(x), batch_last(r)
-    y = empty(x.shape, x.dtype)
-    _add(x, r, y, parts(x.shape[1]))
-    return batch_first(y)
 
 
 def _of_rows(x: Array) -> Array:
@@ -131,15 +123,3 @@ def _scale_add_relu_backward(
                     shortcut[n] = passed
                     branch[n] = gate[n] * passed
                     total[n] += passed * source[n]
-
-
-@compiled_parallel
-def _add(team: int, x: Array, r: Array, y: Array, parts: int) -> None:
-    C, H, W, _ = x.shape
-    for task in tasks(invite(team), H * parts):
-        h, part = task // parts, task % parts
-        for c in range(part * C // parts, (part + 1) * C // parts):
-            for w in range(W):
-                source, other, target = x[c, h, w], r[c, h, w], y[c, h, w]
-                for n in range(target.size):
-                    target[n] = source[n] + other[n]

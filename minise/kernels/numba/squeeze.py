@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.tasks import invite, tasks
@@ -23,11 +23,9 @@ def global_avg_pool(x: Array) -> Array:
     return batch_first(of_rows.mean(axis=0))
 
 
-def global_avg_pool_backward(
-    dz: Array, shape: tuple[int, int, int, int], add_to: Array | None
-) -> Array:
-    """dx of the given shape (N, C, H, W): each pixel a share of 1/HW, added to `add_to`."""
-    N, C, H, W = shape
+def global_avg_pool_backward(dz: Array, x: Array, add_to: Array | None) -> Array:
+    """dx, shaped as x (N, C, H, W): each pixel a share of 1/HW, added to `add_to`."""
+    N, C, H, W = x.shape
     dx = zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
     _share(batch_last(dz) / (H * W), dx, parts(H))
     return batch_first(dx)
@@ -44,11 +42,9 @@ def global_max_pool(x: Array) -> tuple[Array, Array]:
     return batch_first(z), batch_first(winner)
 
 
-def global_max_pool_backward(
-    dz: Array, winner: Array, shape: tuple[int, int, int, int], add_to: Array | None
-) -> Array:
-    """dx of the given shape (N, C, H, W): dz where a pixel won, added to `add_to`."""
-    N, C, H, W = shape
+def global_max_pool_backward(dz: Array, x: Array, winner: Array, add_to: Array | None) -> Array:
+    """dx, shaped as x (N, C, H, W): dz where a pixel won, added to `add_to`."""
+    N, C, H, W = x.shape
     dx = zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
     _to_winner(batch_last(dz), batch_last(winner), dx.reshape(C, H * W, N))
     return batch_first(dx)

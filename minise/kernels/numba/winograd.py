@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minise.backend import Array
+from minise.arrays import Array
 from minise.cores import most_threads
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, store

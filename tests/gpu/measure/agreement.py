@@ -9,7 +9,7 @@ from minise import backend, data, models, ops, train
 from minise.bench.case import Arrays, draw
 from minise.bench.cases import NET_GRADIENT_TOLERANCE
 from minise.data import Dataset, Split
-from minise.train.on_gpu import can_be_recorded
+from minise.train.repeats import repeats_itself
 
 
 class Net(NamedTuple):
@@ -43,9 +43,9 @@ def measure(found: Findings, quick: bool) -> None:
 def _compare(found: Findings, net: Net) -> None:
     labels = np.random.default_rng(1).integers(0, 10, net.images[0])
     arrays = {**draw({"x": net.images}), "labels": labels}
-    with backend("numba"):
+    with backend.using("numba"):
         expected = _step(net.name, arrays)
-    with backend("cupy"):
+    with backend.using("cupy"):
         got = _step(net.name, arrays)
     said = []
     for what, tolerance in (
@@ -92,7 +92,7 @@ def relative_difference(a: np.ndarray, b: np.ndarray) -> float:
 def _repeat(found: Findings, name: str, steps: int, batch: int) -> None:
     """Two trainings of so many steps end with the same bits."""
     digits = some_digits(steps * batch)
-    with backend("cupy"):
+    with backend.using("cupy"):
         runs = [_trained(name, digits, batch) for _ in range(2)]
     same = all(np.array_equal(runs[0][key], runs[1][key]) for key in runs[0])
     how = "replayed" if runs[0].pop("recorded") else "not recorded"
@@ -109,7 +109,7 @@ def _trained(name: str, digits: Dataset, batch: int) -> Arrays:
     return {
         **training.net.state_dict(),
         "loss": np.array(history[-1].loss),
-        "recorded": np.array(can_be_recorded(training.net)),
+        "recorded": np.array(repeats_itself(training.net)),
     }
 
 

@@ -20,7 +20,7 @@ def main() -> None:
     facts = machine_facts(cores()) | {
         "revision": revision(),
         "stand_in": importlib.util.find_spec("cupy.stand_in") is not None,
-        "memory": backend.memory().total,
+        "memory": backend.current().memory().total,
         "system": platform.platform(terse=True),
     }
     print(json.dumps(facts))

@@ -11,10 +11,9 @@ import numpy as np
 from gpu.measure.findings import Findings, judged, seconds
 
 from minise import backend, ops
-from minise.backend import Array
+from minise.arrays import Array
 from minise.bench import Ceilings, ceiling
 from minise.bench.timing import alternate
-from minise.train.on_gpu import own_stream
 
 SHAPE, QUICK = (128, 256, 56, 56), (4, 8, 8, 8)
 SECONDS = 0.4  # for each
@@ -50,7 +49,7 @@ def measure(found: Findings, quick: bool) -> None:
     if quick:
         ceiling.SIZES_ON_GPU, ceiling.COPIED_ON_GPU = (64,), 2**16
     backend.use("cupy")
-    with own_stream():
+    with backend.current().running():
         ceilings = ceiling.measure_ceilings(threads=1)
         found.figure("a large copy", f"{ceilings.copy:,.0f} GB/s")
         found.figure("a large matrix product", f"{ceilings.matrix_product:,.0f} GFLOP/s")
@@ -59,7 +58,7 @@ def measure(found: Findings, quick: bool) -> None:
             if operation.by_image:
                 _check(found, operation, given)
             _time(found, operation, given, ceilings, 0.01 if quick else SECONDS)
-            backend.release_memory()
+            backend.current().release_memory()
     found.note(f"the shape of images above: {shape}, float32")
 
 
@@ -130,7 +129,7 @@ def _time(
         ", backward": lambda: operation.backward(dy, saved),
     }
     for passes, (which, call) in enumerate(calls.items(), start=1):
-        times = alternate({which: call}, seconds=at_least, wait=backend.synchronize)
+        times = alternate({which: call}, seconds=at_least, wait=backend.current().synchronize)
         took = times[which].median
         if operation.operations:
             rate = passes * operation.operations / took / 1e9

@@ -19,7 +19,7 @@ def measure(found: Findings, quick: bool) -> None:
     backend.use("cupy")
     for name in QUICK_NETS if quick else NETS:
         _grow(found, name, quick)
-        backend.release_memory()
+        backend.current().release_memory()
 
 
 def _grow(found: Findings, name: str, quick: bool) -> None:
@@ -32,8 +32,8 @@ def _grow(found: Findings, name: str, quick: bool) -> None:
     after: list[Memory] = []
 
     def look(_: object) -> None:
-        backend.synchronize()
-        after.append(backend.memory())
+        backend.current().synchronize()
+        after.append(backend.current().memory())
 
     training.run(on_epoch=look)
     settled, last = after[SETTLED - 1], after[-1]

@@ -41,14 +41,14 @@ def cases(quick: bool) -> dict[bench.AnyCase, float]:
 def run(case: bench.AnyCase, quick: bool, compiled: bool = False) -> bench.Report:
     if quick:
         ceiling.SIZES_ON_GPU, ceiling.COPIED_ON_GPU = (64,), 2**16
-    with backend("cupy"):
+    with backend.using("cupy"):
         lasting = 0.01 if quick else SECONDS
         return bench.run([case], threads=bench.cores(), seconds=lasting, compiled=compiled)
 
 
 def without_pytorch() -> str:
     """Why there is nothing to compare with, or nothing."""
-    with backend("cupy"):
+    with backend.using("cupy"):
         if import_pytorch() is not None:
             return ""
     try:
@@ -99,10 +99,10 @@ def _profile(found: Findings, name: str, batch: int) -> None:
         return Split(images, rng.integers(0, 10, count))
 
     profile = train.Profile()
-    with backend("cupy"):
+    with backend.using("cupy"):
         net = models.create(name)
         train.warm_up(net, shape, batch)
-        backend.synchronize()
+        backend.current().synchronize()
         train.fit(
             net, Dataset("random", split(PROFILED_STEPS * batch), split(2)),
             train.SGD(net.parameters(), 1e-3, momentum=0.9),

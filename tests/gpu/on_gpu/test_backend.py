@@ -3,13 +3,13 @@ import copy
 import numpy as np
 import pytest
 
-from minise import InputError, backend, models, nn, ops, train
+from minise import InputError, arrays, backend, models, nn, ops, train
 from minise.kernels.cupy.launch import maps_of
 
 
 @pytest.fixture(autouse=True)
 def _on_gpu():
-    with backend("cupy"):
+    with backend.using("cupy"):
         yield
 
 
@@ -20,11 +20,11 @@ def image(*shape, dtype=np.float32):
 def test_arrays_go_there_and_come_back():
     x = image(2, 3)
     there = backend.asarray(x)
-    assert backend.on_gpu(there)
-    assert not backend.on_gpu(x)
+    assert arrays.on_gpu(there)
+    assert not arrays.on_gpu(x)
     assert backend.asarray(there) is there
     np.testing.assert_array_equal(backend.asnumpy(there), x)
-    with backend("numba"):
+    with backend.using("numba"):
         np.testing.assert_array_equal(backend.asarray(there), x)
 
 
@@ -39,16 +39,16 @@ def test_a_numpy_array_for_a_net_on_the_gpu_is_refused_with_how_to_move_it():
 def test_a_net_can_be_moved_and_gives_the_same():
     net, x = models.create("se-resnet8", seed=3), image(4, 1, 28, 28)
     there = backend.asnumpy(net(backend.asarray(x)))
-    with backend("numba"):
+    with backend.using("numba"):
         here = nn.moved(net)
-        assert not backend.on_gpu(here.parameters()[0].value)
+        assert not arrays.on_gpu(here.parameters()[0].value)
         np.testing.assert_allclose(here(x), there, rtol=1e-4, atol=1e-5)
-    assert backend.on_gpu(net.parameters()[0].value)
+    assert arrays.on_gpu(net.parameters()[0].value)
 
 
 def test_a_net_starts_with_the_same_numbers_on_every_backend():
     there = models.create("se-cnn", seed=5).state_dict()
-    with backend("numba"):
+    with backend.using("numba"):
         here = models.create("se-cnn", seed=5).state_dict()
     for name, array in here.items():
         np.testing.assert_array_equal(there[name], array)
@@ -56,7 +56,7 @@ def test_a_net_starts_with_the_same_numbers_on_every_backend():
 
 def test_weights_of_one_backend_load_on_another():
     there = models.create("se-cnn", seed=1)
-    with backend("numba"):
+    with backend.using("numba"):
         here = models.create("se-cnn", seed=2)
         here.load_state_dict(there.state_dict())
         other_way = here.state_dict()
@@ -70,24 +70,24 @@ def test_a_device_that_is_not_there_is_refused():
         backend.use("cupy", device=99)
     with pytest.raises(InputError, match="device 0 is a GPU's number, and 'numba' uses none"):
         backend.use("numba", device=0)
-    with backend("cupy", device=0):
-        assert backend.current() == "cupy"
+    with backend.using("cupy", device=0):
+        assert backend.current().name == "cupy"
 
 
 def test_memory_is_told_in_bytes_and_given_back():
-    backend.release_memory()
-    before = backend.memory()
+    backend.current().release_memory()
+    before = backend.current().memory()
     x = backend.asarray(image(256, 1024))
-    during = backend.memory()
+    during = backend.current().memory()
     assert during.used - before.used == x.nbytes
     assert 0 < during.free <= during.total
     del x
-    after = backend.memory()
+    after = backend.current().memory()
     assert (after.used, after.kept) == (before.used, before.kept + during.used - before.used)
-    backend.release_memory()
-    assert backend.memory().kept == before.kept
-    with backend("numba"), pytest.raises(InputError, match="'numba' uses none"):
-        backend.memory()
+    backend.current().release_memory()
+    assert backend.current().memory().kept == before.kept
+    with backend.using("numba"), pytest.raises(InputError, match="'numba' uses none"):
+        backend.current().memory()
 
 
 def test_out_of_memory_says_what_was_asked_and_what_is_free():
@@ -114,7 +114,7 @@ def test_a_label_that_is_no_class_makes_the_loss_nan():
 def test_an_optimiser_moves_as_on_the_processor_and_stands_still_for_a_nan(make):
     options = {"momentum": 0.9, "nesterov": True} if make is train.SGD else {}
     nets = [models.create("se-cnn", seed=1)]
-    with backend("numba"):
+    with backend.using("numba"):
         nets.append(models.create("se-cnn", seed=1))
     makers = [make(net.parameters(), 0.1, weight_decay=0.01, **options) for net in nets]
     rng = np.random.default_rng(0)

@@ -11,12 +11,12 @@ from minise.bench import case, cases, ceiling, memory, runner
 from minise.bench.check import differences
 from minise.bench.ours import Minise, Trainer
 from minise.kernels import cupy as kernels
-from minise.train.on_gpu import Replay, own_stream
+from minise.kernels.cupy.replay import Replay
 
 
 @pytest.fixture(autouse=True)
 def _on_gpu():
-    with backend("cupy"), own_stream():
+    with backend.using("cupy") as gpu, gpu.running():
         yield
 
 
@@ -40,7 +40,7 @@ def test_a_case_is_what_it_is_on_the_processor(chosen):
     arrays = chosen.arrays()
     ours = chosen.side(Minise(), arrays).numbers()
     assert {type(array) for array in ours.values()} == {np.ndarray}
-    with backend("numba"):
+    with backend.using("numba"):
         expected = chosen.side(Minise(), arrays).numbers()
     assert differences(ours, expected, chosen.gradient_tolerance) == []
 
@@ -72,7 +72,7 @@ def test_without_pytorch_the_processor_is_the_judge(monkeypatch):
 
 def test_a_step_is_recorded_where_a_training_records_it(monkeypatch):
     assert isinstance(Trainer("cnn")._take, Replay)
-    monkeypatch.setattr("minise.bench.ours.can_be_recorded", lambda net: False)
+    monkeypatch.setattr("minise.bench.ours.repeats_itself", lambda net: False)
     assert not isinstance(Trainer("cnn")._take, Replay)
 
 
@@ -92,7 +92,9 @@ def test_the_memory_of_steps_is_found_and_that_of_the_warm_up_is_not():
     def hold(megabytes):
         backend.asarray(np.ones(megabytes * MB, np.uint8))
 
-    taken = memory.taken_by_steps(lambda: hold(64), lambda: hold(16), backend.release_memory)
+    taken = memory.taken_by_steps(
+        backend.current(), lambda: hold(64), lambda: hold(16), backend.current().release_memory
+    )
     assert 15 * MB < taken < 40 * MB
 
 
@@ -158,7 +160,7 @@ def test_a_variant_of_pytorch_has_a_name():
 
 
 def test_facts_of_a_gpu_are_none_on_a_processor():
-    with backend("numba"):
+    with backend.using("numba"):
         facts = machine.machine_facts(1)
     assert {facts[name] for name in ("gpu", "driver", "cuda", "cuda_of_driver", "cupy")} == {None}
 

@@ -13,7 +13,7 @@ def numbers(*shape, dtype=np.float32):
 
 def on(name, operation, arrays, options):
     """The output and the gradients, as NumPy arrays."""
-    with backend(name):
+    with backend.using(name):
         options = {key: move(value) for key, value in options.items()}
         y, saved = getattr(ops, operation)(*map(move, arrays), **options)
         dy = numbers(*y.shape, dtype=arrays[0].dtype)
@@ -135,7 +135,7 @@ def test_a_division_by_multiplication_is_exact_around_multiples_of_the_divisor()
     ]
     quotient, rest, divisor = np.array(cases).T
     n = quotient * divisor + rest
-    with backend("cupy"):
+    with backend.using("cupy"):
         found = cupy.zeros((2, len(n)), np.int32)
         module = cupy.RawModule(
             code=launch.text("common.cuh") + DIVIDE,
@@ -149,7 +149,7 @@ def test_a_division_by_multiplication_is_exact_around_multiples_of_the_divisor()
 
 
 def test_products_without_cublas_are_the_same_products():
-    from minise.kernels.cupy.conv import without_cublas
+    from minise.kernels.cupy.cublas import without_cublas
 
     for operation, shapes in (
         ("linear", [(70, 300), (65, 300), (65,)]),
@@ -166,7 +166,7 @@ def test_the_loss_of_many_classes():
     scores, labels = numbers(40, 300) * 9, np.arange(40) * 7
 
     def loss_on(name):
-        with backend(name):
+        with backend.using(name):
             moved = move((scores, labels))
             loss, saved = ops.softmax_cross_entropy(*moved, label_smoothing=0.1)
             dscores = ops.softmax_cross_entropy_backward(2.0, saved)

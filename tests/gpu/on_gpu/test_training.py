@@ -8,14 +8,14 @@ import pytest
 
 from minise import InputError, backend, data, nn, train
 from minise.data import Dataset, Split
-from minise.kernels.cupy.conv import without_cublas
-from minise.train import checkpoint, loop, on_gpu
+from minise.kernels.cupy.cublas import without_cublas
+from minise.train import checkpoint, loop, repeats
 from minise.train.counts import Counts
 
 
 @pytest.fixture(autouse=True)
 def _on_gpu():
-    with backend("cupy"):
+    with backend.using("cupy"):
         yield
 
 
@@ -76,10 +76,9 @@ def test_a_training_goes_as_on_the_processor_and_twice_to_the_same_bits(optimize
     assert histories[0][-1]._replace(seconds=0, images_per_second=0) == histories[1][-1]._replace(
         seconds=0, images_per_second=0
     )
-    with backend("numba"):
+    with backend.using("numba"):
         here = begin(optimizer=optimizer, label_smoothing=0.1)
         history = here.run()
-    assert not here.on_gpu
     for mine, theirs in zip(histories[0], history, strict=True):
         assert mine.loss == pytest.approx(theirs.loss, rel=1e-3)
         assert mine.test_loss == pytest.approx(theirs.test_loss, rel=1e-2)
@@ -89,11 +88,11 @@ def test_a_training_goes_as_on_the_processor_and_twice_to_the_same_bits(optimize
 
 def test_a_step_that_is_replayed_gives_the_bits_of_one_that_is_not():
     """Its learning rate moves, its last batch is smaller, and AdamW counts its steps."""
-    assert on_gpu.can_be_recorded(begin().net)
+    assert repeats.repeats_itself(begin().net)
     for optimizer in (train.SGD, train.AdamW):
         replayed, plain = (begin(optimizer=optimizer) for _ in range(2))
         replayed.run()
-        eager = mock.patch.object(loop, "can_be_recorded", return_value=False)
+        eager = mock.patch.object(loop, "repeats_itself", return_value=False)
         with eager, without_cublas():
             plain.run()
         assert same(replayed.net.state_dict(), plain.net.state_dict())
@@ -113,7 +112,7 @@ def test_a_step_that_cannot_be_recorded_is_told_once_and_taken_all_the_same(monk
         return training
 
     waiting, plain = with_it(), with_it()
-    with mock.patch.object(loop, "can_be_recorded", return_value=True):
+    with mock.patch.object(loop, "repeats_itself", return_value=True):
         with pytest.warns(RuntimeWarning, match="cannot be recorded as a CUDA graph") as told:
             waiting.run()
         assert len(told) == 1
@@ -128,7 +127,7 @@ def test_what_others_put_into_memory_is_not_touched_by_a_step_that_is_replayed()
     def hold(step):
         kept.extend(cupy.full(size, 7, np.float32) for size in (3, 4, 48, 256, 1024, 4096))
 
-    with mock.patch.object(loop, "READ_EVERY", 1):
+    with mock.patch.object(backend.CuPy, "read_every", 1):
         begin().run(on_step=hold)
     assert kept
     assert all(bool((array == 7).all()) for array in kept)
@@ -146,14 +145,14 @@ def test_a_loss_that_is_not_finite_counts_as_unsound_from_there_on():
 def test_nets_that_do_something_else_each_time_are_not_recorded():
     rng = np.random.default_rng(0)
     large = nn.Sequential(nn.Linear(1000, 1001))
-    assert on_gpu.can_be_recorded(nn.Sequential(nn.Linear(10, 10)))
-    assert not on_gpu.can_be_recorded(large)
-    assert not on_gpu.can_be_recorded(nn.Sequential(nn.Linear(10, 10), nn.Dropout(rng=rng)))
+    assert repeats.repeats_itself(nn.Sequential(nn.Linear(10, 10)))
+    assert not repeats.repeats_itself(large)
+    assert not repeats.repeats_itself(nn.Sequential(nn.Linear(10, 10), nn.Dropout(rng=rng)))
 
     class Own(nn.Layer):
         pass
 
-    assert not on_gpu.can_be_recorded(nn.Sequential(nn.Linear(10, 10), Own()))
+    assert not repeats.repeats_itself(nn.Sequential(nn.Linear(10, 10), Own()))
 
 
 def test_a_training_stops_at_any_step_and_goes_on_to_the_same_bits_on_either_backend():
@@ -165,7 +164,7 @@ def test_a_training_stops_at_any_step_and_goes_on_to_the_same_bits_on_either_bac
         if step.images == 48:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with mock.patch.object(loop, "READ_EVERY", 1):
+    with mock.patch.object(backend.CuPy, "read_every", 1):
         stopped.run(on_step=press)
     assert stopped.history.interrupted
     assert (stopped.epoch, stopped.steps) == (1, 3)
@@ -175,7 +174,7 @@ def test_a_training_stops_at_any_step_and_goes_on_to_the_same_bits_on_either_bac
     went_on.run()
     assert same(whole.net.state_dict(), went_on.net.state_dict())
     assert went_on.history[-1].loss == pytest.approx(whole.history[-1].loss, rel=1e-6)
-    with backend("numba"):
+    with backend.using("numba"):
         here = begin()
         checkpoint.restore(here, state)
         here.run()
@@ -184,7 +183,7 @@ def test_a_training_stops_at_any_step_and_goes_on_to_the_same_bits_on_either_bac
 
 def test_the_loss_is_read_every_so_many_steps_and_at_the_end_of_an_epoch():
     seen = []
-    with mock.patch.object(loop, "READ_EVERY", 3):
+    with mock.patch.object(backend.CuPy, "read_every", 3):
         begin().run(on_step=lambda step: seen.append((step.epoch, step.images)))
     assert seen == [(k, images) for k in (1, 2) for images in (48, 96, 120)]
 
@@ -211,14 +210,14 @@ def test_what_goes_wrong_is_named_and_moves_nothing(lr):
         training.run()
     before = begin(epochs=1)
     before.schedule = training.schedule
-    with mock.patch.object(loop, "READ_EVERY", 4), pytest.raises(EnoughError):
+    with mock.patch.object(backend.CuPy, "read_every", 4), pytest.raises(EnoughError):
         before.run(on_step=stop)
     assert same(training.optimizer.state_dict(), before.optimizer.state_dict())
 
 
 def test_batches_are_those_of_the_processor_and_so_is_the_generator():
     def all_of(name):
-        with backend(name):
+        with backend.using(name):
             rng = np.random.default_rng(3)
             split = stripes_of(50).train
             batches = data.Batches(
@@ -252,7 +251,7 @@ def test_batches_may_be_left_early_and_an_error_in_them_is_the_callers():
 def test_a_second_gpu_trains_as_the_first():
     states = []
     for device in (0, 1):
-        with backend("cupy", device=device):
+        with backend.using("cupy", device=device):
             training = begin(epochs=1)
             training.run()
             states.append(training.net.state_dict())
@@ -272,7 +271,7 @@ def test_evaluation_is_that_of_the_processor():
     training.run()
     options = {"mean": training.mean, "std": training.std, "batch_size": 7}
     there = train.evaluate(training.net, training.data.test, **options)
-    with backend("numba"):
+    with backend.using("numba"):
         here = train.evaluate(nn.moved(training.net), training.data.test, **options)
     assert there.loss == pytest.approx(here.loss, rel=1e-4)
     np.testing.assert_allclose(there.probabilities, here.probabilities, atol=1e-5)

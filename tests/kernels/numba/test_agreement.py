@@ -104,11 +104,11 @@ def test_numba_agrees_with_the_specification(name, dtype, layout, batch):
     operation, shapes = CASES[name]
     rng = np.random.default_rng(1)
     arrays = [LAYOUTS[layout](array) for array in draw(rng, shapes, batch, dtype)]
-    with backend("numpy"):
+    with backend.using("numpy"):
         y = operation(*arrays)[0]
         dy = LAYOUTS[layout](rng.standard_normal(y.shape).astype(dtype))
         specified = run(operation, backward_of(name), arrays, dy)
-    with backend("numba"):
+    with backend.using("numba"):
         before = [array.copy() for array in (*arrays, dy)]
         fast = run(operation, backward_of(name), arrays, dy)
     assert_same(fast, specified, dtype)
@@ -129,9 +129,9 @@ def test_convolutions_of_any_geometry_agree(data):
     x, w, b, dy, options = data.draw(conv_cases(N=batches, **sizes))
     arrays = [x, w] if b is None else [x, w, b]
     conv = partial(ops.conv2d, **options)
-    with backend("numpy"):
+    with backend.using("numpy"):
         specified = run(conv, ops.conv2d_backward, arrays, dy)
-    with backend("numba"):
+    with backend.using("numba"):
         assert_same(run(conv, ops.conv2d_backward, arrays, dy), specified, "float64")
 
 
@@ -144,7 +144,7 @@ def test_activations_agree_on_infinity_and_nan(name, dtype):
     x = np.resize(SPECIAL, 5000).astype(dtype)  # many, since few are left to NumPy
     results = []
     for which in ("numpy", "numba"):
-        with backend(which):
+        with backend.using(which):
             results.append(run(getattr(ops, name), backward_of(name), [x], np.ones_like(x)))
     assert_same(results[1], results[0], dtype)
 
@@ -156,7 +156,7 @@ def test_poolings_agree_on_ties_infinity_and_nan(name):
     pool = partial(ops.max_pool2d, kernel_size=2) if name == "max_pool2d" else ops.global_max_pool
     winners = []
     for which in ("numpy", "numba"):
-        with backend(which):
+        with backend.using(which):
             y, saved = pool(x)
             winners.append((y, saved.winner))
     np.testing.assert_array_equal(winners[0][0], winners[1][0])

@@ -29,10 +29,10 @@ def compare(shape, padding, dtype, tolerance, seed=0):
         rng.standard_normal(size).astype(dtype) for size in [(N, C, H, W), (F, C, 3, 3), (F,)]
     )
     conv = partial(ops.conv2d, padding=padding)
-    with backend("numpy"):
+    with backend.using("numpy"):
         dy = rng.standard_normal(conv(x, w, b)[0].shape).astype(dtype)
         specified = both_ways(conv, x, w, b, dy)
-    with backend("numba"):
+    with backend.using("numba"):
         fast = both_ways(conv, x, w, b, dy)
     for got, expected in zip(fast, specified, strict=True):
         assert got.dtype == expected.dtype == dtype

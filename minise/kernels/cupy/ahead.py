@@ -7,12 +7,18 @@ what the GPU still reads is not written, and what is still copied is not read.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import Any
 
-from minise.backend import Array
+import cupy
+import cupyx
+import numpy as np
+
+from minise.arrays import Array
+from minise.backend.work import Batch, MakeBatches
 
 SLOTS = 2
 
@@ -21,9 +27,6 @@ class Slot:
     """Room for one batch of up to `size` images."""
 
     def __init__(self, size: int, images: Array, labels: Array) -> None:
-        import cupy
-        import cupyx
-
         self.there: list[Any] = []  # on the GPU
         self.here: list[Array] = []
         for like in (images, labels):
@@ -32,7 +35,7 @@ class Slot:
             self.there.append(cupy.empty(shape, like.dtype))
         self.copied, self.used = cupy.cuda.Event(), cupy.cuda.Event()
 
-    def send(self, batch: tuple[Array, Array], stream: Any) -> None:
+    def send(self, batch: Batch, stream: Any) -> None:
         """Copy a batch to the GPU, in the stream's own time."""
         self.copied.synchronize()  # the batch before has left the page-locked memory
         stream.wait_event(self.used)
@@ -42,39 +45,40 @@ class Slot:
         self.copied.record(stream)
 
 
-def copied_ahead(
-    batches: Iterator[tuple[tuple[Array, Array], Any]], size: int
-) -> Iterator[tuple[tuple[Array, Array], Any]]:
-    """The same batches of up to `size` images, their arrays on the GPU in use.
+def copied_ahead(make: MakeBatches, rng: np.random.Generator | None, size: int) -> Iterator[Batch]:
+    """The batches of at most `size` images that `make(rng)` gives, on the GPU in use.
 
-    Each comes with something else, which is handed on. An array is good until the next batch is
+    They are drawn ahead, with a twin of the generator: its own state is to be that after the batch
+    that was handed out last, since a training may stop there. A batch is good until the next is
     asked for.
     """
-    import cupy
-
+    twin = copy.deepcopy(rng)
+    batches = make(twin)
     device, stream = cupy.cuda.Device(), cupy.cuda.Stream(non_blocking=True)
     slots: list[Slot] = []
 
     def prepare(number: int) -> tuple[Slot, int, Any] | None:
         with device:
             try:
-                batch, beside = next(batches)
+                batch = next(batches)
             except StopIteration:
                 return None
             if number == len(slots):
                 slots.append(Slot(size, *batch))
             slots[number].send(batch, stream)
-            return slots[number], len(batch[1]), beside
+            return slots[number], len(batch[1]), None if twin is None else twin.bit_generator.state
 
     with ThreadPoolExecutor(1) as worker:
         turns = cycle(range(SLOTS))
         waiting = [worker.submit(prepare, next(turns)) for _ in range(SLOTS)]
         try:
             while (ready := waiting.pop(0).result()) is not None:
-                slot, count, beside = ready
+                slot, count, drawn = ready
                 cupy.cuda.get_current_stream().wait_event(slot.copied)
+                if rng is not None:
+                    rng.bit_generator.state = drawn
                 images, labels = slot.there
-                yield (images[:count], labels[:count]), beside
+                yield images[:count], labels[:count]
                 slot.used.record(cupy.cuda.get_current_stream())
                 waiting.append(worker.submit(prepare, next(turns)))
         finally:

@@ -1,53 +1,21 @@
-"""Training steps on a GPU, which nobody waits for.
+"""A training step that is recorded once, as a CUDA graph, and then replayed.
 
-The processor asks for a step and goes on to the next; what a step counts stays on the GPU, and is
-read every `READ_EVERY` steps. A step of a small net is a hundred kernels of a few microseconds, and
-to ask for each of them takes longer: such a step is recorded once, as a CUDA graph, and replayed.
+To ask for a step of a small net, a hundred kernels of a few microseconds, takes longer than to do
+it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from minise.backend import Array, memory_explained
-from minise.nn import AvgPool2d, Dropout, Layer
+import cupy
 
-READ_EVERY = 50  # steps, after which what they counted is read
-
-SMALL = 1_000_000  # parameters, up to which a step takes longer to ask for than to do
-
-# Layers with something in their forward that a recording would not do anew: numbers that are drawn,
-# arrays that are copied from the processor's memory.
-_NOT_RECORDED = (Dropout, AvgPool2d)
-
-TakeStep: TypeAlias = Callable[[Array, Array], None]  # with a batch x, labels
-
-
-@contextmanager
-def own_stream() -> Iterator[None]:
-    """Work in a stream of one's own, since the one that all share cannot be recorded."""
-    import cupy
-
-    cupy.cuda.runtime.deviceSynchronize()  # what was asked for before is not waited for otherwise
-    stream = cupy.cuda.Stream(non_blocking=True)
-    with memory_explained(), stream:
-        yield
-        stream.synchronize()
-
-
-def can_be_recorded(net: Layer) -> bool:
-    """Whether a step of this net is the same work each time, and small.
-
-    Layers from elsewhere may do anything; and large nets are faster with cuBLAS, which CuPy does
-    not let into a recording.
-    """
-    layers = [layer for _, layer in net.named_layers()]
-    ours = all(type(layer).__module__.startswith("minise.") for layer in layers)
-    same = not any(isinstance(layer, _NOT_RECORDED) for layer in layers)
-    return ours and same and sum(p.value.size for p in net.parameters()) <= SMALL
+from minise.arrays import Array
+from minise.backend.work import TakeStep
+from minise.kernels.cupy.cublas import without_cublas
 
 
 class Recorded(NamedTuple):
@@ -67,8 +35,6 @@ class Replay:
     """
 
     def __init__(self, step: TakeStep) -> None:
-        import cupy
-
         self.step = step
         self.recorded: dict[tuple[int, ...], Recorded | None] = {}  # None: a batch was seen
         self.refused = False
@@ -87,8 +53,6 @@ class Replay:
                 self.step(x, labels)
 
     def _record(self, x: Array, labels: Array) -> None:
-        import cupy
-
         x, labels = x.copy(), labels.copy()
         stream = cupy.cuda.get_current_stream()
         try:
@@ -111,9 +75,5 @@ class Replay:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """With memory of its own, and with nothing that cannot be recorded."""
-        import cupy
-
-        from minise.kernels.cupy.conv import without_cublas
-
         with cupy.cuda.using_allocator(self._pool.malloc), without_cublas():
             yield

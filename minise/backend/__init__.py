@@ -1,0 +1,130 @@
+"""The switch: where arrays are, and which kernels compute.
+
+`minise.backend.use("numba")` runs the compiled loops of `minise/kernels/numba` (the default),
+`"numpy"` runs the specification in `minise/ops` itself, `"cupy"` runs on a GPU, with the kernels of
+`minise/kernels/cupy`. `with minise.backend.using("numpy"):` holds for a block of code,
+`MINISE_BACKEND` for a process. Nets that are made while "cupy" is in use live on the GPU.
+
+`current()` is the backend in use, an object: `processor` and `gpu` say what it can do.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
+
+import numpy.typing as npt
+
+from minise.arrays import Array, asnumpy
+from minise.backend.gpu import CuPy, Memory
+from minise.backend.processor import NumPy, get_num_threads, numba, set_num_threads
+from minise.errors import InputError
+
+__all__ = [
+    "DEFAULT",
+    "NAMES",
+    "Backend",
+    "CuPy",
+    "Memory",
+    "NumPy",
+    "accelerated",
+    "asarray",
+    "asnumpy",
+    "current",
+    "get_num_threads",
+    "set_num_threads",
+    "use",
+    "using",
+]
+
+NAMES = ("numba", "numpy", "cupy")
+DEFAULT = "numba"
+
+Backend = NumPy | CuPy  # Numba's is a NumPy that finds kernels
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+# A context variable, so that threads and asynchronous tasks choose for themselves.
+_chosen: ContextVar[Backend | None] = ContextVar("minise_backend", default=None)
+
+
+def use(name: str, *, device: int | None = None) -> None:
+    """Choose the backend from here on, in this thread; for "cupy" also which GPU, from 0 on.
+
+    Raises `InputError` for an unknown name, for "cupy" where CuPy or a GPU is missing, and for a
+    `device` that is not there.
+    """
+    backend = _named(name, device)
+    _chosen.set(backend)
+    backend.use_device(device)
+
+
+@contextmanager
+def using(name: str, *, device: int | None = None) -> Iterator[Backend]:
+    """The same for a block of code: `with backend.using("numpy"):`. Gives the backend.
+
+    A GPU that runs out of memory within the block raises `InputError`, with what was asked for.
+    """
+    backend = _named(name, device)
+    token = _chosen.set(backend)
+    try:
+        with backend.block(device):
+            yield backend
+    finally:
+        _chosen.reset(token)
+
+
+def current() -> Backend:
+    """The backend in use: the one chosen, or `MINISE_BACKEND`, or Numba's; `.name` names it.
+
+    Where Numba is not installed it is NumPy's, with a warning.
+    """
+    return _chosen.get() or _of_process()
+
+
+def asarray(x: npt.ArrayLike) -> Array:
+    """x as an array of the backend in use: on the GPU for "cupy", else NumPy's.
+
+    Raises `InputError` where the GPU has no memory left for it.
+    """
+    return current().asarray(x)
+
+
+def accelerated(
+    specification: Callable[Arguments, Result],
+) -> Callable[Arguments, Result]:
+    """Run the kernel of this name that the backend in use has, or else the body.
+
+    The body is the specification. Its kernels stand in a file of the same name: that of
+    `_channel_scale` in `ops/scale.py` is `channel_scale` in `kernels/numba/scale.py`, with the same
+    arguments and results. So an operation works everywhere before anybody has made it fast.
+    """
+    file = specification.__module__.rpartition(".")[2]
+    name = f"{file}.{specification.__name__.removeprefix('_')}"
+
+    @functools.wraps(specification)
+    def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+        kernel = current().find(name, arguments[0])
+        return (kernel or specification)(*arguments, **options)
+
+    return run
+
+
+@functools.cache
+def _of_process() -> Backend:
+    return _named(os.environ.get("MINISE_BACKEND") or DEFAULT)
+
+
+def _named(name: str, device: int | None = None) -> Backend:
+    if name not in NAMES:
+        raise InputError(f"backend: unknown name {name!r}, expected one of {', '.join(NAMES)}")
+    if name == "cupy":
+        return CuPy.with_device(device)
+    if device is not None:
+        raise InputError(f"backend: device {device} is a GPU's number, and {name!r} uses none")
+    return numba() if name == "numba" else NumPy()

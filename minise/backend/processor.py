@@ -1,0 +1,185 @@
+"""The backends of a processor: NumPy alone, and NumPy with the loops that Numba compiles."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.arrays import Array, asnumpy, on_gpu
+from minise.backend.work import Batch, Facts, Kernel, MakeBatches, TakeStep
+from minise.cores import cores, most_threads
+from minise.errors import InputError
+from minise.kernels import find
+
+
+class NumPy:
+    """The specification itself, on the processor."""
+
+    name: ClassVar[str] = "numpy"
+    on_gpu: ClassVar[bool] = False
+    array_module: types.ModuleType = np
+    read_every: ClassVar[int] = 1  # steps, after which a training reads what they counted
+
+    def find(self, name: str, x: object) -> Kernel | None:
+        """The kernel called `name`, as in "scale.channel_scale", for arrays like x, if any."""
+        return None
+
+    def asarray(self, x: npt.ArrayLike) -> Array:
+        """x as a NumPy array."""
+        return asnumpy(x)
+
+    def place(self, images: Array, values: Array | None = None) -> Array:
+        """Images (N, C, H, W) in the memory order that kernels read: the batch last.
+
+        `values` (256,), where they are bytes, is what each of them stands for.
+        """
+        last = np.moveaxis(images, 0, -1)
+        there = np.ascontiguousarray(last) if values is None else np.take(values, last)
+        return np.moveaxis(there, -1, 0)
+
+    def ahead(
+        self, make: MakeBatches, rng: np.random.Generator | None, size: int
+    ) -> Iterator[Batch]:
+        """The batches of at most `size` images that `make(rng)` gives, on the processor as made."""
+        return make(rng)
+
+    def stepper(self, step: TakeStep, *, repeats: bool) -> TakeStep:
+        """What takes a step with a batch: `step` itself."""
+        return step
+
+    def running(self) -> AbstractContextManager[None]:
+        """A block in which steps are taken."""
+        return nullcontext()
+
+    def block(self, device: int | None) -> AbstractContextManager[None]:
+        """A block of code that uses this backend."""
+        return nullcontext()
+
+    def use_device(self, device: int | None) -> None:
+        """There is only one."""
+
+    def synchronize(self) -> None:
+        """Nothing is left to wait for."""
+
+    def release_memory(self) -> None:
+        """NumPy keeps no memory of arrays that died."""
+
+    def facts(self) -> Facts:
+        """What there is to say of a GPU: nothing."""
+        return dict.fromkeys(("gpu", "driver", "cuda_of_driver", "cuda", "cupy"))
+
+    def missing_kernels(self, work: Callable[[], object]) -> list[Any]:
+        """The compiled loops that `work` needs and that this machine has not compiled before.
+
+        `work` is done once, but for its loops: what comes out has the right shapes, and anything in
+        it. Only Numba's backend compiles.
+        """
+        return []
+
+    def compile_kernels(self, missing: list[Any], tell: Callable[[], object]) -> None:
+        """Compile what `missing_kernels` found, and keep it on disk; `tell` is called after each.
+
+        On several cores other processes help. They take what is on this one's `sys.path`, and end
+        with it. Each needs some 200 MB.
+        """
+
+
+class Numba(NumPy):
+    """Compiled loops, which read and write images with the batch last in memory."""
+
+    name: ClassVar[str] = "numba"
+
+    def find(self, name: str, x: object) -> Kernel | None:
+        """The kernel called `name` in `minise.kernels.numba`, if x is NumPy's and large enough."""
+        if type(x) is not np.ndarray and on_gpu(x):
+            return None
+        kernel = _kernel(name)
+        few: int = getattr(kernel, "few", -1)
+        return kernel if few < 0 or np.size(x) > few else None  # type: ignore[arg-type]
+
+    def release_memory(self) -> None:
+        """Give back the memory of arrays that died, which is kept for new ones of the same size."""
+        if kernels := _numba_kernels():
+            kernels.memory.release()
+
+    def missing_kernels(self, work: Callable[[], object]) -> list[Any]:
+        """As `NumPy.missing_kernels` says."""
+        kernels = _numba_kernels()
+        return [] if kernels is None else kernels.ahead.missing(work)
+
+    def compile_kernels(self, missing: list[Any], tell: Callable[[], object]) -> None:
+        """As `NumPy.compile_kernels` says."""
+        if kernels := _numba_kernels():
+            kernels.ahead.compile_all(missing, tell)
+
+
+def numba() -> NumPy:
+    """Numba's backend; where Numba is not installed, NumPy's."""
+    return Numba() if _numba_is_installed() else NumPy()
+
+
+def set_num_threads(threads: int) -> None:
+    """Let kernels and NumPy's matrix products use this many threads each, in the whole process.
+
+    Without it they take the processors that the process may use (see `bench.cores`), or what
+    `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS` say. Results do not depend on it. Raises `InputError`
+    for less than 1, or more than the machine has.
+    """
+    limit, kernels = most_threads(), _numba_kernels()
+    if not 1 <= threads <= limit:
+        raise InputError(f"threads must be 1 to {limit}, got {threads}")
+    if kernels is not None:
+        kernels.team.set_num_threads(threads)
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=threads, user_api="blas")
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel may use: those that were asked for, or else all processors."""
+    kernels = _numba_kernels()
+    return cores() if kernels is None else kernels.team.get_num_threads()
+
+
+@functools.cache
+def _kernel(name: str) -> Kernel | None:
+    return find("minise.kernels.numba", name) if _numba_kernels() else None
+
+
+@functools.cache
+def _numba_is_installed() -> bool:
+    try:
+        found = importlib.util.find_spec("numba") is not None
+    except ValueError:  # it is None in sys.modules
+        found = False
+    if not found:
+        _say_without("it is not installed")
+    return found
+
+
+@functools.cache
+def _numba_kernels() -> types.ModuleType | None:
+    if not _numba_is_installed():
+        return None
+    try:
+        return importlib.import_module("minise.kernels.numba")
+    except Exception as error:  # Numba refuses a NumPy or Python it does not know in several ways
+        _say_without(str(error))
+        return None
+
+
+def _say_without(why: str) -> None:
+    warnings.warn(
+        f"Numba cannot be used here ({why}); minise runs on NumPy alone, and slower",
+        RuntimeWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,94 @@
+"""Squeeze: each map to one number, the first step of squeeze-and-excitation.
+
+z[n, c] = (1/HW) Σ over h, w of x[n, c, h, w]          (Hu et al., eq. 2)
+
+or the largest pixel in its place. x then goes along two paths, through the squeeze and to the
+scale, and its gradient is the sum of both: a backward adds its own to `add_to`, the gradient that
+came along the other path. Where there is memory to save, that is done in place: `add_to` may be
+overwritten, so use what is returned.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minise import shapes
+from minise.arrays import Array, array_module
+from minise.backend import accelerated
+
+
+class GlobalAvgPoolSaved(NamedTuple):
+    """The input: only its shape matters."""
+
+    x: Array  # (N, C, H, W)
+
+
+def global_avg_pool(x: Array) -> tuple[Array, GlobalAvgPoolSaved]:
+    """Squeeze each map of x (N, C, H, W) to its mean, whatever its size: z (N, C)."""
+    shapes.check_image("global_avg_pool", x)
+    return _global_avg_pool(x), GlobalAvgPoolSaved(x)
+
+
+@accelerated
+def _global_avg_pool(x: Array) -> Array:
+    z: Array = x.mean(axis=(2, 3))
+    return z
+
+
+def global_avg_pool_backward(
+    dz: Array, saved: GlobalAvgPoolSaved, add_to: Array | None = None
+) -> Array:
+    """dx (N, C, H, W) = dz / HW for each pixel, plus `add_to`, which may be overwritten."""
+    shapes.check_squeezed("global_avg_pool_backward", dz, saved.x, add_to)
+    return _global_avg_pool_backward(dz, saved.x, add_to)
+
+
+@accelerated
+def _global_avg_pool_backward(dz: Array, x: Array, add_to: Array | None) -> Array:
+    H, W = x.shape[2:]
+    dx: Array = array_module(x).zeros_like(x) if add_to is None else add_to
+    dx += (dz / (H * W))[:, :, None, None]  # each pixel had a share of 1/HW in its mean
+    return dx
+
+
+class GlobalMaxPoolSaved(NamedTuple):
+    """Which pixel of each map won: h·W + w."""
+
+    x: Array  # (N, C, H, W)
+    winner: Array  # (N, C), int32
+
+
+def global_max_pool(x: Array) -> tuple[Array, GlobalMaxPoolSaved]:
+    """Squeeze each map of x (N, C, H, W) to its largest pixel, whatever its size: z (N, C).
+
+    A tie goes to the first pixel in row order; NaN wins over everything.
+    """
+    shapes.check_image("global_max_pool", x)
+    z, winner = _global_max_pool(x)
+    return z, GlobalMaxPoolSaved(x, winner)
+
+
+@accelerated
+def _global_max_pool(x: Array) -> tuple[Array, Array]:
+    N, C, H, W = x.shape
+    flat = x.reshape(N, C, H * W)
+    return flat.max(axis=2), flat.argmax(axis=2).astype(np.int32)  # both (N, C)
+
+
+def global_max_pool_backward(
+    dz: Array, saved: GlobalMaxPoolSaved, add_to: Array | None = None
+) -> Array:
+    """dx (N, C, H, W) = dz for the pixel that won, 0 for all others, plus `add_to`, as above."""
+    shapes.check_squeezed("global_max_pool_backward", dz, saved.x, add_to)
+    return _global_max_pool_backward(dz, *saved, add_to)
+
+
+@accelerated
+def _global_max_pool_backward(dz: Array, x: Array, winner: Array, add_to: Array | None) -> Array:
+    (H, W), xp = x.shape[2:], array_module(x)
+    dx: Array = xp.zeros_like(x) if add_to is None else add_to
+    won = xp.arange(H * W).reshape(H, W) == winner[:, :, None, None]  # (N, C, H, W)
+    dx += xp.where(won, dz[:, :, None, None], 0)
+    return dx
