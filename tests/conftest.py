@@ -1,11 +1,9 @@
 import os
 import signal
 
-import moving
+import backends
 import pytest
 from hypothesis import HealthCheck, settings
-
-from minise import backend
 
 # HYPOTHESIS_PROFILE chooses how many examples are drawn. `ci` draws the same ones each time.
 COMMON = {
@@ -26,18 +24,8 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # by nohup
 
 
-@pytest.fixture(params=["numpy", "numba", *(["cupy"] if moving.HAS_GPU else [])])
+@pytest.fixture(params=backends.NAMES)
 def each_backend(request):
     """Run the test once on every backend that this machine has."""
-    with moving.on_gpu() if request.param == "cupy" else backend.using(request.param):
+    with backends.using(request.param):
         yield request.param
-
-
-@pytest.fixture
-def kernels_for_few_numbers(monkeypatch):
-    """Few numbers are left to NumPy, which would leave small tests without any kernel."""
-    from minise.kernels.numba import activation
-
-    for kernel in vars(activation).values():
-        if hasattr(kernel, "few"):
-            monkeypatch.setattr(kernel, "few", 0)

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
-from naive import starts
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 # few images, and enough to fill a register of the compiled loops with some left over
@@ -69,6 +68,21 @@ def conv_axes(draw, most_places=3, most_stride=3, most_padding=3):
     covered = (output - 1) * stride + dilation * (kernel - 1) + 1 + remainder
     padding = draw(st.integers(0, min(most_padding, (covered - 1) // 2)))
     return Axis(covered - 2 * padding, output, kernel, stride, padding, dilation)
+
+
+def starts(size, kernel, stride, padding, ceil_mode=False):
+    """Where a window begins along one axis, place by place, until it would leave the padding.
+
+    With `ceil_mode` one more place follows if pixels or padding are left over, but only where it
+    begins before the padding on the right.
+    """
+    found, start = [], -padding
+    while start + kernel <= size + padding:
+        found.append(start)
+        start += stride
+    if ceil_mode and found and found[-1] + kernel < size + padding and start < size:
+        found.append(start)
+    return found
 
 
 def brief(case):

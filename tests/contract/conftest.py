@@ -7,9 +7,11 @@ import contextvars
 import copy
 from functools import partial
 
+import backends
 import moving
 import numpy as np
 import pytest
+from rows import ROWS
 
 from minise import backend
 from minise.gradcheck import EXAMPLES
@@ -18,16 +20,6 @@ from minise.nn import Layer
 LAYERS = [name for name in EXAMPLES if name[0].isupper()]
 OPERATIONS = [name for name in EXAMPLES if name not in LAYERS]
 MANY = 19  # images: enough to fill a register of the compiled loops, with some left over
-
-# how many of an operation's inputs have an axis for the batch, where it is not the first alone
-WITH_BATCH_AXIS = {
-    "add": 2,
-    "channel_scale": 2,
-    "concat": 3,
-    "multiply": 2,
-    "scale_add_relu": 3,
-    "softmax_cross_entropy": 2,
-}
 
 
 class Subject:
@@ -39,7 +31,8 @@ class Subject:
         self.operation = name.split(",")[0]
         self.layer = example.subject if isinstance(example.subject, Layer) else None
         self.pair, self.training, self.inputs = example.subject, example.training, example.inputs
-        self.batched = WITH_BATCH_AXIS.get(self.operation, 1)
+        self.row = ROWS.get(self.operation)
+        self.batched = self.row.batched if self.row else 1
         if images is not None:
             self.inputs = self.of_batch(images)
 
@@ -63,7 +56,7 @@ class Subject:
             y, backward_of_layer = self.layer.forward(*inputs, self.training)
             return y, lambda dy: (backward_of_layer(dy),)
         operation, backward_of = self.pair
-        if backend.current().name == "cupy":
+        if backends.current() == "cupy":
             operation, backward_of = map(moving.moved_there_and_back, self.pair)
         y, saved = operation(*inputs)
 
@@ -102,14 +95,13 @@ def cast(thing, dtype):
     return thing
 
 
-ON = ["numpy", "numba", "numba, many images", *(["cupy"] if moving.HAS_GPU else [])]
+ON = [*backends.NAMES, "numba, many images"]
 
 
 @pytest.fixture(params=ON)
-def images(request, kernels_for_few_numbers):
+def images(request):
     """Choose the backend; the number of images that the inputs are to have, or None."""
-    name = request.param.split(",")[0]
-    with moving.on_gpu() if name == "cupy" else backend.using(name):
+    with backends.using(request.param.split(",")[0]):
         yield MANY if "many" in request.param else None
 
 

@@ -2,26 +2,32 @@
 
 import itertools
 
+import backends
 import numpy as np
 import pytest
 from closeness import assert_close
+from rows import OF_LAYERS
 from strategies import LAYOUTS, batch_last
 
-from minise import backend
+from minise import nn
 
-# these have no statistics, or no mean, without images
-NEEDS_IMAGES = {
-    "batch_norm",
-    "batch_norm_relu",
-    "BatchNorm2d",
-    "BatchNormReLU2d",
-    "Residual",
-    "Bottleneck",
-    "Inception",
-    "softmax_cross_entropy",
-}
-# infinity comes out of these as a finite number
-BOUNDED = {"sigmoid", "tanh", "hard_sigmoid", "Sigmoid", "Tanh", "HardSigmoid", "Sequential"}
+
+def needs_images(subject):
+    """There are no statistics, or there is no mean, without."""
+    if subject.layer is None:
+        return subject.row.needs_images
+    layers = (layer for _, layer in subject.layer.named_layers())
+    return subject.training and any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
+
+
+def is_bounded(subject):
+    """Infinity comes out as a finite number."""
+    layer, row = subject.layer, subject.row
+    if isinstance(layer, nn.Sequential):
+        *_, (_, layer) = layer.children()
+    if layer is not None:
+        row = OF_LAYERS.get(type(layer).__name__)
+    return row is not None and row.bounded
 
 
 def floats_in(saved):
@@ -102,9 +108,9 @@ def test_what_one_backend_saves_the_others_can_use(subject):
     results = []
     for forward_on, backward_on in itertools.product(["numpy", "numba"], repeat=2):
         twin = subject.twin()
-        with backend.using(forward_on):
+        with backends.using(forward_on):
             y, backward = twin.forward(*subject.inputs)
-        with backend.using(backward_on):
+        with backends.using(backward_on):
             results.append([y, *backward(dy), *twin.grads()])
     for result in results[1:]:
         assert_all_close(result, results[0])
@@ -112,7 +118,7 @@ def test_what_one_backend_saves_the_others_can_use(subject):
 
 def test_an_empty_batch_gives_empty_outputs_and_no_gradient_to_parameters(subject, name):
     empty = subject.of_batch(0)
-    if subject.operation in NEEDS_IMAGES and "evaluation" not in name:
+    if needs_images(subject) and "evaluation" not in name:
         with pytest.raises(ValueError, match=r"in a channel|an empty batch"):
             subject.forward(*empty)
         return
@@ -146,4 +152,4 @@ def test_infinity_reaches_the_output_or_the_bound(subject):
         outputs_with(np.inf, subject), outputs_with(-np.inf, subject), strict=True
     ):  # one of them may end at a relu
         beyond = not (np.isfinite(above).all() and np.isfinite(below).all())
-        assert beyond == (subject.operation not in BOUNDED)
+        assert beyond == (not is_bounded(subject))

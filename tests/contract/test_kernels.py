@@ -5,6 +5,7 @@ import importlib
 import inspect
 from pathlib import Path
 
+import backends
 import pytest
 
 import minise
@@ -59,10 +60,9 @@ def test_every_kernel_of_numba_is_found_and_every_specification_belongs_to_an_op
         assert name.rpartition(".")[2] in ops.__all__
 
 
-@pytest.mark.usefixtures("kernels_for_few_numbers")
 def test_the_operations_run_the_kernels(make, name, monkeypatch):
     asked = []
-    with backend.using("numba") as numba:
+    with backends.using("numba") as numba:
         find = numba.find
         monkeypatch.setattr(numba, "find", lambda name, x: asked.append(name) or find(name, x))
         subject = make(name)

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from operations import Counter
+from imgclsmob_counts import Counter
 
 from minise import InputError, data, models, nn, train
 

@@ -1,9 +1,9 @@
-import naive
 import numpy as np
 import pytest
 from closeness import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import activation
 from strategies import DTYPES, arrays_like, arrays_NCHW
 
 from minise import ops
@@ -38,31 +38,23 @@ def test_hard_sigmoid_is_straight_between_minus_3_and_3():
 
 
 @pytest.mark.usefixtures("each_backend")
-@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
+@pytest.mark.parametrize("row", activation.ROWS, ids=lambda row: row.operation)
 @pytest.mark.parametrize("shape", [(), (0,), (5,), (2, 3), (2, 3, 4, 5, 6)])
-def test_any_shape_will_do(name, shape):
+def test_any_shape_will_do(row, shape):
     x = np.random.default_rng(0).standard_normal(shape)
-    y, saved = getattr(ops, name)(x)
+    y, saved = row.forward(x)
     assert y.shape == shape
-    assert getattr(ops, f"{name}_backward")(np.ones(shape), saved).shape == shape
+    assert row.backward(np.ones(shape), saved).shape == shape
 
 
-@pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")
-@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
-@given(x=DTYPES.flatmap(arrays_NCHW), scale=st.sampled_from([1, 10, 1000]))
-def test_an_activation_is_its_definition(name, x, scale):
-    y, _ = getattr(ops, name)(scale * x)
-    assert_close(y, naive.activation(name, scale * x))
-
-
-@pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")
+@pytest.mark.usefixtures("each_backend")
 @given(x=DTYPES.flatmap(arrays_NCHW), scale=st.sampled_from([1, 10, 1000]))
 def test_sigmoids_of_x_and_of_its_negative_make_1(x, scale):
     for gate in (ops.sigmoid, ops.hard_sigmoid):
         assert_close(gate(scale * x)[0] + gate(-scale * x)[0], np.ones(x.shape))
 
 
-@pytest.mark.usefixtures("each_backend", "kernels_for_few_numbers")
+@pytest.mark.usefixtures("each_backend")
 @given(data=st.data(), x=arrays_NCHW())
 def test_the_derivative_of_sigmoid_is_even_and_that_of_tanh_four_times_as_steep(data, x):
     """s'(x) = s'(−x), and tanh(x) = 2 s(2x) − 1."""

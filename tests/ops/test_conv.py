@@ -1,29 +1,14 @@
 from functools import partial
 
-import naive
 import numpy as np
 import pytest
 from closeness import assert_close, assert_same_products
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
-from strategies import DTYPES, arrays, arrays_like, arrays_NCHW, conv_cases
+from strategies import arrays, arrays_like, arrays_NCHW, conv_cases
 
 from minise import ops
-
-FEW = st.integers(0, 2) | st.just(16)  # images: the loops in `naive` are slow
-
-
-def zeros(*shape, dtype=np.float32):
-    return np.zeros(shape, dtype)
-
-
-@pytest.mark.usefixtures("each_backend")
-@given(case=DTYPES.flatmap(lambda dtype: conv_cases(dtype, FEW, most_filters=2, most_places=2)))
-def test_a_convolution_is_the_sum_in_its_definition(case):
-    y, _ = ops.conv2d(case.x, case.w, case.b, **case.options)
-    assert y.dtype == case.x.dtype
-    assert_close(y, naive.conv2d(case.x, case.w, case.b, **case.options))
 
 
 @pytest.mark.usefixtures("each_backend")
@@ -107,38 +92,9 @@ def test_each_group_is_a_convolution_of_its_own(case):
     assert_close(y, np.concatenate(apart, axis=1))
 
 
-X, W = zeros(8, 3, 9, 9), zeros(4, 3, 3, 3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "error", "message"),
-    [
-        ((X, zeros(4, 16, 3, 3)), {}, ValueError, r"conv2d: x has 3 channels, w expects 16: x \(8"),
-        ((X, W), {"groups": 2}, ValueError, "2 groups must divide the 3 channels"),
-        ((X, zeros(4, 1, 3, 3)), {"groups": 3}, ValueError, "3 groups .* the 4 filters"),
-        ((X, W), {"groups": 0}, ValueError, "0 groups"),
-        ((X, W), {"padding": -1}, ValueError, "padding is -1, expected at least 0"),
-        ((X, W), {"stride": 0}, ValueError, "stride is 0, expected at least 1"),
-        ((X, W), {"dilation": (1, 0)}, ValueError, r"dilation is \(1, 0\)"),
-        ((X, W), {"stride": 1.5}, TypeError, "stride is 1.5, expected an integer"),
-        ((X, W), {"stride": (1, 2, 3)}, TypeError, r"stride is \(1, 2, 3\)"),
-        ((X, W.astype(np.float64)), {}, TypeError, "mixed dtypes: x float32, w float64"),
-        ((X.astype(int), W.astype(int)), {}, TypeError, "x is int64, expected float32 or float64"),
-        ((X, W, zeros(3)), {}, ValueError, r"b has shape \(3,\), expected \(4,\)"),
-        ((X[0], W), {}, ValueError, r"x has shape \(3, 9, 9\), expected \(N, C, H, W\)"),
-        ((X, W[:0]), {}, ValueError, r"w is empty: \(0, 3, 3, 3\)"),
-        ((X, W[0]), {}, ValueError, r"w has shape \(3, 3, 3\), expected \(F, C"),
-        ((X[:, :, :2], W), {}, ValueError, "x is smaller than the window"),
-        ((X[:, :, :0], W), {}, ValueError, "x has no pixels"),
-    ],
-)
-def test_what_does_not_fit_is_one_clear_error(arguments, options, error, message):
-    with pytest.raises(error, match=message):
-        ops.conv2d(*arguments, **options)
-
-
 def test_a_cotangent_that_does_not_fit_is_one_clear_error():
-    y, saved = ops.conv2d(X, W)
+    x, w = np.zeros((8, 3, 9, 9), np.float32), np.zeros((4, 3, 3, 3), np.float32)
+    y, saved = ops.conv2d(x, w)
     with pytest.raises(ValueError, match=r"dy has shape \(8, 4, 7, 6\), the output had"):
         ops.conv2d_backward(y[..., :6], saved)
     with pytest.raises(TypeError, match="dy float64, x float32"):

@@ -15,9 +15,3 @@ def torch_nets(torch):
     from minise.bench.pytorch_nets import NETS
 
     return NETS | nets.NETS
-
-
-@pytest.fixture(scope="session")
-def hard_sigmoid(torch):
-    """PyTorch's own multiplies by a sixth in float32, even for float64 (2.13)."""
-    return lambda x: torch.nn.functional.relu6(x + 3) / 6

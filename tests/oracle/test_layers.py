@@ -8,6 +8,7 @@ import pytest
 from closeness import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import OF_LAYERS, ROWS
 from strategies import BATCHES, DTYPES, arrays_like, normal_arrays, shapes_NCHW
 
 from minise import nn
@@ -27,13 +28,11 @@ def convolutions(draw):
     return shape, (groups * of_group, filters, size), options
 
 
-@st.composite
-def poolings(draw, **others):
-    size = draw(PAIRS)
-    padding = tuple(draw(st.integers(0, k // 2)) for k in size)
-    options = {"stride": draw(st.none() | PAIRS), "padding": padding}
-    options |= {name: draw(st.booleans()) for name in ("ceil_mode", *others)}
-    return (draw(BATCHES), 2, draw(st.integers(3, 6)), draw(st.integers(3, 6))), (size,), options
+def as_its_operation(row):
+    """A layer without parameters has the options of its operation."""
+    return DTYPES.flatmap(lambda dtype: row.draw(dtype, BATCHES)).map(
+        lambda call: (call.arrays[0].shape, (), call.options)
+    )
 
 
 @st.composite
@@ -106,8 +105,7 @@ def without_options(*shapes):
 ANY_SHAPE = without_options(shapes_NCHW(), st.tuples(BATCHES, FEW))
 IMAGES = without_options(shapes_NCHW())
 # for each layer: its input's shape, its arguments and its options
-DRAWN = {
-    "AvgPool2d": poolings(count_include_pad=True),
+DRAWN = {name: as_its_operation(row) for name, row in OF_LAYERS.items()} | {
     "BatchNorm2d": norms(),
     "BatchNormReLU2d": norms(),
     "Bottleneck": residuals(bottleneck=True),
@@ -120,20 +118,13 @@ DRAWN = {
     "Flatten": IMAGES,
     "GatherExcite": IMAGES,
     "GlobalAvgMaxPool": IMAGES,
-    "GlobalAvgPool": IMAGES,
-    "GlobalMaxPool": IMAGES,
-    "HardSigmoid": ANY_SHAPE,
     "Inception": inceptions(),
     "Linear": linears(),
-    "MaxPool2d": poolings(),
     "NoSqueeze": relatives(),
-    "ReLU": ANY_SHAPE,
     "Residual": residuals(),
     "SEBlock": se_blocks(),
     "Sequential": linears(),
-    "Sigmoid": ANY_SHAPE,
     "SpatialSE": IMAGES.map(lambda drawn: (drawn[0], (drawn[0][1],), {})),
-    "Tanh": ANY_SHAPE,
 }
 # A relu behind other arithmetic: in float32 a number next to 0 may fall on its other side.
 KINKED = {
@@ -177,7 +168,7 @@ def our_layer(name, arguments, options, dtype):
     return layer
 
 
-def their_layer(torch, hard_sigmoid, name, arguments, options):
+def their_layer(torch, name, arguments, options):
     """The same from PyTorch's own layers."""
     from minise.bench import pytorch_nets
 
@@ -192,21 +183,16 @@ def their_layer(torch, hard_sigmoid, name, arguments, options):
         return torch.nn.Dropout(0.0)
     if name == "BatchNormReLU2d":
         return torch.nn.Sequential(torch.nn.BatchNorm2d(*arguments, **options), torch.nn.ReLU())
-    if name == "GlobalAvgPool":
-        return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     if name == "GlobalAvgMaxPool":
         return Function(lambda x: pytorch_nets.SQUEEZES["avg+max"](x, 1).flatten(1))
     if name in RELATIVES:
         from oracle import blocks
 
         return getattr(blocks, name)(*arguments, **options)
-    if name == "GlobalMaxPool":
-        return torch.nn.Sequential(torch.nn.AdaptiveMaxPool2d(1), torch.nn.Flatten())
-    if name == "HardSigmoid":
-        return Function(hard_sigmoid)
+    if name in OF_LAYERS and name not in WITH_WEIGHTS:
+        return Function(partial(OF_LAYERS[name].pytorch, torch, **options))
     if name == "SEBlock":
-        gate = options["gate"]
-        gate = hard_sigmoid if gate == "hard_sigmoid" else getattr(torch, gate)
+        gate = partial(ROWS[options["gate"]].pytorch, torch)
         return pytorch_nets.SEBlock(*arguments, options["squeeze"], gate)
     if name in ("Residual", "Bottleneck"):
         return their_residual(name, *arguments, **options)
@@ -249,12 +235,12 @@ def their_residual(
 @pytest.mark.usefixtures("each_backend")
 @pytest.mark.parametrize("name", DRAWN)
 @given(data=st.data())
-def test_a_layer_agrees_with_the_same_in_pytorch(torch, hard_sigmoid, name, data):
+def test_a_layer_agrees_with_the_same_in_pytorch(torch, name, data):
     dtype = np.float64 if name in KINKED else data.draw(DTYPES)
     close = partial(assert_close, roundings=ROUNDINGS.get(name, closeness.ROUNDINGS))
     shape, arguments, options = data.draw(DRAWN[name])
     ours = our_layer(name, arguments, options, dtype)
-    theirs = their_layer(torch, hard_sigmoid, name, arguments, options)
+    theirs = their_layer(torch, name, arguments, options)
     theirs = theirs.to(getattr(torch, np.dtype(dtype).name))
     x = data.draw(normal_arrays(shape, dtype))
     tx = torch.tensor(x, requires_grad=True)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from closeness import assert_close
+from rows import ROWS
 
 from minise import backend, ops
 
@@ -28,41 +29,20 @@ def move(value):
     return backend.asarray(value) if isinstance(value, np.ndarray) else value
 
 
-LARGE = [
-    ("channel_scale", [(5, 3, 38, 40), (5, 3)], {}),
-    ("channel_scale", [(5, 3, 37, 39), (5, 3)], {}),
-    ("scale_add_relu", [(4, 3, 40, 40), (4, 3), (4, 3, 40, 40)], {}),
-    ("global_avg_pool", [(3, 2, 41, 40)], {}),
-    ("global_max_pool", [(3, 2, 41, 40)], {}),
-    ("max_pool2d", [(3, 4, 30, 31)], {"kernel_size": 3, "stride": 2, "padding": 1}),
-    ("avg_pool2d", [(3, 4, 30, 31)], {"kernel_size": 2}),
-    ("sigmoid", [(3, 4, 30, 31)], {}),
-    # more images than one block sums, the last block with fewer
-    ("batch_norm", [(50, 3, 20, 20), (3,), (3,)], {}),
-    ("batch_norm_relu", [(50, 3, 19, 21), (3,), (3,)], {}),
-    ("batch_norm", [(3, 2, 100, 100), (2,), (2,)], {}),
-    (
-        "batch_norm_relu",
-        [(30, 3, 20, 20), (3,), (3,)],
-        {"statistics": (numbers(3), np.abs(numbers(3)) + 1)},
-    ),
-    # few filters and many, and sums over pixels in several parts
-    ("conv2d", [(8, 1, 20, 20), (12, 1, 3, 3)], {"padding": 1}),
-    ("conv2d", [(8, 12, 16, 16), (24, 12, 3, 3), (24,)], {"padding": 1, "stride": 2}),
-    ("conv2d", [(6, 30, 13, 13), (50, 30, 3, 3)], {}),
-    ("conv2d", [(6, 70, 11, 11), (140, 70, 3, 3)], {"padding": 1}),
-    ("conv2d", [(7, 33, 14, 14), (65, 33, 1, 1)], {}),
-    ("conv2d", [(5, 12, 15, 15), (12, 3, 2, 3)], {"groups": 4, "dilation": (1, 2)}),
-    ("linear", [(70, 300), (65, 300), (65,)], {}),
-]
+LARGE = {
+    f"{row.operation} {which}".strip(): (row, large)
+    for row in ROWS.values()
+    for which, large in row.large.items()
+}
 
 
-@pytest.mark.parametrize("case", LARGE, ids=lambda case: f"{case[0]} {case[1][0]}")
-def test_large_arrays_give_what_the_specification_gives(case):
-    operation, shapes, options = case
-    arrays = [numbers(*shape) for shape in shapes]
+@pytest.mark.parametrize("name", LARGE)
+def test_large_arrays_give_what_the_specification_gives(name):
+    row, large = LARGE[name]
+    call = large(numbers)
     for got, expected in zip(
-        on("cupy", operation, arrays, options), on("numpy", operation, arrays, options), strict=True
+        *(on(which, row.operation, call.arrays, call.options) for which in ("cupy", "numpy")),
+        strict=True,
     ):
         assert got.dtype == np.float32
         assert_close(got, expected)

@@ -1,0 +1,97 @@
+"""Every kernel computes what the specification in `minise/ops` says, whatever the memory order."""
+
+import backends
+import numpy as np
+import pytest
+from closeness import assert_close
+from hypothesis import given
+from hypothesis import strategies as st
+from rows import ROWS, activation
+from rows.row import Call, as_tuple
+from strategies import LAYOUTS, conv_cases
+
+from minise.kernels import numba as kernels
+from minise.kernels.numba.lanes import LANES
+
+SIZES = {
+    f"{row.operation} {which}".strip(): (row, size)
+    for row in ROWS.values()
+    for which, size in row.sizes.items()
+}
+BATCHES = [3, LANES + 3]  # too few images to fill a register, and enough with some left over
+
+
+def run(which, row, call, dy):
+    """Everything that an operation and its backward give on a backend."""
+    with backends.using(which):
+        y, saved = call.of(row.forward)
+        gradients = as_tuple(row.backward(dy, saved))
+    return [y, *(g for g in gradients if g is not None)]
+
+
+def assert_same(fast, specified, dtype):
+    for got, expected in zip(fast, specified, strict=True):
+        assert got.dtype == expected.dtype == dtype
+        assert_close(got, expected)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", SIZES)
+def test_numba_agrees_with_the_specification(name, dtype, layout, batch):
+    row, size = SIZES[name]
+    rng = np.random.default_rng(1)
+
+    def normal(*shape):
+        return LAYOUTS[layout](rng.standard_normal(shape).astype(dtype))
+
+    call = size(normal, batch)
+    with backends.using("numpy"):
+        dy = normal(*call.of(row.forward)[0].shape)
+    specified = run("numpy", row, call, dy)
+    given = [*call.arrays, *call.options.get("statistics", ()), dy]
+    before = [array.copy() for array in given]
+    assert_same(run("numba", row, call, dy), specified, dtype)
+    for array, copy in zip(given, before, strict=True):
+        np.testing.assert_array_equal(array, copy)  # inputs are never written to
+
+
+def test_every_kernel_is_compared_here():
+    compared = {row.operation for row, _ in SIZES.values()}
+    assert set(kernels.__all__) <= compared | {f"{name}_backward" for name in compared}
+
+
+@given(data=st.data())
+def test_convolutions_of_any_geometry_agree(data):
+    batches = st.integers(0, 4) | st.integers(LANES, 3 * LANES)
+    sizes = {"most_filters": 19, "most_places": 6, "most_stride": 4, "most_padding": 5}
+    x, w, b, dy, options = data.draw(conv_cases(N=batches, **sizes))
+    call = Call(x, w, b, **options)
+    fast, specified = (run(which, ROWS["conv2d"], call, dy) for which in ("numba", "numpy"))
+    assert_same(fast, specified, "float64")
+
+
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1000, -1000])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("row", activation.ROWS, ids=lambda row: row.operation)
+def test_activations_agree_on_infinity_and_nan(row, dtype):
+    x = np.resize(SPECIAL, 5000).astype(dtype)  # enough for several threads
+    fast, specified = (run(which, row, Call(x), np.ones_like(x)) for which in ("numba", "numpy"))
+    assert_same(fast, specified, dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("max_pool2d", {"kernel_size": 2}), ("global_max_pool", {})]
+)
+def test_poolings_agree_on_ties_infinity_and_nan(name, options):
+    x = np.random.default_rng(0).choice([*SPECIAL, 1.0, 2.0], size=(50, 2, 4, 4))
+    found = []
+    for which in ("numpy", "numba"):
+        with backends.using(which):
+            y, saved = ROWS[name].forward(x, **options)
+        found.append((y, saved.winner))
+    for specified, fast in zip(*found, strict=True):
+        np.testing.assert_array_equal(fast, specified)

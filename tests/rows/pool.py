@@ -1,0 +1,196 @@
+import math
+
+import numpy as np
+from hypothesis import strategies as st
+from strategies import arrays_NCHW, pool_cases, starts
+
+from minise import ops
+from rows.row import Call, Mutant, Refused, Row, one
+
+
+@st.composite
+def windows(draw, dtype, N):
+    case = draw(pool_cases(dtype, N))
+    options = dict(case.options)
+    if options["stride"] == options["kernel_size"] and draw(st.booleans()):
+        del options["stride"]
+    return Call(case.x, **options)
+
+
+@st.composite
+def averaged_windows(draw, dtype, N):
+    call = draw(windows(dtype, N))
+    return Call(*call.arrays, **call.options, count_include_pad=draw(st.booleans()))
+
+
+def whole_maps(dtype, N):
+    return arrays_NCHW(dtype, N=N).map(Call)
+
+
+def max_pool2d(x, *, ceil_mode, **options):
+    """The largest pixel that a window covers; padding is no pixel."""
+
+    def largest(image, rows, columns):
+        return max(
+            float(image[h, v]) for h in inside(rows, image, 0) for v in inside(columns, image, 1)
+        )
+
+    return pooled(x, largest, ceil_mode, **options)
+
+
+def avg_pool2d(x, *, padding, ceil_mode, count_include_pad, **options):
+    """The mean of what a window covers: pixels, and zeros of padding if those are counted."""
+
+    def mean(image, rows, columns):
+        numbers = [
+            float(image[h, v]) for h in inside(rows, image, 0) for v in inside(columns, image, 1)
+        ]
+        count = len(numbers)
+        if count_include_pad:
+            count = len(padded(rows, image, 0)) * len(padded(columns, image, 1))
+        return sum(numbers) / count
+
+    def padded(places, image, axis):
+        return [k for k in places if k < image.shape[axis] + padding[axis]]
+
+    return pooled(x, mean, ceil_mode, padding=padding, **options)
+
+
+def inside(places, image, axis):
+    return [k for k in places if 0 <= k < image.shape[axis]]
+
+
+def pooled(x, summary, ceil_mode, *, kernel_size, padding, stride=None):
+    stride = stride or kernel_size
+    down, across = (
+        starts(x.shape[2 + axis], kernel_size[axis], stride[axis], padding[axis], ceil_mode)
+        for axis in (0, 1)
+    )
+    y = np.zeros((*x.shape[:2], len(down), len(across)))
+    for n, c, oh, ow in np.ndindex(y.shape):
+        rows = range(down[oh], down[oh] + kernel_size[0])
+        columns = range(across[ow], across[ow] + kernel_size[1])
+        y[n, c, oh, ow] = summary(x[n, c], rows, columns)
+    return y
+
+
+def map_by_map(summary):
+    def naive(x):
+        N, C = x.shape[:2]
+        z = [summary([float(v) for v in x[n, c].flat]) for n in range(N) for c in range(C)]
+        return np.array(z).reshape(N, C)
+
+    return naive
+
+
+def zeros_and_ones(**options):
+    """Many pixels are the largest of their window."""
+    return lambda rng: Call(rng.integers(0, 2, (2, 3, 4, 4)).astype(float), **options)
+
+
+def every_largest_pixel(dx, dy, saved):
+    x = saved.x
+    return np.where(x == x.max(axis=(2, 3), keepdims=True), dy[:, :, None, None], 0)
+
+
+def every_largest_of_a_window(dx, dy, saved):
+    x = saved.x
+    windows = x.reshape(*x.shape[:2], 2, 2, 2, 2)  # (N, C, OH, 2, OW, 2)
+    won = windows == windows.max(axis=(3, 5), keepdims=True)
+    return np.where(won, dy[:, :, :, None, :, None], 0).reshape(x.shape)
+
+
+def winner_is(index):
+    return lambda right, dy, saved: right(
+        dy, saved._replace(winner=np.full_like(saved.winner, index))
+    )
+
+
+OVERLAPPING = {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}
+REFUSED = (
+    Refused(
+        Call(np.zeros((1, 1, 8, 8)), 3, padding=2),
+        ValueError,
+        r"padding \(2, 2\) is more than half of kernel_size",
+    ),
+    Refused(Call(np.zeros((1, 1, 2, 8)), 3), ValueError, "x is smaller than the window"),
+)
+MAPS = {"": lambda normal, N: Call(normal(N, 3, 7, 5))}
+LARGE_MAPS = {"": lambda normal: Call(normal(3, 2, 41, 40))}
+ROWS = [
+    Row(
+        "max_pool2d",
+        draw=windows,
+        naive=max_pool2d,
+        pytorch=lambda torch, x, **options: torch.nn.functional.max_pool2d(x, **options),
+        sizes={
+            "": lambda normal, N: Call(normal(N, 3, 7, 5), kernel_size=2),
+            "overlapping": lambda normal, N: Call(normal(N, 2, 6, 9), **OVERLAPPING),
+        },
+        mutants={
+            "every winner the first": Mutant("x", winner_is(0)),
+            "overlaps written and not added": one(
+                "x!", lambda dx, dy, s: np.clip(dx, dy.min(), dy.max()), of="overlapping"
+            ),
+            "shared out as an average": one(
+                "x!", lambda dx, dy, s: ops.avg_pool2d_backward(dy, ops.avg_pool2d(s.x, 2)[1])
+            ),
+            "a tie given twice": one(
+                "x!", every_largest_of_a_window, call=zeros_and_ones(kernel_size=2)
+            ),
+        },
+        refused=REFUSED,
+        large={
+            "": lambda normal: Call(normal(3, 4, 30, 31), kernel_size=3, stride=2, padding=1),
+        },
+        roundings=0,
+    ),
+    Row(
+        "avg_pool2d",
+        draw=averaged_windows,
+        naive=avg_pool2d,
+        pytorch=lambda torch, x, **options: torch.nn.functional.avg_pool2d(x, **options),
+        sizes={
+            "": lambda normal, N: Call(normal(N, 3, 8, 5), kernel_size=(3, 2), stride=(2, 1)),
+            "padded": lambda normal, N: Call(normal(N, 2, 6, 9), **OVERLAPPING),
+            "without padding": lambda normal, N: Call(
+                normal(N, 2, 5, 5), kernel_size=2, padding=1, count_include_pad=False
+            ),
+        },
+        mutants={
+            "not divided": one("x!", lambda dx, dy, s: 4 * dx),
+            "border divided by the whole window": Mutant(
+                "x",
+                lambda right, dy, s: right(dy, s._replace(pixels=np.full_like(s.pixels, 9))),
+                "overlapping",
+            ),
+        },
+        refused=REFUSED,
+        large={"": lambda normal: Call(normal(3, 4, 30, 31), kernel_size=2)},
+    ),
+    Row(
+        "global_avg_pool",
+        draw=whole_maps,
+        naive=map_by_map(lambda numbers: math.fsum(numbers) / len(numbers)),
+        pytorch=lambda torch, x: x.mean(dim=(2, 3)),
+        sizes=MAPS,
+        mutants={
+            "not divided by H·W": one("x!", lambda dx, dy, s: dx * dx[0, 0].size),
+            "divided by H": one("x!", lambda dx, dy, s: dx * dx.shape[3]),
+        },
+        large=LARGE_MAPS,
+    ),
+    Row(
+        "global_max_pool",
+        draw=whole_maps,
+        naive=map_by_map(max),
+        pytorch=lambda torch, x: torch.nn.functional.adaptive_max_pool2d(x, 1).flatten(1),
+        sizes=MAPS,
+        mutants={
+            "the last pixel wins": Mutant("x", winner_is(11)),
+            "a tie given twice": one("x!", every_largest_pixel, call=zeros_and_ones()),
+        },
+        large=LARGE_MAPS,
+        roundings=0,
+    ),
+]
