@@ -42,13 +42,10 @@ def assert_same(fast, specified, dtype):
 def test_numba_agrees_with_the_specification(name, dtype, layout, batch):
     row, size = SIZES[name]
     rng = np.random.default_rng(1)
-
-    def normal(*shape):
-        return LAYOUTS[layout](rng.standard_normal(shape).astype(dtype))
-
-    call = size(normal, batch)
+    call = size.filled(rng, dtype, batch, LAYOUTS[layout])
     with backends.using("numpy"):
-        dy = normal(*call.of(row.forward)[0].shape)
+        shape = call.of(row.forward)[0].shape
+    (dy,) = Call(shape).filled(rng, dtype, layout=LAYOUTS[layout]).arrays
     specified = run("numpy", row, call, dy)
     given = [*call.arrays, *call.options.get("statistics", ()), dy]
     before = [array.copy() for array in given]

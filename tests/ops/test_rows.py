@@ -12,9 +12,9 @@ from minise import ops
 
 FEW = st.integers(0, 2) | st.just(16)  # images: naive loops are slow
 REFUSED = {
-    f"{row.operation}: {refused.message}": (row, refused)
+    f"{row.operation}: {message}": (row, message)
     for row in ROWS.values()
-    for refused in row.refused
+    for message in row.refused
 }
 
 
@@ -40,6 +40,7 @@ def test_an_operation_is_its_definition(row, data, dtype):
 @pytest.mark.parametrize("on", ["numpy", "numba"])  # a GPU is not waited for to look at labels
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_does_not_fit_is_one_clear_error(name, on):
-    row, (call, error, message) = REFUSED[name]
+    row, message = REFUSED[name]
+    error, call = row.refused[message]
     with backends.using(on), pytest.raises(error, match=f"^{row.operation}: .*{message}"):
         call.of(row.forward)

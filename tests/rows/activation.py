@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from strategies import arrays, shapes_NCHW
 
 from minise import ops
-from rows.row import Call, Mutant, Refused, Row, one
+from rows.row import Call, Mutant, N, Row, one
 
 
 @st.composite
@@ -25,13 +25,10 @@ def row(operation, number, pytorch, mutants, **others):
         draw=draw,
         naive=number_by_number(number),
         pytorch=pytorch,
-        sizes={
-            "images": lambda normal, N: Call(normal(N, 3, 29, 49)),
-            "rows": lambda normal, N: Call(normal(N, 4099)),
-        },
+        sizes={"images": Call((N, 3, 29, 49)), "rows": Call((N, 4099))},
         mutants=mutants,
-        refused=(Refused(Call(np.zeros(3, int)), TypeError, "x is int64, expected float32"),),
-        large={"": lambda normal: Call(normal(3, 4, 30, 31))},
+        refused={"x is int64, expected float32": (TypeError, Call(np.zeros(3, int)))},
+        large={"": Call((3, 4, 30, 31))},
         **others,
     )
 

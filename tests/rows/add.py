@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies import arrays, arrays_NCHW
 
-from rows.row import Call, Refused, Row, one
+from rows.row import Call, N, Row, one
 
 
 @st.composite
@@ -23,20 +23,18 @@ ROWS = [
         draw=draw,
         naive=naive,
         pytorch=lambda torch, x, r: x + r,
-        sizes={"": lambda normal, N: Call(normal(N, 3, 7, 5), normal(N, 3, 7, 5))},
+        sizes={"": Call((N, 3, 7, 5), (N, 3, 7, 5))},
         mutants={"one term left out": one("x r!", lambda dr, dy, s: np.zeros_like(dy))},
-        refused=(
-            Refused(
+        refused={
+            r"r has shape \(2, 1, 2, 2\), x has \(2, 3, 2, 2\)": (
+                ValueError,
                 Call(np.ones((2, 3, 2, 2)), np.ones((2, 1, 2, 2))),
-                ValueError,
-                r"r has shape \(2, 1, 2, 2\), x has \(2, 3, 2, 2\)",
             ),
-            Refused(
+            r"x has shape \(2, 3\), expected \(N, C, H, W\)": (
+                ValueError,
                 Call(np.ones((2, 3)), np.ones((2, 3))),
-                ValueError,
-                r"x has shape \(2, 3\), expected \(N, C, H, W\)",
             ),
-        ),
+        },
         batched=2,
     )
 ]

@@ -1,7 +1,7 @@
 import numpy as np
 from strategies import conv_cases, starts
 
-from rows.row import Call, Mutant, Refused, Row, one
+from rows.row import Call, Mutant, N, Row, one
 
 
 def draw(dtype, N):
@@ -63,30 +63,15 @@ ROWS = [
         naive=naive,
         pytorch=lambda torch, *arrays, **options: torch.nn.functional.conv2d(*arrays, **options),
         sizes={
-            "": lambda normal, N: Call(
-                normal(N, 3, 7, 5), normal(5, 3, 3, 3), normal(5), padding=1
+            "": Call((N, 3, 7, 5), (5, 3, 3, 3), (5,), padding=1),
+            "strided": Call((N, 4, 28, 9), (6, 4, 3, 3), stride=2, padding=1),
+            "dilated": Call(
+                (N, 2, 8, 7), (3, 2, 2, 3), (3,), stride=(3, 1), padding=(0, 4), dilation=(1, 2)
             ),
-            "strided": lambda normal, N: Call(
-                normal(N, 4, 28, 9), normal(6, 4, 3, 3), stride=2, padding=1
-            ),
-            "dilated": lambda normal, N: Call(
-                normal(N, 2, 8, 7),
-                normal(3, 2, 2, 3),
-                normal(3),
-                stride=(3, 1),
-                padding=(0, 4),
-                dilation=(1, 2),
-            ),
-            "grouped": lambda normal, N: Call(
-                normal(N, 6, 4, 5), normal(9, 2, 2, 1), normal(9), groups=3
-            ),
-            "1x1": lambda normal, N: Call(normal(N, 5, 3, 3), normal(7, 5, 1, 1)),
-            "depthwise": lambda normal, N: Call(
-                normal(N, 5, 6, 5), normal(5, 1, 3, 3), groups=5, padding=1
-            ),
-            "wide": lambda normal, N: Call(
-                normal(N, 9, 5, 6), normal(21, 9, 5, 5), normal(21), padding=2
-            ),
+            "grouped": Call((N, 6, 4, 5), (9, 2, 2, 1), (9,), groups=3),
+            "1x1": Call((N, 5, 3, 3), (7, 5, 1, 1)),
+            "depthwise": Call((N, 5, 6, 5), (5, 1, 3, 3), groups=5, padding=1),
+            "wide": Call((N, 9, 5, 6), (21, 9, 5, 5), (21,), padding=2),
         },
         mutants={
             "kernel not turned round": Mutant(
@@ -112,47 +97,35 @@ ROWS = [
                 "x! w b", lambda dx, dy, s: np.roll(dx, 2, 1), of="dilated, grouped"
             ),
         },
-        refused=tuple(
-            Refused(call, error, message)
-            for call, error, message in [
-                (Call(X, zeros(4, 16, 3, 3)), ValueError, r"x has 3 channels, w expects 16: x \(8"),
-                (Call(X, W, groups=2), ValueError, "2 groups must divide the 3 channels"),
-                (Call(X, zeros(4, 1, 3, 3), groups=3), ValueError, "3 groups .* the 4 filters"),
-                (Call(X, W, groups=0), ValueError, "0 groups"),
-                (Call(X, W, padding=-1), ValueError, "padding is -1, expected at least 0"),
-                (Call(X, W, stride=0), ValueError, "stride is 0, expected at least 1"),
-                (Call(X, W, dilation=(1, 0)), ValueError, r"dilation is \(1, 0\)"),
-                (Call(X, W, stride=1.5), TypeError, "stride is 1.5, expected an integer"),
-                (Call(X, W, stride=(1, 2, 3)), TypeError, r"stride is \(1, 2, 3\)"),
-                (Call(X, W.astype(float)), TypeError, "mixed dtypes: x float32, w float64"),
-                (
-                    Call(X.astype(int), W.astype(int)),
-                    TypeError,
-                    "x is int64, expected float32 or float64",
-                ),
-                (Call(X, W, zeros(3)), ValueError, r"b has shape \(3,\), expected \(4,\)"),
-                (
-                    Call(X[0], W),
-                    ValueError,
-                    r"x has shape \(3, 9, 9\), expected \(N, C, H, W\)",
-                ),
-                (Call(X, W[:0]), ValueError, r"w is empty: \(0, 3, 3, 3\)"),
-                (Call(X, W[0]), ValueError, r"w has shape \(3, 3, 3\), expected \(F, C"),
-                (Call(X[:, :, :2], W), ValueError, "x is smaller than the window"),
-                (Call(X[:, :, :0], W), ValueError, "x has no pixels"),
-            ]
-        ),
+        refused={
+            r"x has 3 channels, w expects 16: x \(8": (ValueError, Call(X, zeros(4, 16, 3, 3))),
+            "2 groups must divide the 3 channels": (ValueError, Call(X, W, groups=2)),
+            "3 groups .* the 4 filters": (ValueError, Call(X, zeros(4, 1, 3, 3), groups=3)),
+            "0 groups": (ValueError, Call(X, W, groups=0)),
+            "padding is -1, expected at least 0": (ValueError, Call(X, W, padding=-1)),
+            "stride is 0, expected at least 1": (ValueError, Call(X, W, stride=0)),
+            r"dilation is \(1, 0\)": (ValueError, Call(X, W, dilation=(1, 0))),
+            "stride is 1.5, expected an integer": (TypeError, Call(X, W, stride=1.5)),
+            r"stride is \(1, 2, 3\)": (TypeError, Call(X, W, stride=(1, 2, 3))),
+            "mixed dtypes: x float32, w float64": (TypeError, Call(X, W.astype(float))),
+            "x is int64, expected float32 or float64": (
+                TypeError,
+                Call(X.astype(int), W.astype(int)),
+            ),
+            r"b has shape \(3,\), expected \(4,\)": (ValueError, Call(X, W, zeros(3))),
+            r"x has shape \(3, 9, 9\), expected \(N, C, H, W\)": (ValueError, Call(X[0], W)),
+            r"w is empty: \(0, 3, 3, 3\)": (ValueError, Call(X, W[:0])),
+            r"w has shape \(3, 3, 3\), expected \(F, C": (ValueError, Call(X, W[0])),
+            "x is smaller than the window": (ValueError, Call(X[:, :, :2], W)),
+            "x has no pixels": (ValueError, Call(X[:, :, :0], W)),
+        },
         large={  # few filters and many, and sums over pixels in several parts
-            "few": lambda normal: Call(normal(8, 1, 20, 20), normal(12, 1, 3, 3), padding=1),
-            "strided": lambda normal: Call(
-                normal(8, 12, 16, 16), normal(24, 12, 3, 3), normal(24), padding=1, stride=2
-            ),
-            "many": lambda normal: Call(normal(6, 30, 13, 13), normal(50, 30, 3, 3)),
-            "most": lambda normal: Call(normal(6, 70, 11, 11), normal(140, 70, 3, 3), padding=1),
-            "1x1": lambda normal: Call(normal(7, 33, 14, 14), normal(65, 33, 1, 1)),
-            "grouped": lambda normal: Call(
-                normal(5, 12, 15, 15), normal(12, 3, 2, 3), groups=4, dilation=(1, 2)
-            ),
+            "few": Call((8, 1, 20, 20), (12, 1, 3, 3), padding=1),
+            "strided": Call((8, 12, 16, 16), (24, 12, 3, 3), (24,), padding=1, stride=2),
+            "many": Call((6, 30, 13, 13), (50, 30, 3, 3)),
+            "most": Call((6, 70, 11, 11), (140, 70, 3, 3), padding=1),
+            "1x1": Call((7, 33, 14, 14), (65, 33, 1, 1)),
+            "grouped": Call((5, 12, 15, 15), (12, 3, 2, 3), groups=4, dilation=(1, 2)),
         },
     )
 ]

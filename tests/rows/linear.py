@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies import arrays
 
-from rows.row import Call, Refused, Row, one
+from rows.row import Call, N, Row, one
 
 
 @st.composite
@@ -26,10 +26,7 @@ ROWS = [
         draw=draw,
         naive=naive,
         pytorch=lambda torch, *arrays: torch.nn.functional.linear(*arrays),
-        sizes={
-            "": lambda normal, N: Call(normal(N, 5), normal(3, 5), normal(3)),
-            "large": lambda normal, N: Call(normal(N, 300), normal(150, 300), normal(150)),
-        },
+        sizes={"": Call((N, 5), (3, 5), (3,)), "large": Call((N, 300), (150, 300), (150,))},
         mutants={
             "weights for their transposed": one("x w! b", lambda dw, dy, s: dw.T.reshape(dw.shape)),
             "x without the weights": one(
@@ -39,18 +36,13 @@ ROWS = [
             "bias averaged": one("x w b!", lambda db, dy, s: dy.mean(axis=0)),
             "sign": one("x! w b", lambda dx, dy, s: -dx),
         },
-        refused=(
-            Refused(
-                Call(np.zeros((2, 3)), np.zeros((5, 4))),
+        refused={
+            "x has 3 features, w expects 4": (ValueError, Call(np.zeros((2, 3)), np.zeros((5, 4)))),
+            r"b has shape \(4,\)": (
                 ValueError,
-                "x has 3 features, w expects 4",
-            ),
-            Refused(
                 Call(np.zeros((2, 4)), np.zeros((5, 4)), np.zeros(4)),
-                ValueError,
-                r"b has shape \(4,\)",
             ),
-        ),
-        large={"": lambda normal: Call(normal(70, 300), normal(65, 300), normal(65))},
+        },
+        large={"": Call((70, 300), (65, 300), (65,))},
     )
 ]

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies import arrays
 
-from rows.row import Call, Mutant, Refused, Row, one
+from rows.row import Call, Mutant, Row, one
 
 
 @st.composite
@@ -44,34 +44,23 @@ ROWS = [
                 "scores", lambda right, dy, s: right(dy, s._replace(q=np.round(s.q))), "smoothed"
             ),
         },
-        refused=(
-            Refused(
+        refused={
+            r"label 3 at index 1 is outside the 3 classes \(0 to 2\)": (
+                ValueError,
                 Call(SCORES, np.array([0, 3])),
-                ValueError,
-                r"label 3 at index 1 is outside the 3 classes \(0 to 2\)",
             ),
-            Refused(Call(SCORES, np.array([-1, 0])), ValueError, "label -1 at index 0"),
-            Refused(
-                Call(SCORES, np.array([0.0, 1.0])),
+            "label -1 at index 0": (ValueError, Call(SCORES, np.array([-1, 0]))),
+            "labels are float64, expected integers": (
                 TypeError,
-                "labels are float64, expected integers",
+                Call(SCORES, np.array([0.0, 1.0])),
             ),
-            Refused(
-                Call(SCORES, np.array([0])),
+            r"labels have shape \(1,\), expected \(2,\)": (ValueError, Call(SCORES, np.array([0]))),
+            "no mean over an empty batch": (ValueError, Call(np.zeros((0, 3)), np.zeros(0, int))),
+            r"label_smoothing 1\.5": (
                 ValueError,
-                r"labels have shape \(1,\), expected \(2,\)",
-            ),
-            Refused(
-                Call(np.zeros((0, 3)), np.zeros(0, int)),
-                ValueError,
-                "no mean over an empty batch",
-            ),
-            Refused(
                 Call(SCORES, np.zeros(2, int), label_smoothing=1.5),
-                ValueError,
-                r"label_smoothing 1\.5",
             ),
-        ),
+        },
         batched=2,
         needs_images=True,
     )

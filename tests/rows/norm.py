@@ -6,7 +6,7 @@ from strategies import arrays, normal_arrays, shapes_NCHW
 
 from minise import ops
 from rows.activation import number_by_number
-from rows.row import Call, Mutant, Refused, Row, one
+from rows.row import Call, Mutant, N, Row, one
 
 
 @st.composite
@@ -63,29 +63,21 @@ def unbiased_variance(right, dy, saved):
     return right(dy, saved._replace(var=saved.var * M / (M - 1)))
 
 
-def with_statistics(normal, *shape):
-    """Mean and variance are normal numbers and their squares."""
-    C = shape[1]
-    statistics = (normal(C), normal(C) ** 2)
-    return Call(normal(*shape), normal(C), normal(C), statistics=statistics)
-
-
+STATISTICS = (np.array([-1.0, 0.3, 2]), np.array([0.5, 1.2, 3]))
 SIZES = {
-    "": lambda normal, N: Call(normal(N, 3, 7, 5), normal(3), normal(3)),
-    "evaluation": lambda normal, N: with_statistics(normal, N, 3, 7, 5),
+    "": Call((N, 3, 7, 5), (3,), (3,)),
+    "evaluation": Call((N, 3, 7, 5), (3,), (3,), statistics=STATISTICS),
 }
-REFUSED = (
-    Refused(
+REFUSED = {
+    r"x \(1, 2, 1, 1\) has 1 values in a channel; .* need at least 2": (
+        ValueError,
         Call(np.zeros((1, 2, 1, 1)), np.ones(2), np.zeros(2)),
-        ValueError,
-        r"x \(1, 2, 1, 1\) has 1 values in a channel; .* need at least 2",
     ),
-    Refused(
+    r"w has shape \(3,\), x .* wants \(2,\)": (
+        ValueError,
         Call(np.zeros((2, 2, 2, 2)), np.ones(3), np.zeros(2)),
-        ValueError,
-        r"w has shape \(3,\), x .* wants \(2,\)",
     ),
-)
+}
 ROWS = [
     Row(
         "batch_norm",
@@ -108,8 +100,8 @@ ROWS = [
         },
         refused=REFUSED,
         large={  # more images than one block sums, the last block with fewer
-            "images": lambda normal: Call(normal(50, 3, 20, 20), normal(3), normal(3)),
-            "pixels": lambda normal: Call(normal(3, 2, 100, 100), normal(2), normal(2)),
+            "images": Call((50, 3, 20, 20), (3,), (3,)),
+            "pixels": Call((3, 2, 100, 100), (2,), (2,)),
         },
         needs_images=True,
     ),
@@ -131,8 +123,8 @@ ROWS = [
         },
         refused=REFUSED,
         large={
-            "images": lambda normal: Call(normal(50, 3, 19, 21), normal(3), normal(3)),
-            "evaluation": lambda normal: with_statistics(normal, 30, 3, 20, 20),
+            "images": Call((50, 3, 19, 21), (3,), (3,)),
+            "evaluation": Call((30, 3, 20, 20), (3,), (3,), statistics=STATISTICS),
         },
         needs_images=True,
         kinked=True,

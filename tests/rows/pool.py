@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from strategies import arrays_NCHW, pool_cases, starts
 
 from minise import ops
-from rows.row import Call, Mutant, Refused, Row, one
+from rows.row import Call, Mutant, N, Row, one
 
 
 @st.composite
@@ -107,16 +107,15 @@ def winner_is(index):
 
 
 OVERLAPPING = {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}
-REFUSED = (
-    Refused(
-        Call(np.zeros((1, 1, 8, 8)), 3, padding=2),
+REFUSED = {
+    r"padding \(2, 2\) is more than half of kernel_size": (
         ValueError,
-        r"padding \(2, 2\) is more than half of kernel_size",
+        Call(np.zeros((1, 1, 8, 8)), 3, padding=2),
     ),
-    Refused(Call(np.zeros((1, 1, 2, 8)), 3), ValueError, "x is smaller than the window"),
-)
-MAPS = {"": lambda normal, N: Call(normal(N, 3, 7, 5))}
-LARGE_MAPS = {"": lambda normal: Call(normal(3, 2, 41, 40))}
+    "x is smaller than the window": (ValueError, Call(np.zeros((1, 1, 2, 8)), 3)),
+}
+MAPS = {"": Call((N, 3, 7, 5))}
+LARGE_MAPS = {"": Call((3, 2, 41, 40))}
 ROWS = [
     Row(
         "max_pool2d",
@@ -124,8 +123,8 @@ ROWS = [
         naive=max_pool2d,
         pytorch=lambda torch, x, **options: torch.nn.functional.max_pool2d(x, **options),
         sizes={
-            "": lambda normal, N: Call(normal(N, 3, 7, 5), kernel_size=2),
-            "overlapping": lambda normal, N: Call(normal(N, 2, 6, 9), **OVERLAPPING),
+            "": Call((N, 3, 7, 5), kernel_size=2),
+            "overlapping": Call((N, 2, 6, 9), **OVERLAPPING),
         },
         mutants={
             "every winner the first": Mutant("x", winner_is(0)),
@@ -140,9 +139,7 @@ ROWS = [
             ),
         },
         refused=REFUSED,
-        large={
-            "": lambda normal: Call(normal(3, 4, 30, 31), kernel_size=3, stride=2, padding=1),
-        },
+        large={"": Call((3, 4, 30, 31), kernel_size=3, stride=2, padding=1)},
         roundings=0,
     ),
     Row(
@@ -151,10 +148,10 @@ ROWS = [
         naive=avg_pool2d,
         pytorch=lambda torch, x, **options: torch.nn.functional.avg_pool2d(x, **options),
         sizes={
-            "": lambda normal, N: Call(normal(N, 3, 8, 5), kernel_size=(3, 2), stride=(2, 1)),
-            "padded": lambda normal, N: Call(normal(N, 2, 6, 9), **OVERLAPPING),
-            "without padding": lambda normal, N: Call(
-                normal(N, 2, 5, 5), kernel_size=2, padding=1, count_include_pad=False
+            "": Call((N, 3, 8, 5), kernel_size=(3, 2), stride=(2, 1)),
+            "padded": Call((N, 2, 6, 9), **OVERLAPPING),
+            "without padding": Call(
+                (N, 2, 5, 5), kernel_size=2, padding=1, count_include_pad=False
             ),
         },
         mutants={
@@ -166,7 +163,7 @@ ROWS = [
             ),
         },
         refused=REFUSED,
-        large={"": lambda normal: Call(normal(3, 4, 30, 31), kernel_size=2)},
+        large={"": Call((3, 4, 30, 31), kernel_size=2)},
     ),
     Row(
         "global_avg_pool",

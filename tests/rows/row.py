@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 from closeness import ROUNDINGS
 
 from minise import ops
 from minise.gradcheck import EXAMPLES
+
+N = None  # how many images, in a shape
 
 
 class Call:
@@ -24,6 +27,19 @@ class Call:
 
     def of(self, function):
         return function(*self.arrays, **self.options)
+
+    def filled(self, rng, dtype, batch=None, layout=np.asarray):
+        """Normal numbers for shapes, in which N stands for the batch; options as they are."""
+
+        def filled(given):
+            if isinstance(given, tuple):
+                given = rng.standard_normal([batch if n is N else n for n in given])
+            return layout(given.astype(dtype))
+
+        arrays, options = map(filled, self.arrays), dict(self.options)
+        if "statistics" in options:
+            options["statistics"] = tuple(map(filled, options["statistics"]))
+        return Call(*arrays, **options)
 
 
 class Mutant(NamedTuple):
@@ -48,14 +64,6 @@ def one(gradients, change, of="", call=None):
     return Mutant(wrong[:-1], backward, of, call)
 
 
-class Refused(NamedTuple):
-    """A call that is one clear error."""
-
-    call: Call
-    error: type[Exception]
-    message: str  # a pattern, for what follows the operation's name
-
-
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """All that the tests know of one operation."""
@@ -65,11 +73,10 @@ class Row:
     naive: Callable  # the definition as loops over numbers: y = naive(*arrays, **options)
     pytorch: Callable  # the twin: y = pytorch(torch, *tensors, **options)
     mutants: dict[str, Mutant]
-    refused: tuple[Refused, ...] = ()
-    # A `Call` for kernels, its arrays made by normal(N, C, …): sizes(normal, N) for so many images,
-    # with odd sizes, and strides that leave a remainder; large(normal) for many blocks of a GPU
-    sizes: dict[str, Callable] = field(default_factory=dict)
-    large: dict[str, Callable] = field(default_factory=dict)
+    refused: dict[str, tuple[type[Exception], Call]] = field(default_factory=dict)  # by message
+    # Shapes for kernels: odd ones, and strides that leave a remainder; and many blocks of a GPU.
+    sizes: dict[str, Call] = field(default_factory=dict)
+    large: dict[str, Call] = field(default_factory=dict)
     batched: int = 1  # how many of the arrays have an axis for the batch
     roundings: int = ROUNDINGS  # within which it is its definition
     kinked: bool = (

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import strategies as st
 from strategies import arrays, arrays_NCHW
 
-from rows.row import Call, Mutant, Refused, Row, one
+from rows.row import Call, Mutant, N, Row, one
 
 
 @st.composite
@@ -45,15 +45,14 @@ def multiplied(place, x, s):
     return float(x[place]) * float(s[n, c if s.shape[1] > 1 else 0, h, v])
 
 
-X, WRONG = np.ones((2, 3, 4, 5)), r"s has shape \(2, 4\), x \(2, 3, 4, 5\) wants \(2, 3\)"
-REFUSED = Refused(Call(X, np.ones((2, 4))), ValueError, WRONG)
+X, NO_GATES = np.ones((2, 3, 4, 5)), r"s has shape \(2, 4\), x \(2, 3, 4, 5\) wants \(2, 3\)"
 ROWS = [
     Row(
         "channel_scale",
         draw=with_gates,
         naive=pixel_by_pixel(scaled),
         pytorch=lambda torch, x, s: x * s[:, :, None, None],
-        sizes={"": lambda normal, N: Call(normal(N, 3, 7, 5), normal(N, 3))},
+        sizes={"": Call((N, 3, 7, 5), (N, 3))},
         mutants={
             "mean for the sum over H·W": one(
                 "x s!", lambda ds, dy, s: (dy * s.x).mean(axis=(2, 3))
@@ -66,11 +65,8 @@ ROWS = [
                 "x! s", lambda dx, dy, s: dy * np.roll(s.s, 1, 1)[:, :, None, None]
             ),
         },
-        refused=(REFUSED,),
-        large={
-            "whole": lambda normal: Call(normal(5, 3, 38, 40), normal(5, 3)),
-            "odd": lambda normal: Call(normal(5, 3, 37, 39), normal(5, 3)),
-        },
+        refused={NO_GATES: (ValueError, Call(X, np.ones((2, 4))))},
+        large={"whole": Call((5, 3, 38, 40), (5, 3)), "odd": Call((5, 3, 37, 39), (5, 3))},
         batched=2,
     ),
     Row(
@@ -84,18 +80,13 @@ ROWS = [
                 "x s!", lambda ds, dy, s: (dy * s.x)[:, :1], of="one gate for a pixel"
             ),
         },
-        refused=(
-            Refused(
-                Call(X, np.ones((2, 3))),
+        refused={
+            r"s has shape \(2, 3\), x \(2, 3, 4, 5\) wants": (ValueError, Call(X, np.ones((2, 3)))),
+            r"s .* wants \(2, 3, 4, 5\) or \(2, 1, 4, 5\)": (
                 ValueError,
-                r"s has shape \(2, 3\), x \(2, 3, 4, 5\) wants",
-            ),
-            Refused(
                 Call(X, np.ones((1, 3, 4, 5))),
-                ValueError,
-                r"s .* wants \(2, 3, 4, 5\) or \(2, 1, 4, 5\)",
             ),
-        ),
+        },
         batched=2,
     ),
     Row(
@@ -105,7 +96,7 @@ ROWS = [
             lambda place, x, s, r: max(scaled(place, x, s) + float(r[place]), 0.0)
         ),
         pytorch=lambda torch, x, s, r: (x * s[:, :, None, None] + r).relu(),
-        sizes={"": lambda normal, N: Call(normal(N, 3, 7, 5), normal(N, 3), normal(N, 3, 7, 5))},
+        sizes={"": Call((N, 3, 7, 5), (N, 3), (N, 3, 7, 5))},
         mutants={
             "mask of x": Mutant("x s r", lambda right, dy, s: right(dy, s._replace(y=s.x))),
             "shortcut scaled too": one("x s r!", lambda dr, dy, s: dr * s.s[:, :, None, None]),
@@ -113,15 +104,14 @@ ROWS = [
                 "x s! r", lambda ds, dy, s: (dy * s.x).sum(axis=(2, 3))
             ),
         },
-        refused=(
-            REFUSED._replace(call=Call(X, np.ones((2, 4)), X)),
-            Refused(
-                Call(X, np.ones((2, 3)), X[..., 1:]),
+        refused={
+            NO_GATES: (ValueError, Call(X, np.ones((2, 4)), X)),
+            r"r has shape \(2, 3, 4, 4\), x has": (
                 ValueError,
-                r"r has shape \(2, 3, 4, 4\), x has",
+                Call(X, np.ones((2, 3)), X[..., 1:]),
             ),
-        ),
-        large={"": lambda normal: Call(normal(4, 3, 40, 40), normal(4, 3), normal(4, 3, 40, 40))},
+        },
+        large={"": Call((4, 3, 40, 40), (4, 3), (4, 3, 40, 40))},
         batched=3,
         kinked=True,
     ),
