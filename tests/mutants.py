@@ -44,7 +44,7 @@ def squeeze_left_out(dz, saved, add_to=None):
 
 
 def squeeze_alone(dz, saved, add_to=None):
-    return ops.pool.global_avg_pool_backward(dz, saved)
+    return ops.squeeze.global_avg_pool_backward(dz, saved)
 
 
 def branches_exchanged(right, dy, saved):

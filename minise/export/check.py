@@ -27,7 +27,7 @@ def largest_difference(model: onnx.ModelProto, net: Layer, x: Array) -> float:
     x = np.ascontiguousarray(x, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):  # its sigmoid takes both branches
         (got,) = ReferenceEvaluator(_model_in_float64(model)).run(None, {INPUT: x})
-    with backend.using("numpy"):  # type: ignore[operator]  # a module that can be called
+    with backend.using("numpy"):
         expected = _net_in_float64(net)(x)  # once only: compiling would take longer
     largest = max(float(np.abs(expected).max()), float(np.finfo(np.float64).tiny))
     return float(np.abs(got - expected).max()) / largest

@@ -57,7 +57,7 @@ def onnx_model(
         return part.forward(x, training)
 
     try:
-        with backend.using("numpy"):  # type: ignore[operator]  # a module that can be called
+        with backend.using("numpy"):
             image = np.zeros((1, *input_shape), dtype)
             net = moved(net)
             y = observed(net, record)(image)

@@ -36,13 +36,12 @@ def complex_slopes(
     """
     variables = {n: a.astype(np.complex128) for n, a in subject.variables.items()}
     moved = variables[name].reshape(-1)
-    block: Any = backend  # a module that can be called, which a type checker does not expect
 
     def slope(step: Any, where: Any) -> float:
         here = moved[where].copy()
         moved[where] = here + 1j * STEP * step
         try:
-            with block("numpy"), shapes.complex_allowed():
+            with backend.using("numpy"), shapes.complex_allowed():
                 y = subject.fresh().run({n: a.copy() for n, a in variables.items()})[0]
         except Exception as error:  # whatever the function raises when it meets a complex number
             raise InputError(

@@ -165,7 +165,7 @@ def taking(image_shape: tuple[int, int, int]) -> list[str]:
 
 
 def _takes(net: Layer, x: Array) -> bool:
-    with backend.using("numpy"):  # type: ignore[operator]  # a module that can be called
+    with backend.using("numpy"):
         try:
             net(x)
         except ValueError:

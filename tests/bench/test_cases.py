@@ -60,12 +60,12 @@ def test_images_are_of_the_size_that_the_net_was_made_for():
 
 def test_inputs_lie_as_each_library_wants_them():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-    from minise.bench.ours import batch_last
+    from minise.bench import ours
     from minise.bench.pytorch import placed
 
     x = draw({"x": (3, 4, 5, 6)})["x"]
-    assert batch_last(x).transpose(1, 2, 3, 0).flags.c_contiguous
-    assert (batch_last(x) == x).all()
+    assert ours.placed(x).transpose(1, 2, 3, 0).flags.c_contiguous
+    assert (ours.placed(x) == x).all()
     assert placed(x, Variant()).is_contiguous()
     last = placed(x, Variant(channels_last=True))
     assert last.is_contiguous(memory_format=torch.channels_last)

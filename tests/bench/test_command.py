@@ -132,7 +132,7 @@ def test_wrong_results_end_with_1_and_the_others_are_shown(minise, monkeypatch):
         (["step", "zzz"], 1, "unknown case 'zzz': see minise bench --list for all"),
         (["step", "--plot", "b.pdf"], 1, "--plot b.pdf, expected a name that ends in .png"),
         (["step", "--json", "no/b.json"], 1, "no/b.json: there is no folder no"),
-        (["step", "--threads", "9999"], 1, "threads: 9999 asked for, between 1 and"),
+        (["step", "--threads", "9999"], 1, "threads must be 1 to"),
         (["step", "--seconds", "0"], 2, "Invalid value for '--seconds'"),
         (["step", "--loaded"], 1, "--loaded goes with --seconds, --threads and --json alone"),
     ],

@@ -160,7 +160,7 @@ def test_what_is_left_over_beside_a_wrapped_net_is_not_dropped_in_silence(net, t
     path = tmp_path / "x.safetensors"
     state = {f"model.{name}": v for name, v in net.state_dict().items()}
     write_tensors(path, Tensors(state | {"decoder.weight": np.ones(3, np.float32)}, {}))
-    with pytest.raises(InputError, match=r"over: decoder\.weight\n  .* key='model'"):
+    with pytest.raises(InputError, match=r"unexpected: decoder\.weight\n  .* key='model'"):
         models.load(SE18, path, num_classes=3)
     assert_same(models.load(SE18, path, key="model", num_classes=3), net)
 

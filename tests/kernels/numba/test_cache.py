@@ -7,7 +7,7 @@ import numba
 import numpy as np
 import pytest
 
-from minise.kernels.numba import ahead, cache, scale, team
+from minise.kernels.numba import add, ahead, cache, team
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -180,7 +180,7 @@ def test_a_kernel_of_minise_outlives_a_damaged_file(folder, monkeypatch):
     x, r = rng.standard_normal((2, 3, 2, 2, 8), np.float32)
     for _ in range(2):
         y = np.zeros_like(x)
-        team.compiled_parallel(inspect.unwrap(scale._add))(x, r, y, 2)
+        team.compiled_parallel(inspect.unwrap(add._add))(x, r, y, 2)
         np.testing.assert_array_equal(y, x + r)
         (file,) = files(folder)
         whole = file.read_bytes()
