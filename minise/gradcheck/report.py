@@ -18,7 +18,7 @@ from minise.gradcheck.differences import Floats, Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH = 96
+WIDTH = 80  # of a terminal
 
 
 class Kink(NamedTuple):
@@ -126,26 +126,48 @@ def place(entry: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _table(report: Report) -> list[str]:
-    rows = [
-        ("gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error", "step")
+    """A line for each gradient; two of them, where names and shapes leave no room for one."""
+    heads = ["gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error"]
+    rows = [[*heads, "step"], *(_row(gradient, report.method) for gradient in report.gradients)]
+    if not report.gradients:
+        return []
+    for gap in ("  ", " "):
+        lines = ["  " + line for line in _aligned(rows, gap, left=(0, 2))]
+        if max(map(len, lines)) <= WIDTH:
+            return lines
+    firsts = ["  " + "  ".join(row[:3]) for row in rows]
+    seconds = ["    " + line for line in _aligned([row[3:] for row in rows], "  ", left=())]
+    return [line for both in zip(firsts, seconds, strict=True) for line in both]
+
+
+def _row(gradient: Checked, method: str) -> list[str]:
+    k = gradient.worst
+    said, found = float(gradient.analytic.reshape(-1)[gradient.entries[k]]), gradient.numeric[k]
+    entries = f"{len(gradient.entries):,}"
+    if gradient.overall is not None:
+        entries += f"/{gradient.analytic.size:,}"
+    return [
+        gradient.name,
+        entries,
+        _counts(gradient),
+        "[" + ", ".join(map(str, gradient.index(k))) + "]",
+        f"{said:.4g}",
+        f"{found:.4g}",
+        f"{gradient.errors[k]:.1e}",
+        "i" if method == "complex" else f"{gradient.step:.0e}".replace("e+00", ""),
     ]
-    for gradient in report.gradients:
-        k = gradient.worst
-        at = "[" + ", ".join(map(str, gradient.index(k))) + "]"
-        said, found = float(gradient.analytic.reshape(-1)[gradient.entries[k]]), gradient.numeric[k]
-        numbers = (f"{said:.6g}", f"{found:.6g}", f"{gradient.errors[k]:.1e}")
-        step = "i" if report.method == "complex" else f"{gradient.step:.0e}".replace("e+00", "")
-        entries = f"{len(gradient.entries):,}"
-        if gradient.overall is not None:
-            entries += f" of {gradient.analytic.size:,}"
-        rows.append((gradient.name, entries, _counts(gradient), at, *numbers, step))
+
+
+def _aligned(rows: list[list[str]], gap: str, left: tuple[int, ...]) -> list[str]:
+    """The cells in columns, to the right but for the columns of `left`."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-        cells[0], cells[2] = row[0].ljust(widths[0]), row[2].ljust(widths[2])
-        lines.append("  " + "  ".join(cells).rstrip())
-    return lines if report.gradients else []
+    return [
+        gap.join(
+            cell.ljust(width) if k in left else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _counts(gradient: Checked) -> str:
