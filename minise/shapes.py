@@ -92,7 +92,9 @@ def check_gates(operation: str, x: Array, s: Array) -> None:
     """s (N, C) has one gate for each channel of x (N, C, H, W)."""
     check_ndim(operation, "x", x, "N, C, H, W")
     if s.shape != x.shape[:2]:
-        raise ValueError(f"{operation}: s has shape {s.shape}, x {x.shape} wants {x.shape[:2]}")
+        raise ValueError(
+            f"{operation}: s has shape {s.shape}, expected {x.shape[:2]} for x {x.shape}"
+        )
 
 
 def check_cotangent(operation: str, dy: Array, like: Array, shape: tuple[int, ...]) -> None:
@@ -194,7 +196,7 @@ def check_batch_norm(
     for name, array in {"w": w, "b": b, "mean": mean, "var": var}.items():
         if array is not None and array.shape != (C,):
             raise ValueError(
-                f"{operation}: {name} has shape {array.shape}, x {x.shape} wants {(C,)}"
+                f"{operation}: {name} has shape {array.shape}, expected {(C,)} for x {x.shape}"
             )
     if mean is None and N * H * W < 2:
         raise ValueError(

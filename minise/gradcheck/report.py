@@ -1,4 +1,4 @@
-"""What a gradient check found, and how it is told."""
+"""What a gradient check found, and its report."""
 
 from __future__ import annotations
 
@@ -189,14 +189,14 @@ def _notes(report: Report) -> list[str]:
             slopes = " and ".join(f"{slope + 0.0:.4g}" for slope in (below, above))
             notes.append(
                 f"{name}: at a kink at {list(gradient.index(k))}: the slopes on its sides are "
-                f"{slopes}; backward says {said + 0.0:.4g}, as right as any number of that range"
+                f"{slopes}; backward says {said + 0.0:.4g}, and any number between them is right"
             )
         for verdict in (Verdict.TOO_COARSE, Verdict.TOO_FINE):
             if verdict in gradient.verdicts:
-                notes.append(f"{name}: {verdict.value}: right with another one; leave step= out?")
+                notes.append(f"{name}: {verdict.value}: right with another one; leave out step=?")
         if gradient.together is Verdict.WRONG:
             notes.append(
-                f"{name}: {len(gradient.kinks)} entries at a kink are wrong where they move "
+                f"{name}: {len(gradient.kinks)} entries at a kink are wrong when moved "
                 "together: is the gradient of a tie given more than once?"
             )
         if gradient.overall not in (None, Verdict.RIGHT):
@@ -204,10 +204,12 @@ def _notes(report: Report) -> list[str]:
                 f"{name}: {gradient.overall.value} along a direction over all {size:,} entries"
             )
         if set(gradient.verdicts) == {Verdict.TOO_SMALL} and gradient.analytic.any():
-            notes.append(f"{name}: nothing of it could be judged beside the rounding of the output")
+            notes.append(
+                f"{name}: none of it could be judged: it is lost in the rounding of the output"
+            )
     if any(gradient.overall is not None for gradient in report.gradients):
         notes.append(
-            "Of large arrays some entries were drawn, and the slope along one random direction "
-            "over all of them was compared too, which alone can miss a single wrong entry."
+            "Of large arrays only some entries, drawn at random, and the slope along one random "
+            "direction over all entries were compared; that can miss a single wrong entry."
         )
     return notes
