@@ -71,11 +71,11 @@ def _read_safetensors(path: Path) -> Tensors:
             for name in file.keys():  # noqa: SIM118  (no dict)
                 kind = file.get_slice(name).get_dtype()
                 if kind not in KINDS:
-                    raise InputError(f"{path}: {name} is {kind}, which NumPy does not know")
+                    raise InputError(f"{path}: {name} is {kind}, a dtype that NumPy lacks")
                 arrays[name] = file.get_tensor(name)
             return Tensors(arrays, file.metadata() or {})
     except (SafetensorError, OSError, UnicodeError) as error:
-        raise InputError(f"{path}: no weights that can be read: {error}") from None
+        raise InputError(f"{path}: the weights cannot be read: {error}") from None
 
 
 def _read_pytorch(path: Path) -> dict[str, Array]:
@@ -83,8 +83,8 @@ def _read_pytorch(path: Path) -> dict[str, Array]:
         import torch
     except ImportError:
         raise InputError(
-            f"{path}: reading it takes PyTorch, which is not installed; "
-            "a .safetensors file takes nothing"
+            f"{path}: reading it needs PyTorch, which is not installed; "
+            "a .safetensors file needs nothing"
         ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -92,10 +92,10 @@ def _read_pytorch(path: Path) -> dict[str, Array]:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         if refused := re.search(r"Unsupported \w+: GLOBAL (\S+)", str(error)):
             first = (
-                f"beside tensors it holds {refused[1]}, which is code; if you trust the file, load "
-                "it with PyTorch, and save its state_dict alone"
+                f"besides tensors it holds {refused[1]}, which is code; if you trust the file, "
+                "load it with PyTorch and save only its state_dict"
             )
-        raise InputError(f"{path}: no weights that can be read: {first}") from None
+        raise InputError(f"{path}: the weights cannot be read: {first}") from None
     found: dict[str, Array] = {}
     seen, ahead = set[int](), [("", content)]
     for prefix, value in ahead:  # which grows meanwhile
@@ -105,7 +105,7 @@ def _read_pytorch(path: Path) -> dict[str, Array]:
             seen.add(id(value))
             ahead += [(f"{prefix}{key}/", v) for key, v in value.items() if isinstance(key, str)]
     if not found:
-        raise InputError(f"{path}: holds no state: expected a dict of tensors by name")
+        raise InputError(f"{path}: has no weights: expected a dict of tensors by name")
     return found
 
 
@@ -129,9 +129,9 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks sees the old one or the new one, never a part.
+    """Write a file so that a reader sees the old one or the new one, never a part.
 
-    An old one keeps its mode, where there are modes, and a link what it points to. Raises
+    A file that is replaced keeps its mode, where there are modes, and a link its target. Raises
     `InputError` where the file cannot be written.
     """
     target = Path(os.path.realpath(path))
@@ -161,7 +161,7 @@ def put_in_place(fresh: Path, target: Path) -> Path:
 
 
 def check_writable(folder: Path) -> None:
-    """To know it before the work: whether a file could be made in a folder, there or to be made.
+    """Check before the work that a file can be made in a folder, which may not exist yet.
 
     Raises `InputError` where none could.
     """

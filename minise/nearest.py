@@ -11,7 +11,7 @@ FEW = 8  # names that are listed, all of them
 def nearest(what: str, name: object, known: Sequence[str], listed_by: str = "") -> str:
     """As in: unknown model 'se-cn': did you mean 'se-cnn'? There are cnn, se-cnn.
 
-    Of many names the nearest three are told, and the command that lists them all.
+    Of many names only the nearest three are given, and the command that lists them all.
     """
     if not known:
         return f"unknown {what} {name!r}: there are none"

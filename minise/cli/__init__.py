@@ -32,7 +32,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit; what a person can get wrong ends in one line, not a traceback."""
+    """Run the command and exit; a user's mistake ends in one line, not a traceback."""
     with readable_output(), _told(), warnings.catch_warnings():
         warnings.filterwarnings("always", module=r"minise\.")
         warnings.showwarning = lambda message, *_, **__: tell(f"minise: {message}")
@@ -64,7 +64,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Within a `with`, what minise logs is printed: downloads tell of themselves."""
+    """Within a `with`, what minise logs is printed, such as downloads."""
     logger = logging.getLogger("minise")
     level, handler = logger.level, logging.StreamHandler()
     logger.addHandler(handler)
@@ -105,7 +105,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """Squeeze-and-excitation nets, every gradient written by hand.
 
-    Begin with `minise train`: in half a minute a small net has learned to read digits.
+    Start with `minise train`: in half a minute a small net learns to read digits.
     """
 
 

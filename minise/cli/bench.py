@@ -32,7 +32,7 @@ WIDTH = 200  # more than any table needs: rather lines that a terminal breaks th
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     show_default=True,
-    help="At least this long for each case.",
+    help="Measure each case for at least this long.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Try torch.compile as well.")
 @click.option("--scaling", is_flag=True, help="Add a training step at batch sizes 16 to 512.")
@@ -41,18 +41,18 @@ WIDTH = 200  # more than any table needs: rather lines that a terminal breaks th
     "json_path",
     metavar="PATH",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="Write all figures there; - for standard output, without the table.",
+    help="Write all figures to this file; - prints them in place of the table.",
 )
 @click.option(
     "--plot",
     metavar="PATH",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Draw them, a .png.",
+    help="Draw them in this .png.",
 )
 @click.option(
     "--loaded",
     is_flag=True,
-    help="Only a step of se-cnn, beside programs that keep the processors busy.",
+    help="Measure only a step of se-cnn, beside programs that keep all processors busy.",
 )
 @click.option("--list", "only_list", is_flag=True, help="List the cases and measure nothing.")
 @computing
@@ -66,11 +66,10 @@ def bench_command(
     loaded: bool,
     only_list: bool,
 ) -> None:
-    """Measure operations, blocks and training steps, or those whose names begin with CASES.
+    """Measure operations, blocks and training steps, or only those whose names begin with CASES.
 
-    Where PyTorch is installed, each is measured beside it, the two alternating, with the same
-    number of threads or on the same GPU, and only after their results have been found equal. Exits
-    with 1 where they are not.
+    If PyTorch is installed, the two are measured in turns, with the same number of threads or on
+    the same GPU, and only after their results were found equal. Exits with 1 if they differ.
     """
     from minise import bench  # not before it is needed: --help is to be quick
     from minise.bench import picture
@@ -78,7 +77,7 @@ def bench_command(
     threads = click.get_current_context().params["threads"] or bench.cores()
     if loaded:
         if names or compiled or scaling or plot is not None or backend.current().on_gpu:
-            raise InputError("--loaded goes with --seconds, --threads and --json alone")
+            raise InputError("--loaded can be combined only with --seconds, --threads and --json")
         _loaded(threads, seconds, json_path)
         return
     cases = _chosen(names, scaling)

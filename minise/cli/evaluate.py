@@ -17,18 +17,18 @@ from minise.cli.say import show
 
 @click.command("eval", short_help="Test a trained net.")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--data", "source", help="Other images than those it was trained on.")
+@click.option("--data", "source", help="Test on these images, not on those of its training set.")
 @computing
 def eval_command(run: Path | None, source: str | None) -> None:
     """Test the net of RUN, a folder that `train` left or a file of weights.
 
-    Without RUN it is the newest of those in `runs`.
+    Without RUN, the newest run in `runs` is used.
     """
     run = run or newest_run()
     net, about, digits = run_with_data(run, source)
     test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
     said, labels = test.probabilities.argmax(axis=1), digits.test.labels
-    table = Table("class", "images", "right", "taken for most often")
+    table = Table("class", "images", "right", "most often mistaken for")
     for column in table.columns[:3]:
         column.justify = "right"
     for label in range(about.num_classes):

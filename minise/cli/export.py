@@ -29,19 +29,19 @@ TOLERANCE = 1e-5  # of the largest score
 def export_command(words: tuple[str, ...]) -> None:
     """Write the net of RUN, a folder that `train` left or a file of weights, to MODEL.onnx.
 
-    Without RUN it is the newest of those in `runs`.
+    Without RUN, the newest run in `runs` is used.
 
     ONNX Runtime and others read such a file. Its input "x" is a batch of any number of images,
-    which it wants as training had them: (pixel / 255 - mean) / std, with the mean and std of the
-    file's metadata. Its output "scores" has one score for each class.
+    normalised as in training: (pixel / 255 - mean) / std, with the mean and std from the file's
+    metadata. Its output "scores" has one score for each class.
 
-    Before it is written, the model is run beside the net on random images. A file that is there
-    is replaced. The package onnx is needed.
+    Before the file is written, the model is compared with the net on random images. An existing
+    file is replaced. The package onnx is needed.
     """
     run, names = run_first(words) if len(words) != 2 else (Path(words[0]), words[1:])
     if len(names) != 1:
         raise InputError(
-            f"one file is to be named, as in {typed('minise', 'export', run, 'model.onnx')}"
+            f"name one file to write, as in {typed('minise', 'export', run, 'model.onnx')}"
         )
     path = Path(names[0])
     if path.suffix.lower() != ".onnx":
@@ -86,7 +86,7 @@ def _checked(run: Path, model: onnx.ModelProto, net: Layer, about: train.About) 
     x = data.to_input(pixels, about.mean, about.std)
     difference = export.largest_difference(model, net, x)
     if not math.isfinite(difference):
-        raise InputError(f"{run}: the net's scores are no finite numbers: nothing was written")
+        raise InputError(f"{run}: the net's scores are not finite: nothing was written")
     if difference > TOLERANCE:
         raise InputError(
             f"export: the model would differ from the net by {difference:.1e} of the largest "

@@ -33,13 +33,13 @@ class _Shape(click.ParamType):  # type: ignore[type-arg]  # generic since click 
         try:
             shape = tuple(int(size) for size in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no shape, expected sizes as in 2,3,4,4", param, ctx)
+            self.fail(f"{value!r} is not a shape, expected sizes such as 2,3,4,4", param, ctx)
         if min(shape) < 1:
             self.fail(f"{value!r} has a size below 1", param, ctx)
         return shape
 
 
-@click.command("gradcheck", short_help="Hold gradients against finite differences, also your own.")
+@click.command("gradcheck", short_help="Check gradients by finite differences, yours too.")
 @click.argument("names", nargs=-1)
 @click.option(
     "--input",
@@ -47,20 +47,20 @@ class _Shape(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     type=_Shape(),
     multiple=True,
     metavar="SHAPE",
-    help="Shape of an input of your own code, as in 2,3,4,4; once for each array.",
+    help="Shape of an input of your own code, such as 2,3,4,4; once for each array.",
 )
 @click.option(
     "--plot",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Draw each report there, as a .png.",
+    help="Draw each report in this folder, as a .png.",
 )
 @click.option(
     "--method",
     type=click.Choice(list(TOLERANCES)),
     default="differences",
     show_default=True,
-    help="Finite differences, or complex steps, exact to rounding where a function takes them.",
+    help="Finite differences; or complex steps, exact to rounding, if your code takes them.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @computing
@@ -71,19 +71,21 @@ def gradcheck_command(
     method: str,
     seed: int,
 ) -> None:
-    """Hold every backward against differences, or those of NAMES alone, in float64.
+    """Compare every backward, or only those of NAMES, with finite differences, in float64.
 
-    A name is that of an operation or a layer of minise, or leads to your own code:
+    A name is an operation or a layer of minise, or points to your own code:
 
     \b
       minise gradcheck layers.py:my_layer --input 2,3,4,4
 
-    where my_layer is a layer, or a function with a my_layer_backward beside it, and my_layer_inputs
-    in the file may hold its inputs. Exits with 1 if a gradient is wrong.
+    where my_layer is a layer, or a function with a my_layer_backward beside it. Instead of --input,
+    the file may have my_layer_inputs. Exits with 1 if a gradient is wrong.
     """  # noqa: D301 (click takes \b for: do not wrap)
     own = [name for name in names if ":" in name]
     if shapes and not own:
-        raise InputError("--input goes with code of your own, as in layers.py:my_layer")
+        raise InputError(
+            "--input is for your own code, as in minise gradcheck layers.py:my_layer --input 2,3"
+        )
     examples: dict[str, Make] = {name: partial(own_example, name, shapes) for name in own}
     if not names or len(own) < len(names):
         examples = _of_minise([name for name in names if name not in own]) | examples
@@ -91,7 +93,7 @@ def gradcheck_command(
         check_writable(plot)
         files = [_picture(name).casefold() for name in examples]  # Windows: A.png is a.png
         if twice := [file for file in files if files.count(file) > 1]:
-            raise InputError(f"two reports would both be drawn in {plot / twice[0]}")
+            raise InputError(f"two reports would be drawn in the same file, {plot / twice[0]}")
     console, width = Console(), max(map(len, examples))
     reports: dict[str, Report] = {}
     for name, make in examples.items():
@@ -118,7 +120,7 @@ def _of_minise(names: list[str]) -> dict[str, Make]:
     known = {name.split(",")[0] for name in gradcheck.EXAMPLES}
     for name in names:
         if name.endswith(".py"):
-            raise InputError(f"{name}: which function or layer of it? As in {name}:my_layer")
+            raise InputError(f"{name}: name a function or a layer in it, as in {name}:my_layer")
         if name not in known:
             raise InputError(nearest("operation or layer", name, sorted(known), "minise gradcheck"))
     return {

@@ -20,9 +20,9 @@ from minise.files import check_writable, write_whole
 
 @click.command("inspect", short_help="See the gates of a trained net.")
 @click.argument("words", nargs=-1, metavar="[RUN] [IMAGES]...")
-@click.option("--data", "source", help="Other images than those it was trained on.")
+@click.option("--data", "source", help="Show it these images, not those of its test set.")
 @click.option(
-    "--classes", metavar="A,B", help="Which two to compare.  [default: those that differ most]"
+    "--classes", metavar="A,B", help="Two classes to compare.  [default: those that differ most]"
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the pictures.  [default: RUN]"
@@ -33,14 +33,14 @@ def inspect_command(
 ) -> None:
     """Draw what the SE blocks of RUN do: their gates by class, over all test images.
 
-    gates.png has the mean gate of each channel for every class, two-classes.png those of two of
-    them with the deviation within each (figures 6 and 7 of the paper). For each of IMAGES, a
+    gates.png shows the mean gate of each channel for every class; two-classes.png shows two of the
+    classes, with the deviation within each (figures 6 and 7 of the paper). For each of IMAGES, a
     picture of one digit or the number of a test image, another picture shows what was squeezed,
     the gates, and maps before and after them.
 
-    Without RUN it is the newest of those in `runs`.
+    Without RUN, the newest run in `runs` is used.
 
-    The table tells for each block how far its gates go, how much they differ between classes and
+    The table shows for each block how far its gates go, how much they differ between classes and
     within one, and how many of its hidden units are dead: 0 for every test image.
     """
     run, images = run_first(words)
@@ -50,7 +50,7 @@ def inspect_command(
     pictures = [_image(name, digits.test, about) for name in images]
     short = [name.casefold() for name, _, _ in pictures]  # to Windows and macOS A.png is a.png
     if twice := [name for name in short if short.count(name) > 1]:
-        raise InputError(f"two images would both be drawn in maps-{twice[0]}.png")
+        raise InputError(f"two images would be drawn in the same file, maps-{twice[0]}.png")
     chosen = None if classes is None else _two(classes, digits.test)
     x = data.to_input(digits.test.images, about.mean, about.std)
     try:
@@ -59,7 +59,7 @@ def inspect_command(
         raise InputError(f"{run}, {about.model}: {error}") from None
     for name, s in gates.items():
         if not np.isfinite(s).all():
-            raise InputError(f"{run}, {about.model}: gates of {name} are no finite numbers")
+            raise InputError(f"{run}, {about.model}: gates of {name} are not finite")
     found = {name: inspect.by_class(s, digits.test.labels) for name, s in gates.items()}
     if chosen is None and len(np.unique(digits.test.labels)) > 1:
         chosen = _apart(list(found.values())[-1])

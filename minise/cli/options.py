@@ -32,9 +32,11 @@ def computing(command: Command) -> Command:
         "--device",
         type=click.IntRange(min=0),
         metavar="N",
-        help="Which GPU, for cupy.  [default: 0]",
+        help="Number of the GPU, for cupy.  [default: 0]",
     )
-    @click.option("--threads", type=click.IntRange(min=1), help="How many.  [default: all cores]")
+    @click.option(
+        "--threads", type=click.IntRange(min=1), help="Number of threads.  [default: all cores]"
+    )
     @functools.wraps(command)
     def with_options(
         backend_name: str | None, device: int | None, threads: int | None, **options: Any
@@ -65,9 +67,9 @@ def newest_run(parent: Path = Path("runs")) -> Path:
     """
     weights = list(parent.glob(f"*/{WEIGHTS}"))
     if not weights:
-        raise InputError(f"no run is named, and {parent} holds none: minise train makes one")
+        raise InputError(f"no run is named, and there is none in {parent}: minise train makes one")
     newest = max(weights, key=lambda path: path.stat().st_mtime).parent
-    tell(f"minise: with {newest}, the newest run")
+    tell(f"minise: using {newest}, the newest run")
     return newest
 
 

@@ -1,4 +1,4 @@
-"""A function or a layer of a person's own, named on the command line as path/to/file.py:name."""
+"""A user's own function or layer, named on the command line as path/to/file.py:name."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def own_example(
 
 def _load(path: Path) -> ModuleType:
     if not path.is_file():
-        raise InputError(f"{path} is no file")
+        raise InputError(f"{path}: there is no such file")
     specification = importlib.util.spec_from_file_location(f"checked_{path.stem}", path)
     if specification is None or specification.loader is None:
-        raise InputError(f"{path} is no Python file")
+        raise InputError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[specification.name] = module  # where dataclasses look for it
     folder = str(path.resolve().parent)
@@ -65,12 +65,12 @@ def _subject(module: ModuleType, name: str, path: str) -> Any:
         return found, backward
     if isinstance(found, type) and issubclass(found, Layer) and not _takes_nothing(found):
         raise InputError(
-            f"{path}:{name} needs arguments: write a function without any that makes one"
+            f"{path}:{name} needs arguments: name a function without arguments that makes the layer"
         )
     if callable(found) and _takes_nothing(found) and isinstance(layer := found(), Layer):
         return layer
     raise InputError(
-        f"{path}:{name} is neither a layer nor a function with a {name}_backward beside it"
+        f"{path}:{name} is not a layer, nor a function with a {name}_backward beside it"
     )
 
 
@@ -98,8 +98,8 @@ def _inputs(
     given: Any = getattr(module, f"{name}_inputs", None)
     if given is None:
         raise InputError(
-            f"{path}:{name} needs inputs: --input 2,3,4,4 for each array, or {name}_inputs in the "
-            "file, a tuple of arrays or a function from a generator to one"
+            f"{path}:{name} needs inputs: type --input 2,3,4,4 for each array, or put "
+            f"{name}_inputs into the file, a tuple of arrays or a function from a generator to one"
         )
     if callable(given):
         given = given() if _takes_nothing(given) else given(rng)
@@ -110,14 +110,14 @@ def _inputs(
 
 @contextmanager
 def errors_in(path: str) -> Iterator[None]:
-    """Tell what the code in this file raises in one line, with its place in the file."""
+    """Report what the code in this file raises in one line, with its place in the file."""
     try:
         yield
     except InputError:
         raise
     except SystemExit as error:
         raise InputError(
-            f"{path} exits by itself: what it runs belongs under if __name__ == '__main__'"
+            f"{path} exits when imported: put what it runs under if __name__ == '__main__'"
         ) from error
     except Exception as error:  # any: it is the person's own code
         frames = traceback.extract_tb(error.__traceback__)

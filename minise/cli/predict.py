@@ -32,18 +32,16 @@ SUFFIXES = {
 def predict_command(words: tuple[str, ...], show: bool) -> None:
     """Read the digit in each of IMAGES, files or folders of them.
 
-    The net is that of RUN, or of the newest run in `runs`.
+    Without RUN, the newest run in `runs` is used.
 
     A photo or scan of one digit will do, dark on light or light on dark, on lined paper and in
-    uneven light; where there is no digit or more than one, that is said. It is made to look as
-    MNIST's digits do: the ink is cut out, scaled to fit a square of 20 pixels, and placed in 28×28
-    with its centre of mass at pixel (14, 14). A terminal shows what the net was given.
+    uneven light. Pictures with no digit, or more than one, are reported. The digit is made to look
+    like MNIST's: the ink is cut out, scaled to fit a square of 20 pixels, and placed in 28×28 with
+    its centre of mass at pixel (14, 14). In a terminal you see what the net was given.
     """
     run, names = run_first(words)
     if not names:
-        raise InputError(
-            f"no picture is named, as in {typed('minise', 'predict', run, 'photo.png')}"
-        )
+        raise InputError(f"name a picture, as in {typed('minise', 'predict', run, 'photo.png')}")
     images = [Path(name) for name in names]
     net, about = train.load_run(run)
     if about.image_shape != (1, 28, 28):
@@ -68,7 +66,7 @@ def predict_command(words: tuple[str, ...], show: bool) -> None:
         _write(seen, folder)
         click.echo(f"what the net was given: {folder}")
     if failed:
-        raise InputError(f"{failed} of {len(paths)} pictures were not read")
+        raise InputError(f"{failed} of {len(paths)} pictures could not be read")
 
 
 def _pictures_of(given: Path) -> list[Path]:
@@ -81,7 +79,9 @@ def _pictures_of(given: Path) -> list[Path]:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
     if not found:
-        raise InputError(f"{given}: no picture in this folder, expected files as 4.png or 4.jpg")
+        raise InputError(
+            f"{given}: no picture in this folder, expected files such as 4.png or 4.jpg"
+        )
     return found
 
 

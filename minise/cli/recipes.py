@@ -10,12 +10,12 @@ from minise.cli.runs import told_difference
 from minise.cli.say import show, table
 
 
-@click.command("recipes", short_help="List trainings worth repeating, and what they gave.")
+@click.command("recipes", short_help="List trainings worth repeating, and their results.")
 def recipes_command() -> None:
-    """List the recipes that `train --recipe NAME` follows, and what they gave on MNIST's test.
+    """List the recipes that `train --recipe NAME` follows, and their test accuracy on MNIST.
 
-    Each line of a recipe is a net, with SE and without it: its mean over seeds and the deviation of
-    one run, then every run.
+    Each line of a recipe is a net, with SE or without: the mean over seeds, the deviation of one
+    run, then each run.
     """
     console = Console()
     for name, recipe in train.RECIPES.items():

@@ -19,16 +19,16 @@ from minise.train import pictures
 @click.command("runs", short_help="List and compare runs.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("runs"))
 def runs_command(folder: Path) -> None:
-    """List the runs in FOLDER, by default `runs`: in what they differ, and how far they came.
+    """List the runs in FOLDER, by default `runs`: how they differ, and how far they are.
 
-    Runs that differ in their seed alone are put together: the mean of their tests, its standard
-    error, and the deviation of one run. Where the same was done without SE, what SE changes is
-    told, seed by seed.
+    Runs that differ only in their seed are summed up: the mean of their test accuracies, its
+    standard error, and the deviation of one run. If the same was done without SE, the change that
+    SE makes is shown too, averaged over seeds.
     """
     records = train.find_records(folder)
     differing = [name for name in train.differing(records) if name not in ("model", "epochs")]
     configs = _with_short_paths([record.config for record in records])
-    listed = table("run", "model", *(["asked for"] if differing else []), "epochs", "loss", "test")
+    listed = table("run", "model", *(["settings"] if differing else []), "epochs", "loss", "test")
     for column in listed.columns[-3:]:
         column.justify, column.no_wrap = "right", True
     for record, config in zip(records, configs, strict=True):
@@ -55,9 +55,9 @@ def runs_command(folder: Path) -> None:
 def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], differing: list[str]) -> Table:
     told = table(
         "model",
-        *(["asked for"] if differing else []),
+        *(["settings"] if differing else []),
         "seeds",
-        "mean test ± its error",
+        "mean test ± std. error",
         "deviation of a run",
         "each",
     )
@@ -108,21 +108,23 @@ def _with_short_paths(configs: list[train.Config]) -> list[train.Config]:
     type=click.Path(path_type=Path),
     default=Path("runs.png"),
     show_default=True,
-    help="The picture.",
+    help="Where to write the picture.",
 )
 def plot_command(runs: tuple[Path, ...], out: Path) -> None:
     """Draw the loss and the error of RUNS over one another.
 
-    Each of RUNS is a folder that `train` left, or holds such folders; without them it is `runs`. A
-    run that has done no epoch is passed over.
+    Each of RUNS is a folder that `train` left, or holds such folders; the default is `runs`. A run
+    that has not finished an epoch is skipped.
     """
     check_writable(out.parent)
     records = [record for run in runs or (Path("runs"),) for record in train.find_records(run)]
     empty = [str(record.folder) for record in records if not record.history]
     if len(empty) == len(records):
-        raise InputError(f"{' '.join(empty)}: no epoch is done yet, so there is nothing to draw")
+        raise InputError(
+            f"{' '.join(empty)}: no epoch is finished yet, so there is nothing to draw"
+        )
     if empty:
-        tell(f"minise: no epoch is done yet, passed over: {' '.join(empty)}")
+        tell(f"minise: no epoch is finished yet, skipped: {' '.join(empty)}")
     drawn = {str(record.folder): record.history for record in records if record.history}
     write_whole(out, pictures.overlay(drawn))
     show(Console(), f"  {out}")

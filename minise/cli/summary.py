@@ -18,8 +18,10 @@ from minise.nearest import nearest
 @click.option(
     "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: the net's own]"
 )
-@click.option("--full", is_flag=True, help="Add the multiplication, multiply-adds and true memory.")
-@click.option("--compare", "other", metavar="MODEL", help="Print instead what both cost.")
+@click.option("--full", is_flag=True, help="Add the scaling, multiply-adds, and measured memory.")
+@click.option(
+    "--compare", "other", metavar="MODEL", help="Print what both cost, instead of layers."
+)
 @computing
 def summary_command(model: str, input_shape: str | None, full: bool, other: str | None) -> None:
     """Print the layers of MODEL, or of `seed`: the block that this project started from.
@@ -38,9 +40,9 @@ def summary_command(model: str, input_shape: str | None, full: bool, other: str 
     if other is None:
         minise.summary(_net(model, shape[0]), shape, full=full)
     elif full:
-        raise InputError("--compare prints no layers: leave --full out")
+        raise InputError("--compare prints no layers: leave out --full")
     elif other == model:
-        raise InputError(f"--compare wants another net than {model}")
+        raise InputError(f"--compare {other}, expected a net other than {model}")
     else:
         minise.compare({name: _net(name, shape[0]) for name in (model, other)}, shape)
 
@@ -56,7 +58,7 @@ def _net(model: str, channels: int) -> nn.Layer:
 def models_command(part: str) -> None:
     """List the nets that `train` knows, and the images that each was made for.
 
-    With PART, as in `se` or `resnet`, those whose names have it.
+    With PART, such as `se` or `resnet`, only those with it in their names.
     """
     names = [name for name in models.names() if part in name]
     if not names:

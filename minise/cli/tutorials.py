@@ -15,13 +15,13 @@ from minise.files import write_whole
 PATTERN = "[0-9][0-9]-*.ipynb"
 
 
-@click.command("tutorials", short_help="Copy the tutorials, which are notebooks, into a folder.")
+@click.command("tutorials", short_help="Copy the tutorials, as notebooks, into a folder.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("minise-tutorials"))
 def tutorials_command(folder: Path) -> None:
     """Copy the tutorials into FOLDER, by default `minise-tutorials`, to read and to work in.
 
-    They are notebooks of Jupyter, in nine steps, with exercises. Nothing that is in FOLDER is
-    overwritten: where one of them is there already, none is copied.
+    They are Jupyter notebooks, nine steps with exercises. Nothing in FOLDER is overwritten: if one
+    of them exists already, none is copied.
     """
     sources = find_notebooks(Path(minise.__file__).parent)
     copy_notebooks(sources, folder)
@@ -78,4 +78,4 @@ def _claim(copy: Path) -> None:
 
 
 def _there_already(copy: Path) -> InputError:
-    return InputError(f"{copy}: is there already, and is not overwritten; no file was copied")
+    return InputError(f"{copy}: exists already, and is not overwritten; no file was copied")

@@ -19,10 +19,10 @@ from minise.cli.options import computing
 def warmup_command(names: tuple[str, ...], batch_size: int) -> None:
     """Compile what training, testing and predicting with MODELS will need.
 
-    Without MODELS it is those made for MNIST.
+    Without MODELS, all nets made for MNIST.
 
-    Kernels are compiled when they are first used, and kept on disk. Do it now, and the first
-    training begins at once.
+    Kernels are compiled when they are first used, and kept on disk. After this, the first training
+    begins at once.
     """
     console = Console()
     of_mnist = [name for name in models.names() if models.image_shape(name) == (1, 28, 28)]

@@ -56,9 +56,11 @@ def load_pictures(name: str, folder: Path, seed: int) -> Dataset | None:
         )
     if test is None:
         train, test = _held_out(folder, train, names, np.random.default_rng(seed))
-        notes.append(f"one of {HELD_OUT} pictures of each class held out to test, with seed {seed}")
+        notes.append(
+            f"one in {HELD_OUT} pictures of each class held out for testing, with seed {seed}"
+        )
     elif unknown := sorted(set(test) - set(train)):
-        raise InputError(f"data: {folder}: of class {unknown[0]!r} there are only test pictures")
+        raise InputError(f"data: {folder}: class {unknown[0]!r} has only test pictures")
     paths = [(path, k) for part in (train, test) for k, c in enumerate(names) for path in part[c]]
     images = _stacked([path for path, _ in paths])
     labels = np.array([k for _, k in paths], np.int64)
@@ -118,7 +120,7 @@ def _held_out(
     if not any(test.values()):
         raise InputError(
             f"data: {folder}: no class has more than {HELD_OUT // 2} pictures, "
-            "too few to hold some out to test"
+            "too few to hold some out for testing"
         )
     return train, test
 

@@ -83,7 +83,7 @@ def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
     order = rng.permutation(len(labels))
     held, rest = order[:count], np.sort(order[count:])
     if lost := sorted(set(labels[held].tolist()) - set(labels[rest].tolist())):
-        raise InputError(f"{dataset.name}: of class {lost[0]} all images would be held out")
+        raise InputError(f"{dataset.name}: all images of class {lost[0]} would be held out")
     return dataset._replace(
         name=f"{dataset.name}, {count:,} held out",
         train=Split(images[rest], labels[rest]),

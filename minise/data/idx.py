@@ -61,7 +61,9 @@ def _parse(
     """`size` is the exact number of bytes where it is known, else `at_most` bounds it."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES:
-        raise InputError(f"{path}: no IDX file: the magic number is 0x{magic.hex() or '(nothing)'}")
+        raise InputError(
+            f"{path}: not an IDX file: the magic number is 0x{magic.hex() or '(nothing)'}"
+        )
     dtype, ndim = np.dtype(_TYPES[magic[2]]), magic[3]
     header = stream.read(4 * ndim)
     if len(header) < 4 * ndim:
@@ -80,7 +82,9 @@ def _parse(
     if filled < wanted:
         raise InputError(f"{path}: ends after {filled:,} of {wanted:,} bytes of items")
     if stream.read(1):
-        raise InputError(f"{path}: goes on after the {wanted:,} bytes of items that it claims")
+        raise InputError(
+            f"{path}: has more than the {wanted:,} bytes of items that its header claims"
+        )
     if sha256 is not None:
         digest = hashlib.sha256(magic + header)
         digest.update(items)
@@ -92,7 +96,7 @@ def _parse(
     try:
         array = np.frombuffer(items, dtype).reshape(shape)
     except ValueError:  # one of them 0, and the others too large, or too many, for NumPy
-        raise InputError(f"{path}: its header claims a shape that cannot be, {shape}") from None
+        raise InputError(f"{path}: its header claims an impossible shape, {shape}") from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 

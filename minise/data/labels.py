@@ -65,7 +65,7 @@ def _column(of: str, labels: Array, count: int) -> tuple[Array, str]:
             if ((labels == 1).sum(axis=1) == 1).all():
                 return labels.argmax(axis=1), f"one-hot with {labels.shape[1]} columns"
             raise InputError(
-                f"{of} are {labels.shape} of 0 and 1, and not each row has a single 1: "
+                f"{of} are {labels.shape} of 0 and 1, but not every row has exactly one 1: "
                 "expected one class for each image"
             )
         if labels.shape[1] == QMNIST and labels.dtype.kind in "ui":
@@ -84,7 +84,7 @@ def _whole(of: str, labels: Array) -> npt.NDArray[np.int64]:
     if low < 0:
         raise InputError(f"{of}: label {low} is below 0")
     if high > 2**62:
-        raise InputError(f"{of}: label {high} is no number of a class, which go from 0")
+        raise InputError(f"{of}: label {high} is too large for the number of a class")
     return labels.astype(np.int64)
 
 
@@ -94,8 +94,8 @@ def _numbered(where: str, train: npt.NDArray[np.int64], test: npt.NDArray[np.int
     present, high = np.unique(train), int(train.max())
     if high + 1 - len(present) > MOST_EMPTY:
         raise InputError(
-            f"{where}: training label {high:,} asks for {high + 1:,} classes, and there are images "
-            f"of {len(present):,}: expected classes that are numbered from 0"
+            f"{where}: training label {high:,} needs {high + 1:,} classes, but only "
+            f"{len(present):,} have images: expected classes numbered from 0"
         )
     if len(present) == 1:
         raise InputError(f"{where}: all training labels are {high}, expected at least two classes")
@@ -108,7 +108,7 @@ def _numbered(where: str, train: npt.NDArray[np.int64], test: npt.NDArray[np.int
         train, test = train - 1, test - 1
         present = present - 1
         class_names = tuple(str(k) for k in range(1, high + 1))
-        notes.append(f"labels 1 to {high} made 0 to {high - 1}")
+        notes.append(f"labels 1 to {high} renumbered 0 to {high - 1}")
     empty = np.setdiff1d(np.arange(train.max()), present)
     if empty.size:
         few = ", ".join(map(str, empty[:3])) + (", …" if empty.size > 3 else "")

@@ -102,7 +102,7 @@ def read_named(name: str) -> tuple[list[Array], list[str]]:
         try:
             return read_set(found)
         except InputError as error:
-            _log.info("%s; it is downloaded again", error)
+            _log.info("%s; downloading it again", error)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
@@ -113,7 +113,7 @@ def read_named(name: str) -> tuple[list[Array], list[str]]:
         raise InputError(f"data: the cache {cache} cannot be used: {error.strerror}") from None
     if found := _set_of(name, cache):
         return read_set(found)
-    raise InputError(f"data: {cache}: {name} was downloaded, and its four files are not there")
+    raise InputError(f"data: {cache}: {name} was downloaded, but its four files are not there")
 
 
 def _cache() -> Path:
@@ -197,7 +197,7 @@ def _cached(cache: Path, name: str) -> Path:
         try:
             read_idx(path, sha256=MNIST[name])
         except InputError as error:
-            _log.info("%s; it is downloaded again", error)
+            _log.info("%s; downloading it again", error)
         else:
             return path
     from minise.data.download import download

@@ -60,7 +60,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     except InputError:
         raise
     except DAMAGED as error:
-        raise InputError(f"{path}: no .npz file that can be used: {error}") from None
+        raise InputError(f"{path}: not a usable .npz file: {error}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 

@@ -118,7 +118,7 @@ def _grey(picture: Image, path: str | os.PathLike[str]) -> Images:
 
 def _too_large(what: str) -> str:
     return (
-        f"{what}: reading it would take more than {MOST_BYTES // 2**20} MB; "
+        f"{what}: reading it would need more than {MOST_BYTES // 2**20} MB; "
         "save it smaller, or as a JPEG, which can be read in part"
     )
 
@@ -128,4 +128,4 @@ def _no_picture(path: str | os.PathLike[str]) -> str:
         head = file.read(12)
     if head[4:8] == b"ftyp":
         return "HEIC, as iPhones save photos, cannot be read: export it as JPEG"
-    return f"no picture that can be read, expected {', '.join(FORMATS)}"
+    return f"not a readable picture, expected {', '.join(FORMATS)}"

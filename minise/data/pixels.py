@@ -6,7 +6,7 @@ The range decides, over training and test images together:
     whole, 0 to 16      times 255 / 16, rounded (as scikit-learn's digits are)
     0 to 255            rounded; with fractions only where the largest is above 128; uint8 as it is
 
-No other range is guessed at.
+Any other range is refused.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def _arranged(what: str, images: Array) -> tuple[Array, list[str]]:
         size = math.prod(images.shape[1:])
         side = math.isqrt(size)
         if side**2 == size > 1:
-            return images.reshape(-1, 1, side, side), [f"rows of {size} made {side}×{side}"]
+            return images.reshape(-1, 1, side, side), [f"rows of {size} reshaped to {side}×{side}"]
         if size > 1:
             raise InputError(
-                f"{what} are rows of {size} numbers, which is no square: "
+                f"{what} are rows of {size} numbers, not a square: "
                 "reshape them to (N, H, W) or (N, C, H, W)"
             )
     if images.ndim == 4:
@@ -97,7 +97,7 @@ def _range(where: str, which: str, images: Array) -> _Range:
     if low < -ROUNDING:
         raise InputError(
             f"{where}: pixels of the {which} images go from {low:.4g} to {high:.4g}, {SCALES}: "
-            "give the images before they are normalised, since minise does that itself"
+            "give the images before normalising them, minise does that itself"
         )
     return _Range(low, high, whole)
 
@@ -111,9 +111,9 @@ def _factor(where: str, train: _Range, test: _Range) -> tuple[float, list[str]]:
         )
     high, whole = max(train.high, test.high), train.whole and test.whole
     if high <= 1 + ROUNDING:
-        return 255, ["pixels 0 to 1 made 0 to 255"]
+        return 255, ["pixels 0 to 1 scaled to 0 to 255"]
     if whole and high <= 16:
-        return 255 / 16, ["pixels 0 to 16 made 0 to 255"]
+        return 255 / 16, ["pixels 0 to 16 scaled to 0 to 255"]
     if high > 255 + ROUNDING or (not whole and high < 128):
         fractions = "" if whole else ", with fractions"
         raise InputError(f"{where}: pixels go to {high:.4g}{fractions}, {SCALES}")

@@ -50,20 +50,23 @@ def load(source: str | os.PathLike[str] = "sample", *, seed: int = 0) -> Dataset
     downloaded into that cache; likewise "fashion-mnist", "kmnist", "qmnist", "emnist-digits" and
     "emnist-letters". Anything else is a path:
 
-    - a folder of IDX files named as MNIST's are, plain or gzip, or torchvision's root. Where it has
+    - a folder of IDX files named as MNIST's are, plain or gzip, or torchvision's root. If it has
       several sets, `folder/emnist-letters` or one of the files names one of them
-    - a folder that has one of pictures for each class, or train/ and test/ with such folders.
-      Without test/ some are held out, drawn with `seed`
+    - a folder with a folder of pictures for each class, or train/ and test/ with such folders.
+      Without test/ some pictures, drawn with `seed`, are held out
     - an `.npz` with x_train, y_train, x_test, y_test, or train_images, train_labels, test_images,
       test_labels
 
     Images become (N, C, H, W), uint8, and labels (N,), int64, from 0.
 
-    Raises `InputError` for what is not there, cannot be had, or does not fit together.
+    Raises `InputError` for data that are missing, cannot be downloaded, or do not fit together.
     """
     if source in NAMES and os.path.exists(source):
         _log.info(
-            "data: %s is a name; for the one in this folder give .%s%s", source, os.sep, source
+            "data: %s is the name of a set; for the one in this folder type .%s%s",
+            source,
+            os.sep,
+            source,
         )
     if source == "sample":
         with resources.as_file(resources.files("minise.data") / "sample") as folder:
@@ -114,7 +117,7 @@ def _from_folder(folder: Path, seed: int) -> Dataset:
     choices = [found.choice for found in sets] or archives
     if len(choices) > 1:
         given = listed([as_typed(path) for path in choices])
-        raise InputError(f"data: {folder} has several sets, give one of them: {given}")
+        raise InputError(f"data: {folder} has several sets, name one of them: {given}")
     if sets:
         below = os.path.relpath(sets[0].folder, folder)
         return _from_set(sets[0], [] if below == "." else [f"found in {below}"])
@@ -126,8 +129,8 @@ def _from_folder(folder: Path, seed: int) -> Dataset:
         raise InputError(f"data: {folder} has no file named {lacking}")
     if loose := pictures_in(folder):
         raise InputError(
-            f"data: {folder} has pictures as {loose[0].name} in it, "
-            "expected a folder for each class with its pictures, as in cat/1.png and dog/1.png"
+            f"data: {folder} has pictures such as {loose[0].name} in it, "
+            "expected a folder for each class with its pictures, such as cat/1.png and dog/1.png"
         )
     has = listed([path.name for path in visible(folder)]) or "nothing"
     raise InputError(
@@ -171,7 +174,7 @@ def _from_file(path: Path) -> Dataset:
             f"expected {' or '.join(', '.join(wanted) for wanted in NPZ_NAMES)}"
         )
     raise InputError(
-        f"data: {path} is neither a folder of IDX files or of pictures nor an .npz with arrays"
+        f"data: {path} is not a folder of IDX files or of pictures, nor an .npz with arrays"
     )
 
 
@@ -191,7 +194,7 @@ def _dataset(
     where = f"data: {where}"
     if x_train.ndim == 1 and y_train.ndim > 2:
         raise InputError(
-            f"{where}: images are {x_train.shape} and labels {y_train.shape}: are they exchanged?"
+            f"{where}: images are {x_train.shape} and labels {y_train.shape}: are they swapped?"
         )
     train, test, of_pixels = fit_pixels(where, x_train, x_test)
     labels = fit_labels(where, y_train, y_test, (len(train), len(test)))

@@ -56,7 +56,7 @@ def add_layer(graph: Graph, layer: Layer, name: str, x: str) -> str:
         if kind in LAYERS and _computes_as(type(layer), kind):
             return LAYERS[kind](graph, layer, name, x)
     raise InputError(
-        f"export: {name or 'the net'} is a {type(layer).__name__}, a layer that it does not know"
+        f"export: {name or 'the net'} is a {type(layer).__name__}, which export does not know"
     )
 
 

@@ -1,7 +1,7 @@
-"""A guess at why a gradient is wrong, from the pattern of what backward says and what is so.
+"""A guess at why a gradient is wrong, from the pattern of what backward says and what is true.
 
-Each guess looks for one usual mistake: a factor, a sign, axes exchanged, dy used wrongly, a term
-left out, a place left out. The first that explains every entry is told. It stays a guess.
+Each guess looks for one common mistake: a factor, a sign, swapped axes, dy used wrongly, a missing
+term, a missing place. The first that explains every entry is reported. It remains a guess.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Evidence:
 
 
 def cause(evidence: Evidence) -> str | None:
-    """One line, or None where nothing is wrong or no pattern tells."""
+    """One line, or None where nothing is wrong or no pattern fits."""
     if not evidence.wrong.any():
         return None
     if not np.isfinite(evidence.said).all():
@@ -75,7 +75,7 @@ def _nothing(e: Evidence) -> str | None:
 
 
 def _sign(e: Evidence) -> str | None:
-    return "the sign is wrong: it is right times −1" if _close(e.said, -e.numeric) else None
+    return "the sign is wrong: right when multiplied by −1" if _close(e.said, -e.numeric) else None
 
 
 def _factor(e: Evidence) -> str | None:
@@ -87,10 +87,10 @@ def _factor(e: Evidence) -> str | None:
         for name, n in _sizes(e):
             if math.isclose(sign * c, 1 / n, rel_tol=CLOSE):
                 return (
-                    f"{size} = 1/({name}) = 1/{n}{text}: a mean where the sum over {name} is due?"
+                    f"{size} = 1/({name}) = 1/{n}{text}: a mean where a sum over {name} is needed?"
                 )
             if math.isclose(sign * c, n, rel_tol=CLOSE):
-                return f"{size} = {name} = {n}{text}: a sum where the mean over {name} is due?"
+                return f"{size} = {name} = {n}{text}: a sum where a mean over {name} is needed?"
     return size if len(e.entries) > 1 else None
 
 
@@ -119,12 +119,12 @@ def _axes_exchanged(e: Evidence) -> str | None:
         sizes = list(a.shape)
         sizes[i], sizes[j] = sizes[j], sizes[i]
         if _close(e.at(a.reshape(sizes).swapaxes(i, j)), e.numeric):
-            return f"transposed: right with axes {i} and {j} exchanged"
+            return f"transposed: right with axes {i} and {j} swapped"
     for axes in itertools.chain.from_iterable(
         itertools.combinations(range(a.ndim), count) for count in range(1, a.ndim + 1)
     ):
         if _close(e.at(np.flip(a, axes)), e.numeric):
-            return f"reversed along {_axes(axes)}: is a kernel turned round that should not be?"
+            return f"reversed along {_axes(axes)}: is a kernel flipped that should not be?"
     return None
 
 
@@ -146,11 +146,11 @@ def _cotangent(e: Evidence) -> str | None:
         return None
     dy = e.at(np.broadcast_to(e.dy, e.shape))
     if _close(e.said * dy, e.numeric):
-        return "right only for dy = 1: it has to be multiplied with dy"
+        return "right only for dy = 1: it has to be multiplied by dy"
     if _close(e.said * dy * dy, e.numeric):
-        return "divided by dy, where it has to be multiplied with dy"
+        return "divided by dy, where it has to be multiplied by dy"
     if _close(e.said, e.numeric * dy):
-        return "multiplied with dy twice"
+        return "multiplied by dy twice"
     return None
 
 
@@ -161,9 +161,9 @@ def _product_with_another(e: Evidence) -> str | None:
             if not v.any() or np.ptp(v) == 0:
                 continue
             if _close(e.said * v, e.numeric):
-                return f"right if it is multiplied with {name}: a factor left out?"
+                return f"right when multiplied by {name}: a factor left out?"
             if _close(e.said, e.numeric * v):
-                return f"multiplied with {name} once too often"
+                return f"multiplied by {name} once too often"
     return None
 
 
@@ -184,7 +184,7 @@ def _term_missing(e: Evidence) -> str | None:
         return None
     lack = numeric - e.analytic
     if e.shape == np.shape(e.dy):
-        for what, sign in (("a term is missing", 1), ("a term is too much", -1)):
+        for what, sign in (("a term is missing", 1), ("there is a term too many", -1)):
             if _close(lack.reshape(-1), sign * np.asarray(e.dy).reshape(-1)):
                 return f"{what}: dy itself, as from a path straight through, or the 1 in 1 − y²"
     x = e.variables[e.name]

@@ -46,7 +46,7 @@ def _forward(subject: Subject) -> Iterator[str]:
             yield f"forward changed {name}, which it was given"
     again, _ = subject.fresh().run(_copies(subject.variables))
     if not _same(y, again):
-        yield "forward gave another output for the same input: is it random, or does it remember?"
+        yield "forward gave different outputs for one input: is it random, or does it keep state?"
     for name in subject.overlooked():
         yield f"{name} holds parameters that the layer does not find: make them attributes"
     for name, array in used.state().items():
@@ -64,7 +64,7 @@ def _backward(subject: Subject, dy: Any) -> Iterator[str]:
     if not _same(dy_given, dy):
         yield "backward changed dy, which it was given"
     if not _same(y, y_before):
-        yield "backward changed y, what forward gave"
+        yield "backward changed y, the output of forward"
     for name, array in subject.variables.items():
         if not _same(given[name], after_forward[name]):
             yield f"backward changed {name}"
@@ -81,7 +81,7 @@ def _backward(subject: Subject, dy: Any) -> Iterator[str]:
         if name not in subject.given and not second[name].any():
             yield f"backward overwrites the grad of {name}, where it should add to it"
         else:
-            yield f"backward gave another gradient of {name} when called a second time"
+            yield f"backward gave a different gradient of {name} when called a second time"
     backward(2 * np.copy(dy)[()])
     for name in subject.given:
         if not _same(raw[name], first[name]):
@@ -142,7 +142,7 @@ def _memory_orders(subject: Subject, dy: Any) -> Iterator[str]:
             yield f"forward gave another output where arrays are {order}"
         for name, (one, two) in _by_name(wanted, got):
             if not _close(two, one, _largest(wanted.values())):
-                yield f"backward gave another gradient of {name} where arrays are {order}"
+                yield f"backward gave a different gradient of {name} where arrays are {order}"
 
 
 def _every_second(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What a gradient check found, and how it is told."""
+"""What a gradient check found, and its report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from minise.gradcheck.differences import Floats, Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH = 96
+WIDTH = 80  # of a terminal
 
 
 class Kink(NamedTuple):
@@ -126,26 +126,48 @@ def place(entry: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _table(report: Report) -> list[str]:
-    rows = [
-        ("gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error", "step")
+    """A line for each gradient; two of them, where names and shapes leave no room for one."""
+    heads = ["gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error"]
+    rows = [[*heads, "step"], *(_row(gradient, report.method) for gradient in report.gradients)]
+    if not report.gradients:
+        return []
+    for gap in ("  ", " "):
+        lines = ["  " + line for line in _aligned(rows, gap, left=(0, 2))]
+        if max(map(len, lines)) <= WIDTH:
+            return lines
+    firsts = ["  " + "  ".join(row[:3]) for row in rows]
+    seconds = ["    " + line for line in _aligned([row[3:] for row in rows], "  ", left=())]
+    return [line for both in zip(firsts, seconds, strict=True) for line in both]
+
+
+def _row(gradient: Checked, method: str) -> list[str]:
+    k = gradient.worst
+    said, found = float(gradient.analytic.reshape(-1)[gradient.entries[k]]), gradient.numeric[k]
+    entries = f"{len(gradient.entries):,}"
+    if gradient.overall is not None:
+        entries += f"/{gradient.analytic.size:,}"
+    return [
+        gradient.name,
+        entries,
+        _counts(gradient),
+        "[" + ", ".join(map(str, gradient.index(k))) + "]",
+        f"{said:.4g}",
+        f"{found:.4g}",
+        f"{gradient.errors[k]:.1e}",
+        "i" if method == "complex" else f"{gradient.step:.0e}".replace("e+00", ""),
     ]
-    for gradient in report.gradients:
-        k = gradient.worst
-        at = "[" + ", ".join(map(str, gradient.index(k))) + "]"
-        said, found = float(gradient.analytic.reshape(-1)[gradient.entries[k]]), gradient.numeric[k]
-        numbers = (f"{said:.6g}", f"{found:.6g}", f"{gradient.errors[k]:.1e}")
-        step = "i" if report.method == "complex" else f"{gradient.step:.0e}".replace("e+00", "")
-        entries = f"{len(gradient.entries):,}"
-        if gradient.overall is not None:
-            entries += f" of {gradient.analytic.size:,}"
-        rows.append((gradient.name, entries, _counts(gradient), at, *numbers, step))
+
+
+def _aligned(rows: list[list[str]], gap: str, left: tuple[int, ...]) -> list[str]:
+    """The cells in columns, to the right but for the columns of `left`."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
-        cells[0], cells[2] = row[0].ljust(widths[0]), row[2].ljust(widths[2])
-        lines.append("  " + "  ".join(cells).rstrip())
-    return lines if report.gradients else []
+    return [
+        gap.join(
+            cell.ljust(width) if k in left else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _counts(gradient: Checked) -> str:
@@ -167,14 +189,14 @@ def _notes(report: Report) -> list[str]:
             slopes = " and ".join(f"{slope + 0.0:.4g}" for slope in (below, above))
             notes.append(
                 f"{name}: at a kink at {list(gradient.index(k))}: the slopes on its sides are "
-                f"{slopes}; backward says {said + 0.0:.4g}, as right as any number of that range"
+                f"{slopes}; backward says {said + 0.0:.4g}, and any number between them is right"
             )
         for verdict in (Verdict.TOO_COARSE, Verdict.TOO_FINE):
             if verdict in gradient.verdicts:
-                notes.append(f"{name}: {verdict.value}: right with another one; leave step= out?")
+                notes.append(f"{name}: {verdict.value}: right with another one; leave out step=?")
         if gradient.together is Verdict.WRONG:
             notes.append(
-                f"{name}: {len(gradient.kinks)} entries at a kink are wrong where they move "
+                f"{name}: {len(gradient.kinks)} entries at a kink are wrong when moved "
                 "together: is the gradient of a tie given more than once?"
             )
         if gradient.overall not in (None, Verdict.RIGHT):
@@ -182,10 +204,12 @@ def _notes(report: Report) -> list[str]:
                 f"{name}: {gradient.overall.value} along a direction over all {size:,} entries"
             )
         if set(gradient.verdicts) == {Verdict.TOO_SMALL} and gradient.analytic.any():
-            notes.append(f"{name}: nothing of it could be judged beside the rounding of the output")
+            notes.append(
+                f"{name}: none of it could be judged: it is lost in the rounding of the output"
+            )
     if any(gradient.overall is not None for gradient in report.gradients):
         notes.append(
-            "Of large arrays some entries were drawn, and the slope along one random direction "
-            "over all of them was compared too, which alone can miss a single wrong entry."
+            "Of large arrays only some entries, drawn at random, and the slope along one random "
+            "direction over all entries were compared; that can miss a single wrong entry."
         )
     return notes

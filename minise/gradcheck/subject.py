@@ -100,8 +100,8 @@ class LayerWithLoss:
         if not inputs or not _is_float(inputs[0]) or (len(inputs) > 1 and loss is None):
             given = ", ".join(_kind(value) for value in inputs) or "nothing"
             raise InputError(
-                f"gradcheck: {self.name} takes one float array x, and what follows goes to loss=: "
-                f"got {given}"
+                f"gradcheck: {self.name} takes one float array x, and inputs after it only with "
+                f"loss=: got {given}"
             )
         self.layer, self.training, self.loss = copy.deepcopy(layer), training, loss
         self.layer.zero_grad()
@@ -159,7 +159,9 @@ def subject_of(
         subject = LayerWithLoss(given, inputs, training, loss)
     elif isinstance(given, tuple) and len(given) == 2 and all(map(callable, given)):
         if loss is not None:
-            raise InputError("gradcheck: a loss goes with a layer; for functions write one pair")
+            raise InputError(
+                "gradcheck: loss= is for layers; put the loss of functions into the pair"
+            )
         subject = Functions(given, inputs)
     else:
         raise InputError(

@@ -40,8 +40,8 @@ def find_state(
     if not before:
         return dict(arrays)  # shown as they are
     if len(before) > 1 and fitting:
-        told = " and ".join(repr(text) if text else "nothing" for text in sorted(before))
-        warnings.warn(f"{path}: the names had {told} before them", stacklevel=3)
+        told = ", others with ".join(repr(text) if text else "nothing" for text in sorted(before))
+        warnings.warn(f"{path}: some names begin with {told}", stacklevel=3)
     return {short: arrays[name] for short, name in best.items()}
 
 

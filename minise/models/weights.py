@@ -25,19 +25,19 @@ def load(
     key: str | None = None,
     **options: Any,
 ) -> Layer:
-    """The net of this name, built as those who chose the names build it, with the file's weights.
+    """The net of this name with the file's weights, built as the owners of the names build it.
 
     `path` is a `.safetensors` file, where PyTorch is installed a `.pth` file, or the folder of a
-    run. `names` is one of `NAMES`, None for minise's own. `options` are those of `create`, and win
-    over theirs; classes and channels are those of the file where it is from minise.
+    run. `names` is one of `NAMES`, None for minise's own. `options` are those of `create`, and
+    override theirs; classes and channels are those of the file if it is from minise.
 
     What others wrap a net in is taken off its names, as in "module.", "backbone." or "_orig_mod.",
     and of dictionaries in a checkpoint, as {"model": …, "epoch": …}, the one that fits is taken.
     Where several fit, `key` says which, as in "ema"; it may also be the beginning of names.
 
     Raises `InputError` for unknown names, for a file that cannot be read or has several states that
-    fit, and for one of another net: then with a list of what is left over on either side, in the
-    names of the file.
+    fit, and for one of another net: then with a list of the missing and the unexpected tensors, in
+    the names of the file.
     """
     theirs = {} if names is None else find(names).options
     theirs = {option: value for option, value in theirs.items() if has_option(name, option)}
@@ -66,8 +66,8 @@ def find_weights(path: Path) -> Path:
     if (path / "config.json").exists():
         raise InputError(f"{path} has no {WEIGHTS} yet: a run writes it after an epoch")
     if runs := sorted(path.glob(f"*/{WEIGHTS}")):
-        raise InputError(f"{path} is no run, but holds some: name one, as in {runs[-1].parent}")
-    raise InputError(f"{path} is no run: there is no {WEIGHTS} in that folder")
+        raise InputError(f"{path} is not a run, but holds runs: name one, as in {runs[-1].parent}")
+    raise InputError(f"{path} is not a run: there is no {WEIGHTS} in that folder")
 
 
 def save(net: Layer, path: str | os.PathLike[str], *, names: str | None = None) -> None:

@@ -43,8 +43,8 @@ def test_pictures_are_read_from_a_folder_for_each_class(tmp_path):
         (("training", "testing"), ()),
         (("train", "val"), ("tested with val/",)),
         (("train", "test", "valid"), ("valid/ left out",)),
-        (("train",), ("one of 5 pictures of each class held out to test, with seed 0",)),
-        (("",), ("one of 5 pictures of each class held out to test, with seed 0",)),
+        (("train",), ("one in 5 pictures of each class held out for testing, with seed 0",)),
+        (("",), ("one in 5 pictures of each class held out for testing, with seed 0",)),
     ],
 )
 def test_which_pictures_are_to_test_is_said(tmp_path, folders, said):
@@ -63,7 +63,7 @@ def test_pictures_held_out_are_drawn_with_a_seed(tmp_path):
     assert len(same.train.labels) == 9
     np.testing.assert_array_equal(same.test.images, again.test.images)
     assert not np.array_equal(same.test.images, other.test.images)
-    assert other.notes == ("one of 5 pictures of each class held out to test, with seed 1",)
+    assert other.notes == ("one in 5 pictures of each class held out for testing, with seed 1",)
     everything = np.concatenate([same.train.images, same.test.images]).reshape(12, -1)
     assert sorted(map(bytes, everything)) == sorted(map(bytes, GREY.reshape(12, -1)))
 
@@ -132,11 +132,11 @@ def broken(folder):
     [
         (["cat"] * 6, None, "all pictures are of class 'cat', expected a folder for each"),
         (["cat", "dog"], None, "no class has more than 2 pictures, too few to hold some out"),
-        ([""] * 3, None, "has pictures as 00.png in it, expected a folder for each class"),
+        ([""] * 3, None, "has pictures such as 00.png in it, expected a folder for each class"),
         (["cat", "dog"] * 4, broken, "dog/01.png: the picture cannot be read: cannot identify"),
         (["cat", "dog"] * 4, lambda folder: draw(folder, ["emu"], GREY[:, :, :4]),
          "emu/00.png: the picture is 6×4, and "),
-        (["train/cat", "train/dog", "test/emu"], None, "of class 'emu' there are only test"),
+        (["train/cat", "train/dog", "test/emu"], None, "class 'emu' has only test"),
     ],
 )  # fmt: skip
 def test_the_right_sentence(tmp_path, classes, also, sentence):

@@ -94,17 +94,17 @@ def without(name, files):
          "mine has no file named *train-images*"),
         (without("kmnist-test-labels.npz", KUZUSHIJI), "kmnist-test-imgs.npz",
          "mine has no file named *t10k-labels* or *test-labels*"),
-        (EMNIST, "", "mine has several sets, give one of them: mine/emnist-digits, mine/emnist-l"),
+        (EMNIST, "", "mine has several sets, name one of them: mine/emnist-digits, mine/emnist-l"),
         ({**PLAIN, **OTHER}, "",
-         "mine has several sets, give one of them: mine/other, mine/train-images-idx3-ubyte"),
-        ({**within("MNIST/raw", PLAIN), **within("EMNIST/raw", EMNIST)}, "", "give one of them: "
+         "mine has several sets, name one of them: mine/other, mine/train-images-idx3-ubyte"),
+        ({**within("MNIST/raw", PLAIN), **within("EMNIST/raw", EMNIST)}, "", "name one of them: "
          "mine/EMNIST/raw/emnist-digits, mine/EMNIST/raw/emnist-letters, mine/MNIST/raw"),
         ({"a.npz": npz(IMAGES), "b.NPZ": npz(IMAGES)}, "",
-         "mine has several sets, give one of them: mine/a.npz, mine/b.NPZ"),
+         "mine has several sets, name one of them: mine/a.npz, mine/b.NPZ"),
         (EMNIST, "emnist-balanced", "there is no 'mine/emnist-balanced': expected sample, mnist"),
         ({**KUZUSHIJI, "kmnist-test-imgs.npz": npz(IMAGES[:2])}, "",
          "test labels are 3 for 2 images"),
-        ({"train.csv": b""}, "train.csv", "train.csv is neither a folder of IDX files"),
+        ({"train.csv": b""}, "train.csv", "train.csv is not a folder of IDX files"),
     ],
 )  # fmt: skip
 def test_the_right_sentence(tmp_path, monkeypatch, files, given, sentence):
@@ -133,7 +133,7 @@ def test_letters_from_1_to_26_are_called_by_their_names(tmp_path):
     assert mine.train.images.flags.c_contiguous
     assert mine.summary == (
         "26 training and 26 test images of 3×3, 26 classes: A to Z; turned, since EMNIST stores "
-        "its images transposed; labels 1 to 26 made 0 to 25"
+        "its images transposed; labels 1 to 26 renumbered 0 to 25"
     )
 
 
@@ -152,7 +152,7 @@ def test_a_name_is_a_name_also_where_a_folder_bears_it(tmp_path, monkeypatch, ca
     with caplog.at_level("INFO", "minise"):
         assert len(data.load("sample").train.labels) == 10_000
     assert caplog.messages == [
-        f"data: sample is a name; for the one in this folder give .{os.sep}sample"
+        f"data: sample is the name of a set; for the one in this folder type .{os.sep}sample"
     ]
     assert len(data.load(f".{os.sep}sample").train.labels) == 6
 

@@ -43,16 +43,16 @@ def test_what_is_written_is_read(tmp_path, array, pack):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no IDX file"),
-        (b"\0\0\x08", "no IDX file"),
+        (b"", "not an IDX file"),
+        (b"\0\0\x08", "not an IDX file"),
         (b"\0\1" + VALID[2:], "magic number is 0x00010803"),
         (b"\0\0\x0a" + VALID[3:], "magic number is 0x00000a03"),
         (VALID[:10], "ends within its header"),
         (VALID[:-1], "24 bytes"),
         (VALID + b"\0", r"claims|goes on"),
         (HUGE, r"claims 1,000,000,000,000,000,000 bytes"),
-        (b"\0\0\x08\x04" + b"\xff" * 12 + bytes(4), r"a shape that cannot be, \(4294967295, "),
-        (b"\0\0\x08\x41" + bytes(4 * 65), r"a shape that cannot be, \(0, 0"),
+        (b"\0\0\x08\x04" + b"\xff" * 12 + bytes(4), r"an impossible shape, \(4294967295, "),
+        (b"\0\0\x08\x41" + bytes(4 * 65), r"an impossible shape, \(0, 0"),
     ],
     ids=[
         "empty",

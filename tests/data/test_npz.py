@@ -43,7 +43,7 @@ def write(path, x, version):
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all" * 99])
 def test_what_is_no_zip_is_refused(path, content):
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"no \.npz file that can be used"):
+    with pytest.raises(InputError, match=r"not a usable \.npz file"):
         read_npz(path, ("x",))
 
 

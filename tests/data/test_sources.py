@@ -81,13 +81,16 @@ def test_an_npz_is_read(tmp_path, arrays, save):
     [
         ({}, ""),
         ({"extra": np.array([{}], object)}, ""),  # which is not looked at
-        ({"x_train": IMAGES[:6] / 255, "x_test": IMAGES[6:] / 255}, "pixels 0 to 1 made 0 to 255"),
+        (
+            {"x_train": IMAGES[:6] / 255, "x_test": IMAGES[6:] / 255},
+            "pixels 0 to 1 scaled to 0 to 255",
+        ),
         (
             {"x_train": IMAGES[:6, ..., None], "x_test": IMAGES[6:, ..., None]},
             "the channels came l",
         ),
         ({"y_train": np.eye(3)[LABELS[:6]], "y_test": np.eye(3)[LABELS[6:]]}, "labels are one-hot"),
-        ({"y_train": LABELS[:6] + 1, "y_test": LABELS[6:] + 1}, "labels 1 to 3 made 0 to 2"),
+        ({"y_train": LABELS[:6] + 1, "y_test": LABELS[6:] + 1}, "labels 1 to 3 renumbered 0 to 2"),
         ({"y_train": LABELS[:6].astype(str), "y_test": LABELS[6:].astype(str)}, ""),
     ],
 )
@@ -126,7 +129,7 @@ def test_the_names_of_medmnist_are_known_and_what_it_has_for_validation_is_left_
     [
         ({"y_test": np.array([0, 1, 3])}, "test label 3 is outside the 3 classes"),
         ({"y_train": np.array([0, 1, 2, 0, 1, -2])}, "label -2 is below 0"),
-        ({"y_train": np.array([0, 1, 2, 0, 1, 9e8])}, "label 900,000,000 asks for 900,000,001 cla"),
+        ({"y_train": np.array([0, 1, 2, 0, 1, 9e8])}, "label 900,000,000 needs 900,000,001 cla"),
         ({"y_train": np.zeros(5, int)}, "training labels are 5 for 6 images"),
         ({"y_train": np.zeros(6)}, "all training labels are 0, expected at least two classes"),
         ({"y_train": np.full(6, 0.5)}, "training labels have 0.5, expected whole numbers"),
@@ -142,7 +145,7 @@ def test_the_names_of_medmnist_are_known_and_what_it_has_for_validation_is_left_
         ({"y_test": np.array([None, 1, 2])}, "Python objects"),
         (
             {"x_train": np.arange(6), "y_train": np.zeros((6, 8, 9), np.uint8)},
-            "are they exchanged?",
+            "are they swapped?",
         ),
     ],
 )
@@ -161,7 +164,7 @@ def test_arrays_that_do_not_fit_together_are_one_clear_error(tmp_path, arrays, c
         (("images", "labels"), "has the arrays images, labels, and no x_train, y_train, x_test,"),
         (("train_images", "train_labels", "val_images"), "and no test_images, test_labels; expec"),
         (("arr_0",), "has the arrays arr_0, and no x_train"),
-        ((), "mine.npz is neither a folder of IDX files or of pictures nor an .npz with arrays"),
+        ((), "mine.npz is not a folder of IDX files or of pictures, nor an .npz with arrays"),
     ],
 )  # fmt: skip
 def test_an_npz_with_other_arrays_lists_them(tmp_path, present, message):
@@ -183,7 +186,7 @@ def test_an_npz_header_that_claims_too_much_is_not_believed(tmp_path):
 
 def test_a_file_that_is_no_npz_is_one_clear_error(tmp_path):
     (tmp_path / "mine.npz").write_bytes(b"PK\3\4 no zip at all")
-    with pytest.raises(InputError, match=r"no \.npz file"):
+    with pytest.raises(InputError, match=r"not a usable \.npz file"):
         data.load(tmp_path / "mine.npz")
     (tmp_path / "mine.txt").write_text("text")
     with pytest.raises(InputError, match="neither a folder"):

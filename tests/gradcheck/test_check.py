@@ -298,7 +298,7 @@ def test_of_a_large_array_a_sample_and_a_direction_are_compared(x):
     report = gradcheck.check((ops.tanh, ops.tanh_backward), x, sample=10)
     assert len(report["x"].entries) == len(set(report["x"].entries)) == 10
     assert report["x"].overall is Verdict.RIGHT
-    assert "10 of 72" in str(report)
+    assert "10/72" in str(report)
     assert "can miss a single wrong entry" in " ".join(str(report).split())
 
 
@@ -448,3 +448,38 @@ PAIR = (ops.relu, ops.relu_backward)
 def test_what_cannot_be_checked_is_one_clear_error(subject, inputs, options, message):
     with pytest.raises(InputError, match=message):
         gradcheck.check(subject, *inputs, **options)
+
+
+@pytest.mark.parametrize("names", [["x"], ["shortcut.1.weight"], ["layer3.0.shortcut.0.weight"]])
+def test_a_report_fits_80_columns(names):
+    """Wider, and a terminal breaks its columns."""
+
+    class Named(nn.Layer):
+        def __init__(self):
+            for name in names:
+                setattr(self, name, nn.Parameter(1e-4 * np.ones((1, 12, 1, 1))))
+
+        def forward(self, x, training=True):
+            (parameter,) = self.parameters()
+            y, saved = ops.relu(x * parameter.value)
+
+            def backward(dy):
+                dz = ops.relu_backward(dy, saved)
+                parameter.grad += 1.3 * (dz * x).sum(axis=(0, 2, 3), keepdims=True)
+                return dz * parameter.value
+
+            return y, backward
+
+    x = np.random.default_rng(0).standard_normal((12, 12, 12, 12))
+    x[x < -0.5] = 0  # at the kink
+    report = gradcheck.check(Named(), 1e-4 * x, sample=150)
+    assert not report.passed
+    assert "at a kink" in str(report)
+    assert max(map(len, str(report).splitlines())) <= 80
+    for found in report.gradients:  # nothing is left out for it
+        at = str(list(found.worst_index))
+        numbers = (
+            f"{float(found.analytic[found.worst_index]):.4g}",
+            f"{found.errors[found.worst]:.1e}",
+        )
+        assert all(text in str(report) for text in (found.name, at, *numbers))
