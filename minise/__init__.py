@@ -1,7 +1,7 @@
 """Squeeze-and-Excitation networks from scratch on NumPy: every gradient by hand, and proved."""
 
 try:
-    from minise import backend, data, export, gradcheck, inspect, models, nn, ops, train
+    from minise import backend, data, export, gradcheck, inspect, models, nn, ops, runs, train
     from minise.backend import set_num_threads
     from minise.cost import Cost, cost
     from minise.errors import InputError
@@ -29,6 +29,7 @@ __all__ = [
     "models",
     "nn",
     "ops",
+    "runs",
     "set_num_threads",
     "summary",
     "train",

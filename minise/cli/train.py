@@ -15,18 +15,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minise import backend, data, models, train
+from minise import backend, data, models, runs, train
 from minise.cli.compiling import warm_up
 from minise.cli.options import computing
 from minise.cli.say import show, tell, typed
 from minise.cli.terminal import OutputError
 from minise.errors import InputError
 from minise.nearest import nearest
-from minise.train.folder import claimed
+from minise.runs.folder import claimed
+from minise.runs.run import CONFIG
 from minise.train.progress import EpochProgress
-from minise.train.run import CONFIG
 
-DEFAULT = train.Config()
+DEFAULT = runs.Config()
 
 
 @click.command("train", short_help="Train a net.", context_settings={"allow_extra_args": True})
@@ -79,13 +79,13 @@ DEFAULT = train.Config()
 )
 @click.option(
     "--optimizer",
-    type=click.Choice(list(train.LR)),
+    type=click.Choice(list(runs.LR)),
     default=DEFAULT.optimizer,
     show_default=True,
 )
 @click.option(
     "--schedule",
-    type=click.Choice(list(train.SCHEDULES)),
+    type=click.Choice(list(runs.SCHEDULES)),
     default=DEFAULT.schedule,
     show_default=True,
     help="How the learning rate rises and falls.",
@@ -154,20 +154,20 @@ def train_command(
     if context.args:
         raise InputError(_as_options(context))
     given = _given(context, asked, recipe)
-    stopped = None if resume is None else train.load_checkpoint(resume)
+    stopped = None if resume is None else runs.load_checkpoint(resume)
     if stopped is None:
-        config, often = train.Config(**given), train.Every(1, "epoch")
+        config, often = runs.Config(**given), runs.Every(1, "epoch")
     elif out is not None:
         raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
     else:
-        config = train.changed(stopped.config, given, allowed=allow_change)
+        config = runs.changed(stopped.config, given, allowed=allow_change)
         often = stopped.every
-    often = often if every is None else train.read_every(every)
+    often = often if every is None else runs.read_every(every)
     claim = claimed(resume or out, config.model, resumed=resume is not None)
     folder = context.with_resource(claim)
 
-    digits = train.dataset_of(config)
-    training = train.training_of(config, digits)
+    digits = runs.dataset_of(config)
+    training = runs.training_of(config, digits)
     with suppress(OutputError):  # as of `head -1`: it is told when there are weights
         show(
             console,
@@ -185,14 +185,14 @@ def train_command(
         with suppress(OutputError):
             show(console, f"{resume} {news}")
     if tensorboard:
-        train.check_tensorboard()  # before there is a folder
+        runs.check_tensorboard()  # before there is a folder
 
     def passes() -> None:
         for images in training.batches.sizes():
             train.warm_up(training.net, digits.image_shape, images)
 
     warm_up(console, passes)
-    run = train.Run(folder, training, config, every=often, resumed=resume is not None)
+    run = runs.Run(folder, training, config, every=often, resumed=resume is not None)
     profile = train.Profile() if profiled else None
     again = f"\n  {typed('minise', 'train', '--resume', folder)}"  # a line of its own: never broken
     try:
@@ -200,7 +200,7 @@ def train_command(
             progress = EpochProgress(console, config.epochs, len(digits.train.labels))
             watchers: list[Any] = [run, stack.enter_context(progress)]  # saved, then told
             if tensorboard:
-                events = train.EventFiles(folder / "tensorboard", training)
+                events = runs.EventFiles(folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
             history = training.run(
                 profile=profile,
@@ -229,7 +229,7 @@ def _where(training: train.Training) -> str:
     return f"in epoch {training.epoch}, after {training.steps} of {len(training.batches)} steps"
 
 
-def _finish(run: train.Run, console: Console, seconds: float) -> None:
+def _finish(run: runs.Run, console: Console, seconds: float) -> None:
     """Say how good the net is, and what the run left."""
     training, images = run.training, run.training.data.test
     test = training.tested
@@ -258,7 +258,7 @@ def _finish(run: train.Run, console: Console, seconds: float) -> None:
         )
 
 
-def _next(run: train.Run) -> dict[str, str]:
+def _next(run: runs.Run) -> dict[str, str]:
     """Commands that can be typed now, and what each is for."""
     about, folder = run.about, run.folder
     commands = {}
@@ -282,19 +282,19 @@ def _as_options(context: click.Context) -> str:
             command.append(f"--{word}")
         elif word in models.names():
             command += ["--model", word]
-        elif word in train.RECIPES:
+        elif word in runs.RECIPES:
             command += ["--recipe", word]
         elif word in data.NAMES or os.path.exists(word):
             command += ["--resume" if (Path(word) / CONFIG).exists() else "--data", word]
         else:
-            known = [*models.names(), *train.RECIPES, *data.NAMES]
+            known = [*models.names(), *runs.RECIPES, *data.NAMES]
             return nearest("model, recipe or data", word, known, "minise models and minise recipes")
     return f"{' '.join(context.args)!r} needs options before it: {typed(*command)}"
 
 
 def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) -> dict[str, Any]:
     """What is asked for by options that were given, and by the recipe where none was."""
-    given = {} if recipe is None else train.recipe(recipe).config._asdict()
+    given = {} if recipe is None else runs.recipe(recipe).config._asdict()
     given.pop("seed", None)  # no recipe is about that
     for name, value in asked.items():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:

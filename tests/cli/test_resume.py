@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from minise import data, train
+from minise import data, runs
 from minise.files import read_tensors
-from minise.train.run import versions
+from minise.runs.run import versions
 
 KILLS = int(os.environ.get("MINISE_KILLS", "3"))
 INTERVAL = 3  # steps between checkpoints
@@ -21,16 +21,16 @@ INTERVAL = 3  # steps between checkpoints
 DRIVER = f"""
 import os
 from pathlib import Path
-from minise import train
+from minise import runs
 
 folder, log = Path("run"), os.open("steps", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 resumed = (folder / "checkpoint.safetensors").exists()
-config = train.Config(data="own.npz", epochs=8, batch_size=20)
-training = train.training_of(config, train.dataset_of(config))
+config = runs.Config(data="own.npz", epochs=8, batch_size=20)
+training = runs.training_of(config, runs.dataset_of(config))
 if resumed:
-    train.load_checkpoint(folder).restore(training)
-every = train.read_every("{INTERVAL} steps")
-run = train.Run(folder, training, config, every=every, resumed=resumed)
+    runs.load_checkpoint(folder).restore(training)
+every = runs.read_every("{INTERVAL} steps")
+run = runs.Run(folder, training, config, every=every, resumed=resumed)
 
 def on_step(step):
     done = (training.epoch - 1) * len(training.batches) + training.steps
@@ -172,7 +172,7 @@ def stop_after_two_steps(monkeypatch, then=lambda: None):
             signal.raise_signal(signal.SIGINT)
             then()
 
-    monkeypatch.setattr(train.Run, "on_step", on_step)
+    monkeypatch.setattr(runs.Run, "on_step", on_step)
 
 
 def test_a_run_that_was_stopped_goes_on_from_the_step_that_was_the_last(
@@ -337,7 +337,7 @@ def test_where_tensorboards_package_is_missing_no_folder_is_made(minise, folder,
 def test_what_is_another_version_now_is_told_once_and_the_run_goes_on(minise, folder, monkeypatch):
     assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
     now = versions()
-    monkeypatch.setattr("minise.train.run.versions", lambda: now | {"pillow": "1.2.3"})
+    monkeypatch.setattr("minise.runs.run.versions", lambda: now | {"pillow": "1.2.3"})
     code, _, err = minise("train", "--resume", "run")
     assert code == 0
     assert err.count("\n") == 1

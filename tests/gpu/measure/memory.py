@@ -3,7 +3,7 @@
 from gpu.measure.agreement import some_digits
 from gpu.measure.findings import Findings, megabytes
 
-from minise import backend, train
+from minise import backend, runs
 from minise.backend import Memory
 
 # One is recorded as a graph, one is not.
@@ -27,8 +27,8 @@ def _grow(found: Findings, name: str, quick: bool) -> None:
     further = 2 if quick else FURTHER // EPOCH  # epochs
     digits = some_digits(steps * batch - 1)  # the last batch is smaller
     epochs = SETTLED + further
-    config = train.Config(model=name, epochs=epochs, batch_size=batch)
-    training = train.training_of(config, digits)
+    config = runs.Config(model=name, epochs=epochs, batch_size=batch)
+    training = runs.training_of(config, digits)
     after: list[Memory] = []
 
     def look(_: object) -> None:

@@ -9,7 +9,8 @@ import pytest
 from minise import InputError, backend, data, nn, train
 from minise.data import Dataset, Split
 from minise.kernels.cupy.cublas import without_cublas
-from minise.train import checkpoint, loop, repeats
+from minise.runs import checkpoint
+from minise.train import loop, repeats
 from minise.train.counts import Counts
 
 

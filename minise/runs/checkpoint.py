@@ -16,9 +16,9 @@ import numpy as np
 from minise.errors import InputError
 from minise.files import OPTIMIZER, Tensors
 from minise.nn import differences
+from minise.runs.weights import split
 from minise.train.history import Epoch, History
 from minise.train.loop import Training
-from minise.train.weights import split
 
 TRAINING = "training"  # the name of the text in the metadata
 

@@ -26,12 +26,12 @@ from minise.files import (
 from minise.machine import machine_facts
 from minise.models.weights import find_weights
 from minise.nn import Layer
-from minise.train import checkpoint, pictures
-from minise.train.config import Config, fingerprint, read_config
-from minise.train.folder import check_empty
+from minise.runs import checkpoint, pictures
+from minise.runs.config import Config, fingerprint, read_config
+from minise.runs.folder import check_empty
+from minise.runs.weights import About, load_weights, metadata_of, save_weights
 from minise.train.history import Epoch, Step
 from minise.train.loop import Training
-from minise.train.weights import About, load_weights, metadata_of, save_weights
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from minise import models
 from minise.errors import InputError
-from minise.train.config import Config, read_config
+from minise.runs.config import Config, read_config
+from minise.runs.run import CONFIG, METRICS
+from minise.runs.seeds import Seeds
 from minise.train.history import Epoch, History
-from minise.train.run import CONFIG, METRICS
-from minise.train.seeds import Seeds
 
 _log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from minise import InputError, data, nn, train
+from minise import InputError, data, nn, runs, train
 from minise.files import Tensors
-from minise.train import checkpoint
+from minise.runs import checkpoint
 
 OPTIMIZERS = {
     "sgd": lambda p: train.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
@@ -111,7 +111,7 @@ def test_a_state_is_a_copy_and_a_training_is_not_changed_by_being_asked_for_it(b
 
 def test_the_net_of_a_checkpoint_has_its_own_names(begin):
     training = begin()
-    weights, memory = train.split(checkpoint.state_of(training))
+    weights, memory = runs.split(checkpoint.state_of(training))
     assert same(weights, training.net.state_dict())
     assert same(memory, training.optimizer.state_dict())
 
