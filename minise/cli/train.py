@@ -198,15 +198,11 @@ def train_command(
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, config.epochs, len(digits.train.labels))
-            watchers: list[Any] = [run, stack.enter_context(progress)]  # saved, then told
+            watchers: list[train.Watcher] = [run, stack.enter_context(progress)]  # saved, then told
             if tensorboard:
                 events = runs.EventFiles(folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
-            history = training.run(
-                profile=profile,
-                on_step=lambda step: [watcher.on_step(step) for watcher in watchers],
-                on_epoch=lambda epoch: [watcher.on_epoch(epoch) for watcher in watchers],
-            )
+            history = training.run(profile=profile, watchers=watchers)
             if history.interrupted:
                 run.keep()
     except OutputError:  # nobody reads what it prints: a pipe or a terminal was closed

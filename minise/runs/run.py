@@ -32,6 +32,7 @@ from minise.runs.folder import check_empty
 from minise.runs.weights import About, load_weights, metadata_of, save_weights
 from minise.train.history import Epoch, Step
 from minise.train.loop import Training
+from minise.train.watcher import Watcher
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
@@ -54,12 +55,12 @@ def read_every(text: str) -> Every:
     return Every(int(found[1]), "minute" if found[2] == "min" else found[2])
 
 
-class Run:
+class Run(Watcher):
     """Writes into a folder what a training does, so that it can go on whatever happens.
 
     The folder must be new or empty, unless `resumed`. A checkpoint is written at the start, as
     often as `every` says, at the end of the last epoch, and by `keep`; the one after the best test
-    so far is kept beside it. Give `on_step` and `on_epoch` to the training.
+    so far is kept beside it. Give it to the training as one of its `watchers`.
 
     Raises `InputError` where the folder holds files, or cannot be made or written to.
     """

@@ -7,6 +7,7 @@ from minise.train.optimizers import SGD, AdamW, Optimizer
 from minise.train.profile import Profile, Spent
 from minise.train.schedules import Schedule, cosine, one_cycle
 from minise.train.warm_up import warm_up
+from minise.train.watcher import Watcher
 
 __all__ = [
     "SGD",
@@ -20,6 +21,7 @@ __all__ = [
     "Spent",
     "Step",
     "Training",
+    "Watcher",
     "cosine",
     "evaluate",
     "fit",

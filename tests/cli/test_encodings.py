@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     config = runs.Config(data=str(folder / "own.npz"), epochs=1, batch_size=20)
     training = runs.training_of(config, runs.dataset_of(config))
     run = runs.Run(folder / "run-×", training, config)
-    training.run(on_step=run.on_step, on_epoch=run.on_epoch)
+    training.run(watchers=[run])
     return folder
 
 

@@ -21,7 +21,7 @@ INTERVAL = 3  # steps between checkpoints
 DRIVER = f"""
 import os
 from pathlib import Path
-from minise import runs
+from minise import runs, train
 
 folder, log = Path("run"), os.open("steps", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 resumed = (folder / "checkpoint.safetensors").exists()
@@ -32,12 +32,12 @@ if resumed:
 every = runs.read_every("{INTERVAL} steps")
 run = runs.Run(folder, training, config, every=every, resumed=resumed)
 
-def on_step(step):
-    done = (training.epoch - 1) * len(training.batches) + training.steps
-    os.write(log, b"%d\\n" % done)
-    run.on_step(step)
+class Log(train.Watcher):
+    def on_step(self, step):
+        done = (training.epoch - 1) * len(training.batches) + training.steps
+        os.write(log, b"%d\\n" % done)
 
-training.run(on_step=on_step, on_epoch=run.on_epoch)
+training.run(watchers=[Log(), run])
 """
 MINISE = (sys.executable, "-m", "minise")
 TRAIN = (*MINISE, "train", "--data", "own.npz", "--epochs", "8", "--batch-size", "20")
@@ -150,7 +150,7 @@ def put_aside(folder, number):
 
 def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_is_whole(folder, uninterrupted):
     slow = DRIVER.replace("training.run(", "import time; training.run(").replace(
-        "def on_step(step):", "def on_step(step):\n    time.sleep(5)"
+        "def on_step(self, step):", "def on_step(self, step):\n        time.sleep(5)"
     )
     process = start(folder, sys.executable, "-c", slow)
     wait_for(folder / "run" / "checkpoint.safetensors")

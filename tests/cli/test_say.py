@@ -66,7 +66,7 @@ def folder(tmp_path_factory):
     config = runs.Config(data=str(folder / "own.npz"), epochs=1)
     training = runs.training_of(config, runs.dataset_of(config))
     run = runs.Run(folder / "runs" / "se-cnn-9", training, config)
-    training.run(on_step=run.on_step, on_epoch=run.on_epoch)
+    training.run(watchers=[run])
     return folder
 
 

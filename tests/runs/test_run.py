@@ -33,7 +33,7 @@ def training():
 
 
 def go_on(run):
-    return run.training.run(on_step=run.on_step, on_epoch=run.on_epoch)
+    return run.training.run(watchers=[run])
 
 
 def test_a_run_leaves_all_that_explains_it(tmp_path, training):

@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+from watching import Calling
 
 from minise import InputError, nn, runs, train
 
@@ -38,10 +39,7 @@ def scalars(folder):
 def test_the_course_of_a_training_is_written(stripes, tmp_path):
     training, steps = training_of(stripes), []
     with runs.EventFiles(tmp_path, training) as events:
-        history = training.run(
-            on_step=lambda step: (steps.append(step), events.on_step(step)),
-            on_epoch=events.on_epoch,
-        )
+        history = training.run(watchers=[Calling(steps.append), events])
     found = scalars(tmp_path)
     assert [found["step/loss", n] for n in range(1, 7)] == pytest.approx([s.loss for s in steps])
     for number, epoch in ((3, history[0]), (6, history[1])):
