@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from minise import backend, data, models, runs, train
+from minise import backend, runs, train
 from minise.cli.compiling import warm_up
 from minise.cli.options import computing
+from minise.cli.result import profile_table, tell_result
 from minise.cli.say import show, tell, typed
+from minise.cli.settings import Settings, settings_of
 from minise.cli.terminal import OutputError
-from minise.errors import InputError
-from minise.nearest import nearest
 from minise.runs.folder import claimed
-from minise.runs.run import CONFIG
 from minise.train.progress import EpochProgress
 
 DEFAULT = runs.Config()
@@ -147,60 +142,77 @@ def train_command(
 ) -> None:
     """Train a net, and leave its weights, metrics and pictures in a folder.
 
-    Ctrl-C stops after the step that goes on, and says how to go on from there; so does whatever
-    kills a run, from its last checkpoint.
+    Ctrl-C stops after the current step, and says how to go on from there. A run that was killed
+    goes on from its last checkpoint: --resume.
     """
     began, context, console = time.perf_counter(), click.get_current_context(), Console()
-    if context.args:
-        raise InputError(_as_options(context))
-    given = _given(context, asked, recipe)
-    stopped = None if resume is None else runs.load_checkpoint(resume)
-    if stopped is None:
-        config, often = runs.Config(**given), runs.Every(1, "epoch")
-    elif out is not None:
-        raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
-    else:
-        config = runs.changed(stopped.config, given, allowed=allow_change)
-        often = stopped.every
-    often = often if every is None else runs.read_every(every)
-    claim = claimed(resume or out, config.model, resumed=resume is not None)
-    folder = context.with_resource(claim)
+    settings = settings_of(
+        context,
+        asked,
+        recipe=recipe,
+        every=every,
+        out=out,
+        resume=resume,
+        allow_change=allow_change,
+    )
+    if tensorboard:
+        runs.check_tensorboard()  # before there is a folder
+    resumed, model = settings.stopped is not None, settings.config.model
+    with claimed(settings.folder, model, resumed=resumed) as folder:
+        training = prepare(settings, console)
+        run = runs.Run(folder, training, settings.config, every=settings.every, resumed=resumed)
+        profile = train.Profile() if profiled else None
+        train_watched(run, console, profile=profile, tensorboard=tensorboard)
+        tell_result(run, console, time.perf_counter() - began)
+    if profile is not None and profile.steps:
+        console.print(profile_table(profile))
 
-    digits = runs.dataset_of(config)
-    training = runs.training_of(config, digits)
+
+def prepare(settings: Settings, console: Console) -> train.Training:
+    """The training, said in two lines, put where it stood, and with its kernels compiled."""
+    config, stopped = settings.config, settings.stopped
+    dataset = runs.dataset_of(config)
+    training = runs.training_of(config, dataset)
     with suppress(OutputError):  # as of `head -1`: it is told when there are weights
         show(
             console,
             f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
-            f"parameters, on [bold]{escape(digits.name)}[/] ({backend.current().name})",
+            f"parameters, on [bold]{escape(dataset.name)}[/] ({backend.current().name})",
             markup=True,
         )
-        show(console, digits.summary)
+        show(console, dataset.summary)
     if stopped is not None:
-        for difference in stopped.check(digits):
-            tell(f"minise: {difference}: the last bits may differ")
+        if differences := stopped.check(dataset):
+            tell(f"minise: the same bits are not promised: {'; '.join(differences)}")
         stopped.restore(training)
         news = f"goes on {_where(training)}"
         news = "has done all its epochs" if training.epoch > training.epochs else news
         with suppress(OutputError):
-            show(console, f"{resume} {news}")
-    if tensorboard:
-        runs.check_tensorboard()  # before there is a folder
+            show(console, f"{settings.folder} {news}")
 
     def passes() -> None:
         for images in training.batches.sizes():
-            train.warm_up(training.net, digits.image_shape, images)
+            train.warm_up(training.net, dataset.image_shape, images)
 
     warm_up(console, passes)
-    run = runs.Run(folder, training, config, every=often, resumed=resume is not None)
-    profile = train.Profile() if profiled else None
-    again = f"\n  {typed('minise', 'train', '--resume', folder)}"  # a line of its own: never broken
+    return training
+
+
+def train_watched(
+    run: runs.Run, console: Console, *, profile: train.Profile | None, tensorboard: bool
+) -> None:
+    """Train to the end, shown and saved on the way.
+
+    Where it is stopped, say how to go on from there, and exit.
+    """
+    training = run.training
+    again = f"\n  {typed('minise', 'train', '--resume', run.folder)}"  # its own line: never broken
     try:
         with ExitStack() as stack:
-            progress = EpochProgress(console, config.epochs, len(digits.train.labels))
+            progress = EpochProgress(console, training.epochs, len(training.data.train.labels))
             watchers: list[train.Watcher] = [run, stack.enter_context(progress)]  # saved, then told
             if tensorboard:
-                events = runs.EventFiles(folder / "tensorboard", training)
+                events = runs.EventFiles(run.folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
             history = training.run(profile=profile, watchers=watchers)
             if history.interrupted:
@@ -212,122 +224,11 @@ def train_command(
         raise
     except KeyboardInterrupt:
         tell(f"\nminise: stopped at once; to go on from the last checkpoint:{again}")
-        context.exit(130)
+        raise click.exceptions.Exit(130) from None
     if history.interrupted:  # say so on a line of its own, after the ^C of a terminal
         tell(f"\nminise: stopped {_where(training)}; to go on:{again}")
-        context.exit(130)
-    _finish(run, console, time.perf_counter() - began)
-    if profile is not None and profile.steps:
-        console.print(profile_table(profile))
+        raise click.exceptions.Exit(130)
 
 
 def _where(training: train.Training) -> str:
     return f"in epoch {training.epoch}, after {training.steps} of {len(training.batches)} steps"
-
-
-def _finish(run: runs.Run, console: Console, seconds: float) -> None:
-    """Say how good the net is, and what the run left."""
-    training, images = run.training, run.training.data.test
-    test = training.tested
-    if test is None:  # all of it was done before the run was resumed
-        test = train.evaluate(training.net, images, mean=training.mean, std=training.std)
-    wrong = round((1 - test.accuracy) * len(images.labels))
-    run.finish(images, test.probabilities)
-    show(
-        console,
-        f"\n[bold green]test accuracy {test.accuracy:.2%}[/] ({wrong} of "
-        f"{len(images.labels):,} wrong) after {seconds:.0f} seconds",
-        markup=True,
-    )
-    for what, path in run.files().items():
-        show(console, f"  {what:<10} {path}")
-    show(console, "\nNext:")
-    commands = _next(run)
-    longest = max(map(len, commands))
-    for command, what in commands.items():
-        line = f"  {command:<{longest}}  {what}"  # a command is not broken
-        console.print(
-            line if len(line) <= console.width else f"  {command}",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-        )
-
-
-def _next(run: runs.Run) -> dict[str, str]:
-    """Commands that can be typed now, and what each is for."""
-    about, folder = run.about, run.folder
-    commands = {}
-    if about.image_shape == (1, 28, 28):
-        commands[typed("minise", "predict", folder, "photo.png")] = "read a picture of a digit"
-    if models.has_option(about.model, "reduction"):
-        commands[typed("minise", "inspect", folder)] = "see its gates, by class"
-    others = [] if folder.parent == Path("runs") else [folder.parent]
-    commands[typed("minise", "runs", *others)] = "compare it with others"
-    return commands
-
-
-def _as_options(context: click.Context) -> str:
-    """What to type in place of words without an option before them."""
-    command = ["minise", "train"]
-    names = {name for parameter in context.command.params for name in parameter.opts}
-    for word in context.args:
-        if command[-1].startswith("--"):
-            command.append(word)
-        elif f"--{word}" in names:
-            command.append(f"--{word}")
-        elif word in models.names():
-            command += ["--model", word]
-        elif word in runs.RECIPES:
-            command += ["--recipe", word]
-        elif word in data.NAMES or os.path.exists(word):
-            command += ["--resume" if (Path(word) / CONFIG).exists() else "--data", word]
-        else:
-            known = [*models.names(), *runs.RECIPES, *data.NAMES]
-            return nearest("model, recipe or data", word, known, "minise models and minise recipes")
-    return f"{' '.join(context.args)!r} needs options before it: {typed(*command)}"
-
-
-def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) -> dict[str, Any]:
-    """What is asked for by options that were given, and by the recipe where none was."""
-    given = {} if recipe is None else runs.recipe(recipe).config._asdict()
-    given.pop("seed", None)  # no recipe is about that
-    for name, value in asked.items():
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            given[name] = dict(map(_option, value)) if name == "options" else value
-    if "data" in given:
-        given["data"] = data.located(given["data"])  # a run may go on from another folder
-    return given
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """A name and a value: JSON, or else the text itself."""
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise InputError(f"--option {text!r}, expected as in placement=pre")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
-def profile_table(profile: train.Profile) -> Table:
-    """Where an average step's time went; what took none of its own is left out."""
-    total = sum(spent.forward + spent.backward for spent in profile.spent.values())
-    table = Table("part", "layer", "forward", "backward", "share", title="an average step, in ms")
-    table.columns[0].no_wrap = True
-    for column in table.columns[2:]:
-        column.justify = "right"
-
-    def milliseconds(seconds: float) -> str:
-        return f"{1e3 * seconds / profile.steps:.2f}"
-
-    for name, spent in profile.spent.items():
-        share = (spent.forward + spent.backward) / total
-        if share < 0.002:
-            continue
-        backward = milliseconds(spent.backward) if spent.kind else ""
-        table.add_row(name, spent.kind, milliseconds(spent.forward), backward, f"{share:.1%}")
-    table.add_section()
-    table.add_row("all", "", milliseconds(total), "", "")
-    return table

@@ -59,7 +59,7 @@ def test_recipes_are_listed_with_every_figure_and_what_se_changes(minise):
 def test_what_a_recipe_gave_is_told_with_se_and_without(minise, monkeypatch):
     config = runs.Config(model="se-cnn", options={"reduction": 8})
     recipe = runs.Recipe("by hand", config, wrong=(60, 50), wrong_without_se=(70, 90))
-    monkeypatch.setattr(train, "RECIPES", {"own": recipe})
+    monkeypatch.setattr(runs, "RECIPES", {"own": recipe})
     _, out, _ = minise("recipes")
     rows = [line.replace("│", " ").split() for line in out.splitlines()]
     nets = models.create("se-cnn", reduction=8), models.create("cnn")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from minise import cli, data, runs, train
 from minise.cli import say
-from minise.cli.train import profile_table
+from minise.cli.result import profile_table
 from minise.train.progress import EpochProgress
 
 COMMANDS = [
