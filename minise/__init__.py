@@ -1,5 +1,7 @@
 """Squeeze-and-Excitation networks from scratch on NumPy: every gradient by hand, and proved."""
 
+__version__ = "0.1.0"  # the only place: the package and its wheel read it here
+
 try:
     from minise import backend, data, export, gradcheck, inspect, models, nn, ops, runs, train
     from minise.backend import set_num_threads
@@ -34,5 +36,3 @@ __all__ = [
     "summary",
     "train",
 ]
-
-__version__ = "0.1.0"

@@ -28,6 +28,7 @@ from minise.models.weights import find_weights
 from minise.nn import Layer
 from minise.runs import checkpoint, pictures
 from minise.runs.config import Config, fingerprint, read_config
+from minise.runs.environment import differences, versions
 from minise.runs.folder import check_empty
 from minise.runs.weights import About, load_weights, metadata_of, save_weights
 from minise.train.history import Epoch, Step
@@ -177,7 +178,7 @@ class Stopped(NamedTuple):
             raise InputError(f"{self.path}: {error}") from None
 
     def check(self, dataset: Dataset) -> list[str]:
-        """What is no longer as it was: results may differ in their last bits.
+        """What is no longer as it was, or is not known: the same bits are then not promised.
 
         Raises `InputError` where the images are others.
         """
@@ -188,11 +189,7 @@ class Stopped(NamedTuple):
             then = dict(json.loads(self.state.metadata.get("versions", "")))
         except (ValueError, TypeError):
             raise InputError(f"{self.path}: does not say which versions made it") from None
-        return [
-            f"{what} was {then.get(what)}, is {now[what]}"
-            for what in now
-            if then.get(what) != now[what]
-        ]
+        return differences(then, now)
 
 
 def load_checkpoint(folder: Path) -> Stopped:
@@ -222,20 +219,12 @@ def _about(config: Config, training: Training) -> About:
     )
 
 
-def versions() -> dict[str, Any]:
-    """Upon which the last bits of a result depend."""
-    facts = machine_facts(cores())
-    which = ("processor", "python", "minise", "backend", "numpy", "numba", "pillow")
-    of_gpu = ("gpu", "cuda", "cupy")
-    return {what: facts.get(what) for what in (*which, *of_gpu)}
-
-
 def _explained(config: Config, earlier: list[Any]) -> bytes:
     """A run's configuration, and each start of it, to be read."""
     start = {
         "command": sys.argv,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": machine_facts(cores()),
+        "environment": machine_facts(cores()) | versions(),
         "git": _revision(),
     }
     text = {"config": config._asdict(), "starts": [*earlier, start]}

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from minise import data, runs
-from minise.files import read_tensors
-from minise.runs.run import versions
+from minise.files import read_tensors, write_tensors
+from minise.runs.environment import NAMES, versions
 
 KILLS = int(os.environ.get("MINISE_KILLS", "3"))
 INTERVAL = 3  # steps between checkpoints
@@ -334,11 +334,31 @@ def test_where_tensorboards_package_is_missing_no_folder_is_made(minise, folder,
     assert not (folder / "run").exists()
 
 
-def test_what_is_another_version_now_is_told_once_and_the_run_goes_on(minise, folder, monkeypatch):
+def test_what_is_another_now_is_told_in_one_line_and_the_run_goes_on(minise, folder, monkeypatch):
     assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
     now = versions()
-    monkeypatch.setattr("minise.runs.run.versions", lambda: now | {"pillow": "1.2.3"})
+    others = {"pillow": "1.2.3", "sources": "0123456789abcdef"}
+    monkeypatch.setattr("minise.runs.run.versions", lambda: now | others)
     code, _, err = minise("train", "--resume", "run")
-    assert code == 0
-    assert err.count("\n") == 1
-    assert f"pillow was {now['pillow']}, is 1.2.3: the last bits may differ" in err
+    told = (
+        f"the digest of minise's sources was {now['sources']}, is 0123456789abcdef; "
+        f"Pillow was {now['pillow']}, is 1.2.3"
+    )
+    assert (code, err) == (0, f"minise: the same bits are not promised: {told}\n")
+    start = json.loads((folder / "run" / "config.json").read_text())["starts"][-1]
+    assert start["environment"].items() >= others.items()
+
+
+def test_a_checkpoint_of_an_older_minise_says_what_it_does_not_tell(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    path = folder / "run" / "checkpoint.safetensors"
+    state = read_tensors(path)
+    told = json.loads(state.metadata["versions"])
+    new = ("target", "features", "sources")
+    old = json.dumps({what: value for what, value in told.items() if what not in new})
+    write_tensors(path, state._replace(metadata=state.metadata | {"versions": old}))
+    code, _, err = minise("train", "--resume", "run")
+    names = ", ".join(NAMES[what] for what in new)
+    told = f"the checkpoint does not tell {names}"
+    assert (code, err) == (0, f"minise: the same bits are not promised: {told}\n")
+    assert minise("train", "--resume", "run")[2] == ""  # it has been written anew
