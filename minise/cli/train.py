@@ -28,7 +28,7 @@ DEFAULT = runs.Config()
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="Begin from one that `recipes` lists; other options change what it asks for.",
+    help="Start from one that `recipes` lists; other options override it.",
 )
 @click.option(
     "--model",
@@ -42,7 +42,7 @@ DEFAULT = runs.Config()
     "options",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Of the net, as in placement=pre or reduction=8; may be given several times.",
+    help="For the net, as in placement=pre or reduction=8; may be repeated.",
 )
 @click.option(
     "--data",
@@ -58,7 +58,7 @@ DEFAULT = runs.Config()
     type=click.IntRange(min=0),
     metavar="N",
     default=DEFAULT.hold_out,
-    help="Judge by N training images that are held out, and not by the test images.",
+    help="Test on N held-out training images, and leave the test images alone.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True)
 @click.option(
@@ -70,7 +70,7 @@ DEFAULT = runs.Config()
 @click.option(
     "--weight-decay",
     type=float,
-    help="Pull on weights towards 0.  [default: 0.0005 for sgd, 0.01 for adamw]",
+    help="Pull of the weights towards 0.  [default: 0.0005 for sgd, 0.01 for adamw]",
 )
 @click.option(
     "--optimizer",
@@ -95,18 +95,18 @@ DEFAULT = runs.Config()
     "--augment/--no-augment",
     default=DEFAULT.augment,
     show_default=True,
-    help="Shift and turn the training images a little.",
+    help="Shift and rotate the training images a little.",
 )
 @click.option(
     "--test-at-end/--test-each-epoch",
     default=DEFAULT.test_at_end,
-    help="Look at the test images once, after the last epoch.",
+    help="Test once, after the last epoch, or after each.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=DEFAULT.seed, show_default=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A new folder for what the run leaves.  [default: runs/MODEL-1, -2, …]",
+    help="A new folder for the files of the run.  [default: runs/MODEL-1, -2, …]",
 )
 @click.option(
     "--checkpoint-every",
@@ -118,16 +118,17 @@ DEFAULT = runs.Config()
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with a run that was stopped, to the same bits.",
+    help="Go on with a run that was stopped: same result, bit for bit.",
 )
-@click.option(
-    "--allow-change", is_flag=True, help="Let a run that is resumed go on with other options."
-)
+@click.option("--allow-change", is_flag=True, help="Let a resumed run go on with other options.")
 @click.option(
     "--tensorboard", is_flag=True, help="Write event files for TensorBoard into the run's folder."
 )
 @click.option(
-    "--profile", "profiled", is_flag=True, help="Tell where the time of a step goes, by layer."
+    "--profile",
+    "profiled",
+    is_flag=True,
+    help="Show where the time of a step goes, layer by layer.",
 )
 @computing
 def train_command(

@@ -1,4 +1,4 @@
-"""The folder of a run: what it was asked for, its metrics, checkpoints, weights, and pictures."""
+"""The folder of a run: its configuration, metrics, checkpoints, weights, and pictures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_every(text: str) -> Every:
 
 
 class Run(Watcher):
-    """Writes into a folder what a training does, so that it can go on whatever happens.
+    """Writes what a training does into a folder, so that it can go on whatever happens.
 
     The folder must be new or empty, unless `resumed`. A checkpoint is written at the start, as
     often as `every` says, at the end of the last epoch, and by `keep`; the one after the best test
@@ -107,7 +107,7 @@ class Run(Watcher):
             check_empty(self.folder)  # another run that began in the same moment
 
     def on_step(self, step: Step) -> None:
-        """Write a checkpoint if it is time for one."""
+        """Write a checkpoint if one is due."""
         number, unit = self.every
         if unit == "minute":
             due = time.monotonic() - self._written >= 60 * number
@@ -117,7 +117,7 @@ class Run(Watcher):
             self.keep()
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Write the metrics, the weights as they are, and checkpoints if it is time for them.
+        """Write the metrics, the current weights, and checkpoints if they are due.
 
         The checkpoint comes last: whatever is lost before it will be written once more.
         """
@@ -142,7 +142,7 @@ class Run(Watcher):
         write_tensors(self.folder / name, Tensors(arrays, metadata | self._metadata))
 
     def finish(self, test: Split, probabilities: Array) -> None:
-        """Draw the curves of training, and the test images that came out wrong."""
+        """Draw the curves of the training, and the test images that were misclassified."""
         write_whole(self.folder / CURVES, pictures.curves(self.training.history))
         drawn = pictures.mistakes(test, probabilities, self.training.data.class_name)
         write_whole(self.folder / MISTAKES, drawn)

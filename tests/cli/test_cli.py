@@ -241,7 +241,7 @@ def test_a_run_is_not_overwritten(minise, small_data):
     assert minise(*QUICK, "--data", small_data, "--out", "here")[0] == 0
     code, _, err = minise(*QUICK, "--data", small_data, "--out", "here")
     assert code == 1
-    assert err == "minise: here: holds files already; a run wants a folder of its own\n"
+    assert err == "minise: here: holds files already; a run needs a folder of its own\n"
 
 
 def test_eval_refuses_images_that_the_net_did_not_learn(minise, small_data, tmp_path):

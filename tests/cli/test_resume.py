@@ -275,7 +275,7 @@ def test_fewer_epochs_than_are_begun_are_refused(minise, folder):
     assert minise("train", "--data", "own.npz", "--epochs", "3", "--out", "run")[0] == 0
     code, _, err = minise("train", "--resume", "run", "--epochs", "2", "--allow-change")
     assert code == 1
-    assert "epochs: 2, but epoch 3 is begun" in err
+    assert "epochs: 2, but epoch 3 has begun" in err
 
 
 def test_a_rate_that_ends_in_nothing_leaves_the_good_checkpoint(minise, folder):

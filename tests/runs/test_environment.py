@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,22 @@ def test_the_digest_does_not_change_with_what_only_shows(copy):
     for path in copy.glob("nn/*.py"):  # as Git may write them on Windows
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert digest() == before
+
+
+def test_no_source_that_counts_uses_one_that_does_not():
+    aside = re.compile(
+        rf"^ *(?:from|import) minise\.({'|'.join(environment.ASIDE)})\b", re.MULTILINE
+    )
+    together = re.compile(
+        rf"^ *from minise import .*\b({'|'.join(environment.ASIDE)})\b", re.MULTILINE
+    )
+    using = [
+        str(path.relative_to(environment.ROOM))
+        for path in environment.ROOM.rglob("*.py")
+        if path.relative_to(environment.ROOM).parts[0] not in environment.ASIDE
+        and any(kind.search(path.read_text(encoding="utf-8")) for kind in (aside, together))
+    ]
+    assert sorted(using) == ["__init__.py", "__main__.py"]  # which name all that is there
 
 
 def test_without_files_there_is_no_digest(tmp_path, monkeypatch):
