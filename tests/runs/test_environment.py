@@ -32,7 +32,7 @@ def test_what_bits_depend_on_is_known():
     assert list(THEN) == list(environment.NAMES)
     assert THEN["minise"] == minise.__version__
     assert len(THEN["sources"]) == 16
-    with backend("numpy"):
+    with backend.using("numpy"):
         assert versions()["features"] is None  # nothing is compiled
 
 

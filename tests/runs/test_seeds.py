@@ -21,5 +21,5 @@ def test_differences_are_taken_seed_by_seed_where_both_have_one():
 def test_fewer_than_two_seeds_say_nothing():
     with pytest.raises(InputError, match="seeds: 1 in common, expected at least 2"):
         runs.Seeds({0: 0.9})
-    with pytest.raises(InputError, match="0 seeds"):
+    with pytest.raises(InputError, match="seeds: 0 in common"):
         runs.Seeds({0: 0.9, 1: 0.8}) - runs.Seeds({2: 0.9, 3: 0.8})
