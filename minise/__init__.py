@@ -1,7 +1,9 @@
 """Squeeze-and-Excitation networks from scratch on NumPy: every gradient by hand, and proved."""
 
+__version__ = "0.1.0"  # the only place: the package and its wheel read it here
+
 try:
-    from minise import backend, data, export, gradcheck, inspect, models, nn, ops, train
+    from minise import backend, data, export, gradcheck, inspect, models, nn, ops, runs, train
     from minise.backend import set_num_threads
     from minise.cost import Cost, cost
     from minise.errors import InputError
@@ -29,9 +31,8 @@ __all__ = [
     "models",
     "nn",
     "ops",
+    "runs",
     "set_num_threads",
     "summary",
     "train",
 ]
-
-__version__ = "0.1.0"

@@ -8,7 +8,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from minise import backend
+from minise import __version__, backend
 from minise.backend.work import Facts
 
 
@@ -25,10 +25,8 @@ def machine_facts(threads: int) -> Facts:
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "backend": backend.current().name,
-        **{
-            package: _version(package)
-            for package in ("minise", "numpy", "numba", "pillow", "torch")
-        },
+        "minise": __version__,
+        **{package: _version(package) for package in ("numpy", "numba", "pillow", "torch")},
         **backend.current().facts(),
     }
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from minise import InputError, data, train
+from minise import InputError, data, runs
 
 SIDE = 400
 KINDS = (
@@ -231,7 +231,7 @@ def main():
     parser.add_argument("--wrong", action="store_true", help="only those on the sheet")
     options = parser.parse_args()
 
-    net, about = train.load_run(Path(options.run))
+    net, about = runs.load_run(Path(options.run))
     test = data.load("sample").test
     drawn = list(pages(options.seed, options.count))
 

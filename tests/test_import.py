@@ -36,7 +36,7 @@ def test_importing_minise_gives_every_room_that_a_learner_names():
 def test_every_public_name_is_there():
     run(
         "import importlib\n"
-        "rooms = 'bench data export gradcheck inspect models nn ops train'\n"
+        "rooms = 'bench data export gradcheck inspect models nn ops runs train'\n"
         "for name in ['', *('.' + room for room in rooms.split())]:\n"
         "    module = importlib.import_module('minise' + name)\n"
         "    for public in module.__all__: getattr(module, public)\n"

@@ -1,11 +1,15 @@
 """What pip is told: which Numba goes where, and that minise has types."""
 
 import importlib.resources
+import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+import minise
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -48,3 +52,12 @@ def test_numba_is_asked_for_where_it_has_wheels(system, machine, python):
 
 def test_minise_has_types_for_others_too():
     assert (importlib.resources.files("minise") / "py.typed").is_file()
+
+
+def test_the_version_has_one_source():
+    assert "version" not in PROJECT["project"]
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    source = Path(__file__).parents[1] / PROJECT["tool"]["hatch"]["version"]["path"]
+    found = re.findall(r'^__version__ = "(\d+\.\d+\.\d+)"', source.read_text(), re.MULTILINE)
+    # what was installed says the same; `minise --version` is in tests/cli
+    assert found == [minise.__version__] == [metadata.version("minise")]

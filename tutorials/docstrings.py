@@ -27,6 +27,7 @@ PACKAGES = (
     "minise.gradcheck",
     "minise.data",
     "minise.train",
+    "minise.runs",
     "minise.inspect",
     "minise.export",
     "minise.bench",

@@ -10,7 +10,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from minise import data, export, train
+from minise import data, export, runs
 from minise.cli.options import run_first
 from minise.cli.say import show, typed
 from minise.errors import InputError
@@ -52,7 +52,7 @@ def export_command(words: tuple[str, ...]) -> None:
         raise InputError(f"{path}: there is no folder {path.parent}")
     check_writable(path.parent)
     export.check_installed()
-    net, about = train.load_run(run)
+    net, about = runs.load_run(run)
     with Console().status("running the model beside the net …"):
         model = export.onnx_model(net, about.image_shape, metadata=_metadata(about))
         difference = _checked(run, model, net, about)
@@ -70,7 +70,7 @@ def export_command(words: tuple[str, ...]) -> None:
         show(console, line)
 
 
-def _metadata(about: train.About) -> dict[str, str]:
+def _metadata(about: runs.About) -> dict[str, str]:
     return {
         "model": about.model,
         "classes": str(about.num_classes),
@@ -80,7 +80,7 @@ def _metadata(about: train.About) -> dict[str, str]:
     }
 
 
-def _checked(run: Path, model: onnx.ModelProto, net: Layer, about: train.About) -> float:
+def _checked(run: Path, model: onnx.ModelProto, net: Layer, about: runs.About) -> float:
     """The largest difference. Raises `InputError` where it is too large."""
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *about.image_shape), np.uint8)
     x = data.to_input(pixels, about.mean, about.std)

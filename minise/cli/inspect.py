@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from minise import data, inspect, train
+from minise import data, inspect, runs
 from minise.arrays import Array
 from minise.cli.options import computing, run_first, run_with_data
 from minise.cli.say import show
@@ -81,7 +81,7 @@ def inspect_command(
         show(console, f"  {folder / name}")
 
 
-def _image(name: str, test: data.Split, about: train.About) -> tuple[str, str, data.Images]:
+def _image(name: str, test: data.Split, about: runs.About) -> tuple[str, str, data.Images]:
     """Of a test image's number, or a file: a short name, a title, and the image (C, H, W)."""
     if name.isdecimal():
         n = int(name)

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import click
 
-from minise import backend, data, train
+from minise import backend, data, runs
 from minise.cli.say import tell
 from minise.errors import InputError
 from minise.files import PYTORCH, WEIGHTS
 from minise.nn import Layer
-from minise.train.run import CONFIG
+from minise.runs.run import CONFIG
 
 Command: TypeAlias = Callable[..., None]
 
@@ -86,12 +86,12 @@ def _names_a_run(word: str) -> bool:
     )
 
 
-def run_with_data(run: Path, source: str | None) -> tuple[Layer, train.About, data.Dataset]:
+def run_with_data(run: Path, source: str | None) -> tuple[Layer, runs.About, data.Dataset]:
     """The net of a run, what is known of it, and the images of `source`, or those it learned from.
 
     Raises `InputError` where they do not go together.
     """
-    net, about = train.load_run(run)
+    net, about = runs.load_run(run)
     images = data.load(source or about.data)
     if images.image_shape != about.image_shape or images.num_classes > about.num_classes:
         raise InputError(

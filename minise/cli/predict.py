@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from minise import data, train
+from minise import data, runs
 from minise.arrays import asnumpy
 from minise.cli.options import computing, run_first
 from minise.cli.say import tell, typed
@@ -43,7 +43,7 @@ def predict_command(words: tuple[str, ...], show: bool) -> None:
     if not names:
         raise InputError(f"name a picture, as in {typed('minise', 'predict', run, 'photo.png')}")
     images = [Path(name) for name in names]
-    net, about = train.load_run(run)
+    net, about = runs.load_run(run)
     if about.image_shape != (1, 28, 28):
         raise InputError(f"{run} learned from images {about.image_shape}, not grey ones of 28×28")
     paths = [path for given in images for path in _pictures_of(given)]
@@ -85,7 +85,7 @@ def _pictures_of(given: Path) -> list[Path]:
     return found
 
 
-def _said_of(digit: data.Images, net: Layer, about: train.About) -> str:
+def _said_of(digit: data.Images, net: Layer, about: runs.About) -> str:
     """The net's first choice for a digit (28, 28), and the two after it."""
     x = data.to_input(digit[None, None], about.mean, about.std)
     scores = asnumpy(net(x))[0].astype(np.float64)  # (K,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from minise import models, train
+from minise import models, runs
 from minise.cli.runs import told_difference
 from minise.cli.say import show, table
 
@@ -18,12 +18,12 @@ def recipes_command() -> None:
     run, then each run.
     """
     console = Console()
-    for name, recipe in train.RECIPES.items():
+    for name, recipe in runs.RECIPES.items():
         gave = table("model", "parameters", "mean test", "deviation", "each")
         show(console, f"[bold]{name}[/]: {recipe.about}", markup=True)
         gave.columns[0].no_wrap, gave.columns[1].justify = True, "right"
         rows = [(recipe.config, recipe.accuracy)]
-        if plain := train.without_se(recipe.config):
+        if plain := runs.without_se(recipe.config):
             rows.append((plain, recipe.accuracy_without_se))
         for config, tests in rows:
             net = models.create(config.model, filled=False, **config.options)

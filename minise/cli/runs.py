@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from minise import train
+from minise import runs
 from minise.cli.say import show, table, tell
 from minise.errors import InputError
 from minise.files import check_writable, write_whole
-from minise.train import pictures
+from minise.runs import find_records, pictures
 
 
 @click.command("runs", short_help="List and compare runs.")
@@ -25,8 +25,8 @@ def runs_command(folder: Path) -> None:
     standard error, and the deviation of one run. If the same was done without SE, the change that
     SE makes is shown too, averaged over seeds.
     """
-    records = train.find_records(folder)
-    differing = [name for name in train.differing(records) if name not in ("model", "epochs")]
+    records = runs.find_records(folder)
+    differing = [name for name in runs.differing(records) if name not in ("model", "epochs")]
     configs = _with_short_paths([record.config for record in records])
     listed = table("run", "model", *(["settings"] if differing else []), "epochs", "loss", "test")
     for column in listed.columns[-3:]:
@@ -43,16 +43,16 @@ def runs_command(folder: Path) -> None:
         )
     console = Console()
     console.print(listed)
-    groups = train.over_seeds([r._replace(config=c) for r, c in zip(records, configs, strict=True)])
+    groups = runs.over_seeds([r._replace(config=c) for r, c in zip(records, configs, strict=True)])
     if groups:
         console.print(_over_seeds(groups, [name for name in differing if name != "seed"]))
     for config, tests in groups:
         for other, others in groups:
-            if other == train.without_se(config) and len(tests.both(others)) > 1:
+            if other == runs.without_se(config) and len(tests.both(others)) > 1:
                 show(console, f"{config.model} − {other.model}: {told_difference(tests - others)}")
 
 
-def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], differing: list[str]) -> Table:
+def _over_seeds(groups: list[tuple[runs.Config, runs.Seeds]], differing: list[str]) -> Table:
     told = table(
         "model",
         *(["settings"] if differing else []),
@@ -73,13 +73,13 @@ def _over_seeds(groups: list[tuple[train.Config, train.Seeds]], differing: list[
     return told
 
 
-def told_difference(difference: train.Seeds) -> str:
+def told_difference(difference: runs.Seeds) -> str:
     """As in "+0.040 % ± 0.021 % over 5 seeds"."""
     mean, error = difference.mean, difference.standard_error
     return f"{mean:+.3%} ± {error:.3%} over {len(difference.figures)} seeds"
 
 
-def _asked_for(config: train.Config, names: list[str]) -> str:
+def _asked_for(config: runs.Config, names: list[str]) -> str:
     """As in "placement=pre seed=1"."""
     found = {name: getattr(config, name) for name in names}
     options = found.pop("options", {})
@@ -87,7 +87,7 @@ def _asked_for(config: train.Config, names: list[str]) -> str:
     return escape(" ".join(f"{name}={value}" for name, value in (options | given).items()))
 
 
-def _with_short_paths(configs: list[train.Config]) -> list[train.Config]:
+def _with_short_paths(configs: list[runs.Config]) -> list[runs.Config]:
     """Each `data` as its last parts, as many as tell it from the others."""
     paths = {config.data: Path(config.data).parts for config in configs}
     short = dict.fromkeys(paths, "")
@@ -117,7 +117,7 @@ def plot_command(runs: tuple[Path, ...], out: Path) -> None:
     that has not finished an epoch is skipped.
     """
     check_writable(out.parent)
-    records = [record for run in runs or (Path("runs"),) for record in train.find_records(run)]
+    records = [record for run in runs or (Path("runs"),) for record in find_records(run)]
     empty = [str(record.folder) for record in records if not record.history]
     if len(empty) == len(records):
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -27,17 +27,16 @@ from minise.train.profile import Profile
 from minise.train.repeats import repeats_itself
 from minise.train.schedules import Schedule
 from minise.train.signals import StopSignals
+from minise.train.watcher import Watcher
 
 Result = TypeVar("Result")
-OnStep = Callable[[Step], object]
-OnEpoch = Callable[[Epoch], object]
 
 
 class Training:
     """A training and where it stands: `run` goes on to the end, or until it is interrupted.
 
-    The arguments are those of `fit`. After every step, and so in `on_step` and `on_epoch`, the
-    object is whole: `checkpoint.state_of` takes all that is needed to go on from there.
+    The arguments are those of `fit`. Between two steps, and so while watchers are told, the object
+    is whole: `runs.Run` saves all that is needed to go on from there.
     """
 
     def __init__(
@@ -77,16 +76,10 @@ class Training:
         """How many are done, over all epochs."""
         return (self.epoch - 1) * len(self.batches) + self.steps
 
-    def run(
-        self,
-        *,
-        profile: Profile | None = None,
-        on_step: OnStep = lambda step: None,
-        on_epoch: OnEpoch = lambda epoch: None,
-    ) -> History:
+    def run(self, *, profile: Profile | None = None, watchers: Sequence[Watcher] = ()) -> History:
         """Train to the end, and return the history: that of a resumed training is whole.
 
-        Ctrl-C or SIGTERM stop it after the step that goes on, and mark the history; a second one
+        Ctrl-C or SIGTERM stop it after the current step, and mark the history; a second one
         raises `KeyboardInterrupt` at once. Raises `InputError` where the loss or a gradient is not
         finite, with the layer in which that began. The weights are then those before the step;
         running averages have moved.
@@ -94,20 +87,21 @@ class Training:
         Warns, once of each, of layers that had no gradient in a whole epoch, that did not move, or
         that the optimizer does not hold.
 
-        `on_step` is called when the loss has been read: on a processor after each step; on a GPU
-        every 50 steps and at the end of an epoch, since to read it is to wait for it.
+        Watchers are told of a step when the loss has been read: on a processor after each step; on
+        a GPU every 50 steps and at the end of an epoch, since to read it is to wait for it.
         """
         self.history.interrupted = False
         with StopSignals() as signals, current().running():
             step, learning = self._stepping(profile), Learning(self.net, self.optimizer)
             while self.epoch <= self.epochs:
                 whole = self.steps == 0
-                self._steps_of_epoch(step, signals, profile, on_step, learning)
+                self._steps_of_epoch(step, signals, profile, watchers, learning)
                 if signals.requested:
                     self.history.interrupted = True
                     break
                 self._end_epoch()
-                on_epoch(self.history[-1])
+                for watcher in watchers:
+                    watcher.on_epoch(self.history[-1])
                 for line in learning.found(self.history[-1].epoch) if whole else []:
                     warnings.warn(line, RuntimeWarning, stacklevel=2)
         return self.history
@@ -117,7 +111,7 @@ class Training:
         step: TakeStep,
         signals: StopSignals,
         profile: Profile | None,
-        on_step: OnStep,
+        watchers: Sequence[Watcher],
         learning: Learning,
     ) -> None:
         learning.begin()
@@ -139,7 +133,8 @@ class Training:
                 unread = 0
                 self.seconds = time.perf_counter() - began
                 mean_loss, accuracy = self.loss_sum / self.images, self.right / self.images
-                on_step(Step(self.epoch, self.images, mean_loss, accuracy))
+                for watcher in watchers:
+                    watcher.on_step(Step(self.epoch, self.images, mean_loss, accuracy))
             if signals.requested and not unread:
                 return
 
@@ -238,17 +233,16 @@ def fit(
     label_smoothing: float = 0.0,
     test_at_end: bool = False,
     profile: Profile | None = None,
-    on_step: OnStep = lambda step: None,
-    on_epoch: OnEpoch = lambda epoch: None,
+    watchers: Sequence[Watcher] = (),
 ) -> History:
     """Train `net` on `data.train`, test it on `data.test` after each epoch; returns the history.
 
     With `test_at_end` the test images are looked at once, after the last epoch. `rng` draws the
     order of the images and what `augment` does to them. `schedule` gives the learning rate of each
-    step, else the optimizer's own stays. `profile` is told where the time goes. `on_step` and
-    `on_epoch` are called with the news. Ctrl-C stops after the step that goes on: the history then
-    says `interrupted`. Raises `InputError` for less than one epoch, and when the loss or a gradient
-    is not finite; see `Training`.
+    step, else the optimizer's own stays. `profile` is told where the time goes, and `watchers` are
+    told of each step and epoch. Ctrl-C stops after the current step: the history then says
+    `interrupted`. Raises `InputError` for less than one epoch, and when the loss or a gradient is
+    not finite; see `Training`.
     """
     training = Training(
         net,
@@ -262,7 +256,7 @@ def fit(
         label_smoothing=label_smoothing,
         test_at_end=test_at_end,
     )
-    return training.run(profile=profile, on_step=on_step, on_epoch=on_epoch)
+    return training.run(profile=profile, watchers=watchers)
 
 
 def _loss(scores: Array, labels: Array, label_smoothing: float) -> tuple[Array, Array]:

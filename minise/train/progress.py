@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from minise.train.history import Epoch, Step
+from minise.train.watcher import Watcher
 
 
-class EpochProgress:
-    """Give `on_step` and `on_epoch` to `fit`, within a `with`."""
+class EpochProgress(Watcher):
+    """Within a `with`, shows how far the epoch is, and leaves a line of each that is done."""
 
     def __init__(self, console: Console, epochs: int, images: int) -> None:
         self.console, self.epochs, self.images = console, epochs, images

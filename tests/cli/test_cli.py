@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import __version__, backend, cli, data, models, train
+from minise import __version__, backend, cli, data, models, runs, train
 
 QUICK = ["train", "--epochs", "1", "--batch-size", "50", "--no-augment"]
 
@@ -32,8 +32,8 @@ def test_a_recipe_is_followed_in_all_that_is_not_asked_for_otherwise(minise, sma
         "--test-each-epoch", "--model", "vgg-8k", "--out", "run",
     )  # fmt: skip
     assert (code, err) == (0, "")
-    config = train.read_record(tmp_path / "run").config
-    recipe = train.recipe("record-8k").config
+    config = runs.read_record(tmp_path / "run").config
+    recipe = runs.recipe("record-8k").config
     assert config == recipe._replace(
         data=str(small_data), epochs=2, seed=3, test_at_end=False, model="vgg-8k"
     )
@@ -49,7 +49,7 @@ def test_a_recipe_is_followed_in_all_that_is_not_asked_for_otherwise(minise, sma
 def test_recipes_are_listed_with_every_figure_and_what_se_changes(minise):
     code, out, err = minise("recipes")
     assert (code, err) == (0, "")
-    for name, recipe in train.RECIPES.items():
+    for name, recipe in runs.RECIPES.items():
         assert f"minise train --recipe {name} --seed 0" in out
         for accuracy in (recipe.accuracy, recipe.accuracy_without_se):
             assert f"{accuracy.mean:.3%}" in out
@@ -57,9 +57,9 @@ def test_recipes_are_listed_with_every_figure_and_what_se_changes(minise):
 
 
 def test_what_a_recipe_gave_is_told_with_se_and_without(minise, monkeypatch):
-    config = train.Config(model="se-cnn", options={"reduction": 8})
-    recipe = train.Recipe("by hand", config, wrong=(60, 50), wrong_without_se=(70, 90))
-    monkeypatch.setattr(train, "RECIPES", {"own": recipe})
+    config = runs.Config(model="se-cnn", options={"reduction": 8})
+    recipe = runs.Recipe("by hand", config, wrong=(60, 50), wrong_without_se=(70, 90))
+    monkeypatch.setattr(runs, "RECIPES", {"own": recipe})
     _, out, _ = minise("recipes")
     rows = [line.replace("│", " ").split() for line in out.splitlines()]
     nets = models.create("se-cnn", reduction=8), models.create("cnn")
@@ -139,7 +139,7 @@ def test_wrong_images_are_counted(minise, small_data, monkeypatch, wrong):
 def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small_data, monkeypatch):
     seen = []
     monkeypatch.setattr(train, "warm_up", lambda net, shape, images: seen.append(images))
-    monkeypatch.setattr(train.Run, "on_step", lambda run, step: seen.append("step"))
+    monkeypatch.setattr(runs.Run, "on_step", lambda run, step: seen.append("step"))
     assert minise(*QUICK, "--data", small_data, "--batch-size", "200")[0] == 0
     assert seen == [200, 100] * 2 + ["step", "step"]  # first to see what is missing
 
@@ -241,7 +241,7 @@ def test_a_run_is_not_overwritten(minise, small_data):
     assert minise(*QUICK, "--data", small_data, "--out", "here")[0] == 0
     code, _, err = minise(*QUICK, "--data", small_data, "--out", "here")
     assert code == 1
-    assert err == "minise: here: holds files already; a run wants a folder of its own\n"
+    assert err == "minise: here: holds files already; a run needs a folder of its own\n"
 
 
 def test_eval_refuses_images_that_the_net_did_not_learn(minise, small_data, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import cli, data, train
+from minise import cli, data, runs, train
 from minise.cli import terminal
 from minise.cli.terminal import quoted, readable
 
@@ -38,16 +38,16 @@ def folder(tmp_path_factory):
     (folder / "own.py").write_text(WRONG_SIGN)
     for seed, model in ((0, "se-cnn"), (1, "se-cnn"), (0, "cnn"), (1, "cnn")):
         leave_run(folder / "runs" / f"{model}-{9 - seed}", seed, model)
-    config = train.Config(data=str(folder / "own.npz"), epochs=1, batch_size=20)
-    training = train.training_of(config, train.dataset_of(config))
-    run = train.Run(folder / "run-×", training, config)
-    training.run(on_step=run.on_step, on_epoch=run.on_epoch)
+    config = runs.Config(data=str(folder / "own.npz"), epochs=1, batch_size=20)
+    training = runs.training_of(config, runs.dataset_of(config))
+    run = runs.Run(folder / "run-×", training, config)
+    training.run(watchers=[run])
     return folder
 
 
 def leave_run(folder, seed, model):
     folder.mkdir(parents=True)
-    config = train.Config(epochs=1, seed=seed, model=model)
+    config = runs.Config(epochs=1, seed=seed, model=model)
     (folder / "config.json").write_text(json.dumps({"config": config._asdict()}))
     epoch = train.Epoch(1, 0.5, 0.8, 0.4, 0.9 + seed / 100, 0.05, 1.5, 8000.0)
     (folder / "metrics.jsonl").write_text(json.dumps(epoch._asdict()))

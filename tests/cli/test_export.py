@@ -6,10 +6,10 @@ import onnx
 import pytest
 from onnx_runtimes import assert_says_the_same, runtime, with_statistics
 
-from minise import data, models, nn, train
+from minise import data, models, nn, runs
 from minise.export import layers
 
-ABOUT = train.About("se-resnet8", 10, (1, 28, 28), 0.1307, 0.3081, "sample", 5)
+ABOUT = runs.About("se-resnet8", 10, (1, 28, 28), 0.1307, 0.3081, "sample", 5)
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def net():
 def run(tmp_path, net):
     """A run's folder, as `train` leaves it."""
     (tmp_path / "run").mkdir()
-    train.save_weights(tmp_path / "run" / "model.safetensors", net, ABOUT)
+    runs.save_weights(tmp_path / "run" / "model.safetensors", net, ABOUT)
     return tmp_path / "run"
 
 
@@ -58,7 +58,7 @@ def test_the_metadata_is_all_that_a_picture_needs(minise, run, net):
 
 
 def test_images_of_one_grey_have_a_std_that_can_be_divided_by(minise, run, net):
-    train.save_weights(run / "model.safetensors", net, ABOUT._replace(std=0.0))
+    runs.save_weights(run / "model.safetensors", net, ABOUT._replace(std=0.0))
     assert minise("export", run, "model.onnx")[0] == 0
     metadata = {entry.key: entry.value for entry in onnx.load("model.onnx").metadata_props}
     assert metadata["std"] == "1.0"
@@ -136,7 +136,7 @@ def test_a_model_that_says_something_else_is_not_written(minise, run, tmp_path, 
 
 def test_a_net_whose_training_diverged_is_one_clear_line(minise, run, net, tmp_path):
     net.fc.weight.value[...] = np.nan
-    train.save_weights(run / "model.safetensors", net, ABOUT)
+    runs.save_weights(run / "model.safetensors", net, ABOUT)
     code, _, err = minise("export", run, "model.onnx")
     assert code == 1
     assert err == f"minise: {run}: the net's scores are no finite numbers: nothing was written\n"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import data, inspect, models, train
+from minise import data, inspect, models, runs
 
 
 @pytest.fixture
@@ -12,10 +12,10 @@ def run(minise, tmp_path):
     images = rng.integers(0, 256, (30, 28, 28), np.uint8)
     labels = np.arange(30) % 3
     np.savez(tmp_path / "few.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    about = train.About("se-cnn", 3, (1, 28, 28), 0.5, 0.3, str(tmp_path / "few.npz"), 0)
+    about = runs.About("se-cnn", 3, (1, 28, 28), 0.5, 0.3, str(tmp_path / "few.npz"), 0)
     (tmp_path / "run").mkdir()
     net = models.create("se-cnn", num_classes=3)
-    train.save_weights(tmp_path / "run" / "model.safetensors", net, about)
+    runs.save_weights(tmp_path / "run" / "model.safetensors", net, about)
     return tmp_path / "run"
 
 
@@ -28,7 +28,7 @@ def test_pictures_of_gates_and_maps_are_left_in_the_run(minise, run, tmp_path):
     assert "dead" in out
     (row,) = (line.replace("│", " ").split() for line in out.splitlines() if "se1" in line)
     x = data.to_input(np.load(tmp_path / "few.npz")["x_test"][:, None], 0.5, 0.3)
-    net = train.load_run(run)[0]
+    net = runs.load_run(run)[0]
     s, dead = inspect.gates(net, x)["se1"], inspect.dead_units(net, x)["se1"]
     assert row[1:5] == ["8", f"{s.min():.2f}", "to", f"{s.max():.2f}"]
     assert row[-2:] == ["2", str(dead.sum())]
@@ -74,8 +74,8 @@ def test_every_mistake_is_one_clear_line_and_leaves_no_picture(minise, run, argu
 
 
 def test_a_net_without_se_is_told(minise, tmp_path):
-    about = train.About("cnn", 10, (1, 28, 28), 0.5, 0.3, "sample", 0)
-    train.save_weights(tmp_path / "cnn.safetensors", models.create("cnn"), about)
+    about = runs.About("cnn", 10, (1, 28, 28), 0.5, 0.3, "sample", 0)
+    runs.save_weights(tmp_path / "cnn.safetensors", models.create("cnn"), about)
     code, _, err = minise("inspect", "cnn.safetensors")
     assert (code, err) == (
         1,

@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from minise import data, train
-from minise.files import read_tensors
-from minise.train.run import versions
+from minise import data, runs
+from minise.files import read_tensors, write_tensors
+from minise.runs.environment import NAMES, versions
 
 KILLS = int(os.environ.get("MINISE_KILLS", "3"))
 INTERVAL = 3  # steps between checkpoints
@@ -21,23 +21,23 @@ INTERVAL = 3  # steps between checkpoints
 DRIVER = f"""
 import os
 from pathlib import Path
-from minise import train
+from minise import runs, train
 
 folder, log = Path("run"), os.open("steps", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 resumed = (folder / "checkpoint.safetensors").exists()
-config = train.Config(data="own.npz", epochs=8, batch_size=20)
-training = train.training_of(config, train.dataset_of(config))
+config = runs.Config(data="own.npz", epochs=8, batch_size=20)
+training = runs.training_of(config, runs.dataset_of(config))
 if resumed:
-    train.load_checkpoint(folder).restore(training)
-every = train.read_every("{INTERVAL} steps")
-run = train.Run(folder, training, config, every=every, resumed=resumed)
+    runs.load_checkpoint(folder).restore(training)
+every = runs.read_every("{INTERVAL} steps")
+run = runs.Run(folder, training, config, every=every, resumed=resumed)
 
-def on_step(step):
-    done = (training.epoch - 1) * len(training.batches) + training.steps
-    os.write(log, b"%d\\n" % done)
-    run.on_step(step)
+class Log(train.Watcher):
+    def on_step(self, step):
+        done = (training.epoch - 1) * len(training.batches) + training.steps
+        os.write(log, b"%d\\n" % done)
 
-training.run(on_step=on_step, on_epoch=run.on_epoch)
+training.run(watchers=[Log(), run])
 """
 MINISE = (sys.executable, "-m", "minise")
 TRAIN = (*MINISE, "train", "--data", "own.npz", "--epochs", "8", "--batch-size", "20")
@@ -150,7 +150,7 @@ def put_aside(folder, number):
 
 def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_is_whole(folder, uninterrupted):
     slow = DRIVER.replace("training.run(", "import time; training.run(").replace(
-        "def on_step(step):", "def on_step(step):\n    time.sleep(5)"
+        "def on_step(self, step):", "def on_step(self, step):\n        time.sleep(5)"
     )
     process = start(folder, sys.executable, "-c", slow)
     wait_for(folder / "run" / "checkpoint.safetensors")
@@ -172,7 +172,7 @@ def stop_after_two_steps(monkeypatch, then=lambda: None):
             signal.raise_signal(signal.SIGINT)
             then()
 
-    monkeypatch.setattr(train.Run, "on_step", on_step)
+    monkeypatch.setattr(runs.Run, "on_step", on_step)
 
 
 def test_a_run_that_was_stopped_goes_on_from_the_step_that_was_the_last(
@@ -275,7 +275,7 @@ def test_fewer_epochs_than_are_begun_are_refused(minise, folder):
     assert minise("train", "--data", "own.npz", "--epochs", "3", "--out", "run")[0] == 0
     code, _, err = minise("train", "--resume", "run", "--epochs", "2", "--allow-change")
     assert code == 1
-    assert "epochs: 2, but epoch 3 is begun" in err
+    assert "epochs: 2, but epoch 3 has begun" in err
 
 
 def test_a_rate_that_ends_in_nothing_leaves_the_good_checkpoint(minise, folder):
@@ -334,11 +334,31 @@ def test_where_tensorboards_package_is_missing_no_folder_is_made(minise, folder,
     assert not (folder / "run").exists()
 
 
-def test_what_is_another_version_now_is_told_once_and_the_run_goes_on(minise, folder, monkeypatch):
+def test_what_is_another_now_is_told_in_one_line_and_the_run_goes_on(minise, folder, monkeypatch):
     assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
     now = versions()
-    monkeypatch.setattr("minise.train.run.versions", lambda: now | {"pillow": "1.2.3"})
+    others = {"pillow": "1.2.3", "sources": "0123456789abcdef"}
+    monkeypatch.setattr("minise.runs.run.versions", lambda: now | others)
     code, _, err = minise("train", "--resume", "run")
-    assert code == 0
-    assert err.count("\n") == 1
-    assert f"pillow was {now['pillow']}, is 1.2.3: the last bits may differ" in err
+    told = (
+        f"the digest of minise's sources was {now['sources']}, is 0123456789abcdef; "
+        f"Pillow was {now['pillow']}, is 1.2.3"
+    )
+    assert (code, err) == (0, f"minise: the same bits are not promised: {told}\n")
+    start = json.loads((folder / "run" / "config.json").read_text())["starts"][-1]
+    assert start["environment"].items() >= others.items()
+
+
+def test_a_checkpoint_of_an_older_minise_says_what_it_does_not_tell(minise, folder):
+    assert minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")[0] == 0
+    path = folder / "run" / "checkpoint.safetensors"
+    state = read_tensors(path)
+    told = json.loads(state.metadata["versions"])
+    new = ("target", "features", "sources")
+    old = json.dumps({what: value for what, value in told.items() if what not in new})
+    write_tensors(path, state._replace(metadata=state.metadata | {"versions": old}))
+    code, _, err = minise("train", "--resume", "run")
+    names = ", ".join(NAMES[what] for what in new)
+    told = f"the checkpoint does not tell {names}"
+    assert (code, err) == (0, f"minise: the same bits are not promised: {told}\n")
+    assert minise("train", "--resume", "run")[2] == ""  # it has been written anew

@@ -3,11 +3,11 @@ import json
 import pytest
 from PIL import Image
 
-from minise import train
+from minise import runs, train
 
 
 def leave(folder, accuracies, **options):
-    config = train.Config(**{"model": "se-cnn", "epochs": 2, **options})
+    config = runs.Config(**{"model": "se-cnn", "epochs": 2, **options})
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"config": config._asdict()}))
     epochs = [
@@ -68,7 +68,7 @@ def test_runs_that_differ_at_the_end_of_long_names_look_different(
 def test_the_epochs_have_one_column(minise, tmp_path):
     for epochs in (3, 4):
         leave(tmp_path / "runs" / f"a-{epochs}", [0.9, 0.95], lr=0.1 * epochs)
-        text = json.dumps({"config": train.Config(epochs=epochs, lr=0.1 * epochs)._asdict()})
+        text = json.dumps({"config": runs.Config(epochs=epochs, lr=0.1 * epochs)._asdict()})
         (tmp_path / "runs" / f"a-{epochs}" / "config.json").write_text(text)
     _, out, _ = minise("runs")
     assert out.splitlines()[1].count("epochs") == 1
@@ -98,8 +98,8 @@ def test_a_run_without_an_epoch_is_passed_over_and_told(minise, tmp_path):
     before = (tmp_path / "runs.png").read_bytes()
     leave(tmp_path / "runs" / "c", [])
     told = "minise: no epoch is done yet, passed over: runs/c\n"
-    for runs in (["runs/a", "runs/c"], ["runs"], []):
-        assert minise("plot", *runs) == (0, "  runs.png\n", told)
+    for words in (["runs/a", "runs/c"], ["runs"], []):
+        assert minise("plot", *words) == (0, "  runs.png\n", told)
         assert (tmp_path / "runs.png").read_bytes() == before
     code, _, err = minise("plot", "runs/c", "--out", "c.png")
     assert (code, err.count("\n")) == (1, 1)

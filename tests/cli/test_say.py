@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from minise import cli, data, train
+from minise import cli, data, runs, train
 from minise.cli import say
-from minise.cli.train import profile_table
+from minise.cli.result import profile_table
 from minise.train.progress import EpochProgress
 
 COMMANDS = [
@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
     np.savez(folder / "own.npz", x_train=images[:, 0], y_train=labels, **tests)
     Image.fromarray(sample.test.images[0, 0]).save(folder / "seven.png")
     for number in range(1, 5):
-        config = train.Config(
+        config = runs.Config(
             options={"placement": "pre", "reduction": 8, "gate": "tanh"},
             data=f"/a/long/path/to/what/a/person/has/of/{number}/digits.npz",
             lr=0.1 * number,
@@ -63,10 +63,10 @@ def folder(tmp_path_factory):
         epochs = [train.Epoch(n, 0.5, 0.8, 0.4, 0.9, 0.05, 1.5, 8e3) for n in range(1, number)]
         lines = (json.dumps(epoch._asdict()) + "\n" for epoch in epochs)
         (left / "metrics.jsonl").write_text("".join(lines))
-    config = train.Config(data=str(folder / "own.npz"), epochs=1)
-    training = train.training_of(config, train.dataset_of(config))
-    run = train.Run(folder / "runs" / "se-cnn-9", training, config)
-    training.run(on_step=run.on_step, on_epoch=run.on_epoch)
+    config = runs.Config(data=str(folder / "own.npz"), epochs=1)
+    training = runs.training_of(config, runs.dataset_of(config))
+    run = runs.Run(folder / "runs" / "se-cnn-9", training, config)
+    training.run(watchers=[run])
     return folder
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minise import data, train
-from minise.train.run import CHECKPOINT, METRICS, WEIGHTS
+from minise import data, runs
+from minise.runs.run import CHECKPOINT, METRICS, WEIGHTS
 
 MINISE = (sys.executable, "-m", "minise")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="of POSIX")
@@ -92,7 +92,7 @@ def test_a_terminal_that_closes_leaves_a_checkpoint_of_the_step_that_went_on(fol
         os.read(terminal_of_it, 4096)
     os.close(terminal_of_it)  # the system sends SIGHUP, and refuses what is printed from now on
     assert process.wait(300) in (1, 130)
-    position = json.loads(train.load_checkpoint(folder / "run").state.metadata["training"])
+    position = json.loads(runs.load_checkpoint(folder / "run").state.metadata["training"])
     assert position["epoch"] > 1  # where it stood at the start
 
 
@@ -163,7 +163,7 @@ def test_a_folder_that_cannot_be_written_to_is_found_before_the_work(
         return real(path, *given, **options)
 
     (folder / "closed").mkdir()
-    for name in ("train.load_run", "train.dataset_of", "train.read_record", "gradcheck.check"):
+    for name in ("runs.load_run", "runs.dataset_of", "runs.read_record", "gradcheck.check"):
         monkeypatch.setattr(f"minise.{name}", worked)
     monkeypatch.setattr("minise.bench.run", worked)
     real = os.open

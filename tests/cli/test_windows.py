@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import cli, data, train
+from minise import cli, data, runs
 from minise.cli import terminal
 
 TRAIN = ("train", "--batch-size", "20", "--epochs", "2", "--backend", "numpy")
@@ -98,7 +98,7 @@ def test_a_runs_whole_life(windows, images, tmp_path, monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train.Run, "on_step", on_step)
+        patch.setattr(runs.Run, "on_step", on_step)
         code, _, err = windows(*TRAIN, "--data", images, "--out", "my run")
     assert code == 130
     again = err.partition("to go on:\n  minise ")[2]
@@ -106,7 +106,7 @@ def test_a_runs_whole_life(windows, images, tmp_path, monkeypatch):
     code, out, err = windows(*shlex.split(again), "--backend", "numpy")
     assert (code, err) == (0, "")
     assert "my run goes on in epoch 1, after 1 of 2 steps" in out
-    record = train.read_record(tmp_path / "my run")
+    record = runs.read_record(tmp_path / "my run")
     assert record.config.data == str(images)
     assert len(record.history) == 2
 

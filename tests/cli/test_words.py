@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import __version__, data, models, train
+from minise import __version__, data, models, runs
 
 
 @pytest.fixture
-def runs(tmp_path):
+def two_runs(tmp_path):
     """Two runs, of which the first has the newer weights, one without any, and a picture."""
     for name, time in (("se-cnn-1", 2000), ("se-cnn-2", 1000)):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        about = train.About("se-cnn", 10, (1, 28, 28), 0.13, 0.3, "sample", 0)
-        train.save_weights(folder / "model.safetensors", models.create("se-cnn"), about)
+        about = runs.About("se-cnn", 10, (1, 28, 28), 0.13, 0.3, "sample", 0)
+        runs.save_weights(folder / "model.safetensors", models.create("se-cnn"), about)
         os.utime(folder / "model.safetensors", (time, time))
     (tmp_path / "runs" / "se-cnn-3").mkdir()
     (tmp_path / "runs" / "se-cnn-3" / "config.json").write_text("{}")
@@ -38,14 +38,14 @@ NEWEST = f"minise: with {os.path.join('runs', 'se-cnn-1')}, the newest run\n"
         (["export", "model.onnx"], "model.onnx"),
     ],
 )
-def test_without_a_run_it_is_the_newest_and_told(minise, runs, command, made):
+def test_without_a_run_it_is_the_newest_and_told(minise, two_runs, command, made):
     code, out, err = minise(*command)
     assert (code, err) == (0, NEWEST)
     assert made in out
 
 
-def test_a_run_that_is_named_is_taken(minise, runs):
-    for run in (runs / "se-cnn-2", "runs/se-cnn-2", "runs/se-cnn-2/model.safetensors"):
+def test_a_run_that_is_named_is_taken(minise, two_runs):
+    for run in (two_runs / "se-cnn-2", "runs/se-cnn-2", "runs/se-cnn-2/model.safetensors"):
         code, out, err = minise("predict", run, "seven.png")
         assert (code, err) == (0, "")
         assert out.startswith("seven.png: ")
@@ -65,7 +65,7 @@ def test_a_run_that_is_named_is_taken(minise, runs):
         (["eval", "runs/se-cnn-7"], "runs/se-cnn-7: there is no such file"),
     ],
 )
-def test_what_is_missing_is_told_with_what_to_type(minise, runs, command, message):
+def test_what_is_missing_is_told_with_what_to_type(minise, two_runs, command, message):
     code, out, err = minise(*command)
     assert (code, out) == (1, "")
     assert message in err
@@ -92,7 +92,7 @@ def test_where_there_is_no_run_it_is_told_how_to_make_one(minise, command):
         ("epochs 3 model cnn", "minise train --epochs 3 --model cnn"),
     ],
 )
-def test_words_without_options_are_answered_with_what_to_type(minise, runs, words, typed):
+def test_words_without_options_are_answered_with_what_to_type(minise, two_runs, words, typed):
     np.savez("own.npz", x=1)
     code, out, err = minise("train", *words.split())
     assert (code, out) == (1, "")

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from minise import InputError, data, models, train
+from minise import InputError, data, models, runs
 from minise.data.npz import read_npz
 from minise.files import read_tensors
-from minise.train import checkpoint
-from minise.train.config import read_config
+from minise.runs import checkpoint
+from minise.runs.config import read_config
 
 FOLDER = Path(tempfile.mkdtemp(prefix="minise-fuzz-"))
 RNG = np.random.default_rng(0)
@@ -51,7 +51,7 @@ def npz_member(content):
 
 
 def weights(content):
-    return refused(train.load_weights, content, "model.safetensors")
+    return refused(runs.load_weights, content, "model.safetensors")
 
 
 def tensors(content):
@@ -99,7 +99,7 @@ def _training():
     dataset = data.Dataset(
         "few", data.Split(IMAGES[:, None], LABELS), data.Split(IMAGES[:, None], LABELS)
     )
-    return train.training_of(train.Config(epochs=1, batch_size=3), dataset)
+    return runs.training_of(runs.Config(epochs=1, batch_size=3), dataset)
 
 
 def seeds():
@@ -112,10 +112,10 @@ def seeds():
     other = io.BytesIO()
     names = np.array(["cat", "dog"])[LABELS]
     np.savez(other, x_train=IMAGES / 255, y_train=names, x_test=IMAGES / 255, y_test=names)
-    about = train.About("se-cnn3", 2, (1, 28, 28), 0.5, 0.3, "sample", 0)
+    about = runs.About("se-cnn3", 2, (1, 28, 28), 0.5, 0.3, "sample", 0)
     net = models.create("se-cnn3", num_classes=2)
     state = checkpoint.state_of(_training())
-    text = state.metadata | {"config": json.dumps(train.Config()._asdict())}
+    text = state.metadata | {"config": json.dumps(runs.Config()._asdict())}
     small = {"a": np.arange(6, dtype=np.float32), "b": np.ones((2, 3))}
     pictures = []
     for kind in ("PNG", "GIF", "JPEG", "BMP", "TIFF"):
@@ -126,7 +126,7 @@ def seeds():
         "idx": (idx, [plain, gzip.compress(plain)]),
         "npz": (npz, [archive.getvalue(), other.getvalue()]),
         "npz_member": (npz_member, [archive.getvalue()]),
-        "weights": (weights, [save(net.state_dict(), train.metadata_of(about))]),
+        "weights": (weights, [save(net.state_dict(), runs.metadata_of(about))]),
         "tensors": (tensors, [save(small, {"of": "a test"})]),
         "picture": (picture, pictures),
         "class_picture": (class_picture, pictures),

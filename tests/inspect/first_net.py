@@ -20,7 +20,7 @@ import argparse
 
 import numpy as np
 
-from minise import data, inspect, train
+from minise import data, inspect, runs
 
 
 def main(models: list[str], seeds: list[int]) -> None:
@@ -29,8 +29,8 @@ def main(models: list[str], seeds: list[int]) -> None:
     for model in models:
         accuracies = {}
         for seed in seeds:
-            config = train.Config(model=model, seed=seed, test_at_end=True)
-            training = train.training_of(config, digits)
+            config = runs.Config(model=model, seed=seed, test_at_end=True)
+            training = runs.training_of(config, digits)
             (*_, last) = training.run()
             accuracies[seed] = last.test_accuracy or 0.0
             x = data.to_input(digits.test.images, training.mean, training.std)
@@ -44,7 +44,7 @@ def main(models: list[str], seeds: list[int]) -> None:
                     f"   {units.sum()} of {len(units)}",
                     flush=True,
                 )
-        over = train.Seeds(accuracies)
+        over = runs.Seeds(accuracies)
         print(f"{model}: {over.mean:.2%}, one run deviates by {over.deviation:.2%}")
 
 

@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from minise import InputError, data, inspect, models, nn, train
+from minise import InputError, data, inspect, models, nn, runs
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_hidden_unit_is_dead_that_is_zero_for_every_image_of_every_batch():
 
 def test_the_gates_of_the_first_net_one_meets_differ_from_digit_to_digit_after_an_epoch():
     digits = data.load("sample")
-    training = train.training_of(train.Config(epochs=1, test_at_end=True), digits)
+    training = runs.training_of(runs.Config(epochs=1, test_at_end=True), digits)
     training.run()
     x = data.to_input(digits.test.images, training.mean, training.std)
     for dead in inspect.dead_units(training.net, x).values():

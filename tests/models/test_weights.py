@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minise import InputError, models, train
+from minise import InputError, models, runs
 from minise.files import Tensors, write_tensors
 from minise.models.naming import to_theirs
 
@@ -86,8 +86,8 @@ def test_names_of_others_are_recognised(net, tmp_path):
 
 def test_a_file_that_says_what_it_is_of_is_not_taken_for_something_else(tmp_path):
     net = models.create("se-cnn", gate="tanh")
-    about = train.About("se-cnn", 10, (1, 28, 28), 0.5, 0.3, "sample", 0, {"gate": "tanh"})
-    train.save_weights(tmp_path / "x.safetensors", net, about)
+    about = runs.About("se-cnn", 10, (1, 28, 28), 0.5, 0.3, "sample", 0, {"gate": "tanh"})
+    runs.save_weights(tmp_path / "x.safetensors", net, about)
     with pytest.raises(InputError, match=r"x\.safetensors is of se-cnn with gate='tanh'"):
         models.load("se-cnn", tmp_path / "x.safetensors")
     assert_same(models.load("se-cnn", tmp_path / "x.safetensors", gate="tanh"), net)
@@ -169,9 +169,9 @@ def test_what_is_left_over_beside_a_wrapped_net_is_not_dropped_in_silence(net, t
 def run(tmp_path):
     """The folder of a run with three classes, and its net."""
     net = models.create("se-cnn", seed=2, num_classes=3, gate="tanh")
-    about = train.About("se-cnn", 3, (1, 28, 28), 0.5, 0.3, "sample", 0, {"gate": "tanh"})
+    about = runs.About("se-cnn", 3, (1, 28, 28), 0.5, 0.3, "sample", 0, {"gate": "tanh"})
     (tmp_path / "runs" / "se-cnn-1").mkdir(parents=True)
-    train.save_weights(tmp_path / "runs" / "se-cnn-1" / "model.safetensors", net, about)
+    runs.save_weights(tmp_path / "runs" / "se-cnn-1" / "model.safetensors", net, about)
     return tmp_path / "runs" / "se-cnn-1", net
 
 

@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+from watching import Calling
 
 from minise import models, nn, train
 
@@ -58,7 +59,7 @@ def test_a_layer_that_dies_later_is_told_then(stripes):
         if epoch.epoch == 1:
             net.first.bias.value[:] = -1e3
 
-    lines = warned(stripes, net, sgd(net), epochs=3, on_epoch=kill)
+    lines = warned(stripes, net, sgd(net), epochs=3, watchers=[Calling(on_epoch=kill)])
     assert lines == [DEAD.format("first, second.weight", 2)]
 
 
@@ -117,7 +118,7 @@ def test_an_epoch_that_was_resumed_in_its_middle_is_no_evidence(stripes):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.run(on_step=stop)
+        training.run(watchers=[Calling(stop)])
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         training.run()

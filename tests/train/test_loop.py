@@ -3,6 +3,7 @@ import signal
 
 import numpy as np
 import pytest
+from watching import Calling
 
 from minise import InputError, backend, data, models, nn, set_num_threads, train
 
@@ -64,9 +65,8 @@ def test_the_schedule_sets_the_rate_of_every_step_and_the_news_are_told(stripes)
         asked.append(step)
         return 0.01
 
-    _, history = fit(
-        stripes, epochs=2, schedule=schedule, on_step=steps.append, on_epoch=epochs.append
-    )
+    watchers = [Calling(on_step=steps.append), Calling(on_epoch=epochs.append)]
+    _, history = fit(stripes, epochs=2, schedule=schedule, watchers=watchers)
     assert asked == list(range(16))
     assert history[-1].lr == 0.01
     assert epochs == history
@@ -103,7 +103,7 @@ def test_a_gradient_that_is_not_finite_stops_the_training_before_the_weights_mov
     with pytest.raises(InputError, match=expected):
         train.fit(
             net, stripes, optimizer, epochs=1, rng=np.random.default_rng(0), batch_size=16,
-            on_step=poison,
+            watchers=[Calling(poison)],
         )  # fmt: skip
     after = net.state_dict()
     assert all(np.array_equal(before[p], after[p]) for p, _ in net.named_parameters())
@@ -115,7 +115,7 @@ def test_ctrl_c_finishes_the_step_and_the_history_says_so(stripes):
             os.kill(os.getpid(), signal.SIGINT)
 
     steps = []
-    _, history = fit(stripes, on_step=lambda step: (steps.append(step), press(step)))
+    _, history = fit(stripes, watchers=[Calling(steps.append), Calling(press)])
     assert history.interrupted
     assert [epoch.epoch for epoch in history] == [1]
     assert steps[-1].images == 48

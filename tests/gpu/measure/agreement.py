@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from gpu.measure.findings import Findings
 
-from minise import backend, data, models, ops, train
+from minise import backend, data, models, ops, runs, train
 from minise.bench.case import Arrays, draw
 from minise.bench.cases import NET_GRADIENT_TOLERANCE
 from minise.data import Dataset, Split
@@ -103,8 +103,8 @@ def _repeat(found: Findings, name: str, steps: int, batch: int) -> None:
 
 
 def _trained(name: str, digits: Dataset, batch: int) -> Arrays:
-    config = train.Config(model=name, epochs=1, batch_size=batch, test_at_end=True)
-    training = train.training_of(config, digits)
+    config = runs.Config(model=name, epochs=1, batch_size=batch, test_at_end=True)
+    training = runs.training_of(config, digits)
     history = training.run()
     return {
         **training.net.state_dict(),

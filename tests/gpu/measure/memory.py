@@ -3,7 +3,7 @@
 from gpu.measure.agreement import some_digits
 from gpu.measure.findings import Findings, megabytes
 
-from minise import backend, train
+from minise import backend, runs, train
 from minise.backend import Memory
 
 # One is recorded as a graph, one is not.
@@ -27,15 +27,16 @@ def _grow(found: Findings, name: str, quick: bool) -> None:
     further = 2 if quick else FURTHER // EPOCH  # epochs
     digits = some_digits(steps * batch - 1)  # the last batch is smaller
     epochs = SETTLED + further
-    config = train.Config(model=name, epochs=epochs, batch_size=batch)
-    training = train.training_of(config, digits)
+    config = runs.Config(model=name, epochs=epochs, batch_size=batch)
+    training = runs.training_of(config, digits)
     after: list[Memory] = []
 
-    def look(_: object) -> None:
-        backend.current().synchronize()
-        after.append(backend.current().memory())
+    class Look(train.Watcher):
+        def on_epoch(self, epoch: train.Epoch) -> None:
+            backend.current().synchronize()
+            after.append(backend.current().memory())
 
-    training.run(on_epoch=look)
+    training.run(watchers=[Look()])
     settled, last = after[SETTLED - 1], after[-1]
     said = [f"{what} {megabytes(getattr(last, what))}" for what in ("used", "kept", "free")]
     found.figure(f"{name}, after {epochs * steps} steps", ", ".join(said))

@@ -5,11 +5,13 @@ from unittest import mock
 import cupy
 import numpy as np
 import pytest
+from watching import Calling
 
 from minise import InputError, backend, data, nn, train
 from minise.data import Dataset, Split
 from minise.kernels.cupy.cublas import without_cublas
-from minise.train import checkpoint, loop, repeats
+from minise.runs import checkpoint
+from minise.train import loop, repeats
 from minise.train.counts import Counts
 
 
@@ -128,7 +130,7 @@ def test_what_others_put_into_memory_is_not_touched_by_a_step_that_is_replayed()
         kept.extend(cupy.full(size, 7, np.float32) for size in (3, 4, 48, 256, 1024, 4096))
 
     with mock.patch.object(backend.CuPy, "read_every", 1):
-        begin().run(on_step=hold)
+        begin().run(watchers=[Calling(hold)])
     assert kept
     assert all(bool((array == 7).all()) for array in kept)
 
@@ -165,7 +167,7 @@ def test_a_training_stops_at_any_step_and_goes_on_to_the_same_bits_on_either_bac
             os.kill(os.getpid(), signal.SIGINT)
 
     with mock.patch.object(backend.CuPy, "read_every", 1):
-        stopped.run(on_step=press)
+        stopped.run(watchers=[Calling(press)])
     assert stopped.history.interrupted
     assert (stopped.epoch, stopped.steps) == (1, 3)
     state = checkpoint.state_of(stopped)
@@ -184,7 +186,8 @@ def test_a_training_stops_at_any_step_and_goes_on_to_the_same_bits_on_either_bac
 def test_the_loss_is_read_every_so_many_steps_and_at_the_end_of_an_epoch():
     seen = []
     with mock.patch.object(backend.CuPy, "read_every", 3):
-        begin().run(on_step=lambda step: seen.append((step.epoch, step.images)))
+        note = Calling(lambda step: seen.append((step.epoch, step.images)))
+        begin().run(watchers=[note])
     assert seen == [(k, images) for k in (1, 2) for images in (48, 96, 120)]
 
 
@@ -211,7 +214,7 @@ def test_what_goes_wrong_is_named_and_moves_nothing(lr):
     before = begin(epochs=1)
     before.schedule = training.schedule
     with mock.patch.object(backend.CuPy, "read_every", 4), pytest.raises(EnoughError):
-        before.run(on_step=stop)
+        before.run(watchers=[Calling(stop)])
     assert same(training.optimizer.state_dict(), before.optimizer.state_dict())
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from minise.errors import InputError
 from minise.nearest import nearest
-from minise.train.config import Config
-from minise.train.seeds import Seeds
+from minise.runs.config import Config
+from minise.runs.seeds import Seeds
 
 TEST_IMAGES = 10_000  # of MNIST
 

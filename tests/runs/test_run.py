@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import InputError, train
+from minise import InputError, runs
 from minise.data import Dataset, Split
 from minise.files import read_tensors
-from minise.train.folder import check_empty
+from minise.runs.folder import check_empty
 
 # noise teaches little
 pytestmark = pytest.mark.filterwarnings("ignore:.* learned nothing in epoch")
@@ -24,21 +24,21 @@ def splits(channels=1):
     ]
 
 
-CONFIG = train.Config(epochs=3, batch_size=10)
+CONFIG = runs.Config(epochs=3, batch_size=10)
 
 
 @pytest.fixture
 def training():
-    return train.training_of(CONFIG, Dataset("noise", *splits()))
+    return runs.training_of(CONFIG, Dataset("noise", *splits()))
 
 
 def go_on(run):
-    return run.training.run(on_step=run.on_step, on_epoch=run.on_epoch)
+    return run.training.run(watchers=[run])
 
 
 def test_a_run_leaves_all_that_explains_it(tmp_path, training):
     folder = tmp_path / "deep" / "run"
-    run = train.Run(folder, training, CONFIG)
+    run = runs.Run(folder, training, CONFIG)
     assert set(run.files()) == {"config", "checkpoint"}  # it can go on from the first moment
     history = go_on(run)
     assert set(run.files()) == {"config", "checkpoint", "metrics", "weights", "best"}
@@ -49,17 +49,17 @@ def test_a_run_leaves_all_that_explains_it(tmp_path, training):
     (start,) = explained["starts"]
     assert set(start) == {"command", "time", "environment", "git"}
     mean, std = training.mean, training.std
-    about = train.About("se-cnn3", 10, (1, 28, 28), mean, std, "sample", 0, {})
+    about = runs.About("se-cnn3", 10, (1, 28, 28), mean, std, "sample", 0, {})
     for path in (folder, *(run.files()[what] for what in ("weights", "best", "checkpoint"))):
-        assert train.load_run(path)[1] == about
-    last = train.load_run(folder)[0].state_dict()
+        assert runs.load_run(path)[1] == about
+    last = runs.load_run(folder)[0].state_dict()
     assert all(np.array_equal(v, last[name]) for name, v in training.net.state_dict().items())
 
 
 def test_a_net_that_was_made_with_options_is_loaded_with_them(tmp_path, training):
     config = CONFIG._replace(options={"reduction": 8})
-    own = train.training_of(config, training.data)
-    net, about = train.load_run(train.Run(tmp_path, own, config).files()["checkpoint"])
+    own = runs.training_of(config, training.data)
+    net, about = runs.load_run(runs.Run(tmp_path, own, config).files()["checkpoint"])
     assert about.options == {"reduction": 8}
     shapes = [[p.value.shape for p in each.parameters()] for each in (net, own.net, training.net)]
     assert shapes[0] == shapes[1] != shapes[2]
@@ -81,7 +81,7 @@ def test_the_revision_is_told_and_whether_files_were_changed(tmp_path, training,
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     def revision():
-        train.Run(tmp_path / "run", training, CONFIG, resumed=True)
+        runs.Run(tmp_path / "run", training, CONFIG, resumed=True)
         return starts(tmp_path / "run")[-1]["git"]
 
     assert revision() is None  # no repository
@@ -104,13 +104,13 @@ def test_the_revision_is_told_and_whether_files_were_changed(tmp_path, training,
 def test_a_run_whose_earlier_starts_are_lost_goes_on(tmp_path, training, lost):
     if lost is not None:
         (tmp_path / "config.json").write_text(lost)
-    train.Run(tmp_path, training, CONFIG, resumed=True)
+    runs.Run(tmp_path, training, CONFIG, resumed=True)
     assert len(starts(tmp_path)) == 1
 
 
 def test_what_a_killed_run_left_half_written_is_taken_away(tmp_path, training):
     (tmp_path / ".best.safetensors.1-2.part").write_text("half")
-    train.Run(tmp_path, training, CONFIG, resumed=True)
+    runs.Run(tmp_path, training, CONFIG, resumed=True)
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
@@ -120,7 +120,7 @@ def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, training, monkeyp
         "minise.train.loop.evaluate",
         lambda *_, **__: SimpleNamespace(loss=1.0, accuracy=next(accuracies)),
     )
-    run = train.Run(tmp_path, training, CONFIG)
+    run = runs.Run(tmp_path, training, CONFIG)
     go_on(run)
     best, last = (
         json.loads(read_tensors(run.files()[what]).metadata["training"])
@@ -141,23 +141,23 @@ def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, training, monkeyp
 def test_checkpoints_are_written_as_often_as_they_are_asked_for(
     tmp_path, training, monkeypatch, every, positions
 ):
-    seen, keep = [], train.Run.keep
+    seen, keep = [], runs.Run.keep
 
     def watch(run):
         keep(run)
         seen.append((training.epoch, training.steps))
 
-    monkeypatch.setattr(train.Run, "keep", watch)
-    go_on(train.Run(tmp_path, training, CONFIG, every=train.read_every(every)))
+    monkeypatch.setattr(runs.Run, "keep", watch)
+    go_on(runs.Run(tmp_path, training, CONFIG, every=runs.read_every(every)))
     assert seen == positions
 
 
 @pytest.mark.parametrize("resumed", [False, True])
 def test_minutes_are_counted_from_the_last_checkpoint(tmp_path, training, monkeypatch, resumed):
     now, written = [1000.0], []
-    monkeypatch.setattr("minise.train.run.time.monotonic", lambda: now[0])
-    run = train.Run(tmp_path, training, CONFIG, every=train.read_every("5 min"), resumed=resumed)
-    monkeypatch.setattr("minise.train.run.write_tensors", lambda *_: written.append(now[0]))
+    monkeypatch.setattr("minise.runs.run.time.monotonic", lambda: now[0])
+    run = runs.Run(tmp_path, training, CONFIG, every=runs.read_every("5 min"), resumed=resumed)
+    monkeypatch.setattr("minise.runs.run.write_tensors", lambda *_: written.append(now[0]))
     for now[0] in (1100.0, 1299.0, 1300.0, 1310.0, 1599.0, 1600.0):
         run.on_step(None)
     assert written == [1300.0, 1600.0]
@@ -166,37 +166,37 @@ def test_minutes_are_counted_from_the_last_checkpoint(tmp_path, training, monkey
 @pytest.mark.parametrize("text", ["", "often", "0 steps", "5", "-1 epoch", "2 hours"])
 def test_what_is_no_interval_is_told(text):
     with pytest.raises(InputError, match=r"expected as in '1 epoch', '100 steps' or '5 minutes'"):
-        train.read_every(text)
+        runs.read_every(text)
 
 
 def test_a_folder_that_holds_files_is_not_touched(tmp_path, training):
     (tmp_path / "precious.txt").write_text("text")
     with pytest.raises(InputError, match="holds files already"):
-        train.Run(tmp_path, training, CONFIG)
+        runs.Run(tmp_path, training, CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
 def test_of_two_runs_that_find_a_folder_empty_one_gets_it(tmp_path, training, monkeypatch):
-    train.Run(tmp_path / "run", training, CONFIG)
+    runs.Run(tmp_path / "run", training, CONFIG)
     before = contents(tmp_path / "run")
     looked = iter([lambda folder: None])  # the second looked before the first had written
 
     def look(folder):
         next(looked, check_empty)(folder)
 
-    monkeypatch.setattr("minise.train.run.check_empty", look)
+    monkeypatch.setattr("minise.runs.run.check_empty", look)
     with pytest.raises(InputError, match="holds files already"):
-        train.Run(tmp_path / "run", training, CONFIG)
+        runs.Run(tmp_path / "run", training, CONFIG)
     assert contents(tmp_path / "run") == before
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path, training):
     (tmp_path / "file").write_text("text")
     with pytest.raises(InputError, match="file/run: cannot be written to: Not a directory"):
-        train.Run(tmp_path / "file" / "run", training, CONFIG)
+        runs.Run(tmp_path / "file" / "run", training, CONFIG)
     (tmp_path / ".x.part").mkdir()  # what cannot be taken away, either
     with pytest.raises(InputError, match="cannot be written to: Is a directory"):
-        train.Run(tmp_path, training, CONFIG, resumed=True)
+        runs.Run(tmp_path, training, CONFIG, resumed=True)
 
 
 def test_a_disk_that_is_full_at_any_write_leaves_the_old_files_and_no_other(
@@ -210,11 +210,11 @@ def test_a_disk_that_is_full_at_any_write_leaves_the_old_files_and_no_other(
         monkeypatch.setattr(
             os, "fsync", lambda fd: calls.__setitem__(0, calls[0] + 1) or real["fsync"](fd)
         )
-        go_on(train.Run(tmp_path / "counted", restart(), CONFIG, every=train.Every(2, "step")))
+        go_on(runs.Run(tmp_path / "counted", restart(), CONFIG, every=runs.Every(2, "step")))
         return calls[0]
 
     def restart():
-        return train.training_of(CONFIG, training.data)
+        return runs.training_of(CONFIG, training.data)
 
     writes = count_writes()
     assert writes > 20
@@ -230,7 +230,7 @@ def test_a_disk_that_is_full_at_any_write_leaves_the_old_files_and_no_other(
 
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(InputError, match="cannot be written: No space left on device"):
-            go_on(train.Run(folder, restart(), CONFIG, every=train.Every(2, "step")))
+            go_on(runs.Run(folder, restart(), CONFIG, every=runs.Every(2, "step")))
         assert {name: v for name, v in contents(folder).items() if ".part" not in name} == {
             name: v for name, v in before.items() if ".part" not in name
         }
@@ -242,8 +242,8 @@ def contents(folder):
 
 
 def test_runs_are_numbered(tmp_path):
-    assert train.next_folder("se-cnn", tmp_path) == tmp_path / "se-cnn-1"
-    assert train.next_folder("se-cnn", tmp_path) == tmp_path / "se-cnn-2"
+    assert runs.next_folder("se-cnn", tmp_path) == tmp_path / "se-cnn-1"
+    assert runs.next_folder("se-cnn", tmp_path) == tmp_path / "se-cnn-2"
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
@@ -255,7 +255,7 @@ def test_pictures_are_drawn_of_any_number_of_mistakes(tmp_path, channels, wrong)
     p[np.arange(100), labels] = 0.55
     p[:wrong] = np.roll(p[:wrong], 1, axis=1)
     config = CONFIG._replace(epochs=1)
-    run = train.Run(tmp_path / "run", train.training_of(config, dataset), config)
+    run = runs.Run(tmp_path / "run", runs.training_of(config, dataset), config)
     go_on(run)
     run.finish(dataset.test, p)
     for what in ("curves", "mistakes"):

@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from minise import InputError, data, train
-from minise.train.config import fingerprint, read_config
+from minise import InputError, data, runs
+from minise.runs.config import fingerprint, read_config
 
 
 def test_a_configuration_comes_back_from_its_json():
-    config = train.Config(options={"placement": "pre", "reduction": 8}, lr=0.3, epochs=4)
+    config = runs.Config(options={"placement": "pre", "reduction": 8}, lr=0.3, epochs=4)
     assert read_config(json.dumps(config._asdict())) == config
 
 
@@ -32,43 +32,43 @@ def test_what_is_no_configuration_is_one_clear_error(text):
 
 
 def test_a_change_is_shown_and_only_some_are_ever_allowed():
-    config = train.Config()
-    assert train.changed(config, {"epochs": 12, "seed": 0}, allowed=False) == config
+    config = runs.Config()
+    assert runs.changed(config, {"epochs": 12, "seed": 0}, allowed=False) == config
     with pytest.raises(InputError, match=r"epochs: 12, now 13\n--allow-change"):
-        train.changed(config, {"epochs": 13}, allowed=False)
-    assert train.changed(config, {"epochs": 13}, allowed=True).epochs == 13
+        runs.changed(config, {"epochs": 13}, allowed=False)
+    assert runs.changed(config, {"epochs": 13}, allowed=True).epochs == 13
     with pytest.raises(InputError, match=r"seed: 0, now 1$"):
-        train.changed(config, {"epochs": 13, "seed": 1}, allowed=True)
+        runs.changed(config, {"epochs": 13, "seed": 1}, allowed=True)
 
 
 def test_options_reach_the_net_and_unknown_names_are_told(stripes):
-    config = train.Config(model="se-resnet8", options={"reduction": 8}, epochs=1)
-    training = train.training_of(config, stripes)
+    config = runs.Config(model="se-resnet8", options={"reduction": 8}, epochs=1)
+    training = runs.training_of(config, stripes)
     assert training.net.block3.se.fc1.weight.value.shape == (8, 64)
     with pytest.raises(InputError, match="se-resnet8: unknown option 'seed'"):
-        train.training_of(config._replace(options={"seed": 3}), stripes)
+        runs.training_of(config._replace(options={"seed": 3}), stripes)
     with pytest.raises(InputError, match="unknown schedule 'one-cycel': did you mean 'one-cycle'"):
-        train.training_of(config._replace(schedule="one-cycel"), stripes)
+        runs.training_of(config._replace(schedule="one-cycel"), stripes)
     with pytest.raises(InputError, match="unknown optimizer 'adam': did you mean 'adamw'"):
-        train.training_of(config._replace(optimizer="adam"), stripes)
+        runs.training_of(config._replace(optimizer="adam"), stripes)
 
 
 def test_rate_and_decay_are_the_optimizers_own_unless_given(stripes):
     for optimizer, lr, decay in (("sgd", 0.1, 5e-4), ("adamw", 0.01, 0.01)):
-        config = train.Config(optimizer=optimizer, epochs=1)
-        training = train.training_of(config, stripes)
+        config = runs.Config(optimizer=optimizer, epochs=1)
+        training = runs.training_of(config, stripes)
         assert (training.optimizer.lr, training.optimizer.weight_decay) == (lr, decay)
         config = config._replace(lr=0.3, weight_decay=0.0)
-        training = train.training_of(config, stripes)
+        training = runs.training_of(config, stripes)
         assert (training.optimizer.lr, training.optimizer.weight_decay) == (0.3, 0.0)
     with pytest.raises(InputError, match="weight_decay -1"):
-        train.training_of(train.Config(weight_decay=-1.0), stripes)
+        runs.training_of(runs.Config(weight_decay=-1.0), stripes)
 
 
 def test_held_out_images_are_training_images_and_the_same_for_a_seed():
     sample = data.load("sample")
     first, again, other = (
-        train.dataset_of(train.Config(hold_out=1000, seed=seed)) for seed in (0, 0, 1)
+        runs.dataset_of(runs.Config(hold_out=1000, seed=seed)) for seed in (0, 0, 1)
     )
     assert len(first.train.labels) == 9000
     assert len(first.test.labels) == 1000
@@ -78,7 +78,7 @@ def test_held_out_images_are_training_images_and_the_same_for_a_seed():
     assert (first.test.images == again.test.images).all()
     assert not (first.test.images == other.test.images).all()
     with pytest.raises(InputError, match="10000 images held out, expected 1 to 9999"):
-        train.dataset_of(train.Config(hold_out=10_000))
+        runs.dataset_of(runs.Config(hold_out=10_000))
 
 
 def test_a_class_is_never_held_out_as_a_whole(stripes):

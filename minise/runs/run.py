@@ -1,4 +1,4 @@
-"""The folder of a run: what it was asked for, its metrics, checkpoints, weights, and pictures."""
+"""The folder of a run: its configuration, metrics, checkpoints, weights, and pictures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ from minise.files import (
 from minise.machine import machine_facts
 from minise.models.weights import find_weights
 from minise.nn import Layer
-from minise.train import checkpoint, pictures
-from minise.train.config import Config, fingerprint, read_config
-from minise.train.folder import check_empty
+from minise.runs import checkpoint, pictures
+from minise.runs.config import Config, fingerprint, read_config
+from minise.runs.environment import differences, versions
+from minise.runs.folder import check_empty
+from minise.runs.weights import About, load_weights, metadata_of, save_weights
 from minise.train.history import Epoch, Step
 from minise.train.loop import Training
-from minise.train.weights import About, load_weights, metadata_of, save_weights
+from minise.train.watcher import Watcher
 
 CONFIG, METRICS = "config.json", "metrics.jsonl"
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
@@ -54,12 +56,12 @@ def read_every(text: str) -> Every:
     return Every(int(found[1]), "minute" if found[2] == "min" else found[2])
 
 
-class Run:
-    """Writes into a folder what a training does, so that it can go on whatever happens.
+class Run(Watcher):
+    """Writes what a training does into a folder, so that it can go on whatever happens.
 
     The folder must be new or empty, unless `resumed`. A checkpoint is written at the start, as
     often as `every` says, at the end of the last epoch, and by `keep`; the one after the best test
-    so far is kept beside it. Give `on_step` and `on_epoch` to the training.
+    so far is kept beside it. Give it to the training as one of its `watchers`.
 
     Raises `InputError` where the folder holds files, or cannot be made or written to.
     """
@@ -105,7 +107,7 @@ class Run:
             check_empty(self.folder)  # another run that began in the same moment
 
     def on_step(self, step: Step) -> None:
-        """Write a checkpoint if it is time for one."""
+        """Write a checkpoint if one is due."""
         number, unit = self.every
         if unit == "minute":
             due = time.monotonic() - self._written >= 60 * number
@@ -115,7 +117,7 @@ class Run:
             self.keep()
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Write the metrics, the weights as they are, and checkpoints if it is time for them.
+        """Write the metrics, the current weights, and checkpoints if they are due.
 
         The checkpoint comes last: whatever is lost before it will be written once more.
         """
@@ -140,7 +142,7 @@ class Run:
         write_tensors(self.folder / name, Tensors(arrays, metadata | self._metadata))
 
     def finish(self, test: Split, probabilities: Array) -> None:
-        """Draw the curves of training, and the test images that came out wrong."""
+        """Draw the curves of the training, and the test images that were misclassified."""
         write_whole(self.folder / CURVES, pictures.curves(self.training.history))
         drawn = pictures.mistakes(test, probabilities, self.training.data.class_name)
         write_whole(self.folder / MISTAKES, drawn)
@@ -176,7 +178,7 @@ class Stopped(NamedTuple):
             raise InputError(f"{self.path}: {error}") from None
 
     def check(self, dataset: Dataset) -> list[str]:
-        """What is no longer as it was: results may differ in their last bits.
+        """What is no longer as it was, or is not known: the same bits are then not promised.
 
         Raises `InputError` where the images are others.
         """
@@ -187,11 +189,7 @@ class Stopped(NamedTuple):
             then = dict(json.loads(self.state.metadata.get("versions", "")))
         except (ValueError, TypeError):
             raise InputError(f"{self.path}: does not say which versions made it") from None
-        return [
-            f"{what} was {then.get(what)}, is {now[what]}"
-            for what in now
-            if then.get(what) != now[what]
-        ]
+        return differences(then, now)
 
 
 def load_checkpoint(folder: Path) -> Stopped:
@@ -221,20 +219,12 @@ def _about(config: Config, training: Training) -> About:
     )
 
 
-def versions() -> dict[str, Any]:
-    """Upon which the last bits of a result depend."""
-    facts = machine_facts(cores())
-    which = ("processor", "python", "minise", "backend", "numpy", "numba", "pillow")
-    of_gpu = ("gpu", "cuda", "cupy")
-    return {what: facts.get(what) for what in (*which, *of_gpu)}
-
-
 def _explained(config: Config, earlier: list[Any]) -> bytes:
     """A run's configuration, and each start of it, to be read."""
     start = {
         "command": sys.argv,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": machine_facts(cores()),
+        "environment": machine_facts(cores()) | versions(),
         "git": _revision(),
     }
     text = {"config": config._asdict(), "starts": [*earlier, start]}

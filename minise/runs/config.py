@@ -1,4 +1,4 @@
-"""What a run is asked for. With it, one machine and one set of versions give the same bits."""
+"""What a run is asked for: on one machine, with the same versions, it gives the same bits."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from minise.train.schedules import cosine, one_cycle
 LR = {"sgd": 0.1, "adamw": 0.01}  # rates that reach 98 % on the sample within 12 epochs
 WEIGHT_DECAY = {"sgd": 5e-4, "adamw": 0.01}
 SCHEDULES = {"one-cycle": one_cycle, "cosine": cosine}
-# What a training can go on with after it was changed: the rest is another training.
+# What may change when a run is resumed; with the rest it would be another training.
 CHANGEABLE = (
     "epochs", "lr", "weight_decay", "schedule", "augment", "label_smoothing", "test_at_end",
 )  # fmt: skip
 
 
 class Config(NamedTuple):
-    """The options of `minise train`, each with what it is without being asked for."""
+    """The options of `minise train`, with their defaults."""
 
     model: str = "se-cnn3"
     options: dict[str, Any] = {}  # noqa: RUF012  (of the net, as `models.create` takes them)
@@ -46,9 +46,9 @@ class Config(NamedTuple):
 
 
 def training_of(config: Config, dataset: Dataset) -> Training:
-    """A training as it is asked for, at its start.
+    """The training that is asked for, at its start.
 
-    Raises `InputError` for what cannot be.
+    Raises `InputError` for an option that is unknown or out of range.
     """
     for what, least in (("batch_size", 1), ("epochs", 1), ("seed", 0)):
         if getattr(config, what) < least:
@@ -91,7 +91,7 @@ def training_of(config: Config, dataset: Dataset) -> Training:
 
 
 def dataset_of(config: Config) -> Dataset:
-    """The images that are asked for. Raises `InputError` for what is not there."""
+    """The images that are asked for. Raises `InputError` where they cannot be found."""
     dataset = data.load(config.data)
     if config.hold_out:
         return data.hold_out(dataset, config.hold_out, np.random.default_rng([config.seed, 2]))
@@ -122,10 +122,10 @@ def read_config(text: str) -> Config:
 
 
 def changed(config: Config, asked: dict[str, Any], *, allowed: bool) -> Config:
-    """The configuration with what is asked for anew.
+    """The configuration of a run, with what is asked for now in its place.
 
-    Raises `InputError` that shows each difference, unless changes are `allowed`; then for those
-    that make it another training.
+    Raises `InputError` that shows each difference. Where changes are `allowed`, only those are
+    refused that would make it another training.
     """
     different = {name: v for name, v in asked.items() if v != getattr(config, name)}
     refused = [
@@ -141,5 +141,5 @@ def changed(config: Config, asked: dict[str, Any], *, allowed: bool) -> Config:
         hint = ""
         if not allowed and set(refused) <= set(CHANGEABLE):
             hint = "\n--allow-change lets the training go on with that, to other results"
-        raise InputError("the run was asked for something else:\n" + "\n".join(lines) + hint)
+        raise InputError("the run was started with other options:\n" + "\n".join(lines) + hint)
     return config._replace(**different)

@@ -16,9 +16,9 @@ import numpy as np
 from minise.errors import InputError
 from minise.files import OPTIMIZER, Tensors
 from minise.nn import differences
+from minise.runs.weights import split
 from minise.train.history import Epoch, History
 from minise.train.loop import Training
-from minise.train.weights import split
 
 TRAINING = "training"  # the name of the text in the metadata
 
@@ -64,7 +64,7 @@ def restore(training: Training, state: Tensors) -> None:
             raise InputError(f"the checkpoint is of another net: {name} {weights[name].shape}")
     begun = len(history) + (position["steps"] > 0)
     if training.epochs < begun:
-        raise InputError(f"epochs: {training.epochs}, but epoch {begun} is begun")
+        raise InputError(f"epochs: {training.epochs}, but epoch {begun} has begun")
     training.optimizer.load_state_dict(memory)  # refuses what does not fit
     training.net.load_state_dict(weights)
     for rng, drawn in zip(_generators(training), generators, strict=True):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from minise import InputError, train
+from minise import InputError, runs, train
 
 EPOCH = train.Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.05, 1.5, 8000.0)
 
@@ -14,7 +14,7 @@ def make(tmp_path):
     def make(name, *accuracies, **options):
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        config = train.Config(epochs=2, **options)
+        config = runs.Config(epochs=2, **options)
         (folder / "config.json").write_text(json.dumps({"config": config._asdict()}))
         epochs = [
             EPOCH._replace(epoch=n, test_accuracy=a)._asdict()
@@ -28,11 +28,11 @@ def make(tmp_path):
 
 
 def test_a_run_is_read_as_it_was_written(make):
-    record = train.read_record(make("a", 0.9, 0.95, seed=3))
-    assert record.config == train.Config(epochs=2, seed=3)
+    record = runs.read_record(make("a", 0.9, 0.95, seed=3))
+    assert record.config == runs.Config(epochs=2, seed=3)
     assert record.history[0] == EPOCH
     assert record.test_accuracy == 0.95
-    assert train.read_record(make("b")).test_accuracy is None
+    assert runs.read_record(make("b")).test_accuracy is None
 
 
 def test_runs_come_in_the_order_of_their_numbers(make, tmp_path):
@@ -40,14 +40,14 @@ def test_runs_come_in_the_order_of_their_numbers(make, tmp_path):
         make(f"se-cnn-{number}")
     make("other")
     (tmp_path / "runs" / "no run").mkdir()
-    names = [record.folder.name for record in train.find_records(tmp_path / "runs")]
+    names = [record.folder.name for record in runs.find_records(tmp_path / "runs")]
     assert names == ["other", "se-cnn-1", "se-cnn-9", "se-cnn-10"]
 
 
 def test_what_differs_is_found(make, tmp_path):
     make("a", seed=0)
     make("b", seed=1, options={"placement": "pre"})
-    assert train.differing(train.find_records(tmp_path / "runs")) == ["options", "seed"]
+    assert runs.differing(runs.find_records(tmp_path / "runs")) == ["options", "seed"]
 
 
 def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
@@ -56,19 +56,19 @@ def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
     make("again-1", 0.5, 0.90, seed=0)  # made twice, which is no evidence of its own
     make("unfinished-1", 0.99, seed=7)
     make("other-1", 0.5, 0.9, lr=0.3)
-    ((config, tests),) = train.over_seeds(train.find_records(tmp_path / "runs"))
-    assert config == train.Config(epochs=2)
+    ((config, tests),) = runs.over_seeds(runs.find_records(tmp_path / "runs"))
+    assert config == runs.Config(epochs=2)
     assert tests.figures == {0: 0.90, 1: 0.92, 2: 0.97}
 
 
 def test_a_configuration_without_se_is_the_same_in_all_else():
-    config = train.Config(model="se-resnet8", options={"reduction": 8}, lr=0.3, seed=2)
+    config = runs.Config(model="se-resnet8", options={"reduction": 8}, lr=0.3, seed=2)
     plain = config._replace(model="resnet8", options={})
-    assert train.without_se(config) == plain
-    assert train.without_se(plain) is None
-    assert train.without_se(config._replace(model="senet154")) is None
+    assert runs.without_se(config) == plain
+    assert runs.without_se(plain) is None
+    assert runs.without_se(config._replace(model="senet154")) is None
     host = config._replace(model="se-resnet50", options={"stages": [4], "ceil_pool": True})
-    assert train.without_se(host).options == {"ceil_pool": True}
+    assert runs.without_se(host).options == {"ceil_pool": True}
 
 
 @pytest.mark.parametrize(
@@ -86,21 +86,21 @@ def test_broken_files_are_one_clear_error(make, config, metrics):
     (folder / "config.json").write_text(config)
     (folder / "metrics.jsonl").write_text(metrics)
     with pytest.raises(InputError, match=r"runs/a"):
-        train.read_record(folder)
+        runs.read_record(folder)
 
 
 def test_one_that_cannot_be_read_does_not_hide_the_others(make, tmp_path, caplog):
     make("good", 0.9, 0.95)
     (make("bad") / "config.json").write_text("{}")
-    (record,) = train.find_records(tmp_path / "runs")
+    (record,) = runs.find_records(tmp_path / "runs")
     assert record.folder.name == "good"
     assert "runs/bad: no run that can be read" in caplog.text
 
 
 def test_where_there_are_no_runs_is_told(tmp_path):
     with pytest.raises(InputError, match="nowhere: there is no such folder"):
-        train.find_records(tmp_path / "nowhere")
+        runs.find_records(tmp_path / "nowhere")
     with pytest.raises(InputError, match="holds no runs"):
-        train.find_records(tmp_path)
+        runs.find_records(tmp_path)
     with pytest.raises(InputError, match=r"config\.json: cannot be read: No such file"):
-        train.read_record(tmp_path)
+        runs.read_record(tmp_path)

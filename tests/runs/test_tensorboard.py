@@ -3,8 +3,9 @@ import sys
 
 import numpy as np
 import pytest
+from watching import Calling
 
-from minise import InputError, nn, train
+from minise import InputError, nn, runs, train
 
 
 def training_of(stripes):
@@ -37,11 +38,8 @@ def scalars(folder):
 
 def test_the_course_of_a_training_is_written(stripes, tmp_path):
     training, steps = training_of(stripes), []
-    with train.EventFiles(tmp_path, training) as events:
-        history = training.run(
-            on_step=lambda step: (steps.append(step), events.on_step(step)),
-            on_epoch=events.on_epoch,
-        )
+    with runs.EventFiles(tmp_path, training) as events:
+        history = training.run(watchers=[Calling(steps.append), events])
     found = scalars(tmp_path)
     assert [found["step/loss", n] for n in range(1, 7)] == pytest.approx([s.loss for s in steps])
     for number, epoch in ((3, history[0]), (6, history[1])):
@@ -54,7 +52,7 @@ def test_what_was_written_beyond_the_point_where_a_run_goes_on_is_purged(stripes
 
     training = training_of(stripes)
     training.run()  # 6 steps, of which the last is a point of its own
-    with train.EventFiles(tmp_path, training):
+    with runs.EventFiles(tmp_path, training):
         pass
     starts = [e.step for e in events_in(tmp_path) if e.session_log.status == SessionLog.START]
     assert starts == [7]  # TensorBoard keeps what is below
@@ -63,4 +61,4 @@ def test_what_was_written_beyond_the_point_where_a_run_goes_on_is_purged(stripes
 def test_without_the_package_one_line_says_what_is_missing(stripes, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(InputError, match="needs the package tensorboardX: python -m pip install"):
-        train.EventFiles(tmp_path, training_of(stripes))
+        runs.EventFiles(tmp_path, training_of(stripes))

@@ -8,6 +8,7 @@ from types import TracebackType
 from minise.errors import InputError
 from minise.train.history import Epoch, Step
 from minise.train.loop import Training
+from minise.train.watcher import Watcher
 
 
 def check_tensorboard() -> None:
@@ -20,10 +21,10 @@ def check_tensorboard() -> None:
         ) from None
 
 
-class EventFiles:
+class EventFiles(Watcher):
     """Within a `with`, writes the course of a training into a folder that TensorBoard reads.
 
-    Give `on_step` and `on_epoch` to the training. What a run that was stopped wrote beyond the
+    Give it to the training as one of its `watchers`. What a run that was stopped wrote beyond the
     point where it goes on is not shown. Raises `InputError` where tensorboardX is not installed,
     or the folder cannot be written to.
     """

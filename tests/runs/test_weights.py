@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from minise import InputError, models, train
+from minise import InputError, models, runs
 
-ABOUT = train.About("se-cnn", 10, (1, 28, 28), 0.13, 0.31, "sample", 5, {}, tuple("ABCDEFGHIJ"))
+ABOUT = runs.About("se-cnn", 10, (1, 28, 28), 0.13, 0.31, "sample", 5, {}, tuple("ABCDEFGHIJ"))
 
 
 @pytest.fixture
@@ -16,12 +16,12 @@ def net():
 
 @pytest.fixture
 def path(tmp_path, net):
-    train.save_weights(tmp_path / "model.safetensors", net, ABOUT)
+    runs.save_weights(tmp_path / "model.safetensors", net, ABOUT)
     return tmp_path / "model.safetensors"
 
 
 def test_one_file_is_enough_to_use_the_net(path, net):
-    loaded, about = train.load_weights(path)
+    loaded, about = runs.load_weights(path)
     assert about == ABOUT
     x = np.random.default_rng(0).standard_normal((2, 1, 28, 28)).astype(np.float32)
     np.testing.assert_array_equal(loaded(x), net(x))
@@ -44,9 +44,9 @@ def test_broken_files_are_one_clear_error(path, tmp_path):
     for content in (b"", b"no weights at all", whole[:100], whole[:-10]):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"model\.safetensors: no weights that can be read"):
-            train.load_weights(path)
+            runs.load_weights(path)
     with pytest.raises(InputError, match="there is no such file"):
-        train.load_weights(tmp_path / "nothing.safetensors")
+        runs.load_weights(tmp_path / "nothing.safetensors")
 
 
 def test_tensors_that_do_not_fit_are_named(path, net):
@@ -55,7 +55,7 @@ def test_tensors_that_do_not_fit_are_named(path, net):
     state["conv1.weight"] = state["conv1.weight"][:4]
     save_file(state, path, metadata={"minise": json.dumps(ABOUT._asdict())})
     with pytest.raises(InputError, match=r"missing: fc\.bias\n .*: conv1\.weight \(4, "):
-        train.load_weights(path)
+        runs.load_weights(path)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_weights_that_do_not_say_whose_they_are_are_refused(path, net, changes, 
     about = None if changes is None else {"minise": json.dumps({**ABOUT._asdict(), **changes})}
     save_file(net.state_dict(), path, metadata=about)
     with pytest.raises(InputError, match=message):
-        train.load_weights(path)
+        runs.load_weights(path)

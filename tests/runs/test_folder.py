@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from minise import InputError, train
-from minise.train import folder as folders
-from minise.train.folder import LOCK, check_empty, claimed
+from minise import InputError, runs
+from minise.runs import folder as folders
+from minise.runs.folder import LOCK, check_empty, claimed
 
 TOGETHER = 4
 
@@ -31,7 +31,7 @@ def at_once(work):
 
 def test_of_several_that_begin_at_once_each_gets_a_folder_of_its_own(tmp_path):
     for k in range(1, 6):
-        given = at_once(lambda k=k: train.next_folder("se-cnn", tmp_path / "runs" / str(k)))
+        given = at_once(lambda k=k: runs.next_folder("se-cnn", tmp_path / "runs" / str(k)))
         names = [f"se-cnn-{number}" for number in range(1, TOGETHER + 1)]
         assert sorted(folder.name for folder in given) == names
 
@@ -39,7 +39,7 @@ def test_of_several_that_begin_at_once_each_gets_a_folder_of_its_own(tmp_path):
 def test_a_file_where_the_runs_should_be_is_told(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(InputError, match="runs/se-cnn-1: cannot be made: "):
-        train.next_folder("se-cnn", tmp_path / "runs")
+        runs.next_folder("se-cnn", tmp_path / "runs")
 
 
 def claim_in_another_process(path, taken, answers):

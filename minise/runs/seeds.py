@@ -1,4 +1,4 @@
-"""What a training gives over several seeds, since one run says little about small differences."""
+"""Results over several seeds, since one run says little about small differences."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from minise.errors import InputError
 
 @dataclass(frozen=True)
 class Seeds:
-    """A figure of trainings that differ in their seed alone, as test accuracy, by seed.
+    """A figure, such as the test accuracy, of trainings that differ in their seed alone: by seed.
 
-    `a - b` are the differences, seed by seed, of those that both have: their mean and its standard
-    error say what a change does.
+    `a - b` has the differences for the seeds that both have: their mean and its standard error say
+    what a change does.
 
     Raises `InputError` for fewer than two seeds.
     """
@@ -23,7 +23,7 @@ class Seeds:
 
     def __post_init__(self) -> None:
         if len(self.figures) < 2:
-            raise InputError(f"{len(self.figures)} seeds, expected two at least that both have")
+            raise InputError(f"seeds: {len(self.figures)} in common, expected at least 2")
 
     @property
     def mean(self) -> float:

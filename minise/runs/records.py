@@ -1,4 +1,4 @@
-"""Runs that were made, read from their folders and compared."""
+"""Finished and unfinished runs, read from their folders and compared."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from minise import models
 from minise.errors import InputError
-from minise.train.config import Config, read_config
+from minise.runs.config import Config, read_config
+from minise.runs.run import CONFIG, METRICS
+from minise.runs.seeds import Seeds
 from minise.train.history import Epoch, History
-from minise.train.run import CONFIG, METRICS
-from minise.train.seeds import Seeds
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def _epoch(values: dict[str, Any]) -> Epoch:
 def find_records(folder: Path) -> list[Record]:
     """All runs in the folders of a folder, by name; or the one whose folder it is.
 
-    One of several that cannot be read is told of, and left.
+    Of several, one that cannot be read is reported and passed over.
 
     Raises `InputError` where there are none.
     """
@@ -81,7 +81,7 @@ def find_records(folder: Path) -> list[Record]:
 
 
 def differing(records: Sequence[Record]) -> list[str]:
-    """The names of what the runs were not all asked for alike."""
+    """The names of the options in which the runs differ."""
     return [
         name
         for name in Config._fields
@@ -103,7 +103,7 @@ def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
 
 
 def without_se(config: Config) -> Config | None:
-    """What to ask for to have the same training without SE; None where there is no such net."""
+    """The same training without SE; None where there is no such net."""
     plain = config.model.removeprefix("se-")
     if plain == config.model or plain not in models.names():
         return None

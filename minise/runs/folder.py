@@ -1,4 +1,4 @@
-"""A folder for one run alone, also where several begin in the same moment."""
+"""A folder for one run alone, even where several start at the same moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOCKED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
 def next_folder(model: str, parent: Path = Path("runs")) -> Path:
-    """Make the first of runs/<model>-1, -2, … that is not there yet, so that nobody else gets it.
+    """Make the first of runs/<model>-1, -2, … that is not there yet: no other process gets it.
 
     Raises `InputError` where it cannot be made.
     """
@@ -36,16 +36,16 @@ def next_folder(model: str, parent: Path = Path("runs")) -> Path:
 
 
 def check_empty(folder: Path) -> None:
-    """Raises `InputError` where a folder holds files of others, and `OSError` where it is none."""
+    """Raises `InputError` where the folder holds files, and `OSError` where it is no folder."""
     if any(path.name != LOCK for path in folder.iterdir()):
-        raise InputError(f"{folder}: holds files already; a run wants a folder of its own")
+        raise InputError(f"{folder}: holds files already; a run needs a folder of its own")
 
 
 @contextmanager
 def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterator[Path]:
-    """Keep a folder for the training of this process; None stands for the next that is free.
+    """Keep a folder for the training of this process; None stands for the next free one.
 
-    It is made, and goes again where nothing has come into it. Raises `InputError` where another
+    It is made, and removed again if it stays empty. Raises `InputError` where another
     process trains in it, where it cannot be written to, and where it holds files, unless `resumed`.
     """
     place = Path("runs") if folder is None else folder

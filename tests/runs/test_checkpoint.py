@@ -2,10 +2,11 @@ import json
 
 import numpy as np
 import pytest
+from watching import Calling
 
-from minise import InputError, data, nn, train
+from minise import InputError, data, nn, runs, train
 from minise.files import Tensors
-from minise.train import checkpoint
+from minise.runs import checkpoint
 
 OPTIMIZERS = {
     "sgd": lambda p: train.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
@@ -65,7 +66,7 @@ def same(first, second):
 def test_from_any_step_a_training_goes_on_to_the_same_bits(begin, optimizer, shared):
     whole, states = begin(optimizer, shared=shared), []
     before = checkpoint.state_of(whole)
-    history = whole.run(on_step=lambda step: states.append(checkpoint.state_of(whole)))
+    history = whole.run(watchers=[Calling(lambda step: states.append(checkpoint.state_of(whole)))])
     at_end = checkpoint.state_of(whole)
     for state in (before, *states, at_end):
         resumed = begin(optimizer, shared=shared)
@@ -93,7 +94,7 @@ def test_the_generator_of_any_layer_goes_on_as_well(begin):
         return training
 
     whole, states = noisy(), []
-    whole.run(on_step=lambda step: states.append(checkpoint.state_of(whole)))
+    whole.run(watchers=[Calling(lambda step: states.append(checkpoint.state_of(whole)))])
     resumed = noisy()
     checkpoint.restore(resumed, states[4])
     resumed.run()
@@ -111,7 +112,7 @@ def test_a_state_is_a_copy_and_a_training_is_not_changed_by_being_asked_for_it(b
 
 def test_the_net_of_a_checkpoint_has_its_own_names(begin):
     training = begin()
-    weights, memory = train.split(checkpoint.state_of(training))
+    weights, memory = runs.split(checkpoint.state_of(training))
     assert same(weights, training.net.state_dict())
     assert same(memory, training.optimizer.state_dict())
 

@@ -1,0 +1,50 @@
+"""What a run is asked for, and what it leaves behind: a folder to resume, read and compare."""
+
+from minise.runs.config import LR, SCHEDULES, Config, changed, dataset_of, training_of
+from minise.runs.folder import next_folder
+from minise.runs.recipes import RECIPES, Recipe, recipe
+from minise.runs.records import (
+    Record,
+    differing,
+    find_records,
+    over_seeds,
+    read_record,
+    without_se,
+)
+from minise.runs.run import Every, Run, Stopped, load_checkpoint, load_run, read_every
+from minise.runs.seeds import Seeds
+from minise.runs.tensorboard import EventFiles, check_tensorboard
+from minise.runs.weights import About, load_weights, metadata_of, save_weights, split
+
+__all__ = [
+    "LR",
+    "RECIPES",
+    "SCHEDULES",
+    "About",
+    "Config",
+    "EventFiles",
+    "Every",
+    "Recipe",
+    "Record",
+    "Run",
+    "Seeds",
+    "Stopped",
+    "changed",
+    "check_tensorboard",
+    "dataset_of",
+    "differing",
+    "find_records",
+    "load_checkpoint",
+    "load_run",
+    "load_weights",
+    "metadata_of",
+    "next_folder",
+    "over_seeds",
+    "read_every",
+    "read_record",
+    "recipe",
+    "save_weights",
+    "split",
+    "training_of",
+    "without_se",
+]
