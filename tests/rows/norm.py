@@ -73,7 +73,7 @@ REFUSED = {
         ValueError,
         Call(np.zeros((1, 2, 1, 1)), np.ones(2), np.zeros(2)),
     ),
-    r"w has shape \(3,\), x .* wants \(2,\)": (
+    r"w has shape \(3,\), expected \(2,\) for x": (
         ValueError,
         Call(np.zeros((2, 2, 2, 2)), np.ones(3), np.zeros(2)),
     ),

@@ -1,8 +1,6 @@
-import math
-
 import numpy as np
 from hypothesis import strategies as st
-from strategies import arrays_NCHW, pool_cases, starts
+from strategies import pool_cases, starts
 
 from minise import ops
 from rows.row import Call, Mutant, N, Row, one
@@ -21,10 +19,6 @@ def windows(draw, dtype, N):
 def averaged_windows(draw, dtype, N):
     call = draw(windows(dtype, N))
     return Call(*call.arrays, **call.options, count_include_pad=draw(st.booleans()))
-
-
-def whole_maps(dtype, N):
-    return arrays_NCHW(dtype, N=N).map(Call)
 
 
 def max_pool2d(x, *, ceil_mode, **options):
@@ -74,23 +68,9 @@ def pooled(x, summary, ceil_mode, *, kernel_size, padding, stride=None):
     return y
 
 
-def map_by_map(summary):
-    def naive(x):
-        N, C = x.shape[:2]
-        z = [summary([float(v) for v in x[n, c].flat]) for n in range(N) for c in range(C)]
-        return np.array(z).reshape(N, C)
-
-    return naive
-
-
 def zeros_and_ones(**options):
     """Many pixels are the largest of their window."""
     return lambda rng: Call(rng.integers(0, 2, (2, 3, 4, 4)).astype(float), **options)
-
-
-def every_largest_pixel(dx, dy, saved):
-    x = saved.x
-    return np.where(x == x.max(axis=(2, 3), keepdims=True), dy[:, :, None, None], 0)
 
 
 def every_largest_of_a_window(dx, dy, saved):
@@ -114,8 +94,6 @@ REFUSED = {
     ),
     "x is smaller than the window": (ValueError, Call(np.zeros((1, 1, 2, 8)), 3)),
 }
-MAPS = {"": Call((N, 3, 7, 5))}
-LARGE_MAPS = {"": Call((3, 2, 41, 40))}
 ROWS = [
     Row(
         "max_pool2d",
@@ -164,30 +142,5 @@ ROWS = [
         },
         refused=REFUSED,
         large={"": Call((3, 4, 30, 31), kernel_size=2)},
-    ),
-    Row(
-        "global_avg_pool",
-        draw=whole_maps,
-        naive=map_by_map(lambda numbers: math.fsum(numbers) / len(numbers)),
-        pytorch=lambda torch, x: x.mean(dim=(2, 3)),
-        sizes=MAPS,
-        mutants={
-            "not divided by H·W": one("x!", lambda dx, dy, s: dx * dx[0, 0].size),
-            "divided by H": one("x!", lambda dx, dy, s: dx * dx.shape[3]),
-        },
-        large=LARGE_MAPS,
-    ),
-    Row(
-        "global_max_pool",
-        draw=whole_maps,
-        naive=map_by_map(max),
-        pytorch=lambda torch, x: torch.nn.functional.adaptive_max_pool2d(x, 1).flatten(1),
-        sizes=MAPS,
-        mutants={
-            "the last pixel wins": Mutant("x", winner_is(11)),
-            "a tie given twice": one("x!", every_largest_pixel, call=zeros_and_ones()),
-        },
-        large=LARGE_MAPS,
-        roundings=0,
     ),
 ]

@@ -94,6 +94,11 @@ class Row:
     def backward(self):
         return getattr(ops, f"{self.operation}_backward")
 
+    @property
+    def file(self):
+        """Where it stands in `minise/ops`, and its kernels in theirs."""
+        return self.forward.__module__.rpartition(".")[2]
+
     def wrong(self, mutant, rng):
         """What `gradcheck.check` takes: the operation with the mutant's backward, and arrays."""
         example = EXAMPLES[f"{self.operation}, {mutant.of}" if mutant.of else self.operation](rng)

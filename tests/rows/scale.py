@@ -45,7 +45,7 @@ def multiplied(place, x, s):
     return float(x[place]) * float(s[n, c if s.shape[1] > 1 else 0, h, v])
 
 
-X, NO_GATES = np.ones((2, 3, 4, 5)), r"s has shape \(2, 4\), x \(2, 3, 4, 5\) wants \(2, 3\)"
+X, NO_GATES = np.ones((2, 3, 4, 5)), r"s has shape \(2, 4\), expected \(2, 3\) for x"
 ROWS = [
     Row(
         "channel_scale",
@@ -81,8 +81,8 @@ ROWS = [
             ),
         },
         refused={
-            r"s has shape \(2, 3\), x \(2, 3, 4, 5\) wants": (ValueError, Call(X, np.ones((2, 3)))),
-            r"s .* wants \(2, 3, 4, 5\) or \(2, 1, 4, 5\)": (
+            r"s has shape \(2, 3\), expected": (ValueError, Call(X, np.ones((2, 3)))),
+            r"s .* expected \(2, 3, 4, 5\) or \(2, 1, 4, 5\)": (
                 ValueError,
                 Call(X, np.ones((1, 3, 4, 5))),
             ),
