@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpu.installed import STAND_IN, needs_compiler
+from stand_in.installed import STAND_IN, needs_compiler
 from gpu.measure import parts, steps
 from gpu.measure.findings import Findings, read_findings
 
