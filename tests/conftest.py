@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, settings
 
 from minise.data import Dataset, Split
 
-# HYPOTHESIS_PROFILE chooses how many examples are drawn. `ci` draws the same ones each time.
+# HYPOTHESIS_PROFILE chooses how many examples are drawn, the same ones each time but in `thorough`.
 COMMON = {
     "deadline": None,  # the first example may compile kernels
     # `each_backend` is entered once for all examples of a test, which is what it is for
     "suppress_health_check": [HealthCheck.function_scoped_fixture],
 }
-settings.register_profile("dev", max_examples=50, **COMMON)
+settings.register_profile("quick", max_examples=20, derandomize=True, **COMMON)
 settings.register_profile("ci", max_examples=100, derandomize=True, **COMMON)
 settings.register_profile("thorough", max_examples=1000, **COMMON)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, which some of them send.
@@ -25,6 +25,14 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # by nohup
+
+
+def pytest_collection_modifyitems(items):
+    """What runs on the backend "cupy" bears the mark `gpu`."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if any(isinstance(value, str) and value == "cupy" for value in parameters):
+            item.add_marker(pytest.mark.gpu)
 
 
 @pytest.fixture(params=backends.NAMES)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minise import InputError, arrays, backend, nn, ops
 
-# With a GPU, or the stand-in for one (see tests/gpu), every test of "each backend" runs there too.
+# With a GPU, or tests/stand_in in its place, every test of "each backend" runs there too.
 try:
     with backend.using("cupy"):
         HAS_GPU = True

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from gpu.installed import STAND_IN, needs_compiler
 from gpu.measure import parts, steps
 from gpu.measure.findings import Findings, read_findings
+from stand_in.installed import STAND_IN, needs_compiler
 
 from minise import bench
 

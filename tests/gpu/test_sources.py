@@ -4,8 +4,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from gpu import nvrtc
-from gpu.installed import needs_compiler, stand_in_as_cupy
+from stand_in import nvrtc
+from stand_in.installed import needs_compiler, stand_in_as_cupy
 
 from minise import kernels
 

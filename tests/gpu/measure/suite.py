@@ -34,10 +34,10 @@ class Count(NamedTuple):
 def measure(found: Findings, quick: bool) -> None:
     files = [TESTS / "ops/test_scale.py"] if quick else of_each_backend()
     at_once = 1 if quick else max(1, min(AT_ONCE, cores() // 2))
-    runs = [("-k", "cupy", *files[worker::at_once]) for worker in range(at_once)]
+    runs = [("-m", "gpu", *files[worker::at_once]) for worker in range(at_once)]
     _tell(found, "tests of each backend, on cupy", runs)
     if not quick:
-        _tell(found, "tests/gpu/on_gpu", [(TESTS / "gpu" / "on_gpu",)])
+        _tell(found, "tests/gpu/on_gpu", [("-m", "gpu", TESTS / "gpu" / "on_gpu")])
 
 
 def of_each_backend() -> list[Path]:

@@ -39,8 +39,8 @@ class CUDARuntimeError(RuntimeError):
 
 
 def getDeviceCount() -> int:
-    """How many GPUs there are: `CUPY_STAND_IN_DEVICES`, or 1."""
-    count = int(os.environ.get("CUPY_STAND_IN_DEVICES", "1"))
+    """How many GPUs there are: `CUPY_STAND_IN_DEVICES`, or 2."""
+    count = int(os.environ.get("CUPY_STAND_IN_DEVICES", "2"))
     if count == 0:
         raise CUDARuntimeError(100)
     return count

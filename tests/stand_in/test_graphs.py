@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gpu.installed import stand_in_as_cupy
+from stand_in.installed import stand_in_as_cupy
 
 
 @pytest.fixture(scope="module")

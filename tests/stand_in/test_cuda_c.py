@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from gpu import nvrtc
-from gpu.installed import STAND_IN, needs_compiler, stand_in_as_cupy
+from stand_in import nvrtc
+from stand_in.installed import STAND_IN, needs_compiler, stand_in_as_cupy
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu.installed import STAND_IN, needs_compiler, stand_in_as_cupy
+from stand_in.installed import STAND_IN, needs_compiler, stand_in_as_cupy
 
 pytestmark = needs_compiler
 

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from gpu.installed import stand_in_as_cupy
+from stand_in.installed import stand_in_as_cupy
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +201,10 @@ def test_pools_count_reuse_and_limit_memory(cp):
 
 
 def test_devices_are_as_many_as_the_environment_says(cp, x, monkeypatch):
+    monkeypatch.setenv("CUPY_STAND_IN_DEVICES", "1")
     with pytest.raises(cp.cuda.runtime.CUDARuntimeError, match="invalid device ordinal"):
         cp.cuda.Device(1).use()
-    monkeypatch.setenv("CUPY_STAND_IN_DEVICES", "2")
+    monkeypatch.delenv("CUPY_STAND_IN_DEVICES")
     with cp.cuda.Device(1), pytest.raises(ValueError, match="array device = 0 while current = 1"):
         x + 1
     monkeypatch.setenv("CUPY_STAND_IN_DEVICES", "0")

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-STAND_IN = Path(__file__).parent / "stand_in"
+STAND_IN = Path(__file__).parent
 
 # Kernels run as fibres of POSIX, and their shared memory is a section of an ELF file.
 needs_compiler = pytest.mark.skipif(
