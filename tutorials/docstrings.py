@@ -32,8 +32,6 @@ PACKAGES = (
     "minise.export",
     "minise.bench",
 )
-BACKENDS = ("Array", "DEFAULT", "Memory", "NAMES")  # public in `minise.backend`, no functions
-
 INDENTED = re.compile(r" {2}")
 IN_COLUMNS = re.compile(r"\S {2,}\S|←")
 CODE = re.compile(r"`([^`]+)`")
@@ -41,16 +39,8 @@ MARKUP = re.compile(r"[\\*|]|_(?!\w)")  # what reStructuredText would take for m
 
 
 def public_names(package: str) -> list[str]:
-    """What is public in a package: its `__all__`; of a module without one, what it defines."""
-    module = importlib.import_module(package)
-    if hasattr(module, "__all__"):
-        return list(module.__all__)
-    functions = [
-        name
-        for name, value in vars(module).items()
-        if inspect.isfunction(value) and value.__module__ == package and name[0] != "_"
-    ]
-    return sorted([*BACKENDS, *functions])
+    """What is public in a package: its `__all__`."""
+    return list(importlib.import_module(package).__all__)
 
 
 def home(package: str, name: str) -> str | None:

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 import numpy.typing as npt
 
@@ -44,7 +44,7 @@ __all__ = [
 NAMES = ("numba", "numpy", "cupy")
 DEFAULT = "numba"
 
-Backend = NumPy | CuPy  # Numba's is a NumPy that finds kernels
+Backend: TypeAlias = NumPy | CuPy  # Numba's is a NumPy that finds kernels
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
