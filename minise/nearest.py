@@ -21,9 +21,9 @@ def nearest(what: str, name: object, known: Sequence[str], listed_by: str = "") 
     rest = f"there are {', '.join(known)}"
     if len(known) > FEW:
         rest = f"see {listed_by} for all {len(known)}" if listed_by else f"there are {len(known)}"
-    few = close[: 1 if len(known) <= FEW else 3]
-    if not few:
+    nearby = close[: 1 if len(known) <= FEW else 3]
+    if not nearby:
         return f"unknown {what} {name!r}: {rest}"
-    *others, last = map(repr, few)
+    *others, last = map(repr, nearby)
     hint = f"{', '.join(others)} or {last}" if others else last
     return f"unknown {what} {name!r}: did you mean {hint}? {rest[0].upper()}{rest[1:]}"

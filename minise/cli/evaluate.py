@@ -25,9 +25,9 @@ def eval_command(run: Path | None, source: str | None) -> None:
     Without RUN, the newest run in `runs` is used.
     """
     run = run or newest_run()
-    net, about, digits = run_with_data(run, source)
-    test = train.evaluate(net, digits.test, mean=about.mean, std=about.std)
-    said, labels = test.probabilities.argmax(axis=1), digits.test.labels
+    net, about, dataset = run_with_data(run, source)
+    test = train.evaluate(net, dataset.test, mean=about.mean, std=about.std)
+    said, labels = test.probabilities.argmax(axis=1), dataset.test.labels
     table = Table("class", "images", "right", "most often mistaken for")
     for column in table.columns[:3]:
         column.justify = "right"
@@ -43,7 +43,7 @@ def eval_command(run: Path | None, source: str | None) -> None:
     console.print(table)
     show(
         console,
-        f"{about.model} on {digits.name}: [bold]test accuracy {test.accuracy:.2%}[/], "
+        f"{about.model} on {dataset.name}: [bold]test accuracy {test.accuracy:.2%}[/], "
         f"loss {test.loss:.4f}, {len(labels):,} images",
         markup=True,
     )

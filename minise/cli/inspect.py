@@ -46,13 +46,13 @@ def inspect_command(
     run, images = run_first(words)
     folder = out or (run if run.is_dir() else run.parent)
     check_writable(folder)
-    net, about, digits = run_with_data(run, source)
-    pictures = [_image(name, digits.test, about) for name in images]
+    net, about, dataset = run_with_data(run, source)
+    pictures = [_image(name, dataset.test, about) for name in images]
     short = [name.casefold() for name, _, _ in pictures]  # to Windows and macOS A.png is a.png
     if twice := [name for name in short if short.count(name) > 1]:
         raise InputError(f"two images would be drawn in the same file, maps-{twice[0]}.png")
-    chosen = None if classes is None else _two(classes, digits.test)
-    x = data.to_input(digits.test.images, about.mean, about.std)
+    chosen = None if classes is None else _two(classes, dataset.test)
+    x = data.to_input(dataset.test.images, about.mean, about.std)
     try:
         gates = inspect.gates(net, x)
     except InputError as error:
@@ -60,8 +60,8 @@ def inspect_command(
     for name, s in gates.items():
         if not np.isfinite(s).all():
             raise InputError(f"{run}, {about.model}: gates of {name} are not finite")
-    found = {name: inspect.by_class(s, digits.test.labels) for name, s in gates.items()}
-    if chosen is None and len(np.unique(digits.test.labels)) > 1:
+    found = {name: inspect.by_class(s, dataset.test.labels) for name, s in gates.items()}
+    if chosen is None and len(np.unique(dataset.test.labels)) > 1:
         chosen = _apart(list(found.values())[-1])
 
     try:

@@ -111,8 +111,8 @@ def _numbered(where: str, train: npt.NDArray[np.int64], test: npt.NDArray[np.int
         notes.append(f"labels 1 to {high} renumbered 0 to {high - 1}")
     empty = np.setdiff1d(np.arange(train.max()), present)
     if empty.size:
-        few = ", ".join(map(str, empty[:3])) + (", …" if empty.size > 3 else "")
-        notes.append(f"no training image of class {few}")
+        listed = ", ".join(map(str, empty[:3])) + (", …" if empty.size > 3 else "")
+        notes.append(f"no training image of class {listed}")
     return Labels(train, test, class_names, tuple(notes))
 
 

@@ -172,10 +172,10 @@ def differences(own: Mapping[str, Array], given: Mapping[str, Array]) -> str:
             if asnumpy(given[name]).dtype.kind != "f"
         ],
     }
-    return "\n".join(f"  {kind}: {_few(names)}" for kind, names in kinds.items() if names)
+    return "\n".join(f"  {kind}: {_listed(names)}" for kind, names in kinds.items() if names)
 
 
-def _few(names: Sequence[str], most: int = 6) -> str:
+def _listed(names: Sequence[str], most: int = 6) -> str:
     rest = len(names) - most
     return "; ".join(names[:most]) + (f"; and {rest} more" if rest > 0 else "")
 

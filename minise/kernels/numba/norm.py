@@ -85,15 +85,15 @@ def _backward(
 ) -> tuple[Array, Array, Array]:
     dy, y, x = batch_last(dy), batch_last(y), batch_last(x)
     w, mean, var = batch_last(w), batch_last(mean), batch_last(var)
-    images, few = (rows(dy), rows(y), rows(x)), parts(x.shape[1])
+    images, of_row = (rows(dy), rows(y), rows(x)), parts(x.shape[1])
     of_rows, sums = np.empty((2, *x.shape[:2])), np.empty((2, x.shape[0]))
-    _row_sums(*images, mean, relu, of_rows, few)
+    _row_sums(*images, mean, relu, of_rows, of_row)
     _add_rows(of_rows, sums)
     dx = empty(x.shape, x.dtype)
     M = (
         math.prod(x.shape[1:]) if from_batch else math.inf
     )  # values in a channel that move its statistics
-    _normalise_backward(*images, w, mean, var, eps, sums, M, relu, rows(dx), few)
+    _normalise_backward(*images, w, mean, var, eps, sums, M, relu, rows(dx), of_row)
     dw, db = sums[1] / np.sqrt(var + eps, dtype=np.float64), sums[0]
     return batch_first(dx), dw.astype(w.dtype), db.astype(w.dtype)
 
@@ -109,16 +109,16 @@ def _row_statistics(team: int, x: Array, of_rows: Array, parts: int) -> None:
             row, total, squares = x[c, h], 0.0, 0.0
             for start in range(0, L, STRETCH):
                 for low in range(start, min(start + STRETCH, L), WIDTH):
-                    few = row[low : low + WIDTH]
-                    for k in range(few.size):
-                        sums[k] += few[k]
+                    block = row[low : low + WIDTH]
+                    for k in range(block.size):
+                        sums[k] += block[k]
                 total += _taken(sums)
             mean = x.dtype.type(total / L)
             for start in range(0, L, STRETCH):
                 for low in range(start, min(start + STRETCH, L), WIDTH):
-                    few = row[low : low + WIDTH]
-                    for k in range(few.size):
-                        sums[k] += (few[k] - mean) * (few[k] - mean)
+                    block = row[low : low + WIDTH]
+                    for k in range(block.size):
+                        sums[k] += (block[k] - mean) * (block[k] - mean)
                 squares += _taken(sums)
             of_rows[0, c, h], of_rows[1, c, h] = total / L, squares
 
