@@ -232,9 +232,10 @@ def edit(tree, path):
 def run_tests(tree, *chosen):
     """What is said by pytest there, and its exit status."""
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-x"]
+    command += ["-o", "addopts=-q --import-mode=importlib"]  # one process, slow tests too
     environment = os.environ | {"PYTHONPATH": str(tree), "NUMBA_CACHE_DIR": str(tree / "compiled")}
     run = subprocess.run(
-        [*command, *chosen, "-m", ""],
+        [*command, *chosen],
         cwd=tree,
         env=environment,
         stdout=subprocess.PIPE,
