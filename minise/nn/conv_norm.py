@@ -8,6 +8,8 @@ import numpy.typing as npt
 from minise.nn.layer import Sequential
 from minise.nn.layers import BatchNormReLU2d, Conv2d
 
+__all__ = ["conv_norm_relu"]
+
 
 def conv_norm_relu(
     in_channels: int,

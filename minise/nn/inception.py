@@ -19,6 +19,8 @@ from minise.nn.layer import Backward, Layer, Sequential
 from minise.nn.pooling import AvgPool2d, MaxPool2d
 from minise.nn.se import MakeSE
 
+__all__ = ["Inception"]
+
 POOLS: dict[str, type[AvgPool2d | MaxPool2d]] = {"avg": AvgPool2d, "max": MaxPool2d}
 
 

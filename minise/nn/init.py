@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from minise.arrays import Array
 
+__all__ = ["he_normal", "lecun_normal", "unfilled"]
+
 Initialiser: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], npt.DTypeLike], Array]
 
 

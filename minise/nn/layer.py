@@ -16,6 +16,8 @@ from minise import backend
 from minise.arrays import Array, array_module, asnumpy
 from minise.errors import InputError
 
+__all__ = ["Backward", "Buffer", "Layer", "Parameter", "Sequential", "differences", "moved"]
+
 Backward: TypeAlias = Callable[[Array], Array]
 LayerType = TypeVar("LayerType", bound="Layer")
 

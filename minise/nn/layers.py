@@ -11,6 +11,19 @@ from minise.nn.init import Initialiser, generator, he_normal, lecun_normal
 from minise.nn.layer import Backward, Buffer, Layer, Parameter
 from minise.shapes import Pair
 
+__all__ = [
+    "BatchNorm2d",
+    "BatchNormReLU2d",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "HardSigmoid",
+    "Linear",
+    "ReLU",
+    "Sigmoid",
+    "Tanh",
+]
+
 
 class Conv2d(Layer):
     """Convolution, x (N, C, H, W) -> y (N, F, OH, OW); see `ops.conv2d`.

@@ -9,6 +9,8 @@ from typing import TypeAlias
 from minise.arrays import Array
 from minise.nn.layer import Backward, Layer
 
+__all__ = ["observed"]
+
 Observer: TypeAlias = Callable[[str, Layer, Array, bool], tuple[Array, Backward]]
 
 

@@ -9,6 +9,15 @@ from minise.arrays import Array
 from minise.nn.layer import Backward, Layer
 from minise.shapes import Pair
 
+__all__ = [
+    "AddingBackward",
+    "AvgPool2d",
+    "GlobalAvgMaxPool",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "MaxPool2d",
+]
+
 
 class MaxPool2d(Layer):
     """The largest pixel of each window; see `ops.max_pool2d`."""

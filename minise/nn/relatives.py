@@ -24,6 +24,8 @@ from minise.nn.layers import Conv2d, ReLU, Sigmoid
 from minise.nn.pooling import AddingBackward, GlobalAvgPool, adding
 from minise.nn.se import SEBlock, gate_layer, hidden_width
 
+__all__ = ["ECA", "ConcurrentSE", "GatherExcite", "NoSqueeze", "SpatialSE"]
+
 MERGES = ("max", "add")
 
 

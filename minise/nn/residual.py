@@ -30,6 +30,8 @@ from minise.nn.layer import Backward, Layer, Sequential, chain
 from minise.nn.layers import BatchNorm2d, BatchNormReLU2d, Conv2d
 from minise.nn.se import MakeSE, SEBlock
 
+__all__ = ["PLACEMENTS", "Bottleneck", "Residual"]
+
 JoinBackward: TypeAlias = Callable[[Array], tuple[Array, Array]]  # dy -> (du, dr)
 
 PLACEMENTS = ("standard", "pre", "post", "identity", "3x3")

@@ -28,6 +28,8 @@ from minise.nn.pooling import (
     GlobalMaxPool,
 )
 
+__all__ = ["PRESETS", "MakeSE", "SEBlock"]
+
 MakeSE: TypeAlias = Callable[[int], Layer]  # from the number of channels
 
 SQUEEZES: dict[str, type[GlobalAvgPool | GlobalMaxPool | GlobalAvgMaxPool]] = {

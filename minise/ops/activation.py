@@ -8,6 +8,17 @@ from minise import shapes
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
+__all__ = [
+    "hard_sigmoid",
+    "hard_sigmoid_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
+]
+
 
 class ActivationSaved(NamedTuple):
     """The output: the derivatives of relu, sigmoid and tanh follow from it alone."""

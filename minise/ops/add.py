@@ -6,6 +6,8 @@ from minise import shapes
 from minise.arrays import Array
 from minise.backend import accelerated
 
+__all__ = ["add", "add_backward"]
+
 
 def add(x: Array, r: Array) -> tuple[Array, None]:
     """y = x + r, both (N, C, H, W). Nothing needs to be saved.

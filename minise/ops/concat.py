@@ -9,6 +9,8 @@ from minise import shapes
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
+__all__ = ["concat", "concat_backward"]
+
 
 class ConcatSaved(NamedTuple):
     """The shapes that were joined, and one of the arrays for its dtype."""

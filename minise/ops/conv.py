@@ -19,6 +19,8 @@ from minise.arrays import Array, array_module
 from minise.backend import accelerated
 from minise.shapes import Pair, Window
 
+__all__ = ["conv2d", "conv2d_backward"]
+
 
 class Conv2dSaved(NamedTuple):
     """What the backward of `conv2d` needs."""

@@ -8,6 +8,8 @@ from minise import shapes
 from minise.arrays import Array
 from minise.backend import accelerated
 
+__all__ = ["linear", "linear_backward"]
+
 
 class LinearSaved(NamedTuple):
     """What the backward of `linear` needs."""

@@ -14,6 +14,8 @@ from minise import shapes
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
+__all__ = ["softmax_cross_entropy", "softmax_cross_entropy_backward"]
+
 
 class SoftmaxCrossEntropySaved(NamedTuple):
     """Predicted and wanted probabilities, both (N, K)."""

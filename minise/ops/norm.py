@@ -12,6 +12,14 @@ from minise.arrays import Array, array_module
 from minise.backend import accelerated
 from minise.ops.activation import _relu, _relu_backward
 
+__all__ = [
+    "BatchNormSaved",
+    "batch_norm",
+    "batch_norm_backward",
+    "batch_norm_relu",
+    "batch_norm_relu_backward",
+]
+
 Statistics: TypeAlias = tuple[Array, Array]  # mean and variance, each (C,)
 
 

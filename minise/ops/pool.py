@@ -17,6 +17,8 @@ from minise.arrays import Array, array_module
 from minise.backend import accelerated
 from minise.shapes import Pair, Window
 
+__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
+
 
 class MaxPool2dSaved(NamedTuple):
     """Which tap of each window won: i·KW + j for tap (i, j)."""

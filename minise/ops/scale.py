@@ -16,6 +16,15 @@ from minise import shapes
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
+__all__ = [
+    "channel_scale",
+    "channel_scale_backward",
+    "multiply",
+    "multiply_backward",
+    "scale_add_relu",
+    "scale_add_relu_backward",
+]
+
 
 class ChannelScaleSaved(NamedTuple):
     """Both factors: the derivative of a product with respect to one is the other."""

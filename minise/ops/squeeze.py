@@ -18,6 +18,13 @@ from minise import shapes
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
+__all__ = [
+    "global_avg_pool",
+    "global_avg_pool_backward",
+    "global_max_pool",
+    "global_max_pool_backward",
+]
+
 
 class GlobalAvgPoolSaved(NamedTuple):
     """The input: only its shape matters."""
