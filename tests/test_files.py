@@ -66,7 +66,7 @@ def hostile_contents():
 def test_a_hostile_file_is_one_clear_error(tmp_path, kind, content):
     path = tmp_path / "hostile.safetensors"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"hostile\.safetensors: no weights that can be read"):
+    with pytest.raises(InputError, match=r"hostile\.safetensors: the weights cannot be read"):
         read_tensors(path)
 
 
@@ -77,7 +77,7 @@ def test_a_dtype_that_numpy_does_not_know_is_told(tmp_path, kind):
     header = text % (kind.encode(), size)
     path = tmp_path / "narrow.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
-    with pytest.raises(InputError, match=rf"deep\.weight is {kind}, which NumPy does not know"):
+    with pytest.raises(InputError, match=rf"deep\.weight is {kind}, a dtype that NumPy lacks"):
         read_tensors(path)
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_file_is_told(tmp_path):
 def test_a_file_of_pytorch_without_pytorch_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "x.pth").write_bytes(b"")
-    with pytest.raises(InputError, match="takes PyTorch, which is not installed"):
+    with pytest.raises(InputError, match="needs PyTorch, which is not installed"):
         read_tensors(tmp_path / "x.pth")
 
 

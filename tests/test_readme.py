@@ -9,9 +9,10 @@ import pytest
 from minise.cli import cli
 
 README = Path(__file__).parents[1] / "README.md"
+CONTRIBUTING = README.parent / ".github" / "CONTRIBUTING.md"
 TEXT = README.read_text(encoding="utf-8")
 FENCES = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
-PAGES = [README, *sorted((README.parent / "tutorials").rglob("*.md"))]
+PAGES = [README, CONTRIBUTING, *sorted((README.parent / "tutorials").rglob("*.md"))]
 
 
 def commands(text):
@@ -29,10 +30,15 @@ def test_the_readme_is_short_and_its_fences_fit_a_terminal():
     assert wide == []
 
 
-def test_links_of_the_readme_lead_somewhere():
-    targets = re.findall(r"\]\(([^)#\s]+)", TEXT)
-    assert len(targets) > 15
-    assert [t for t in targets if "://" not in t and not (README.parent / t).exists()] == []
+@pytest.mark.parametrize("page", [README, CONTRIBUTING], ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text(encoding="utf-8"))
+    assert links
+    for path, heading in links:
+        target = page.parent / path
+        assert target.exists(), path
+        headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.M) if heading else []
+        assert heading in ["", *(h.lower().replace(" ", "-") for h in headings)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

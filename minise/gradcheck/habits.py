@@ -139,7 +139,7 @@ def _memory_orders(subject: Subject, dy: Any) -> Iterator[str]:
             yield f"fails where arrays are {order}: {type(error).__name__}: {error}"
             continue
         if not _close(np.asarray(y), wanted_y, _largest([wanted_y])):
-            yield f"forward gave another output where arrays are {order}"
+            yield f"forward gave a different output where arrays are {order}"
         for name, (one, two) in _by_name(wanted, got):
             if not _close(two, one, _largest(wanted.values())):
                 yield f"backward gave a different gradient of {name} where arrays are {order}"

@@ -103,7 +103,9 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
     code, out, err = minise("predict", run, "photos")
     assert (code, out) == (1, "")
-    assert err == "minise: photos: no picture in this folder, expected files as 4.png or 4.jpg\n"
+    assert (
+        err == "minise: photos: no picture in this folder, expected files such as 4.png or 4.jpg\n"
+    )
     Image.open("seven.png").save("photos/seven.JPG")
     Image.open("seven.png").save("photos/six.png")
     code, out, err = minise("predict", run, "photos", "seven.png", "--show")
@@ -124,7 +126,7 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     assert out.startswith("seven.png: ")
     assert err.splitlines() == [
         "minise: nothing.png: there is no such file",
-        "minise: 1 of 2 pictures were not read",
+        "minise: 1 of 2 pictures could not be read",
     ]
 
 
@@ -183,14 +185,14 @@ def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
         (["train", "--optimizer", "lion"], 2, "Invalid value for '--optimizer'"),
         (["eval", "nowhere"], 1, "nowhere: there is no such file"),
         (["predict", "nowhere", "a.png"], 1, "nowhere: there is no such file"),
-        (["predict", "nowhere"], 1, "no picture is named, as in minise predict nowhere photo.png"),
+        (["predict", "nowhere"], 1, "name a picture, as in minise predict nowhere photo.png"),
         (["summary", "se-cnnn"], 1, "did you mean 'se-cnn'"),
         (["summary", "cnn", "--input", "1,20,20"], 1, "an input of (1, 20, 20) does not fit"),
         (["summary", "cnn", "--input", "28"], 1, "--input '28', expected C,H,W"),
         (["summary", "cnn", "--input", "1,0,28"], 1, "expected sizes of at least 1"),
         (["summary", "cnn", "--compare", "se-cn"], 1, "did you mean 'se-cnn'"),
-        (["summary", "cnn", "--compare", "cnn"], 1, "--compare wants another net than cnn"),
-        (["summary", "cnn", "--compare", "se-cnn", "--full"], 1, "leave --full out"),
+        (["summary", "cnn", "--compare", "cnn"], 1, "--compare cnn, expected a net other than cnn"),
+        (["summary", "cnn", "--compare", "se-cnn", "--full"], 1, "leave out --full"),
         (["fly"], 2, "unknown command 'fly': see minise --help for all 14"),
     ],
 )

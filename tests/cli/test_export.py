@@ -82,10 +82,10 @@ def test_a_model_that_is_there_is_replaced(minise, run, tmp_path):
         (
             ["folder.onnx", "model.onnx"],
             1,
-            "folder.onnx is no run: there is no model.safetensors in that folder",
+            "folder.onnx is not a run: there is no model.safetensors in that folder",
         ),
-        (["broken.safetensors", "model.onnx"], 1, "no weights that can be read"),
-        (["run"], 1, "one file is to be named, as in minise export run model.onnx"),
+        (["broken.safetensors", "model.onnx"], 1, "the weights cannot be read"),
+        (["run"], 1, "name one file to write, as in minise export run model.onnx"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_nothing(
@@ -139,7 +139,7 @@ def test_a_net_whose_training_diverged_is_one_clear_line(minise, run, net, tmp_p
     runs.save_weights(run / "model.safetensors", net, ABOUT)
     code, _, err = minise("export", run, "model.onnx")
     assert code == 1
-    assert err == f"minise: {run}: the net's scores are no finite numbers: nothing was written\n"
+    assert err == f"minise: {run}: the net's scores are not finite: nothing was written\n"
     assert not (tmp_path / "model.onnx").exists()
 
 

@@ -56,10 +56,10 @@ def test_out_says_where(minise, run, tmp_path):
     [
         (["30"], "image 30: there are test images 0 to 29"),
         (["nothing.png"], "nothing.png: there is no such file"),
-        (["few.npz"], "few.npz: no picture that can be read"),
+        (["few.npz"], "few.npz: not a readable picture"),
         (["--classes", "1"], "--classes '1', expected two as in 4,9"),
         (["--classes", "1,1"], "expected two that differ"),
-        (["3", "3"], "two images would both be drawn in maps-3.png"),
+        (["3", "3"], "two images would be drawn in the same file, maps-3.png"),
         (["--classes", "1,7"], "no test image is of class 7"),
         (["--data", "sample"], "run learned 3 classes"),
         (["--out", "few.npz/x"], "few.npz/x: cannot be written to: Not a directory"),

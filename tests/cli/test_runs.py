@@ -97,13 +97,13 @@ def test_a_run_without_an_epoch_is_passed_over_and_told(minise, tmp_path):
     assert minise("plot")[0] == 0
     before = (tmp_path / "runs.png").read_bytes()
     leave(tmp_path / "runs" / "c", [])
-    told = "minise: no epoch is done yet, passed over: runs/c\n"
+    told = "minise: no epoch is finished yet, skipped: runs/c\n"
     for words in (["runs/a", "runs/c"], ["runs"], []):
         assert minise("plot", *words) == (0, "  runs.png\n", told)
         assert (tmp_path / "runs.png").read_bytes() == before
     code, _, err = minise("plot", "runs/c", "--out", "c.png")
     assert (code, err.count("\n")) == (1, 1)
-    assert "runs/c: no epoch is done yet" in err
+    assert "runs/c: no epoch is finished yet" in err
     assert not (tmp_path / "c.png").exists()
 
 

@@ -39,7 +39,7 @@ def test_nothing_is_overwritten_and_nothing_copied_beside_it(minise, tmp_path):
     mine.write_text("solved")
     code, out, err = minise("tutorials")
     assert (code, out) == (1, "")
-    assert err.startswith(f"minise: minise-tutorials/{mine.name}: is there already")
+    assert err.startswith(f"minise: minise-tutorials/{mine.name}: exists already")
     assert err.count("\n") == 1
     assert [path.read_text() for path in mine.parent.iterdir()] == ["solved"]
 

@@ -24,7 +24,7 @@ def two_runs(tmp_path):
     return tmp_path / "runs"
 
 
-NEWEST = f"minise: with {os.path.join('runs', 'se-cnn-1')}, the newest run\n"
+NEWEST = f"minise: using {os.path.join('runs', 'se-cnn-1')}, the newest run\n"
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_a_run_that_is_named_is_taken(minise, two_runs):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["predict"], "no picture is named, as in minise predict runs/se-cnn-1 photo.png"),
+        (["predict"], "name a picture, as in minise predict runs/se-cnn-1 photo.png"),
         (["predict", "runs/se-cnn-2"], "as in minise predict runs/se-cnn-2 photo.png"),
         (["predict", "runs/se-cnn-3", "seven.png"], "se-cnn-3 has no model.safetensors yet"),
         (["predict", "runs/se-cnn-7", "seven.png"], "runs/se-cnn-7: there is no such file"),
-        (["predict", "runs", "seven.png"], "runs is no run, but holds some: name one, as in"),
+        (["predict", "runs", "seven.png"], "runs is not a run, but holds runs: name one, as in"),
         (["predict", "nothing.png"], "nothing.png: there is no such file"),
-        (["export"], "one file is to be named, as in minise export runs/se-cnn-1 model.onnx"),
+        (["export"], "name one file to write, as in minise export runs/se-cnn-1 model.onnx"),
         (["export", "runs/se-cnn-2"], "as in minise export runs/se-cnn-2 model.onnx"),
         (["eval", "runs/se-cnn-7"], "runs/se-cnn-7: there is no such file"),
     ],
@@ -76,7 +76,7 @@ def test_what_is_missing_is_told_with_what_to_type(minise, two_runs, command, me
     "command", [["predict", "a.png"], ["eval"], ["inspect"], ["export", "a.onnx"]]
 )
 def test_where_there_is_no_run_it_is_told_how_to_make_one(minise, command):
-    message = "minise: no run is named, and runs holds none: minise train makes one\n"
+    message = "minise: no run is named, and there is none in runs: minise train makes one\n"
     assert minise(*command) == (1, "", message)
 
 

@@ -135,10 +135,10 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match=r"iphone\.heic: HEIC, .* export it as JPEG$"):
         read_picture(tmp_path / "iphone.heic")
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match=r"text\.png: no picture that can be read, expected PNG"):
+    with pytest.raises(InputError, match=r"text\.png: not a readable picture, expected PNG"):
         read_picture(tmp_path / "text.png")
     (tmp_path / "empty.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"empty\.png: no picture"):
+    with pytest.raises(InputError, match=r"empty\.png: not a readable picture"):
         read_picture(tmp_path / "empty.png")
     with pytest.raises(InputError, match=r"none\.png: there is no such file"):
         read_picture(tmp_path / "none.png")

@@ -189,7 +189,7 @@ def test_a_file_that_is_no_npz_is_one_clear_error(tmp_path):
     with pytest.raises(InputError, match=r"not a usable \.npz file"):
         data.load(tmp_path / "mine.npz")
     (tmp_path / "mine.txt").write_text("text")
-    with pytest.raises(InputError, match="neither a folder"):
+    with pytest.raises(InputError, match="not a folder of IDX files"):
         data.load(tmp_path / "mine.txt")
 
 

@@ -114,7 +114,7 @@ class Subtracting(nn.Residual):
 )
 def test_a_layer_that_computes_anything_else_is_refused_by_its_name(layer):
     kind = type(layer).__name__
-    with pytest.raises(InputError, match=f"^export: a.odd is a {kind}, which export does not know"):
+    with pytest.raises(InputError, match=f"^export: a.odd is a {kind}, which export does not"):
         onnx_model(nn.Sequential(a=nn.Sequential(nn.ReLU(), odd=layer)), (2, 3, 3))
     with pytest.raises(InputError, match=f"^export: the net is a {kind}"):
         onnx_model(layer, (2, 3, 3))

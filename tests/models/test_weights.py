@@ -116,12 +116,13 @@ def test_what_a_net_was_wrapped_in_is_taken_off_its_names(net, tmp_path, before,
 
 
 @pytest.mark.parametrize(
-    ("head", "told"), [("fc.", "nothing and 'backbone.'"), ("head.fc.", "'backbone.' and 'head.'")]
+    ("head", "told"),
+    [("fc.", "nothing, others with 'backbone.'"), ("head.fc.", "'backbone.', others with 'head.'")],
 )
 def test_a_head_under_another_name_is_found_and_told(net, tmp_path, head, told):
     path = tmp_path / "x.safetensors"
     rename(net, path, lambda n: head + n[3:] if n.startswith("fc.") else f"backbone.{n}")
-    with pytest.warns(UserWarning, match=f"the names had {told} before them"):
+    with pytest.warns(UserWarning, match=f"some names begin with {told}"):
         assert_same(models.load(SE18, path, num_classes=3), net)
 
 
@@ -186,9 +187,9 @@ def test_a_run_is_loaded_by_its_folder(run):
 
 def test_a_folder_without_weights_is_told(run, tmp_path):
     folder, _ = run
-    with pytest.raises(InputError, match=r"runs is no run, but holds some: .*se-cnn-1$"):
+    with pytest.raises(InputError, match=r"runs is not a run, but holds runs: .*se-cnn-1$"):
         models.load("se-cnn", folder.parent)
-    with pytest.raises(InputError, match=r"is no run: there is no model\.safetensors"):
+    with pytest.raises(InputError, match=r"is not a run: there is no model\.safetensors"):
         models.load("se-cnn", tmp_path)
     (folder / "model.safetensors").rename(folder / "config.json")
     with pytest.raises(InputError, match=r"has no model\.safetensors yet"):

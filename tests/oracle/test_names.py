@@ -71,10 +71,10 @@ def test_a_file_of_pytorch_is_read_where_pytorch_is(torch, theirs, tmp_path):
 def test_what_pytorch_may_not_unpickle_is_one_clear_error(torch, tmp_path):
     path = tmp_path / "hostile.pth"
     torch.save({"state_dict": {}, "code": Harmful(tmp_path / "harm")}, path)
-    with pytest.raises(InputError, match=r"hostile\.pth: no weights that can be read"):
+    with pytest.raises(InputError, match=r"hostile\.pth: the weights cannot be read"):
         models.load("se-resnet18", path, names="timm")
     torch.save([torch.zeros(2)], path)
-    with pytest.raises(InputError, match="holds no state: expected a dict of tensors by name"):
+    with pytest.raises(InputError, match="has no weights: expected a dict of tensors by name"):
         models.load("se-resnet18", path, names="timm")
     assert not (tmp_path / "harm").exists()
 
