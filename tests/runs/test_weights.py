@@ -43,7 +43,7 @@ def test_broken_files_are_one_clear_error(path, tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"no weights at all", whole[:100], whole[:-10]):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"model\.safetensors: no weights that can be read"):
+        with pytest.raises(InputError, match=r"model\.safetensors: the weights cannot be read"):
             runs.load_weights(path)
     with pytest.raises(InputError, match="there is no such file"):
         runs.load_weights(tmp_path / "nothing.safetensors")
