@@ -85,10 +85,8 @@ def mistakes(
     shown = wrong[:at_most]
     columns, rows = 8, max(1, -(-len(shown) // 8))
     figure = new_figure(columns * 1.15, rows * 1.45 + 0.6)
-    shown_of = "" if len(shown) == len(wrong) else f", the {len(shown)} surest shown"
-    figure.suptitle(
-        f"{len(wrong)} of {len(said)} test images came out wrong{shown_of}", fontsize=11
-    )
+    rest = "" if len(shown) == len(wrong) else f", the {len(shown)} surest shown"
+    figure.suptitle(f"{len(wrong)} of {len(said)} test images came out wrong{rest}", fontsize=11)
     for k, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis("off")
         if k < len(shown):
