@@ -97,7 +97,9 @@ def weights(folder):
     return {name: array.tobytes() for name, array in arrays.items()}
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, stop):
     process = start(folder, *TRAIN, "--out", "run")
     wait_for(folder / "run" / "metrics.jsonl")
@@ -115,6 +117,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, 
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 8
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_run_loses_no_more_than_the_interval(folder):
     rng, python = np.random.default_rng(0), (sys.executable, "-c", DRIVER.replace("=8", "=25"))
     began = time.monotonic()
