@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from minise.cores import cores
 from minise.data import Dataset, Split
+
+MOST_WORKERS = 4  # each loads the compiled kernels, and PyTorch
 
 # HYPOTHESIS_PROFILE chooses how many examples are drawn, the same ones each time but in `thorough`.
 COMMON = {
@@ -25,6 +28,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # by nohup
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Several processes for the whole suite; tests that are named run in this one."""
+    whole = config.args_source is config.ArgsSource.TESTPATHS
+    return min(MOST_WORKERS, cores()) if whole else 0
 
 
 def pytest_collection_modifyitems(items):

@@ -139,7 +139,9 @@ def test_the_peak_of_steps_is_found_and_that_of_the_warm_up_is_not():
     assert 49 * MB < peak < 80 * MB
 
 
-@pytest.mark.parametrize("variant", [None, Variant(channels_last=True)])
+@pytest.mark.parametrize(
+    "variant", [None, pytest.param(Variant(channels_last=True), marks=pytest.mark.slow)]
+)
 def test_memory_is_measured_in_a_process_of_its_own(variant):
     if variant is not None:
         pytest.importorskip("torch", reason="PyTorch is not installed")

@@ -81,6 +81,7 @@ def test_what_is_named_is_checked(minise):
     assert "SEBlock, hard_sigmoid" in out
 
 
+@pytest.mark.slow
 def test_everything_is_checked_where_nothing_is_named(minise):
     code, out, _ = minise("gradcheck")
     assert code == 0
@@ -133,6 +134,7 @@ def test_own_code_and_operations_are_checked_side_by_side(minise, own):
     assert "2 of 2 passed" in out
 
 
+@pytest.mark.usefixtures("drawn")
 def test_pictures_are_drawn_for_each(minise, own, tmp_path):
     folder = tmp_path / "new" / "pictures"
     minise("gradcheck", "relu", f"{own}:cube", "--plot", folder)

@@ -97,6 +97,7 @@ def weights(folder):
     return {name: array.tobytes() for name, array in arrays.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, stop):
     process = start(folder, *TRAIN, "--out", "run")
@@ -115,6 +116,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, 
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 8
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_run_loses_no_more_than_the_interval(folder):
     rng, python = np.random.default_rng(0), (sys.executable, "-c", DRIVER.replace("=8", "=25"))
     began = time.monotonic()
@@ -148,6 +150,7 @@ def put_aside(folder, number):
         os.rename(folder / name, folder / f"{name}-{number}")
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_is_whole(folder, uninterrupted):
     slow = DRIVER.replace("training.run(", "import time; training.run(").replace(
         "def on_step(self, step):", "def on_step(self, step):\n        time.sleep(5)"

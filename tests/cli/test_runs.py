@@ -5,6 +5,8 @@ from PIL import Image
 
 from minise import runs, train
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 
 def leave(folder, accuracies, **options):
     config = runs.Config(**{"model": "se-cnn", "epochs": 2, **options})

@@ -34,6 +34,7 @@ def start(folder, *arguments, **options):
 TRAIN = ("train", "--data", "own.npz", "--batch-size", "20", "--epochs", "500", "--out", "run")
 
 
+@pytest.mark.slow
 def test_a_training_whose_pipe_closes_has_saved_its_weights_and_says_how_to_go_on(folder):
     process = start(folder, *TRAIN)
     assert process.stdout.readline().startswith("se-cnn3")

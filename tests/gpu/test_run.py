@@ -27,6 +27,7 @@ def run(folder, *options, **environment):
     )
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_run_comes_to_its_end_and_leaves_a_table(tmp_path):
     done = run(tmp_path, "--quick", "--device", "0", **ON_STAND_IN)

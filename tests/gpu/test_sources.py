@@ -10,7 +10,14 @@ from stand_in.installed import needs_compiler, stand_in_as_cupy
 from minise import kernels
 
 FILES = sorted(file.name for file in (Path(kernels.__file__).parent / "cupy").glob("*.cu"))
-CARDS = ["compute_75", "compute_90"]  # Turing, the oldest that CUDA 12 and 13 share, and Hopper
+# for Turing, the oldest that CUDA 12 and 13 share, and for Hopper
+FOR = [
+    ("float", "compute_90"),
+    *(
+        pytest.param(*pair, marks=pytest.mark.slow)
+        for pair in [("float", "compute_75"), ("double", "compute_75"), ("double", "compute_90")]
+    ),
+]
 VARIANTS = {
     "squeeze.cu": ["-DADD=0", "-DADD=1"],
     "norm.cu": ["-DRELU=0 -DFROM_BATCH=1", "-DRELU=1 -DFROM_BATCH=0"],
@@ -26,14 +33,14 @@ VARIANTS = {
 
 @needs_compiler
 @pytest.mark.parametrize("file", FILES)
-@pytest.mark.parametrize("number", ["float", "double"])
-def test_every_source_compiles_to_ptx(file, number):
+@pytest.mark.parametrize(("number", "card"), FOR)
+def test_every_source_compiles_to_ptx(file, number, card):
     with stand_in_as_cupy():
         from minise.kernels.cupy.launch import source
     entries = source(file).count('extern "C" __global__')
     assert entries
     widths = (1,) if file == "conv.cu" else (1, 4)
-    for card, variant, width in product(CARDS, VARIANTS.get(file, [""]), widths):
+    for variant, width in product(VARIANTS.get(file, [""]), widths):
         options = ["--std=c++17", f"--gpu-architecture={card}", f"-DFLOAT={number}"]
         options += [f"-DWIDTH={width}", *variant.split()]
         ptx = nvrtc.compile_to_ptx(source(file), options, file)  # it comes with minise[test]

@@ -124,7 +124,9 @@ def zeros_here_and_there(rng):
     return images
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 5))]
+)
 def test_many_kinks_at_once_are_no_mistake(seed):
     """Zeros before relus, ties before poolings, and both before a loss of one number."""
     rng = np.random.default_rng(seed)

@@ -8,24 +8,38 @@ import pytest
 from minise import backend, gradcheck, nn, ops
 from minise.gradcheck import EXAMPLES
 
+# Blocks of many layers are checked on the backend that one uses; the rest is slow.
+BLOCKS = ("Residual", "Bottleneck", "Inception")
+SLOW_BLOCKS = [
+    pytest.param(name, marks=[pytest.mark.slow] * name.startswith(BLOCKS)) for name in EXAMPLES
+]
 SEEDS = int(os.environ.get("MINISE_SEEDS", "1"))
 
 
-@pytest.mark.parametrize("which", ["numpy", "numba"])
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_gradients_are_right(name, which):
-    with backend.using(which):
-        for seed in range(SEEDS):
-            example = EXAMPLES[name](np.random.default_rng(seed))
-            gradcheck.assert_gradients(
-                example.subject,
-                *example.inputs,
-                training=example.training,
-                rng=np.random.default_rng(seed + 100),
-            )
+def check(name):
+    for seed in range(SEEDS):
+        example = EXAMPLES[name](np.random.default_rng(seed))
+        gradcheck.assert_gradients(
+            example.subject,
+            *example.inputs,
+            training=example.training,
+            rng=np.random.default_rng(seed + 100),
+        )
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+def test_the_gradients_are_right(name):
+    with backend.using("numba"):
+        check(name)
+
+
+@pytest.mark.parametrize("name", SLOW_BLOCKS)
+def test_the_gradients_of_the_specification_are_right(name):
+    with backend.using("numpy"):
+        check(name)
+
+
+@pytest.mark.parametrize("name", SLOW_BLOCKS)
 def test_complex_steps_as_a_second_opinion_say_so_too(name):
     example = EXAMPLES[name](np.random.default_rng(0))
     gradcheck.assert_gradients(

@@ -17,7 +17,14 @@ MUTANTS = OF_LAYERS | {
 }
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+# A check that fails looks for the cause as well, which takes seconds in blocks of many layers.
+BLOCKS = ("Residual", "Bottleneck", "Inception")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * n.startswith(BLOCKS)) for n in MUTANTS],
+)
 def test_a_mutant_is_rejected_and_the_wrong_gradient_named(name, monkeypatch):
     mutant = MUTANTS[name]
     for function, wrong in mutant.patches.items():

@@ -99,8 +99,17 @@ def test_a_batch_of_images_becomes_one_score_per_class(name):
     assert scores.dtype == np.float32
 
 
+# of each family one learns at once
+QUICK = ("se-cnn3", "se-resnet8", "se-inception-tiny", "se-mobilenet-tiny", "se-vgg-8k")
+LEARNERS = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK))
+    for name in SMALL
+    if models.image_shape(name)[1] == 28
+]
+
+
 @pytest.mark.filterwarnings("ignore:.*dead relus")  # of hidden units of SE, two or three in all
-@pytest.mark.parametrize("name", [name for name in SMALL if models.image_shape(name)[1] == 28])
+@pytest.mark.parametrize("name", LEARNERS)
 def test_a_net_learns_in_two_epochs_of_a_few_digits(name):
     sample = data.load("sample")
     few = data.Dataset(

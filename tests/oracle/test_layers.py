@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rows import OF_LAYERS, ROWS
 from strategies import BATCHES, DTYPES, arrays_like, normal_arrays, shapes_NCHW
 
-from minise import nn
+from minise import backend, nn
 from minise.nn.se import GATES, SQUEEZES
 
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -164,7 +164,9 @@ def our_layer(name, arguments, options, dtype):
         layer = getattr(nn, name)(*arguments, **options)
     rng = np.random.default_rng(3)
     for parameter in layer.parameters():
-        parameter.value += 0.3 * rng.standard_normal(parameter.value.shape).astype(dtype)
+        parameter.value += backend.asarray(
+            0.3 * rng.standard_normal(parameter.value.shape).astype(dtype)
+        )
     return layer
 
 
@@ -261,7 +263,7 @@ def test_a_layer_agrees_with_the_same_in_pytorch(torch, name, data):
     ty.backward(torch.tensor(dy))
     close(backward(dy), tx.grad.numpy())
     for parameter, tensor in zip(ours.parameters(), theirs.parameters(), strict=True):
-        close(parameter.grad, tensor.grad.numpy())
+        close(backend.asnumpy(parameter.grad), tensor.grad.numpy())
     for value, tensor in zip(ours.state_dict().values(), state_of_theirs().values(), strict=True):
         close(value, tensor.numpy())  # running statistics among them
     theirs.eval()

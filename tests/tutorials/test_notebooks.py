@@ -62,17 +62,19 @@ def printed(cell):
     return "".join(output.text for output in cell.outputs if output.output_type == "stream")
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem, scope="module")
 def path(request):
     return request.param
 
 
+@pytest.mark.notebook
 def test_all_cells_run_all_checks_hold_and_outputs_are_as_stored(path):
     now, stored = executed(path), notebooks.read(path)
     for ours, theirs in zip(cells_of(now), cells_of(stored), strict=True):
         assert kinds(ours) == kinds(theirs), ours.source
 
 
+@pytest.mark.notebook
 def test_exercises_reject_what_is_wrong_and_accept_the_solution(path):
     verdicts = [printed(cell) for cell in cells_of(executed(path), judged=True)]
     for answers in wrong_answers(path.name):

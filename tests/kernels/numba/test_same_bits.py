@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import hashlib
 import numpy as np
@@ -32,6 +34,7 @@ for name, arguments in calls.items():
 """
 
 
+@pytest.mark.slow  # it compiles them all anew
 def test_results_do_not_depend_on_whether_a_kernel_was_compiled_or_loaded(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     compiled, loaded = (

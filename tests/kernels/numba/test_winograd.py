@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from minise import backend, ops, set_num_threads
@@ -40,7 +40,6 @@ def compare(shape, padding, dtype, tolerance, seed=0):
         np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * scale)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     shape=st.tuples(
         st.integers(LANES, 2 * LANES + 3),
