@@ -14,12 +14,14 @@ def shown(monkeypatch):
     """What is shown while so many kernels are compiled."""
 
     def shown(kernels, **console):
-        def compile_kernels(missing, tell):
+        def compile_kernels(_, missing, tell):
             for _ in missing:
                 tell()
 
-        monkeypatch.setattr(backend, "missing_kernels", lambda work: ["kernel"] * kernels)
-        monkeypatch.setattr(backend, "compile_kernels", compile_kernels)
+        monkeypatch.setattr(
+            type(backend.current()), "missing_kernels", lambda _, work: ["kernel"] * kernels
+        )
+        monkeypatch.setattr(type(backend.current()), "compile_kernels", compile_kernels)
         file = io.StringIO()
         warm_up(Console(file=file, **console), lambda: None)
         return file.getvalue()
@@ -48,14 +50,14 @@ def test_a_bar_counts_kernels_and_leaves_one_line(shown, width):
 
 
 def test_ctrl_c_ends_it_at_once_with_one_line(monkeypatch, capsys):
-    def interrupted(missing, tell):
+    def interrupted(_, missing, tell):
         raise KeyboardInterrupt
 
     def end(code):
         raise SystemExit(code)
 
-    monkeypatch.setattr(backend, "missing_kernels", lambda work: ["kernel"])
-    monkeypatch.setattr(backend, "compile_kernels", interrupted)
+    monkeypatch.setattr(type(backend.current()), "missing_kernels", lambda _, work: ["kernel"])
+    monkeypatch.setattr(type(backend.current()), "compile_kernels", interrupted)
     monkeypatch.setattr(os, "_exit", end)
     with pytest.raises(SystemExit, match="130"):
         warm_up(Console(file=io.StringIO(), force_terminal=True), lambda: None)

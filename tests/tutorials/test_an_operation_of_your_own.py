@@ -200,7 +200,7 @@ QUICK = [
     "tests/ops/test_rows.py::test_an_operation_is_its_definition[numba-damp]",
     "tests/kernels/test_agreement.py::test_every_kernel_is_compared_here",
     "tests/contract/test_kernels.py::test_a_kernel_has_the_signature_of_its_specification",
-    "tests/gradcheck/test_examples.py::test_the_gradients_are_right[Damp-numba]",
+    "tests/gradcheck/test_examples.py::test_the_gradients_are_right[Damp]",
 ]
 # all that holds an operation or a layer to anything
 HELD_TO = [f"tests/{folder}" for folder in ("ops", "kernels", "contract", "gradcheck", "oracle")]

@@ -60,7 +60,9 @@ def test_the_examples_of_a_page_do_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     told = []
-    examples = doctest.DocTest(examples_of(page), {}, page.stem, str(page), 0, None)
+    examples = doctest.DocTest(
+        examples_of(page), {"__name__": page.stem}, page.stem, str(page), 0, None
+    )
     doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(examples, out=told.append)
     assert not told, "".join(told)
     assert list(tmp_path.iterdir()) == []
