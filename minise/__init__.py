@@ -1,6 +1,6 @@
 """Squeeze-and-Excitation networks from scratch on NumPy: every gradient by hand, and proved."""
 
-__version__ = "0.1.0"  # the only place: the package and its wheel read it here
+from minise.interrupted import is_command, stop
 
 try:
     from minise import backend, data, export, gradcheck, inspect, models, nn, ops, runs, train
@@ -9,12 +9,11 @@ try:
     from minise.errors import InputError
     from minise.layer_table import compare, summary
     from minise.nn import Residual, SEBlock
+    from minise.version import __version__ as __version__
 except KeyboardInterrupt:
-    from minise import __main__ as command
-
-    if not command.is_running():
+    if not is_command():
         raise
-    command.stop()
+    stop()
 
 __all__ = [
     "Cost",

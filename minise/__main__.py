@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import NoReturn
+from minise.interrupted import stop
 
 
 def main() -> None:
@@ -14,18 +12,6 @@ def main() -> None:
     except KeyboardInterrupt:
         stop()
     command()
-
-
-def is_running() -> bool:
-    """Whether this process is the command, and not a program that imports minise."""
-    name = os.path.basename(sys.argv[0]).removesuffix(".exe")
-    return name in ("minise", "-m")  # the second while Python looks for what `-m` names
-
-
-def stop() -> NoReturn:
-    """End the process as Ctrl-C does."""
-    sys.stderr.write("\nminise: stopped\n")
-    sys.exit(130)
 
 
 if __name__ == "__main__":

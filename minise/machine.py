@@ -8,8 +8,9 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from minise import __version__, backend
-from minise.backend.work import Facts
+from minise import backend
+from minise.version import __version__
+from minise.work import Facts
 
 
 def machine_facts(threads: int) -> Facts:

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from minise.arrays import Array, on_gpu
-from minise.backend.work import Batch, Facts, Kernel, MakeBatches, TakeStep
 from minise.errors import InputError
 from minise.kernels import find
+from minise.work import Batch, Facts, Kernel, MakeBatches, TakeStep
 
 NVIDIA = Path("/proc/driver/nvidia/version")  # Linux: where its driver tells its version
 

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from minise.arrays import Array, asnumpy, on_gpu
-from minise.backend.work import Batch, Facts, Kernel, MakeBatches, TakeStep
 from minise.cores import cores, most_threads
 from minise.errors import InputError
 from minise.kernels import find
+from minise.work import Batch, Facts, Kernel, MakeBatches, TakeStep
 
 
 class NumPy:

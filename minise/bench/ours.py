@@ -7,9 +7,9 @@ from typing import Any
 
 from minise import backend, models, nn, ops, train
 from minise.arrays import Array, asnumpy
-from minise.backend.work import TakeStep
 from minise.bench.case import Arrays, Side
 from minise.train.repeats import repeats_itself
+from minise.work import TakeStep
 
 LR = 1e-5  # so small that the last call computes much the same as the first
 WEIGHTS = ("w", "b")  # in C order, as layers hold them; all else has the batch last in memory

@@ -8,13 +8,13 @@ from typing import Any, Literal
 from rich.table import Table
 from rich.text import Text
 
-from minise.backend.work import Facts
 from minise.bench.case import Case, MemoryCase
 from minise.bench.cases import SCALING
 from minise.bench.loaded import BATCH, NET, Beside
 from minise.bench.runner import Report, Result
 from minise.bench.timing import Measured
 from minise.machine import machine_facts
+from minise.work import Facts
 
 # The columns of PyTorch: their titles, and the variants whose best they show.
 COLUMNS = {

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from minise import backend
-from minise.backend.work import Facts
 from minise.bench.case import AnyCase, Arrays, Case, MemoryCase, Side, Variant
 from minise.bench.ceiling import Ceilings, measure_ceilings
 from minise.bench.check import differences
@@ -16,6 +15,7 @@ from minise.bench.memory import can_be_measured, measure_memory
 from minise.bench.ours import Minise
 from minise.bench.timing import Measured, alternate
 from minise.machine import machine_facts
+from minise.work import Facts
 
 # Who judges minise where PyTorch is not there, by minise's backend. The specification would take
 # minutes for what a GPU is measured on; Numba's kernels are held to it by the tests.

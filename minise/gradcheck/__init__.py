@@ -7,8 +7,9 @@ gradcheck.assert_gradients(minise.SEBlock(8, 2, dtype=np.float64), x)
 """
 
 from minise.gradcheck.check import assert_gradients, check
+from minise.gradcheck.checked import Checked
 from minise.gradcheck.differences import Verdict
 from minise.gradcheck.examples import EXAMPLES, Example
-from minise.gradcheck.report import Checked, Report
+from minise.gradcheck.report import Report
 
 __all__ = ["EXAMPLES", "Checked", "Example", "Report", "Verdict", "assert_gradients", "check"]

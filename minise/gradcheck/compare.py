@@ -10,6 +10,7 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.gradcheck.causes import Evidence, cause
+from minise.gradcheck.checked import Checked, Kink, place
 from minise.gradcheck.complex_steps import complex_slopes
 from minise.gradcheck.differences import (
     LADDER,
@@ -20,7 +21,6 @@ from minise.gradcheck.differences import (
     judge,
     relative_error,
 )
-from minise.gradcheck.report import Checked, Kink, place
 from minise.gradcheck.subject import Gradients, Subject
 
 TOLERANCES = {"differences": 1e-6, "complex": 1e-10}  # of each method, unless another is given

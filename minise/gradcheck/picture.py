@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minise.arrays import Array
 from minise.figures import new_figure
+from minise.gradcheck.checked import Checked
 from minise.gradcheck.differences import LADDER, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from minise.gradcheck.report import Checked, Report
 
 COLOURS = {
     Verdict.RIGHT: "tab:green",
@@ -28,17 +29,16 @@ COLOURS = {
 LEAST = 1e-17  # errors of 0 are drawn here
 
 
-def draw(report: Report) -> Figure:
+def draw(gradients: Sequence[Checked], *, title: str, tolerance: float) -> Figure:
     """The figure; nothing is shown or saved."""
-    rows = max(1, len(report.gradients))
+    rows = max(1, len(gradients))
     figure = new_figure(11.0, 0.5 + 3.1 * rows)
-    verdict = "passed" if report.passed else "FAILED"
-    figure.suptitle(f"{report.subject}: {verdict}", fontsize=12)
+    figure.suptitle(title, fontsize=12)
     axes = figure.subplots(rows, 3, squeeze=False)
-    for gradient, (scatter, errors, curve) in zip(report.gradients, axes, strict=False):
+    for gradient, (scatter, errors, curve) in zip(gradients, axes, strict=False):
         _scatter(scatter, gradient)
         _errors(figure, errors, gradient)
-        _curve(curve, gradient, report.tolerance)
+        _curve(curve, gradient, tolerance)
     return figure
 
 

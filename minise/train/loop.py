@@ -13,7 +13,6 @@ import numpy as np
 from minise import ops
 from minise.arrays import Array
 from minise.backend import current
-from minise.backend.work import TakeStep
 from minise.data import Augment, Batches, Dataset, pixel_statistics
 from minise.errors import InputError
 from minise.nn import Layer
@@ -28,6 +27,7 @@ from minise.train.repeats import repeats_itself
 from minise.train.schedules import Schedule
 from minise.train.signals import StopSignals
 from minise.train.watcher import Watcher
+from minise.work import TakeStep
 
 Result = TypeVar("Result")
 

@@ -18,7 +18,7 @@ import cupyx
 import numpy as np
 
 from minise.arrays import Array
-from minise.backend.work import Batch, MakeBatches
+from minise.work import Batch, MakeBatches
 
 SLOTS = 2
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import cupy
 
 from minise.arrays import Array
-from minise.backend.work import TakeStep
 from minise.kernels.cupy.cublas import without_cublas
+from minise.work import TakeStep
 
 
 class Recorded(NamedTuple):

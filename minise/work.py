@@ -1,4 +1,4 @@
-"""What goes in and out of a backend, by type."""
+"""What backends take and give, by type."""
 
 from __future__ import annotations
 
