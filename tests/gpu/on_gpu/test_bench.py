@@ -7,16 +7,16 @@ import pytest
 from bench.small import SMALL
 
 from minise import backend, bench, cli, machine
+from minise.backend import gpu
 from minise.bench import case, cases, ceiling, memory, runner
 from minise.bench.check import differences
 from minise.bench.ours import Minise, Trainer
-from minise.kernels import cupy as kernels
 from minise.kernels.cupy.replay import Replay
 
 
 @pytest.fixture(autouse=True)
 def _on_gpu():
-    with backend.using("cupy") as gpu, gpu.running():
+    with backend.using("cupy") as chosen, chosen.running():
         yield
 
 
@@ -62,8 +62,13 @@ def test_all_is_measured_without_pytorch():
 
 @pytest.mark.usefixtures("without_pytorch")
 def test_without_pytorch_the_processor_is_the_judge(monkeypatch):
-    right = kernels.scale_add_relu
-    monkeypatch.setattr(kernels, "scale_add_relu", lambda *a: right(*a) * np.float32(1.01))
+    find, name = gpu._kernel, "scale.scale_add_relu"
+    right = find(name)
+
+    def wrong(*arguments):
+        return right(*arguments) * np.float32(1.01)
+
+    monkeypatch.setattr(gpu, "_kernel", lambda asked: wrong if asked == name else find(asked))
     (result,) = measure(cases.tail("tail", 3, 4, 5)).results
     assert result.minise is None
     assert all(line.endswith(", by minise on the processor") for line in result.wrong)
@@ -167,7 +172,7 @@ def test_facts_of_a_gpu_are_none_on_a_processor():
 
 def test_the_driver_tells_its_version(tmp_path, monkeypatch):
     told = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.54.03  Tue Jun  6 22:20:39 UTC 2023"
-    monkeypatch.setattr(machine, "NVIDIA", tmp_path / "version")
+    monkeypatch.setattr(gpu, "NVIDIA", tmp_path / "version")
     assert machine.machine_facts(1)["driver"] is None
-    machine.NVIDIA.write_text(f"{told}\nGCC version:  gcc version 12.2.0\n")
+    gpu.NVIDIA.write_text(f"{told}\nGCC version:  gcc version 12.2.0\n")
     assert machine.machine_facts(1)["driver"] == "535.54.03"

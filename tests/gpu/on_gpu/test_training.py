@@ -136,7 +136,7 @@ def test_what_others_put_into_memory_is_not_touched_by_a_step_that_is_replayed()
 
 
 def test_a_loss_that_is_not_finite_counts_as_unsound_from_there_on():
-    counts = Counts(cupy)
+    counts = Counts(nn.Linear(2, 2).parameters())
     scores, labels = cupy.zeros((2, 3)), cupy.zeros(2, int)
     for loss in (1.0, np.nan, 1.0):
         counts.add(cupy.full((), loss), scores, labels)
