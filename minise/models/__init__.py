@@ -1,6 +1,6 @@
 """Named nets: `create("se-resnet8", seed=0)`; and their weights in files."""
 
-from minise.models.naming import NAMES
+from minise.models.naming import NAMINGS
 from minise.models.registry import (
     about,
     check_options,
@@ -13,7 +13,7 @@ from minise.models.registry import (
 from minise.models.weights import load, save
 
 __all__ = [
-    "NAMES",
+    "NAMINGS",
     "about",
     "check_options",
     "create",

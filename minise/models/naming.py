@@ -19,7 +19,7 @@ from minise.nearest import nearest
 Table = tuple[tuple[str, str], ...]
 
 
-class Names(NamedTuple):
+class Naming(NamedTuple):
     """`options` are what `create` needs for a net as theirs is."""
 
     source: str
@@ -28,8 +28,8 @@ class Names(NamedTuple):
     se_as_convolutions: bool  # their maps of SE have weights (out, in, 1, 1)
 
 
-NAMES = {
-    "timm": Names(
+NAMINGS = {
+    "timm": Naming(
         "the resnet, seresnet and seresnext nets of timm",
         (
             ("*.shortcut.*", "*.downsample.*"),
@@ -37,7 +37,7 @@ NAMES = {
         {"stride_first": False, "rounding": "timm"},
         se_as_convolutions=True,
     ),
-    "torchvision": Names(
+    "torchvision": Naming(
         "the resnet and resnext nets of torchvision",
         (
             ("*.shortcut.*", "*.downsample.*"),
@@ -45,7 +45,7 @@ NAMES = {
         {"stride_first": False},
         se_as_convolutions=True,
     ),
-    "moskomule": Names(
+    "moskomule": Naming(
         "se_resnet18 to se_resnet152 of moskomule/senet.pytorch",
         (
             ("*.se.fc1.*", "*.se.fc.0.*"),
@@ -55,7 +55,7 @@ NAMES = {
         {"stride_first": False, "bias": False},
         se_as_convolutions=False,
     ),
-    "cadene": Names(
+    "cadene": Naming(
         "se_resnet, se_resnext and senet154 of Cadene/pretrained-models.pytorch, after Caffe's",
         (
             ("conv1.*", "layer0.conv1.*"),
@@ -74,16 +74,16 @@ NAMES = {
 }  # fmt: skip
 
 
-def find(names: str) -> Names:
-    """Raises `InputError` for names that are not in `NAMES`."""
-    if names not in NAMES:
-        raise InputError(nearest("names", names, list(NAMES)))
-    return NAMES[names]
+def find(naming: str) -> Naming:
+    """Raises `InputError` for a naming that is not in `NAMINGS`."""
+    if naming not in NAMINGS:
+        raise InputError(nearest("naming", naming, list(NAMINGS)))
+    return NAMINGS[naming]
 
 
-def to_theirs(name: str, names: Names) -> str:
+def to_theirs(name: str, naming: Naming) -> str:
     """Their name for ours."""
-    for ours, theirs in names.table:
+    for ours, theirs in naming.table:
         parts = re.fullmatch(re.escape(ours).replace(r"\*", "(.*)"), name)
         if parts:
             for text in parts.groups():
@@ -92,11 +92,11 @@ def to_theirs(name: str, names: Names) -> str:
     return name
 
 
-def state_of_theirs(state: Mapping[str, Array], names: Names) -> dict[str, Array]:
+def state_of_theirs(state: Mapping[str, Array], naming: Naming) -> dict[str, Array]:
     """A `state_dict` of ours with their names and their shapes."""
     return {
-        to_theirs(name, names): value[:, :, None, None]
-        if names.se_as_convolutions and ".se." in name and np.ndim(value) == 2
+        to_theirs(name, naming): value[:, :, None, None]
+        if naming.se_as_convolutions and ".se." in name and np.ndim(value) == 2
         else value
         for name, value in state.items()
     }

@@ -11,7 +11,7 @@ from typing import Any
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.files import WEIGHTS, Tensors, read_tensors, write_tensors
-from minise.models.naming import NAMES, find, state_of_theirs, to_theirs
+from minise.models.naming import NAMINGS, find, state_of_theirs, to_theirs
 from minise.models.registry import create, has_option
 from minise.models.states import count_found, find_state, fitting_keys
 from minise.nn import Layer, differences
@@ -21,39 +21,39 @@ def load(
     name: str,
     path: str | os.PathLike[str],
     *,
-    names: str | None = None,
+    naming: str | None = None,
     key: str | None = None,
     **options: Any,
 ) -> Layer:
     """The net of this name with the file's weights, built as the owners of the names build it.
 
     `path` is a `.safetensors` file, where PyTorch is installed a `.pth` file, or the folder of a
-    run. `names` is one of `NAMES`, None for minise's own. `options` are those of `create`, and
+    run. `naming` is one of `NAMINGS`, None for minise's own. `options` are those of `create`, and
     override theirs; classes and channels are those of the file if it is from minise.
 
     What others wrap a net in is taken off its names, as in "module.", "backbone." or "_orig_mod.",
     and of dictionaries in a checkpoint, as {"model": …, "epoch": …}, the one that fits is taken.
     Where several fit, `key` says which, as in "ema"; it may also be the beginning of names.
 
-    Raises `InputError` for unknown names, for a file that cannot be read or has several states that
+    Raises `InputError` for an unknown naming, for a file that cannot be read or has several states that
     fit, and for one of another net: then with a list of the missing and the unexpected tensors, in
     the names of the file.
     """
-    theirs = {} if names is None else find(names).options
+    theirs = {} if naming is None else find(naming).options
     theirs = {option: value for option, value in theirs.items() if has_option(name, option)}
     path = find_weights(Path(path))
     state, metadata = read_tensors(path)
     said = _said(path, name, options, metadata.get("minise", ""))
     net = create(name, **{"filled": False, **theirs, **said, **options})
     own = {ours: entry.value for ours, entry in net.named_state()}
-    called = {ours: _named(ours, names) for ours in own}
+    called = {ours: _named(ours, naming) for ours in own}
     # PyTorch counts the batches of each norm, which nothing depends on
     state = {name: v for name, v in state.items() if not name.endswith("num_batches_tracked")}
     arrays = find_state(path, state, set(called.values()), key)
     wrong = differences({called[ours]: value for ours, value in own.items()}, arrays)
     if wrong:
-        language = "" if names is None else f" in the names of {names}"
-        hint = _hint(set(own), names, state)
+        language = "" if naming is None else f" in the names of {naming}"
+        hint = _hint(set(own), naming, state)
         raise InputError(f"{path} does not fit {name}{language}:\n{wrong}{hint}")
     net.load_state_dict({ours: arrays[called[ours]] for ours in own})
     return net
@@ -70,14 +70,14 @@ def find_weights(path: Path) -> Path:
     raise InputError(f"{path} is not a run: there is no {WEIGHTS} in that folder")
 
 
-def save(net: Layer, path: str | os.PathLike[str], *, names: str | None = None) -> None:
-    """Write the net's state to a `.safetensors` file, under the names of `NAMES` or our own.
+def save(net: Layer, path: str | os.PathLike[str], *, naming: str | None = None) -> None:
+    """Write the net's state to a `.safetensors` file, under our names or those of `NAMINGS`.
 
-    Raises `InputError` for unknown names, and where the file cannot be written.
+    Raises `InputError` for an unknown naming, and where the file cannot be written.
     """
     state = net.state_dict()
-    if names is not None:
-        state = state_of_theirs(state, find(names))
+    if naming is not None:
+        state = state_of_theirs(state, find(naming))
     write_tensors(Path(path), Tensors(state, {}))
 
 
@@ -104,18 +104,18 @@ def _said(path: Path, name: str, options: dict[str, Any], said: str) -> dict[str
     return sizes
 
 
-def _named(ours: str, names: str | None) -> str:
-    return ours if names is None else to_theirs(ours, find(names))
+def _named(ours: str, naming: str | None) -> str:
+    return ours if naming is None else to_theirs(ours, find(naming))
 
 
 def _hint(own: set[str], tried: str | None, arrays: Mapping[str, Array]) -> str:
     """Whose names the file has, if others fit it better; or which part of it fits."""
     found = {
-        names: count_found(arrays, {_named(ours, names) for ours in own})
-        for names in (None, *NAMES)
+        naming: count_found(arrays, {_named(ours, naming) for ours in own})
+        for naming in (None, *NAMINGS)
     }
-    best = max(found, key=lambda names: found[names])
+    best = max(found, key=lambda naming: found[naming])
     if found[best] > found[tried]:
-        return f"\n  its names look like those of names={best!r}"
+        return f"\n  its names look like those of naming={best!r}"
     keys = fitting_keys(arrays, {_named(ours, tried) for ours in own})
     return f"\n  a part of it fits: {' or '.join(f'key={key!r}' for key in keys)}" if keys else ""

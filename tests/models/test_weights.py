@@ -21,8 +21,8 @@ def assert_same(first, second):
 
 @pytest.mark.parametrize("names", [None, "torchvision", "cadene"])
 def test_a_net_that_was_saved_is_loaded_again(net, tmp_path, names):
-    models.save(net, tmp_path / "x.safetensors", names=names)
-    again = models.load(SE18, tmp_path / "x.safetensors", names=names, num_classes=3)
+    models.save(net, tmp_path / "x.safetensors", naming=names)
+    again = models.load(SE18, tmp_path / "x.safetensors", naming=names, num_classes=3)
     assert_same(again, net)
 
 
@@ -40,32 +40,32 @@ def test_a_net_that_was_saved_is_loaded_again(net, tmp_path, names):
     ],
 )
 def test_a_name_is_theirs(names, ours, theirs):
-    assert to_theirs(ours, models.NAMES[names]) == theirs
+    assert to_theirs(ours, models.NAMINGS[names]) == theirs
 
 
-@pytest.mark.parametrize("names", models.NAMES)
+@pytest.mark.parametrize("names", models.NAMINGS)
 @pytest.mark.parametrize("name", [SE18, "se-resnext50-32x4d", "senet154"])
 def test_no_two_names_become_one(names, name):
     state = models.create(name, filled=False).named_state()
     ours = [ours for ours, _ in state]
-    assert len({to_theirs(name, models.NAMES[names]) for name in ours}) == len(ours)
+    assert len({to_theirs(name, models.NAMINGS[names]) for name in ours}) == len(ours)
 
 
 def test_options_win_over_those_that_go_with_the_names(net, tmp_path):
-    models.save(net, tmp_path / "x.safetensors", names="torchvision")
+    models.save(net, tmp_path / "x.safetensors", naming="torchvision")
     with pytest.raises(InputError, match=r"of another shape: layer1\.0\.se\.fc1\.weight"):
-        models.load(SE18, tmp_path / "x.safetensors", names="timm", num_classes=3)
+        models.load(SE18, tmp_path / "x.safetensors", naming="timm", num_classes=3)
     own = models.load(
-        SE18, tmp_path / "x.safetensors", names="timm", num_classes=3, rounding="floor"
+        SE18, tmp_path / "x.safetensors", naming="timm", num_classes=3, rounding="floor"
     )
     assert_same(own, net)
 
 
 def test_a_file_of_another_net_is_answered_with_what_differs_in_its_own_names(net, tmp_path):
     path = tmp_path / "x.safetensors"
-    models.save(net, path, names="cadene")
+    models.save(net, path, naming="cadene")
     with pytest.raises(InputError) as error:
-        models.load("resnet34", path, names="cadene")
+        models.load("resnet34", path, naming="cadene")
     told = str(error.value)
     assert told.startswith(f"{path} does not fit resnet34 in the names of cadene:\n")
     assert "missing: layer1.2.conv1.weight; layer1.2.bn1.weight;" in told
@@ -75,13 +75,13 @@ def test_a_file_of_another_net_is_answered_with_what_differs_in_its_own_names(ne
 
 
 def test_names_of_others_are_recognised(net, tmp_path):
-    models.save(net, tmp_path / "x.safetensors", names="cadene")
+    models.save(net, tmp_path / "x.safetensors", naming="cadene")
     for names in (None, "timm"):
-        with pytest.raises(InputError, match="its names look like those of names='cadene'"):
-            models.load(SE18, tmp_path / "x.safetensors", names=names)
+        with pytest.raises(InputError, match="its names look like those of naming='cadene'"):
+            models.load(SE18, tmp_path / "x.safetensors", naming=names)
     models.save(net, tmp_path / "x.safetensors")
-    with pytest.raises(InputError, match="its names look like those of names=None"):
-        models.load(SE18, tmp_path / "x.safetensors", names="cadene")
+    with pytest.raises(InputError, match="its names look like those of naming=None"):
+        models.load(SE18, tmp_path / "x.safetensors", naming="cadene")
 
 
 def test_a_file_that_says_what_it_is_of_is_not_taken_for_something_else(tmp_path):
@@ -95,8 +95,8 @@ def test_a_file_that_says_what_it_is_of_is_not_taken_for_something_else(tmp_path
 
 def test_unknown_names_are_answered_with_the_nearest(net, tmp_path):
     for call in (models.load, models.save):
-        with pytest.raises(InputError, match="unknown names 'tim': did you mean 'timm'"):
-            call(*((SE18,) if call is models.load else (net,)), __file__, names="tim")
+        with pytest.raises(InputError, match="unknown naming 'tim': did you mean 'timm'"):
+            call(*((SE18,) if call is models.load else (net,)), __file__, naming="tim")
 
 
 def rename(net, path, change):
@@ -110,9 +110,9 @@ def rename(net, path, change):
 @pytest.mark.parametrize("names", [None, "cadene"])
 def test_what_a_net_was_wrapped_in_is_taken_off_its_names(net, tmp_path, before, names):
     path = tmp_path / "x.safetensors"
-    table = None if names is None else models.NAMES[names]
+    table = None if names is None else models.NAMINGS[names]
     rename(net, path, lambda name: before + (name if table is None else to_theirs(name, table)))
-    assert_same(models.load(SE18, path, names=names, num_classes=3), net)
+    assert_same(models.load(SE18, path, naming=names, num_classes=3), net)
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_of_a_wrapped_net_what_does_not_fit_is_told_in_the_names_of_the_file(net
 
 
 def test_names_of_others_are_recognised_in_a_wrapped_net(net, tmp_path):
-    path, table = tmp_path / "x.safetensors", models.NAMES["cadene"]
+    path, table = tmp_path / "x.safetensors", models.NAMINGS["cadene"]
     rename(net, path, lambda name: "module." + to_theirs(name, table))
-    with pytest.raises(InputError, match="its names look like those of names='cadene'"):
+    with pytest.raises(InputError, match="its names look like those of naming='cadene'"):
         models.load(SE18, path, num_classes=3)
 
 

@@ -16,7 +16,7 @@ NAMED = [
 
 
 def test_all_names_are_compared_here():
-    assert {names for names, _ in NAMED} == set(models.NAMES)
+    assert {names for names, _ in NAMED} == set(models.NAMINGS)
 
 
 @pytest.fixture(params=NAMED, ids="-".join)
@@ -40,7 +40,7 @@ def theirs(request, torch):
 def assert_written_as_they_came(net, ours, names, path):
     from safetensors.torch import load_file
 
-    models.save(ours, path, names=names)
+    models.save(ours, path, naming=names)
     written = load_file(path)
     state = {key: value for key, value in net.state_dict().items() if "num_batches" not in key}
     assert written.keys() == state.keys()
@@ -55,7 +55,7 @@ def test_their_weights_give_their_scores_and_are_written_as_they_came(torch, the
     with torch.no_grad():
         scores = net(x).numpy()
     save_file(net.state_dict(), tmp_path / "theirs.safetensors")
-    ours = models.load(name, tmp_path / "theirs.safetensors", names=names)
+    ours = models.load(name, tmp_path / "theirs.safetensors", naming=names)
     assert np.abs(ours(x.numpy()) - scores).max() <= 1e-4 * np.abs(scores).max()
     assert_written_as_they_came(net, ours, names, tmp_path / "ours.safetensors")
 
@@ -64,7 +64,7 @@ def test_their_weights_give_their_scores_and_are_written_as_they_came(torch, the
 def test_a_file_of_pytorch_is_read_where_pytorch_is(torch, theirs, tmp_path):
     names, name, net = theirs
     torch.save({"epoch": 90, "state_dict": net.half().state_dict()}, tmp_path / "theirs.pth")
-    ours = models.load(name, tmp_path / "theirs.pth", names=names)
+    ours = models.load(name, tmp_path / "theirs.pth", naming=names)
     assert_written_as_they_came(net, ours, names, tmp_path / "ours.safetensors")
 
 
@@ -72,10 +72,10 @@ def test_what_pytorch_may_not_unpickle_is_one_clear_error(torch, tmp_path):
     path = tmp_path / "hostile.pth"
     torch.save({"state_dict": {}, "code": Harmful(tmp_path / "harm")}, path)
     with pytest.raises(InputError, match=r"hostile\.pth: the weights cannot be read"):
-        models.load("se-resnet18", path, names="timm")
+        models.load("se-resnet18", path, naming="timm")
     torch.save([torch.zeros(2)], path)
     with pytest.raises(InputError, match="has no weights: expected a dict of tensors by name"):
-        models.load("se-resnet18", path, names="timm")
+        models.load("se-resnet18", path, naming="timm")
     assert not (tmp_path / "harm").exists()
 
 
