@@ -35,9 +35,9 @@ def load(
     and of dictionaries in a checkpoint, as {"model": …, "epoch": …}, the one that fits is taken.
     Where several fit, `key` says which, as in "ema"; it may also be the beginning of names.
 
-    Raises `InputError` for an unknown naming, for a file that cannot be read or has several states that
-    fit, and for one of another net: then with a list of the missing and the unexpected tensors, in
-    the names of the file.
+    Raises `InputError` for an unknown naming, for a file that cannot be read or has several states
+    that fit, and for one of another net: then with a list of the missing and the unexpected
+    tensors, in the names of the file.
     """
     theirs = {} if naming is None else find(naming).options
     theirs = {option: value for option, value in theirs.items() if has_option(name, option)}

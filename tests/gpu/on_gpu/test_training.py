@@ -237,6 +237,14 @@ def test_batches_are_those_of_the_processor_and_so_is_the_generator():
         assert there[2] == here[2]
 
 
+def test_a_generator_that_a_layer_shares_is_not_set_back():
+    """A dropout that drew from it would have the same mask in every batch."""
+    rng = np.random.default_rng(3)
+    batches = data.Batches(stripes_of(50).train, 8, mean=0.2, std=0.3, rng=rng)
+    drawn = [rng.random() for _ in batches]
+    assert len(set(drawn)) == len(drawn) > 1
+
+
 def test_batches_may_be_left_early_and_an_error_in_them_is_the_callers():
     split = stripes_of(50).train
     for _ in data.Batches(split, 8, mean=0.2, std=0.3):
