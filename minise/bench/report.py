@@ -85,7 +85,7 @@ def heading(report: Report) -> list[str]:
 def gpu(facts: Facts) -> str:
     """The GPU, its driver and CUDA."""
     driver = f"driver {facts['driver']}, " if facts["driver"] is not None else ""
-    known = f", of which the driver knows {facts['cuda_of_driver']}"
+    known = f" (the driver supports up to {facts['cuda_of_driver']})"
     return f"{facts['gpu']}, {driver}CUDA {facts['cuda']}{known}"
 
 
@@ -175,15 +175,15 @@ def _table_of_scaling(results: list[Result]) -> Table:
 def legend(report: Report) -> list[str]:
     """What the columns mean."""
     lines = [
-        "times: medians of forward and backward together, ± half the distance of the quartiles",
-        "rate: 2 operations for each multiply-add, or every array once for each pass over it",
+        "times: medians of forward and backward together, ± half the interquartile range",
+        "rate: 2 operations for each multiply-add, or each array once for each pass over it",
         "share: of the ceilings above, the matrix product for GFLOP/s, the copy for GB/s; it can "
-        "pass 100 % where arrays stay in a cache, which is faster than the copied memory",
+        "exceed 100 % where arrays stay in a cache, which is faster than memory",
     ]
     if report.with_pytorch:
-        return [*lines, "ratio: minise by the best of PyTorch; below 1, minise needs less"]
+        return [*lines, "ratio: minise divided by the best of PyTorch; below 1, minise needs less"]
     if report.machine["gpu"] is not None and report.machine["torch"] is not None:
-        return [*lines, "The PyTorch that is installed cannot use this GPU: minise stands alone"]
+        return [*lines, "The installed PyTorch cannot use this GPU: minise stands alone"]
     return [*lines, "To see PyTorch beside it: pip install torch"]
 
 

@@ -165,7 +165,7 @@ def _run_case(
 
 def _run_memory(case: MemoryCase, with_pytorch: bool, threads: int) -> Result:
     if not can_be_measured():
-        return Result(case, None, {}, notes=("this system does not tell how large a process is",))
+        return Result(case, None, {}, notes=("this system does not report the size of a process",))
     theirs = {}
     if with_pytorch:
         variants = [Variant(), Variant(channels_last=True)]

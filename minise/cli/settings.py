@@ -45,7 +45,7 @@ def settings_of(
     else:
         stopped = runs.load_checkpoint(resume)
         if out is not None:
-            raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
+            raise InputError(f"--out {out}: a resumed run stays in its folder, {resume}")
         config, often = runs.changed(stopped.config, given, allowed=allow_change), stopped.every
     often = often if every is None else runs.read_every(every)
     return Settings(config, often, resume or out, stopped)
@@ -88,7 +88,7 @@ def _option(text: str) -> tuple[str, Any]:
     """A name and a value: JSON, or else the text itself."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise InputError(f"--option {text!r}, expected as in placement=pre")
+        raise InputError(f"--option {text!r}, expected NAME=VALUE, as in placement=pre")
     try:
         return name, json.loads(value)
     except ValueError:

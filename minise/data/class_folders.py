@@ -137,11 +137,11 @@ def _stacked(paths: list[Path]) -> npt.NDArray[np.uint8]:
         if (H, W) != first:
             raise InputError(
                 f"{path}: the picture is {H}×{W}, and {paths[0]} is {first[0]}×{first[1]}: "
-                "expected pictures of one size"
+                "expected all to have the same size"
             )
         if len(paths) * channels * H * W > MOST_BYTES:
             raise InputError(
-                f"{path}: {len(paths):,} pictures of {H}×{W} are more than "
+                f"{path}: {len(paths):,} pictures of {H}×{W} take more than "
                 f"{MOST_BYTES // 2**30} GiB: make them smaller"
             )
     images = np.empty((len(paths), channels, *first), np.uint8)
@@ -163,7 +163,7 @@ def _read(path: Path) -> npt.NDArray[np.uint8]:
                 if picture.width * picture.height > MOST_PIXELS:
                     raise InputError(
                         f"{path}: the picture is {picture.height}×{picture.width}, "
-                        f"expected {MOST_PIXELS:,} pixels at most: make it smaller"
+                        f"expected at most {MOST_PIXELS:,} pixels: make it smaller"
                     )
                 if picture.mode in _DEEP:
                     return read_picture(path)[None]

@@ -78,7 +78,7 @@ def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
     images, labels = dataset.train
     if not 0 < count < len(labels):
         raise InputError(
-            f"{dataset.name}: {count} images held out, expected 1 to {len(labels) - 1}"
+            f"{dataset.name}: cannot hold out {count} images, expected 1 to {len(labels) - 1}"
         )
     order = rng.permutation(len(labels))
     held, rest = order[:count], np.sort(order[count:])

@@ -75,7 +75,7 @@ def _parse(
         most = "at most " if size is None else ""
         raise InputError(
             f"{path}: its header claims {wanted:,} bytes of items, shape {shape}, "
-            f"and the file has {most}{max(there, 0):,}"
+            f"but the file has {most}{max(there, 0):,}"
         )
     items = bytearray(wanted)
     filled = _fill(items, stream)
@@ -90,7 +90,7 @@ def _parse(
         digest.update(items)
         if digest.hexdigest() != sha256:
             raise InputError(
-                f"{path}: not the data expected: its SHA-256 is {digest.hexdigest()[:12]}…, "
+                f"{path}: not the expected data: its SHA-256 is {digest.hexdigest()[:12]}…, "
                 f"expected {sha256[:12]}…"
             )
     try:

@@ -42,8 +42,8 @@ def fit_labels(where: str, train: Array, test: Array, images: tuple[int, int]) -
         (len(test), *images[::-1], of_test),
     ):
         if count != expected:
-            hint = ": are training and test labels exchanged?" if count == other else ""
-            raise InputError(f"{of} are {count:,} for {expected:,} images{hint}")
+            hint = ": are training and test labels swapped?" if count == other else ""
+            raise InputError(f"{of}: got {count:,} for {expected:,} images{hint}")
     notes = (f"labels are {columns}",) if columns else ()
     if train.dtype.kind in "US" or test.dtype.kind in "US":
         labels = _named(where, train, test)
@@ -84,7 +84,7 @@ def _whole(of: str, labels: Array) -> npt.NDArray[np.int64]:
     if low < 0:
         raise InputError(f"{of}: label {low} is below 0")
     if high > 2**62:
-        raise InputError(f"{of}: label {high} is too large for the number of a class")
+        raise InputError(f"{of}: label {high} is too large for a class number")
     return labels.astype(np.int64)
 
 
@@ -132,7 +132,7 @@ def _named(where: str, train: Array, test: Array) -> Labels:
             f"{where}: all training labels are {str(names[0])!r}, expected at least two classes"
         )
     if len(names) > MOST_EMPTY and len(names) * 2 > len(train):
-        raise InputError(f"{where}: {len(names):,} names of classes for {len(train):,} images")
+        raise InputError(f"{where}: {len(names):,} class names for {len(train):,} images")
     return Labels(
         np.searchsorted(names, train).astype(np.int64),
         np.searchsorted(names, test).astype(np.int64),

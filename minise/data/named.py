@@ -154,7 +154,7 @@ def _download(name: str, folder: Path) -> None:
         except (OSError, ValueError) as error:  # of requests: OSError
             raise InputError(
                 f"data: {name} could not be downloaded ({root}{file}: {error}). "
-                "Give a folder that has its files as the data instead"
+                "Give the path of a folder with its files instead"
             ) from None
         if path.suffix == ".zip":
             _unpack(path, tuple(n for n in NAMED if NAMED[n].folder == NAMED[name].folder))

@@ -119,7 +119,7 @@ def _grey(picture: Image, path: str | os.PathLike[str]) -> Images:
 def _too_large(what: str) -> str:
     return (
         f"{what}: reading it would need more than {MOST_BYTES // 2**20} MB; "
-        "save it smaller, or as a JPEG, which can be read in part"
+        "save a smaller one, or a JPEG, which can be read at reduced size"
     )
 
 
@@ -127,5 +127,5 @@ def _no_picture(path: str | os.PathLike[str]) -> str:
     with open(path, "rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp":
-        return "HEIC, as iPhones save photos, cannot be read: export it as JPEG"
+        return "HEIC, the format of iPhone photos, cannot be read: export it as JPEG"
     return f"not a readable picture, expected {', '.join(FORMATS)}"

@@ -96,8 +96,8 @@ def _range(where: str, which: str, images: Array) -> _Range:
         whole = whole and (part.dtype.kind != "f" or bool((part == np.rint(part)).all()))
     if low < -ROUNDING:
         raise InputError(
-            f"{where}: pixels of the {which} images go from {low:.4g} to {high:.4g}, {SCALES}: "
-            "give the images before normalising them, minise does that itself"
+            f"{where}: pixels of the {which} images range from {low:.4g} to {high:.4g}, {SCALES}: "
+            "give images that are not normalised yet, minise does that itself"
         )
     return _Range(low, high, whole)
 
@@ -106,8 +106,8 @@ def _factor(where: str, train: _Range, test: _Range) -> tuple[float, list[str]]:
     """What to multiply pixels by, and the same in words."""
     if (train.high <= 1) != (test.high <= 1) and 0 < min(train.high, test.high):
         raise InputError(
-            f"{where}: pixels of the training images go to {train.high:.4g}, those of the test "
-            f"images to {test.high:.4g}: expected both on one scale"
+            f"{where}: pixels of the training images go up to {train.high:.4g}, those of the test "
+            f"images up to {test.high:.4g}: expected both on one scale"
         )
     high, whole = max(train.high, test.high), train.whole and test.whole
     if high <= 1 + ROUNDING:
@@ -116,7 +116,7 @@ def _factor(where: str, train: _Range, test: _Range) -> tuple[float, list[str]]:
         return 255 / 16, ["pixels 0 to 16 scaled to 0 to 255"]
     if high > 255 + ROUNDING or (not whole and high < 128):
         fractions = "" if whole else ", with fractions"
-        raise InputError(f"{where}: pixels go to {high:.4g}{fractions}, {SCALES}")
+        raise InputError(f"{where}: pixels go up to {high:.4g}{fractions}, {SCALES}")
     return 1, [] if whole else ["pixels rounded to whole numbers"]
 
 

@@ -64,7 +64,7 @@ def find_weights(path: Path) -> Path:
     if not path.is_dir() or (path / WEIGHTS).exists():
         return path / WEIGHTS if path.is_dir() else path
     if (path / "config.json").exists():
-        raise InputError(f"{path} has no {WEIGHTS} yet: a run writes it after an epoch")
+        raise InputError(f"{path} has no {WEIGHTS} yet: a run writes it after each epoch")
     if runs := sorted(path.glob(f"*/{WEIGHTS}")):
         raise InputError(f"{path} is not a run, but holds runs: name one, as in {runs[-1].parent}")
     raise InputError(f"{path} is not a run: there is no {WEIGHTS} in that folder")

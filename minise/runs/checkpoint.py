@@ -58,13 +58,13 @@ def restore(training: Training, state: Tensors) -> None:
     position, history, lr, generators = _read(state.metadata.get(TRAINING, ""), training)
     net = {name: entry.value for name, entry in training.net.named_state()}
     if wrong := differences(net, weights):
-        raise InputError(f"the checkpoint is of another net:\n{wrong}")
+        raise InputError(f"the checkpoint belongs to another net:\n{wrong}")
     for name, array in net.items():  # no weights of others, which may have other shapes
         if weights[name].shape != array.shape:
-            raise InputError(f"the checkpoint is of another net: {name} {weights[name].shape}")
+            raise InputError(f"the checkpoint belongs to another net: {name} {weights[name].shape}")
     begun = len(history) + (position["steps"] > 0)
     if training.epochs < begun:
-        raise InputError(f"epochs: {training.epochs}, but epoch {begun} has begun")
+        raise InputError(f"epochs: {training.epochs}, but epoch {begun} has already begun")
     training.optimizer.load_state_dict(memory)  # refuses what does not fit
     training.net.load_state_dict(weights)
     for rng, drawn in zip(_generators(training), generators, strict=True):
@@ -107,4 +107,4 @@ def _read(
             raise ValueError(f"epoch {position['epoch']}, step {position['steps']} of {steps}")
         return position, history, float(found["lr"]), generators
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise InputError(f"no checkpoint that can be used: {error!r}") from None
+        raise InputError(f"not a usable checkpoint: {error!r}") from None

@@ -117,7 +117,7 @@ def read_config(text: str) -> Config:
             if not (type(value) in kinds or (value is None and default is None)):
                 raise ValueError(f"{name} is {value!r}")
     except (ValueError, TypeError) as error:
-        raise InputError(f"no configuration of a training: {error}") from None
+        raise InputError(f"not a training configuration: {error}") from None
     return config
 
 
@@ -140,6 +140,6 @@ def changed(config: Config, asked: dict[str, Any], *, allowed: bool) -> Config:
         ]
         hint = ""
         if not allowed and set(refused) <= set(CHANGEABLE):
-            hint = "\n--allow-change lets the training go on with that, to other results"
+            hint = "\n--allow-change lets the run go on with them, but its results will differ"
         raise InputError("the run was started with other options:\n" + "\n".join(lines) + hint)
     return config._replace(**different)

@@ -53,7 +53,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         _difference(what, then[what], now[what])
         for what in NAMES
         if what in then and then[what] != now[what]
-    ] + ([f"the checkpoint does not tell {', '.join(untold)}"] if untold else [])
+    ] + ([f"the checkpoint does not record {', '.join(untold)}"] if untold else [])
 
 
 def _difference(what: str, then: Any, now: Any) -> str:
@@ -65,7 +65,7 @@ def _difference(what: str, then: Any, now: Any) -> str:
         ]
         more = f" and {len(changes) - MOST} more" if len(changes) > MOST else ""
         return f"{NAMES[what]} are now {', '.join(changes[:MOST])}{more}"
-    return f"{NAMES[what]} was {then}, is {now}"
+    return f"{NAMES[what]} was {then}, is now {now}"
 
 
 @functools.cache

@@ -31,14 +31,14 @@ def next_folder(model: str, parent: Path = Path("runs")) -> Path:
             break
         except OSError as error:
             if not (isinstance(error, FileExistsError) and parent.is_dir()):
-                raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+                raise InputError(f"{folder}: cannot be created: {error.strerror}") from None
     return folder
 
 
 def check_empty(folder: Path) -> None:
     """Raises `InputError` where the folder holds files, and `OSError` where it is no folder."""
     if any(path.name != LOCK for path in folder.iterdir()):
-        raise InputError(f"{folder}: holds files already; a run needs a folder of its own")
+        raise InputError(f"{folder}: already holds files; a run needs a folder of its own")
 
 
 @contextmanager

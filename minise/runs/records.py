@@ -43,7 +43,7 @@ def read_record(folder: Path) -> Record:
     except OSError as error:
         raise InputError(f"{config}: cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{folder}: no run that can be read: {error!r}") from None
+        raise InputError(f"{folder}: not a readable run: {error!r}") from None
     try:
         return Record(folder, read_config(text), history)
     except InputError as error:

@@ -52,7 +52,7 @@ def read_every(text: str) -> Every:
     """As in "2 epochs", "100steps" or "5 min". Raises `InputError` for anything else."""
     found = re.fullmatch(r"(\d{1,9}) *(epoch|step|min|minute)s?", text.strip())
     if not found or int(found[1]) < 1:
-        raise InputError(f"{text!r}, expected as in '1 epoch', '100 steps' or '5 minutes'")
+        raise InputError(f"{text!r}, expected '1 epoch', '100 steps', '5 minutes' or the like")
     return Every(int(found[1]), "minute" if found[2] == "min" else found[2])
 
 
@@ -183,19 +183,19 @@ class Stopped(NamedTuple):
         Raises `InputError` where the images are others.
         """
         if self.state.metadata.get("data") != fingerprint(dataset):
-            raise InputError(f"{dataset.name}: the training images are not those of the run")
+            raise InputError(f"{dataset.name}: these are not the images the run was trained on")
         now = versions()
         try:
             then = dict(json.loads(self.state.metadata.get("versions", "")))
         except (ValueError, TypeError):
-            raise InputError(f"{self.path}: does not say which versions made it") from None
+            raise InputError(f"{self.path}: does not say which versions wrote it") from None
         return differences(then, now)
 
 
 def load_checkpoint(folder: Path) -> Stopped:
     """The last checkpoint of a run. Raises `InputError` where there is none that can be used."""
     if folder.is_file():
-        raise InputError(f"{folder} is a file, expected the folder of a run")
+        raise InputError(f"{folder} is a file, expected a run's folder")
     path = folder / CHECKPOINT
     state = read_tensors(path)
     try:

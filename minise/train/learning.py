@@ -67,7 +67,7 @@ class Learning:
                 "the gradient was 0 in every step (dead relus?)"
             )
         if still and self._highest_lr == 0:
-            lines.append(f"the learning rate was 0 in all of epoch {epoch}: no step moved anything")
+            lines.append(f"the learning rate was 0 throughout epoch {epoch}: nothing moved")
         elif still:
             dtype = self._held[still[0]].value.dtype
             what = f"{self._names(still)} did not move in epoch {epoch}"

@@ -200,7 +200,7 @@ class Training:
             self.tested = test
             if not np.isfinite(test.loss):
                 raise InputError(
-                    f"the loss of the test is {test.loss} after epoch {self.epoch}, with lr "
+                    f"the test loss is {test.loss} after epoch {self.epoch}, with lr "
                     f"{self.optimizer.lr:.3g}: try a smaller one"
                 )
         self.history.append(

@@ -50,4 +50,4 @@ def _half_cosine(step: int, steps: int) -> float:
 
 def _check(steps: int, warmup: int) -> None:
     if steps < 1 or not 0 <= warmup < steps:
-        raise InputError(f"schedule: {steps} steps, {warmup} of them warm-up: it must be shorter")
+        raise InputError(f"schedule: {steps} steps, warmup {warmup}: expected 0 <= warmup < steps")

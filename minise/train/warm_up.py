@@ -35,5 +35,5 @@ def warm_up(net: Layer, image_shape: tuple[int, int, int], batch_size: int) -> N
 def _others(image_shape: tuple[int, int, int]) -> str:
     fitting = [name for name in models.taking(image_shape) if name.startswith("se-")]
     if not fitting:
-        return "no net takes them"
+        return "no net takes such images"
     return f"nets that take them: {', '.join(fitting[:6])}{', …' if fitting[6:] else ''}"
