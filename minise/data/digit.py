@@ -1,4 +1,4 @@
-"""A photo of one digit, made to look as MNIST's do.
+"""A photo of one digit, made to look like those of MNIST.
 
 MNIST's digits are light ink on black, scaled without distortion to fit a square of 20 pixels, and
 placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Cortes and Burges).
@@ -29,7 +29,7 @@ FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not cou
 
 
 def fit_digit(grey: Images) -> Images:
-    """Grey values (H, W) of any size -> a digit as MNIST has it, (28, 28), uint8.
+    """Grey values (H, W) of any size -> a digit in the style of MNIST, (28, 28), uint8.
 
     Ink may be darker than the paper or lighter. Shadows, ruled lines, a box around it, specks,
     grain, and the table beside the sheet are left out. Raises `InputError` where there is no digit,
@@ -72,7 +72,7 @@ def _ink_of_digit(grey: Images) -> Floats:
 
 
 def _sheet_of(picture: Image, window: float) -> Sheet:
-    """A picture as dark ink on light paper, blurred as much as its grain asks for."""
+    """A picture as dark ink on light paper, blurred as much as its grain requires."""
     from PIL import ImageFilter
 
     longer = max(picture.size)
@@ -87,7 +87,7 @@ def _sheet_of(picture: Image, window: float) -> Sheet:
 
 
 def _digit_of(sheet: Sheet, longer: int, sharp: float) -> tuple[list[Piece], bool]:
-    """The pieces of ink that are the digit, the main one first; and whether there are others."""
+    """The pieces of ink that are the digit, the main one first; and whether there is another."""
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
     whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
     unboxed = [p for p in whole if not _is_frame(p, whole)]

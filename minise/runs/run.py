@@ -42,7 +42,7 @@ UNITS = ("epoch", "step", "minute")
 
 
 class Every(NamedTuple):
-    """How often a checkpoint is written: each so many epochs, steps or minutes."""
+    """How often a checkpoint is written: every `number` epochs, steps or minutes."""
 
     number: int
     unit: str  # of UNITS
@@ -57,11 +57,11 @@ def read_every(text: str) -> Every:
 
 
 class Run(Watcher):
-    """Writes what a training does into a folder, so that it can go on whatever happens.
+    """Writes what a training does into a folder, so that it can resume whatever happens.
 
     The folder must be new or empty, unless `resumed`. A checkpoint is written at the start, as
     often as `every` says, at the end of the last epoch, and by `keep`; the one after the best test
-    so far is kept beside it. Give it to the training as one of its `watchers`.
+    so far is kept beside it. Pass it to the training as one of its `watchers`.
 
     Raises `InputError` where the folder holds files, or cannot be made or written to.
     """
@@ -104,7 +104,7 @@ class Run(Watcher):
         try:
             (self.folder / CONFIG).touch(exist_ok=False)
         except FileExistsError:
-            check_empty(self.folder)  # another run that began in the same moment
+            check_empty(self.folder)  # another run that began at the same moment
 
     def on_step(self, step: Step) -> None:
         """Write a checkpoint if one is due."""
@@ -119,7 +119,7 @@ class Run(Watcher):
     def on_epoch(self, epoch: Epoch) -> None:
         """Write the metrics, the current weights, and checkpoints if they are due.
 
-        The checkpoint comes last: whatever is lost before it will be written once more.
+        The checkpoint comes last: anything lost before it will be written again.
         """
         lines = [json.dumps(e._asdict()) + "\n" for e in self.training.history]
         write_whole(self.folder / METRICS, "".join(lines).encode())
@@ -148,7 +148,7 @@ class Run(Watcher):
         write_whole(self.folder / MISTAKES, drawn)
 
     def files(self) -> dict[str, Path]:
-        """What has been written, by what it is."""
+        """The files that have been written, by kind."""
         names = {
             "weights": WEIGHTS,
             "best": BEST,
@@ -163,7 +163,7 @@ class Run(Watcher):
 
 
 class Stopped(NamedTuple):
-    """What is known of a run that can go on."""
+    """What is known of a run that can be resumed."""
 
     path: Path
     config: Config
@@ -171,16 +171,16 @@ class Stopped(NamedTuple):
     state: Tensors
 
     def restore(self, training: Training) -> None:
-        """Put a training, made of the configuration, where it stood."""
+        """Put a training, made from the configuration, back where it was."""
         try:
             checkpoint.restore(training, self.state)
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None
 
     def check(self, dataset: Dataset) -> list[str]:
-        """What is no longer as it was, or is not known: the same bits are then not promised.
+        """What has changed or is not known: the same bits are then not guaranteed.
 
-        Raises `InputError` where the images are others.
+        Raises `InputError` for other images.
         """
         if self.state.metadata.get("data") != fingerprint(dataset):
             raise InputError(f"{dataset.name}: these are not the images the run was trained on")
@@ -220,7 +220,7 @@ def _about(config: Config, training: Training) -> About:
 
 
 def _explained(config: Config, earlier: list[Any]) -> bytes:
-    """A run's configuration, and each start of it, to be read."""
+    """A run's configuration and each of its starts, as readable JSON."""
     start = {
         "command": sys.argv,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -237,11 +237,11 @@ def _earlier(folder: Path) -> list[Any]:
     try:
         return list(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["starts"])
     except (OSError, ValueError, TypeError, KeyError):
-        return []  # lost, which is no reason not to go on
+        return []  # lost, which is no reason to stop
 
 
 def _revision() -> str | None:
-    """Of the repository that the run is started in, with "+" where files were changed."""
+    """That of the repository the run is started in, with "+" where files were changed."""
     try:
         done = [
             subprocess.run(

@@ -1,4 +1,4 @@
-"""One pass before the first: it compiles what has to be, and shows whether the images fit."""
+"""A pass before the first step: it compiles what is needed, and checks that the images fit."""
 
 from __future__ import annotations
 
