@@ -1,4 +1,4 @@
-"""What a run found out, as a table for people and as JSON for machines."""
+"""The results of a run, as a table for people and as JSON for machines."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ def table_of_loaded(rows: Sequence[Beside], threads: int) -> Table:
 
 
 def tables(report: Report, *, narrow: bool = False) -> list[Table]:
-    """One of the cases, and one of the scaling; without those that would be empty.
+    """A table of the cases and one of the scaling, without empty ones.
 
-    Those that are `narrow`, for 80 columns, leave the rate out.
+    `narrow` ones, for 80 columns, leave out the rate.
     """
     cases = [result for result in report.results if result.case.name not in SCALING]
     scaling = [result for result in report.results if result.case.name in SCALING]
@@ -193,7 +193,7 @@ def wrong(report: Report) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """What to know besides: a busy machine, and what could not be measured, by its reason."""
+    """Further notes: a busy machine, and what could not be measured, by reason."""
     load, cores = report.machine["load"], report.machine["cores"]
     lines = []
     if isinstance(load, float) and isinstance(cores, int) and load > cores / 2:
@@ -218,7 +218,7 @@ def _table(*titles: str) -> Table:
     )  # fits into 100 columns
     for title in titles:
         justify: Literal["left", "right"] = "left" if title == titles[0] else "right"
-        words = title.replace(" ", "\n")  # one below the other: figures are narrower
+        words = title.replace(" ", "\n")  # one below the other, since figures are narrower
         made.add_column(words, no_wrap=True, justify=justify, vertical="bottom")
     return made
 

@@ -1,10 +1,10 @@
-"""Compiled kernels on disk: a file for each kernel and signature, checked before it is believed.
+"""Compiled kernels on disk: a file for each kernel and signature, checked before it is used.
 
-Numba's own cache believes what it reads: a file that a full disk cut short ends a training in
-`EOFError`, machine code of which a byte has changed ends the process, and two processes that write
-at once can give each other's code to the wrong signature. Here a file begins with a digest of what
-it is for and of all that follows. One that is not right is as good as none: the kernel is compiled
-anew, and the file replaced. That is for accidents; who may write to the folder is still trusted.
+Numba's own cache trusts what it reads: a file cut short by a full disk ends a training with
+`EOFError`, machine code with a changed byte ends the process, and two processes that write at once
+can give each other's code to the wrong signature. Here a file begins with a digest of what it is
+for and of all that follows. If the digest is wrong, the kernel is compiled again, and the file
+replaced. This guards against accidents; whoever can write to the folder is still trusted.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from numba.core.serialize import dumps
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 DIGEST = 16  # bytes
-# Files of which every kernel is made, besides its own.
+# Files that every kernel is made from, besides its own.
 SHARED = ("atomic.py", "compile.py", "lanes.py", "tasks.py")
 
-# What is leaned on of Numba's inside. A later one that has it otherwise keeps kernels in its own
-# way, unchecked.
+# The parts of Numba's internals that are relied on. A later Numba where they differ caches kernels
+# in its own way, unchecked.
 _KNOWN = all(
     callable(getattr(FunctionCache, name, None))
     for name in ("_load_overload", "_save_overload", "_index_key", "save_overload")
