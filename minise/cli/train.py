@@ -170,11 +170,11 @@ def train_command(
 
 
 def prepare(settings: Settings, console: Console) -> train.Training:
-    """The training, said in two lines, put where it stood, and with its kernels compiled."""
+    """The training, announced in two lines, put where it was, and with its kernels compiled."""
     config, stopped = settings.config, settings.stopped
     dataset = runs.dataset_of(config)
     training = runs.training_of(config, dataset)
-    with suppress(OutputError):  # as of `head -1`: it is told when there are weights
+    with suppress(OutputError):  # as after `head -1`: reported once there are weights
         show(
             console,
             f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
@@ -204,14 +204,14 @@ def train_watched(
 ) -> None:
     """Train to the end, shown and saved on the way.
 
-    Where it is stopped, say how to go on from there, and exit.
+    If it is stopped, say how to resume, and exit.
     """
     training = run.training
     again = f"\n  {typed('minise', 'train', '--resume', run.folder)}"  # its own line: never broken
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, training.epochs, len(training.data.train.labels))
-            watchers: list[train.Watcher] = [run, stack.enter_context(progress)]  # saved, then told
+            watchers: list[train.Watcher] = [run, stack.enter_context(progress)]  # save, then show
             if tensorboard:
                 events = runs.EventFiles(run.folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
@@ -220,7 +220,7 @@ def train_watched(
                 run.keep()
     except OutputError:  # nobody reads what it prints: a pipe or a terminal was closed
         run.keep()
-        # not by `tell`: a bar that could not say goodbye still holds the streams
+        # not by `tell`: a bar that could not close still holds the streams
         click.echo(f"\nminise: stopped {_where(training)}; to resume:{again}", err=True)
         raise
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ def load(
     key: str | None = None,
     **options: Any,
 ) -> Layer:
-    """The net of this name with the weights in a file, built as the owners of its names do.
+    """The net of this name with the weights in a file, built like the nets of `naming`.
 
     `path` is a `.safetensors` file, where PyTorch is installed a `.pth` file, or the folder of a
     run. `naming` is one of `NAMINGS`, None for minise's own. `options` are those of `create`, and

@@ -32,7 +32,7 @@ class _Pool:
         self.lock = threading.RLock()  # a lease may end, by garbage collection, within `lease`
 
     def lease(self, size: int) -> Array:
-        """A block of `size` bytes that comes back by itself when no array uses it any more."""
+        """A block of `size` bytes that is returned when no array uses it any more."""
         with self.lock:
             blocks = self.idle[size]
             if blocks:

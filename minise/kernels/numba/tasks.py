@@ -214,7 +214,7 @@ def one_nap(base: int) -> None:
 @kept
 @compiled
 def close(base: int) -> None:
-    """Let nobody else join, and wait until those who did have left."""
+    """Let no more members join, and wait until those who did have left."""
     if read(base + STATE) & OPEN:
         add(base + STATE, -OPEN)
     looks = 0
