@@ -58,7 +58,7 @@ def _share_v1(folder: Path) -> float | None:
 
 
 def _ratio(quota: str, period: str) -> float | None:
-    """None where there is no bound: "max", -1, or nothing to read."""
+    """None where there is no limit: "max", -1, or nothing to read."""
     try:
         share = int(quota) / int(period)
     except (ValueError, ZeroDivisionError):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SIZE, BOX = 28, 20
 WORKING = 400  # pixels of the longer side in which ink is looked for
 WINDOWS = 0.12, 0.18, 0.25  # of the longer side: strokes are narrower; from small digits to large
-# How much of a piece's rim is sharp where it is ink, and not the rest of a shadow; for each window.
+# The share of a piece's rim that is sharp if it is ink, not a remnant of shadow; for each window.
 SHARP = dict(zip(WINDOWS, (0.75, 0.8, 0.85), strict=True))
 GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
 LEAST = 0.07  # of the longer side: what is smaller is a speck
@@ -123,8 +123,8 @@ def _thickness(p: Piece) -> float:
 
 
 def _edge(p: Piece, sheet: Sheet, strength: float) -> float:
-    """How much of its rim is sharp, 0 to 1: nearly all of ink's is, little of a shadow's rest."""
-    reach = 2 + max(p.height, p.width) // 16  # a picture of MNIST drawn large is as soft
+    """How much of its rim is sharp, 0 to 1: nearly all for ink, little for remnants of shadow."""
+    reach = 2 + max(p.height, p.width) // 16  # an enlarged picture of MNIST is that soft
     near = np.pad(sheet.grey, reach + 1, mode="edge")
     near = near[p.top : p.bottom + 2 * reach + 2, p.left : p.right + 2 * reach + 2]
     inside = np.zeros((p.height + 4, p.width + 4), bool)
@@ -136,7 +136,7 @@ def _edge(p: Piece, sheet: Sheet, strength: float) -> float:
 
 
 def _may_be_digit(p: Piece, mask: Mask) -> bool:
-    """Whether it is whole: within the picture, or ends at its edge once, or fills it."""
+    """Whether it is whole: inside the picture, touching the edge in one place, or filling it."""
     height, width = mask.shape
     at_edge = (p.rows == 0) | (p.rows == height - 1) | (p.columns == 0) | (p.columns == width - 1)
     contact = int(at_edge.sum())

@@ -219,7 +219,7 @@ class _Helper(threading.Thread):
 
 
 def help_out() -> None:
-    """Compile what another process asks for, until it asks no more or is no more."""
+    """Compile what another process asks for, until it asks no more or has ended."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
     with suppress(EOFError, BrokenPipeError):
         while True:

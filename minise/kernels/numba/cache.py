@@ -40,7 +40,7 @@ _told = False
 
 
 def kept(function: Function) -> Function:
-    """A compiled function, kept on disk; where there is no place for it, say so once."""
+    """A compiled function, kept on disk; where that is impossible, say so once."""
     loop: Any = function
     if not hasattr(loop, "enable_caching"):  # NUMBA_DISABLE_JIT
         return function
@@ -72,7 +72,7 @@ class KernelCache(FunctionCache):
             return None
         try:
             return self._impl.rebuild(context, pickle.loads(payload))  # noqa: S301  (our own)
-        except Exception:  # whatever it is: compiled anew, it will be right
+        except Exception:  # of any kind: compiling it again puts it right
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
@@ -133,8 +133,8 @@ def _tell(what: str) -> None:
     if not _told:
         _told = True
         warnings.warn(
-            f"{what}; kernels are compiled anew in each process "
-            "(set NUMBA_CACHE_DIR to a folder that can be written)",
+            f"{what}; kernels are compiled again in each process "
+            "(set NUMBA_CACHE_DIR to a writable folder)",
             RuntimeWarning,
             stacklevel=2,
         )
