@@ -52,7 +52,9 @@ def read_every(text: str) -> Every:
     """As in "2 epochs", "100steps" or "5 min". Raises `InputError` for anything else."""
     found = re.fullmatch(r"(\d{1,9}) *(epoch|step|min|minute)s?", text.strip())
     if not found or int(found[1]) < 1:
-        raise InputError(f"{text!r}, expected '1 epoch', '100 steps', '5 minutes' or the like")
+        raise InputError(
+            f"checkpoint every {text!r}: expected '1 epoch', '100 steps', '5 minutes' or the like"
+        )
     return Every(int(found[1]), "minute" if found[2] == "min" else found[2])
 
 
