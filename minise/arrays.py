@@ -1,4 +1,4 @@
-"""Arrays, NumPy's or CuPy's: what the rest of minise says of them without asking which.
+"""Arrays, NumPy's or CuPy's, which the rest of minise need not tell apart.
 
 Below everything else: it imports neither kernels nor CuPy.
 """
@@ -17,7 +17,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 def on_gpu(x: object) -> bool:
     """Whether x is an array of CuPy."""
-    kind = type(x)  # looked at by its name, since to ask CuPy would import it
+    kind = type(x)  # by its name, since asking CuPy would import it
     return kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray"
 
 
@@ -29,9 +29,9 @@ def asnumpy(x: npt.ArrayLike) -> Array:
 
 
 def array_module(*arrays: object) -> types.ModuleType:
-    """The module that the arrays belong to, `numpy` or `cupy`; `None` among them is passed over.
+    """The module that the arrays belong to, `numpy` or `cupy`; `None` among them is skipped.
 
-    Raises `TypeError` for arrays of two kinds, and for anything that is no array.
+    Raises `TypeError` for arrays of two kinds, and for anything that is not an array.
     """
     for array in arrays:
         if type(array) is not np.ndarray:

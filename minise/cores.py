@@ -6,16 +6,15 @@ import math
 import os
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")  # Linux: what containers are held to
+CGROUPS = Path("/sys/fs/cgroup")  # Linux: the limits of containers
 OF_PROCESS = Path("/proc/self/cgroup")
 
 
 def cores() -> int:
     """How many processors this process may use, or `NUMBA_NUM_THREADS` where it is set.
 
-    Those of the machine, less what the process was bound away from (its affinity), and no more
-    than the time that a container was given: one that may use two processors' time on a machine of
-    64 has 2.
+    Those of the machine that the affinity of the process allows, and no more than the share of time
+    that a container was given: one with two processors' time on a machine of 64 has 2.
     """
     if given := os.environ.get("NUMBA_NUM_THREADS"):
         return max(1, int(given))
@@ -28,7 +27,7 @@ def cores() -> int:
 
 
 def most_threads() -> int:
-    """How many threads may be asked for: the processors of the machine."""
+    """The largest number of threads that can be set: the processors of the machine."""
     return max(cores(), os.cpu_count() or 1)
 
 
@@ -59,7 +58,7 @@ def _share_v1(folder: Path) -> float | None:
 
 
 def _ratio(quota: str, period: str) -> float | None:
-    """None where there is no bound: "max", -1, or nothing to read."""
+    """None where there is no limit: "max", -1, or nothing to read."""
     try:
         share = int(quota) / int(period)
     except (ValueError, ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""What a net costs for one image: parameters and multiply-adds, and how much of them is SE's."""
+"""What a net costs for one image: parameters and multiply-adds, and the share of SE."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Squeeze and scale are counted apart: one for each number they read."""
 
 
 class Part(NamedTuple):
-    """A layer without layers in it, or the multiplication in a block that holds some."""
+    """A layer without layers inside, or the multiplication in a block that has some."""
 
     layer: Layer
     is_scale: bool
@@ -31,13 +31,13 @@ class Part(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        """How many numbers it gives."""
+        """How many numbers it outputs."""
         return int(np.prod(self.shape))
 
 
 class Cost(NamedTuple):
-    """Of one image. `squeeze_and_scale` are an addition for each number that an SE block averages
-    or compares, and a multiplication for each that it scales; they are no multiply-adds.
+    """For one image. `squeeze_and_scale` counts an addition for each number that SE blocks average
+    or compare, and a multiplication for each that they scale; these are not multiply-adds.
     """
 
     parameters: int
@@ -65,7 +65,7 @@ def total(parts: Sequence[Part]) -> Cost:
 
 
 def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
-    """What an image of `input_shape` goes through, in that order.
+    """The parts that an image of `input_shape` goes through, in order.
 
     Raises `InputError` where it does not fit.
     """
@@ -94,7 +94,7 @@ def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
 
 
 def multiply_adds(layer: Layer, y: Array) -> int:
-    """Of a layer that gives y for one image."""
+    """Those of a layer whose output for one image is y."""
     if isinstance(layer, Conv2d | Linear):
         return int(y.size * layer.weight.value[0].size)
     return 0

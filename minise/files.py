@@ -30,7 +30,7 @@ OPTIMIZER = "optimizer/"  # before the names of arrays in a checkpoint that are 
 WEIGHTS = "model.safetensors"  # of a run, in its folder
 PART = ".part"  # the end of the name of a file while it is written
 PYTORCH = {".pth", ".pt", ".bin", ".pkl"}
-# What systems say that cannot sync a folder: Windows, and mounts of a network.
+# What systems report that cannot sync a folder: Windows, and network mounts.
 NO_SYNC = {
     getattr(errno, name)
     for name in ("EINVAL", "EACCES", "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EISDIR")
@@ -67,7 +67,7 @@ def _read_safetensors(path: Path) -> Tensors:
 
     try:
         arrays = {}
-        with safe_open(path, framework="numpy") as file:  # believes no header beyond the file
+        with safe_open(path, framework="numpy") as file:  # trusts no header beyond the file
             for name in file.keys():  # noqa: SIM118  (no dict)
                 kind = file.get_slice(name).get_dtype()
                 if kind not in KINDS:
@@ -88,7 +88,7 @@ def _read_pytorch(path: Path) -> dict[str, Array]:
         ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # from a hostile file may come whatever torch.load can raise
+    except Exception as error:  # a hostile file can make torch.load raise anything
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         if refused := re.search(r"Unsupported \w+: GLOBAL (\S+)", str(error)):
             first = (
@@ -123,7 +123,7 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
     """
     from safetensors.numpy import save
 
-    # safetensors wants each array in row order
+    # safetensors needs each array in row order
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.arrays.items()}
     write_whole(path, save(arrays, metadata=tensors.metadata or None))
 
@@ -155,7 +155,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def put_in_place(fresh: Path, target: Path) -> Path:
-    """Move a whole file to its name, over one that is there and that somebody may have open."""
+    """Move a whole file to its name, over an existing one that somebody may have open."""
     _patiently(os.replace, fresh, target)
     return target
 
@@ -208,7 +208,7 @@ def _sync(folder: Path) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Take away what writers that were killed left of their files."""
+    """Remove the parts of files left by writers that were killed."""
     for part in folder.glob(f".*{PART}"):
         with suppress(FileNotFoundError):
             _patiently(os.unlink, part)

@@ -21,9 +21,9 @@ def summary(net: Layer, input_shape: tuple[int, ...], *, full: bool = False) -> 
     """Print the layers that an image of `input_shape`, (C, H, W), goes through.
 
     The classic table counts layers, so the multiplication of an SE block is not in it, and its
-    pass size is twice all outputs of float32 (MB are 1024² bytes). `full` adds the multiplication
-    as "Scale", the multiply-adds for one image, what of all that is in SE blocks, and the memory
-    that a forward and backward pass of one image really took at its peak.
+    pass size is twice all outputs in float32 (1 MB is 1024² bytes). `full` adds the multiplication
+    as "Scale", the multiply-adds for one image, how much of all this is in SE blocks, and the
+    measured peak memory of a forward and backward pass of one image.
 
     Raises `InputError` where such an image does not fit the net.
     """
@@ -64,9 +64,9 @@ def summary(net: Layer, input_shape: tuple[int, ...], *, full: bool = False) -> 
 
 
 def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...]) -> None:
-    """Print what two nets, by their names, cost for one image, and what the first has more.
+    """Print what two nets, given by name, cost for one image, and how much more the first needs.
 
-    Raises `InputError` where there are not two, or the image does not fit.
+    Raises `InputError` unless there are two, and where the image does not fit.
     """
     from rich.console import Console
     from rich.table import Table
@@ -103,7 +103,7 @@ def _shape(part: Part) -> list[int]:
 
 
 def _se_lines(parts: Sequence[Part]) -> list[str]:
-    """What of the parameters, multiply-adds and outputs is in SE blocks."""
+    """How much of the parameters, multiply-adds and outputs is in SE blocks."""
     inside = [part for part in parts if part.within_se]
     if not inside:
         return []
@@ -122,7 +122,7 @@ def _se_lines(parts: Sequence[Part]) -> list[str]:
 
 
 def _peak(net: Layer, input_shape: tuple[int, ...]) -> float:
-    """MB that one image took at most, beyond the parameters that were there before."""
+    """The most MB that one image took, beyond the parameters."""
     net = copy.deepcopy(net)  # its gradients are added to
     image = one_image(net, input_shape)
 

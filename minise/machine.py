@@ -16,7 +16,7 @@ from minise.work import Facts
 def machine_facts(threads: int) -> Facts:
     """Processor, threads in use, load, and versions; None for what is not known or installed.
 
-    Where a GPU is in use also that, its driver, and the newest CUDA that the driver knows.
+    Where a GPU is in use, also the GPU, its driver, and the newest CUDA that the driver supports.
     """
     return {
         "processor": processor(),
@@ -33,7 +33,7 @@ def machine_facts(threads: int) -> Facts:
 
 
 def processor() -> str:
-    """Its name, as exactly as the system tells it."""
+    """The name of the processor, as precisely as the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():

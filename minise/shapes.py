@@ -43,12 +43,12 @@ class Window(NamedTuple):
 
 
 def check_arrays(operation: str, **arrays: Array | None) -> None:
-    """All arrays of one kind and one dtype, float32 or float64. None is passed over."""
+    """All arrays of one kind and one dtype, float32 or float64. None is skipped."""
     given = [array for array in arrays.values() if array is not None]
     if all(type(array) is np.ndarray and array.dtype is given[0].dtype for array in given) and (
         given[0].dtype in FLOATS
     ):
-        return  # what nearly every call comes with, told quickly: one image waits for this
+        return  # nearly every call, checked quickly: a single image waits for this
     _refuse_arrays(operation, {name: a for name, a in arrays.items() if a is not None})
 
 
@@ -182,7 +182,7 @@ def output_size(size: int, window: Window, axis: int, *, ceil_mode: bool = False
     """The number of places of a window along one axis, axis 0 vertical, 1 horizontal.
 
     floor((size + 2·padding − dilation·(kernel − 1) − 1) / stride) + 1, or with the ceiling, where
-    a last window must still begin inside the image or its left padding (as PyTorch has it).
+    a last window must still begin inside the image or its left padding (as in PyTorch).
     """
     kernel, stride, padding, dilation = (field[axis] for field in window)
     room = size + 2 * padding - dilation * (kernel - 1) - 1
@@ -251,7 +251,7 @@ def check_conv2d(
     dilation: int | Pair,
     groups: int,
 ) -> Window:
-    """What a convolution asks of its arguments; returns the window."""
+    """Check the arguments of a convolution; returns the window."""
     check_arrays(operation, x=x, w=w, b=b)
     window = Window(
         (w.shape[2], w.shape[3]) if w.ndim == 4 else (0, 0),

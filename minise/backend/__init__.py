@@ -1,11 +1,11 @@
-"""The switch: where arrays are, and which kernels compute.
+"""The switch: where arrays live, and which kernels compute.
 
 `minise.backend.use("numba")` runs the compiled loops of `minise/kernels/numba` (the default),
 `"numpy"` runs the specification in `minise/ops` itself, `"cupy"` runs on a GPU, with the kernels of
 `minise/kernels/cupy`. `with minise.backend.using("numpy"):` holds for a block of code,
-`MINISE_BACKEND` for a process. Nets that are made while "cupy" is in use live on the GPU.
+`MINISE_BACKEND` for a process. Nets made while "cupy" is in use live on the GPU.
 
-`current()` is the backend in use, an object: `processor` and `gpu` say what it can do.
+`current()` gives the backend in use, an object; `processor` and `gpu` define its methods.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _chosen: ContextVar[Backend | None] = ContextVar("minise_backend", default=None)
 
 
 def use(name: str, *, device: int | None = None) -> None:
-    """Choose the backend from here on, in this thread; for "cupy" also which GPU, from 0 on.
+    """Choose the backend from here on, in this thread; for "cupy" also the GPU, numbered from 0.
 
     Raises `InputError` for an unknown name, for "cupy" where CuPy or a GPU is missing, and for a
-    `device` that is not there.
+    `device` that does not exist.
     """
     backend = _named(name, device)
     _chosen.set(backend)
@@ -66,9 +66,9 @@ def use(name: str, *, device: int | None = None) -> None:
 
 @contextmanager
 def using(name: str, *, device: int | None = None) -> Iterator[Backend]:
-    """The same for a block of code: `with backend.using("numpy"):`. Gives the backend.
+    """`use` for one block of code: `with backend.using("numpy"):`. Yields the backend.
 
-    A GPU that runs out of memory within the block raises `InputError`, with what was asked for.
+    A GPU that runs out of memory in the block raises `InputError`, with the size requested.
     """
     backend = _named(name, device)
     token = _chosen.set(backend)
@@ -98,9 +98,9 @@ def asarray(x: npt.ArrayLike) -> Array:
 def accelerated(
     specification: Callable[Arguments, Result],
 ) -> Callable[Arguments, Result]:
-    """Run the kernel of this name that the backend in use has, or else the body.
+    """Run the backend's kernel of this name, or where it has none the body.
 
-    The body is the specification. Its kernels stand in a file of the same name: that of
+    The body is the specification. Its kernels are in files of the same name: that of
     `_channel_scale` in `ops/scale.py` is `channel_scale` in `kernels/numba/scale.py`, with the same
     arguments and results. So an operation works everywhere before anybody has made it fast.
     """
@@ -126,5 +126,5 @@ def _named(name: str, device: int | None = None) -> Backend:
     if name == "cupy":
         return CuPy.with_device(device)
     if device is not None:
-        raise InputError(f"backend: device {device} is a GPU's number, and {name!r} uses none")
+        raise InputError(f"backend: device {device} is a GPU, and {name!r} does not use one")
     return numba() if name == "numba" else NumPy()

@@ -1,8 +1,8 @@
 """The backend of a GPU: CuPy's arrays, and CUDA kernels.
 
-The processor asks for a step and goes on to the next; what a step counts stays on the GPU, and is
+The processor launches a step and goes on to the next; what a step counts stays on the GPU, and is
 read every `read_every` steps. A step of a small net is a hundred kernels of a few microseconds, and
-to ask for each of them takes longer: such a step is recorded once, as a CUDA graph, and replayed.
+launching each takes longer: such a step is recorded once, as a CUDA graph, and replayed.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from minise.errors import InputError
 from minise.kernels import find
 from minise.work import Batch, Facts, Kernel, MakeBatches, TakeStep
 
-NVIDIA = Path("/proc/driver/nvidia/version")  # Linux: where its driver tells its version
+NVIDIA = Path("/proc/driver/nvidia/version")  # Linux: where its driver reports its version
 
 
 class Memory(NamedTuple):
-    """Of the GPU in use, in bytes."""
+    """The memory of the GPU in use, in bytes."""
 
-    used: int  # by arrays that live, in this process
-    kept: int  # of arrays that died, for new ones; `release_memory` gives it back
-    free: int  # of the card
+    used: int  # by the live arrays of this process
+    kept: int  # from dead arrays, for new ones; `release_memory` gives it back
+    free: int  # on the card
     total: int
 
 
 class CuPy:
-    """A GPU. It reads and writes images in C order; arrays are there before what is in them is."""
+    """A GPU. Images are in C order; an array exists before its numbers have been computed."""
 
     name: ClassVar[str] = "cupy"
     on_gpu: ClassVar[bool] = True
-    read_every: ClassVar[int] = 50  # steps, after which a training reads what they counted
+    read_every: ClassVar[int] = 50  # steps between two readings of their counts
 
     @classmethod
     def with_device(cls, device: int | None) -> CuPy:
@@ -49,7 +49,7 @@ class CuPy:
         devices = _count_devices()
         if device is not None and not 0 <= device < devices:
             raise InputError(
-                f"backend: there is no GPU {device}; this machine has {devices}, from 0 on"
+                f"backend: there is no GPU {device}; this machine has {devices}, numbered from 0"
             )
         return cls()
 
@@ -75,7 +75,7 @@ class CuPy:
     def place(self, images: Array, values: Array | None = None) -> Array:
         """Images (N, C, H, W) on the GPU, in C order.
 
-        `values` (256,), where they are bytes, is what each of them stands for.
+        Where they are bytes, `values` (256,) is the number that each byte stands for.
         """
         there = self.asarray(images)
         if values is None:
@@ -86,19 +86,19 @@ class CuPy:
     def ahead(
         self, make: MakeBatches, rng: np.random.Generator | None, size: int
     ) -> Iterator[Batch]:
-        """The batches that `make(rng)` gives, made and copied while the GPU works on those before.
+        """The batches that `make(rng)` yields, made and copied while the GPU works on earlier ones.
 
-        `rng` is where it would be after the batch that was handed out last. A batch is good until
-        the next is asked for.
+        `rng` is left as if the batch handed out last were the last one made. A batch is valid until
+        the next is requested.
         """
         from minise.kernels.cupy.ahead import copied_ahead
 
         return copied_ahead(make, rng, size)
 
     def stepper(self, step: TakeStep, *, repeats: bool) -> TakeStep:
-        """What takes a step with a batch: `step`, or where it `repeats` itself, a recording of it.
+        """The function that takes a step: `step` itself, or where it `repeats`, a recording of it.
 
-        A step repeats itself if it is the same work each time, and small.
+        A step repeats if it is the same work each time, and small.
         """
         from minise.kernels.cupy.replay import Replay
 
@@ -106,9 +106,9 @@ class CuPy:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """A stream of one's own, since the one that all share cannot be recorded."""
+        """A stream of its own, since the default stream cannot be recorded."""
         cupy = _cupy()
-        cupy.cuda.runtime.deviceSynchronize()  # else nobody waits for earlier work
+        cupy.cuda.runtime.deviceSynchronize()  # else it would not wait for earlier work
         stream = cupy.cuda.Stream(non_blocking=True)
         with _memory_explained(), stream:
             yield
@@ -116,37 +116,36 @@ class CuPy:
 
     @contextmanager
     def block(self, device: int | None) -> Iterator[None]:
-        """A block of code that uses this backend, on this device or the one in use."""
+        """A block of code that uses this backend, on this device or else the one in use."""
         with _cupy().cuda.Device(device), _memory_explained():
             yield
 
     def use_device(self, device: int | None) -> None:
-        """Use this GPU from here on; None leaves the one that is in use."""
+        """Use this GPU from here on; None keeps the one in use."""
         if device is not None:
             _cupy().cuda.Device(device).use()
 
     def synchronize(self) -> None:
-        """Wait until the GPU has done all that it was asked for.
+        """Wait until the GPU has finished all its work.
 
-        A clock that is not told to wait measures how long it took to ask.
+        A clock read without waiting measures only how long launching the work took.
         """
         _cupy().cuda.runtime.deviceSynchronize()
 
     def release_memory(self) -> None:
-        """Give back the memory of arrays that died, which is kept for new ones."""
+        """Give back the memory of dead arrays, which is kept for new ones."""
         _cupy().get_default_memory_pool().free_all_blocks()
 
     def memory(self) -> Memory:
         """What the GPU's memory is used for.
 
-        `used` and `kept` do not count what a training holds for steps that are replayed; `free`
-        does.
+        `used` and `kept` leave out what a training holds for replayed steps; `free` does not.
         """
         pool = _cupy().get_default_memory_pool()
         return Memory(pool.used_bytes(), pool.free_bytes(), *_cupy().cuda.runtime.memGetInfo())
 
     def facts(self) -> Facts:
-        """The GPU, its driver, and the newest CUDA that the driver knows."""
+        """The GPU, its driver, and the newest CUDA that the driver supports."""
         cupy = _cupy()
         runtime = cupy.cuda.runtime
         return {
@@ -162,12 +161,12 @@ class CuPy:
         return []
 
     def compile_kernels(self, missing: list[Any], tell: Callable[[], object]) -> None:
-        """None are missing."""
+        """Nothing to do: none are missing."""
 
 
 @contextmanager
 def _memory_explained() -> Iterator[None]:
-    """Turn the GPU's "out of memory" into an `InputError` that says what was asked and was free."""
+    """Turn the GPU's "out of memory" into an `InputError` that says how much was free."""
     try:
         yield
     except MemoryError as error:  # CuPy's is one of those
@@ -176,7 +175,7 @@ def _memory_explained() -> Iterator[None]:
         free, total = _cupy().cuda.runtime.memGetInfo()
         raise InputError(
             f"the GPU is out of memory: {error}; {_megabytes(free)} of {_megabytes(total)} are "
-            "free. Take smaller batches, or a smaller net"
+            "free. Use smaller batches, or a smaller net"
         ) from None
 
 
@@ -186,13 +185,13 @@ def _megabytes(size: int) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _kept(values: bytes, dtype: np.dtype[Any], device: int) -> Any:
-    """These numbers on the GPU in use, which `device` is the number of; copied once."""
+    """These numbers on the GPU in use, number `device`; copied once."""
     return _cupy().asarray(np.frombuffer(values, dtype))
 
 
 @functools.cache
 def _count_devices() -> int:
-    """How many GPUs there are. Raises `InputError` where there is none that can be used."""
+    """The number of GPUs. Raises `InputError` where none can be used."""
     try:
         runtime = _cupy().cuda.runtime
     except ImportError:
@@ -206,12 +205,10 @@ def _count_devices() -> int:
         if "InsufficientDriver" in str(error):
             driver = runtime.driverGetVersion()
             if not driver:
-                raise InputError(
-                    "backend: 'cupy' found no driver of a GPU on this machine"
-                ) from None
+                raise InputError("backend: 'cupy' found no GPU driver on this machine") from None
             raise InputError(
-                f"backend: 'cupy' was made for CUDA {_version(runtime.runtimeGetVersion())}, and "
-                f"this machine's driver knows CUDA {_version(driver)}: it is too old"
+                f"backend: 'cupy' was built for CUDA {_version(runtime.runtimeGetVersion())}, but "
+                f"this machine's driver is too old: it supports CUDA up to {_version(driver)}"
             ) from error
         raise InputError(f"backend: 'cupy' found no usable GPU: {error}") from error
     if not devices:

@@ -27,7 +27,7 @@ class NumPy:
     name: ClassVar[str] = "numpy"
     on_gpu: ClassVar[bool] = False
     array_module: types.ModuleType = np
-    read_every: ClassVar[int] = 1  # steps, after which a training reads what they counted
+    read_every: ClassVar[int] = 1  # steps between two readings of their counts
 
     def find(self, name: str, x: object) -> Kernel | None:
         """The kernel called `name`, as in "scale.channel_scale", for arrays like x, if any."""
@@ -40,7 +40,7 @@ class NumPy:
     def place(self, images: Array, values: Array | None = None) -> Array:
         """Images (N, C, H, W) in the memory order that kernels read: the batch last.
 
-        `values` (256,), where they are bytes, is what each of them stands for.
+        Where they are bytes, `values` (256,) is the number that each byte stands for.
         """
         last = np.moveaxis(images, 0, -1)
         there = np.ascontiguousarray(last) if values is None else np.take(values, last)
@@ -49,11 +49,11 @@ class NumPy:
     def ahead(
         self, make: MakeBatches, rng: np.random.Generator | None, size: int
     ) -> Iterator[Batch]:
-        """The batches of at most `size` images that `make(rng)` gives, on the processor as made."""
+        """The batches of at most `size` images that `make(rng)` yields, as they are."""
         return make(rng)
 
     def stepper(self, step: TakeStep, *, repeats: bool) -> TakeStep:
-        """What takes a step with a batch: `step` itself."""
+        """The function that takes a step: `step` itself."""
         return step
 
     def running(self) -> AbstractContextManager[None]:
@@ -71,25 +71,25 @@ class NumPy:
         """Nothing is left to wait for."""
 
     def release_memory(self) -> None:
-        """NumPy keeps no memory of arrays that died."""
+        """NumPy keeps no memory of dead arrays."""
 
     def facts(self) -> Facts:
-        """What there is to say of a GPU: nothing."""
+        """Those about a GPU: all None."""
         return dict.fromkeys(("gpu", "driver", "cuda_of_driver", "cuda", "cupy"))
 
     def missing_kernels(self, work: Callable[[], object]) -> list[Any]:
         """The compiled loops that `work` needs and that this machine has not compiled before.
 
-        `work` is done once, but for its loops: what comes out has the right shapes, and anything in
-        it. Only Numba's backend compiles.
+        `work` is done once without its loops: results have the right shapes and arbitrary contents.
+        Only Numba's backend compiles.
         """
         return []
 
     def compile_kernels(self, missing: list[Any], tell: Callable[[], object]) -> None:
         """Compile what `missing_kernels` found, and keep it on disk; `tell` is called after each.
 
-        On several cores other processes help. They take what is on this one's `sys.path`, and end
-        with it. Each needs some 200 MB.
+        On several cores other processes help. They share this one's `sys.path`, and end with it.
+        Each needs some 200 MB.
         """
 
 
@@ -107,7 +107,7 @@ class Numba(NumPy):
         return kernel if few < 0 or np.size(x) > few else None  # type: ignore[arg-type]
 
     def release_memory(self) -> None:
-        """Give back the memory of arrays that died, which is kept for new ones of the same size."""
+        """Give back the memory of dead arrays, which is kept for new ones of the same size."""
         if kernels := _numba_kernels():
             kernels.memory.release()
 
@@ -130,9 +130,9 @@ def numba() -> NumPy:
 def set_num_threads(threads: int) -> None:
     """Let kernels and NumPy's matrix products use this many threads each, in the whole process.
 
-    Without it they take the processors that the process may use (see `bench.cores`), or what
-    `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS` say. Results do not depend on it. Raises `InputError`
-    for less than 1, or more than the machine has.
+    The default is the processors that the process may use (see `bench.cores`), or the value of
+    `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS`. Results do not depend on it. Raises `InputError`
+    for fewer than 1, or more than the machine has.
     """
     limit, kernels = most_threads(), _numba_kernels()
     if not 1 <= threads <= limit:
@@ -145,7 +145,7 @@ def set_num_threads(threads: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads a kernel may use: those that were asked for, or else all processors."""
+    """How many threads a kernel may use: the number set, or else all available processors."""
     kernels = _numba_kernels()
     return cores() if kernels is None else kernels.team.get_num_threads()
 
@@ -172,14 +172,14 @@ def _numba_kernels() -> types.ModuleType | None:
         return None
     try:
         return importlib.import_module("minise.kernels.numba")
-    except Exception as error:  # Numba refuses a NumPy or Python it does not know in several ways
+    except Exception as error:  # Numba rejects an unknown NumPy or Python in several ways
         _say_without(str(error))
         return None
 
 
 def _say_without(why: str) -> None:
     warnings.warn(
-        f"Numba cannot be used here ({why}); minise runs on NumPy alone, and slower",
+        f"Numba cannot be used here ({why}); minise runs on NumPy alone, which is slower",
         RuntimeWarning,
         stacklevel=4,
     )

@@ -1,4 +1,4 @@
-"""Measuring minise on this machine, beside PyTorch where that is installed.
+"""Measuring minise on this machine, next to PyTorch where that is installed.
 
 report = bench.run([bench.CASES["conv3x3-16-28"]], threads=2)
 print(bench.as_json(report))

@@ -11,8 +11,8 @@ from minise.arrays import Array
 
 Arrays: TypeAlias = dict[str, Array]  # by name, logically NCHW
 
-# Summing n float32 numbers one after the other, in whatever order, errs by about 6e-8 · √n of the
-# sum: 2e-5 for the hundred thousand pixels of a channel.
+# Summing n float32 numbers, in any order, has a relative error of about 6e-8 · √n: 2e-5 for the
+# hundred thousand pixels of a channel.
 TOLERANCE = 1e-4
 
 
@@ -20,11 +20,11 @@ class Side(NamedTuple):
     """One library, ready to do the work of a case."""
 
     call: Callable[[], Any]  # does it once: this is what is timed
-    numbers: Callable[[], Arrays]  # does it and gives every result by name, to be compared
+    numbers: Callable[[], Arrays]  # does it and returns every result by name, to compare
 
 
 class Library(Protocol):
-    """Who does the work: `ours.Minise()`, or `pytorch.PyTorch(variant)`."""
+    """A library that does the work: `ours.Minise()`, or `pytorch.PyTorch(variant)`."""
 
     def operation(self, name: str, arrays: Arrays, options: Mapping[str, Any]) -> Side:
         """Forward and backward of an operation of `minise.ops`; its dy is `arrays["dy"]`."""
@@ -48,13 +48,13 @@ class Variant(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it stands in JSON."""
+        """The name in JSON."""
         layout = "channels_last" if self.channels_last else "nchw"
         return layout + "_compiled" * self.compiled + "_graphs" * self.graphs
 
 
 class Work(NamedTuple):
-    """How much one call does at the least, in "FLOP", in "B" (bytes moved) or in "images"."""
+    """The least that one call does, in "FLOP", in "B" (bytes moved) or in "images"."""
 
     amount: float
     unit: str
@@ -88,8 +88,8 @@ AnyCase: TypeAlias = Case | MemoryCase
 def draw(shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
     """Random float32 arrays, all of them multiples of 1/64 between −2 and 2.
 
-    Sums such as s·x + r then come out exact, and no relu has to decide about a number whose sign
-    is the rounding error of one library or the other.
+    Sums such as s·x + r are then exact, and no relu meets a number whose sign depends on the
+    rounding error of one library or the other.
     """
     rng = np.random.default_rng(0)
     return {

@@ -1,6 +1,6 @@
 """The work that is measured. One more case is one more line in `CASES`.
 
-How much a call does at the least, in float32:
+The least that a call does, in float32:
 
 convolution, linear   2 · multiply-adds, three times: y, dx and dw each take as many
 SE block              7 |x|: the squeeze reads x, the scale reads x and writes y; backward reads
@@ -35,11 +35,11 @@ from minise.bench.case import (
 
 FLOAT32 = 4  # bytes
 
-# In a net a relu may meet a number next to 0 whose sign two libraries see differently. Then one
+# In a net a relu may meet a number near 0 that has another sign in the other library. Then one
 # pixel in a sum over hundreds is there or not, up to a hundredth of a gradient; without such a
 # pixel they agree to 1e-5.
 NET_GRADIENT_TOLERANCE = 5e-2
-# A hundred layers, each of which rounds, and batch norm of small maps that spreads the difference.
+# A hundred layers that each round, and batch norm of small maps, which amplifies the difference.
 DEEP = {"se-resnet50": 1e-3}
 
 
@@ -70,7 +70,7 @@ def conv(
     stride: int = 1,
     groups: int = 1,
 ) -> Case:
-    """A convolution of square images that pads as much as keeps their size at stride 1."""
+    """A convolution of square images, padded to keep their size at stride 1."""
     padding = kernel // 2
     window = shapes.Window((kernel,) * 2, (stride,) * 2, (padding,) * 2, (1, 1))
     out = shapes.output_size(size, window, 0)
@@ -154,7 +154,7 @@ def step(name: str, net: str, batch: int) -> Case:
 
 
 def image(name: str, net: str) -> Case:
-    """A net that looks at a single image."""
+    """A net on a single image, in evaluation mode."""
 
     def side(library: Library, arrays: Arrays) -> Side:
         return library.image(net, arrays)
@@ -166,8 +166,8 @@ def image(name: str, net: str) -> Case:
 def images(net: str, batch: int) -> Arrays:
     """Random images of the size that a net was made for, with labels.
 
-    Digits would do as well, but the black of one makes thousands of pixels of a map the same, and
-    where that happens to be next to 0, relu turns them all on or off at once.
+    Digits would do as well, but their black makes thousands of pixels of a map the same, and where
+    that value happens to be near 0, relu turns them all on or off at once.
     """
     labels = np.random.default_rng(0).integers(0, 10, batch)
     return {**draw({"x": (batch, *models.image_shape(net))}), "labels": labels}
@@ -208,8 +208,8 @@ CASES: dict[str, AnyCase] = {
     )
 }
 
-# What takes a processor minutes, measured on a GPU in addition: there the sizes above tell how long
-# it takes to ask for work, and these how long the work takes.
+# What takes a processor minutes, measured on a GPU in addition: there the sizes above show how long
+# launching the work takes, and these how long the work itself takes.
 ON_GPU: dict[str, AnyCase] = {
     case.name: case
     for case in (

@@ -1,7 +1,7 @@
-"""What this machine can do at all: a large matrix product, a copy of arrays beyond any cache.
+"""The limits of this machine: a large matrix product, a copy of arrays beyond any cache.
 
-With "cupy" in use it is the GPU that does them, with float32 as it is: CuPy takes the shorter
-TF32 for products only where `CUPY_TF32` asks for that.
+With "cupy" in use the GPU does them, in full float32: CuPy uses the shorter TF32 for products
+only where `CUPY_TF32` asks for it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import numpy as np
 from minise import backend
 from minise.bench.timing import alternate
 
-SIZES = (512, 1024, 2048)  # rows and columns of the matrices: which is fastest depends on the cache
+SIZES = (512, 1024, 2048)  # rows and columns of the matrices: the fastest depends on the cache
 COPIED = 2**28  # bytes of the array that is copied
 SIZES_ON_GPU, COPIED_ON_GPU = (1024, 2048, 4096, 8192), 2**29
 REPEATS = 5
 
 
 class Ceilings(NamedTuple):
-    """Operations and bytes for each second, in thousands of millions."""
+    """Operations and bytes per second, in thousands of millions."""
 
     matrix_product: float  # GFLOP/s, float32, NumPy or CuPy
     copy: float  # GB/s, read and written bytes together
 
     def of(self, unit: str) -> float | None:
-        """The ceiling of work that is counted in this unit, where it has one."""
+        """The ceiling for work counted in this unit, where there is one."""
         return {"FLOP": self.matrix_product, "B": self.copy}.get(unit)
 
 
@@ -49,7 +49,7 @@ def _matrix_product(size: int) -> float:
 
 def _copy(threads: int) -> float:
     source, target = np.ones((2, COPIED // 4), np.float32)
-    # a copy of NumPy's uses one thread: each copies its part
+    # NumPy copies with one thread: here each copies its part
     parts = list(zip(np.array_split(target, threads), np.array_split(source, threads), strict=True))
     with ThreadPoolExecutor(threads) as pool:
         return 2 * COPIED / _best(lambda: list(pool.map(lambda p: np.copyto(*p), parts))) / 1e9
@@ -58,7 +58,7 @@ def _copy(threads: int) -> float:
 def _matrix_product_on_gpu(size: int) -> float:
     import cupy
 
-    rng = np.random.default_rng(0)  # a GPU is slower on numbers than on so many ones
+    rng = np.random.default_rng(0)  # a GPU is slower on random numbers than on ones
     a, b = backend.asarray(rng.random((2, size, size), dtype=np.float32))
     out = cupy.empty_like(a)
     return 2 * size**3 / _best_on_gpu(lambda: cupy.matmul(a, b, out=out)) / 1e9
@@ -76,7 +76,7 @@ def _copy_on_gpu() -> float:
 
 
 def _best_on_gpu(call: Callable[[], object]) -> float:
-    """The time of a call among many that are asked for in a row."""
+    """The time of a call among many that are launched in a row."""
     times = alternate({"": call}, seconds=0.0, rounds=REPEATS, wait=backend.current().synchronize)
     return times[""].low
 

@@ -1,4 +1,4 @@
-"""Whether two libraries say the same, which is asked before anything is timed."""
+"""Whether two libraries agree, checked before anything is timed."""
 
 from __future__ import annotations
 

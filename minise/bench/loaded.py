@@ -1,8 +1,8 @@
-"""A training step beside programs that keep the processors busy.
+"""A training step next to programs that keep the processors busy.
 
-Each figure is of a process of its own, which takes steps for a while beside neighbours that were
-started before it, each in a session of its own, as programs of another terminal are: Linux gives
-each session the same share, if there are enough processors for it.
+Each figure is from a separate process, which takes steps for a while next to neighbours that were
+started before it, each in its own session, like programs of another terminal: Linux gives each
+session the same share, if there are enough processors.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from minise.bench.runner import import_pytorch
 from minise.bench.timing import Measured, summarise
 
 NET, BATCH = "se-cnn", 64
-BEFORE = 0.5  # seconds that neighbours run before something is measured
+BEFORE = 0.5  # seconds that neighbours run before anything is measured
 
-# Hashing leaves other threads of the same process to run. It ends with who started it.
+# Hashing lets other threads of the same process run. It ends with its parent.
 _BUSY = """
 import hashlib, os, threading
 parent, data = os.getppid(), bytes(1 << 20)
@@ -39,7 +39,7 @@ for _ in range({threads}):
 
 
 class Neighbours(NamedTuple):
-    """Programs that compute without end."""
+    """Programs that compute endlessly."""
 
     about: str
     processes: int
@@ -55,7 +55,7 @@ NEIGHBOURS = (
 
 
 class Beside(NamedTuple):
-    """Seconds of a step beside these neighbours, with the same threads on both sides."""
+    """Seconds of a step next to these neighbours, with as many threads for both libraries."""
 
     neighbours: Neighbours
     minise: Measured
@@ -66,9 +66,9 @@ class Beside(NamedTuple):
 def run_loaded(
     *, threads: int, seconds: float, on_row: Callable[[str], None] = lambda about: None
 ) -> list[Beside]:
-    """Measure a step of se-cnn beside each kind of `NEIGHBOURS`; each figure takes `seconds`.
+    """Measure a step of se-cnn next to each of `NEIGHBOURS`; each figure takes `seconds`.
 
-    That both libraries compute the same is what the case "step-se-cnn-64" of `run` looks at.
+    The case "step-se-cnn-64" of `run` checks that both libraries compute the same.
     """
     with_pytorch = import_pytorch() is not None
     rows = []
@@ -90,7 +90,7 @@ def run_loaded(
 
 @contextmanager
 def busy(neighbours: Neighbours) -> Iterator[None]:
-    """The neighbours run meanwhile."""
+    """Run the neighbours during the block."""
     code = _BUSY.format(threads=neighbours.threads)
     apart: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
@@ -122,7 +122,7 @@ def _measure(variant: Variant | None, threads: int, seconds: float) -> Measured:
 
 
 def child() -> None:
-    """What the process of its own runs; prints what `Measured` holds."""
+    """What the separate process runs; prints the fields of `Measured`."""
     settings = json.loads(sys.argv[1])
     backend.use(settings["backend"])
     trainer = trainer_of(settings)

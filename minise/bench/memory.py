@@ -1,17 +1,17 @@
-"""Peak memory of a training step, measured from outside: by what the system says a process holds.
+"""Peak memory of a training step, measured from outside: by the size the system reports.
 
-A process of its own for each measurement imports the library, makes the net and its batch, and
-takes one step with few images, so that libraries, compiled code, thread pools and the gradients'
-arrays are there. Then, where the C library can, what was freed is given back to the system, since
-steps could hide in it; the process's size is read; and a few steps are taken. The result is the
+A separate process for each measurement imports the library, makes the net and its batch, and takes
+one step with few images, so that libraries, compiled code, thread pools and the gradients' arrays
+are there. Then, where the C library can, freed memory is given back to the system, since steps
+could hide in it; the size of the process is read; and a few steps are taken. The result is the
 largest size during these steps less the size before them: activations, gradients, and whatever
-the library keeps or wastes beside them, but not the batch itself, nor the weights.
+else the library keeps or wastes, but neither the batch itself nor the weights.
 
-Linux tells the peak of a process and lets it be reset. Elsewhere on Unix it can only be read, so
-that a higher peak while compiling hides the steps: there the result is a lower bound.
+Linux reports the peak of a process and lets it be reset. On other Unix systems it can only be read,
+so a higher peak while compiling hides the steps: there the result is a lower bound.
 
-On a GPU the result is what the steps took from the card, by what the card says is free. Both
-libraries keep what they took, so that this is their peak; another process that takes memory of the
+On a GPU the result is what the steps took from the free memory that the card reports. Both
+libraries keep what they took, so this is their peak; memory that another process takes from the
 same card meanwhile is counted too.
 """
 
@@ -34,12 +34,12 @@ from minise.bench.cases import images
 from minise.bench.timing import Measured, summarise
 
 PROCESSES, STEPS = 3, 5
-PROCESSES_ON_GPU = 1  # a card says the same each time
+PROCESSES_ON_GPU = 1  # a card reports the same each time
 WARM_UP_BATCH = 16  # small, but enough for the kernels of larger batches
 
 
 def can_be_measured() -> bool:
-    """Whether this system tells how large a process is; a GPU always does."""
+    """Whether this system reports the size of a process; a GPU always does."""
     if backend.current().on_gpu:
         return True
     try:
@@ -73,7 +73,7 @@ def measure_memory(
 
 
 def child() -> None:
-    """What the process of its own runs; prints the number of bytes."""
+    """What the separate process runs; prints the number of bytes."""
     settings = json.loads(sys.argv[1])
     backend.use(settings["backend"], device=settings["device"])
     gpu = backend.current()
@@ -89,7 +89,7 @@ def child() -> None:
 
 
 def peak_of_steps(warm_up: Callable[[], object], step: Callable[[], object]) -> int:
-    """Bytes by which this process grew at most during a few steps."""
+    """The most bytes by which this process grew during a few steps."""
     warm_up()
     gc.collect()
     with contextlib.suppress(AttributeError, OSError, TypeError):  # only glibc has it
@@ -97,7 +97,7 @@ def peak_of_steps(warm_up: Callable[[], object], step: Callable[[], object]) -> 
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text(
             "5", encoding="utf-8"
-        )  # Linux: the peak is what is held now
+        )  # Linux: the peak starts again from the present size
     before = size_now()
     for _ in range(STEPS):
         step()
@@ -110,7 +110,7 @@ def taken_by_steps(
     step: Callable[[], object],
     give_back: Callable[[], object],
 ) -> int:
-    """Bytes that a few steps took from the GPU, the arrays before them not counted."""
+    """Bytes that a few steps took from the GPU, without the arrays made before them."""
     warm_up()
     gpu.synchronize()
     gc.collect()
@@ -123,12 +123,12 @@ def taken_by_steps(
 
 
 def size_now() -> int:
-    """Resident bytes of this process; where only the peak can be had, the peak so far."""
+    """Resident bytes of this process; where only the peak is known, the peak so far."""
     return _linux("VmRSS") or peak_size()
 
 
 def peak_size() -> int:
-    """The most bytes that were ever resident. Raises `ImportError` where nobody tells."""
+    """The most bytes that were ever resident. Raises `ImportError` where this is unknown."""
     if peak := _linux("VmHWM"):
         return peak
     import resource

@@ -11,12 +11,12 @@ from minise.bench.case import Arrays, Side
 from minise.train.repeats import repeats_itself
 from minise.work import TakeStep
 
-LR = 1e-5  # so small that the last call computes much the same as the first
-WEIGHTS = ("w", "b")  # in C order, as layers hold them; all else has the batch last in memory
+LR = 1e-5  # so small that the last call computes nearly the same as the first
+WEIGHTS = ("w", "b")  # in C order, as in layers; all else has the batch last in memory
 
 
 class Minise:
-    """Arrays lie as `data.to_input` and the layers make them: see `placed`."""
+    """Arrays are laid out as by `data.to_input` and the layers: see `placed`."""
 
     def operation(self, name: str, arrays: Arrays, options: Mapping[str, Any]) -> Side:
         """`ops.name` and `ops.name_backward`."""
@@ -38,7 +38,7 @@ class Minise:
         return Side(call, numbers)
 
     def se_block(self, channels: int, reduction: float, arrays: Arrays) -> Side:
-        """`minise.SEBlock`; its gradients are added up from call to call."""
+        """`minise.SEBlock`; its gradients accumulate from call to call."""
         block = nn.SEBlock(channels, reduction)
         x, dy = placed(arrays["x"]), placed(arrays["dy"])
 
@@ -59,7 +59,7 @@ class Minise:
         x, labels = trainer.place(arrays)
 
         def numbers() -> Arrays:
-            trainer.step(x, labels)  # after a second step, gradients that are not cleared show
+            trainer.step(x, labels)  # a second step shows gradients that are not cleared
             scores, loss = trainer.step(x, labels)
             return {**fetched({"scores": scores, "loss": loss}), **gradients_of(trainer.net)}
 
@@ -82,19 +82,19 @@ class Trainer:
         self._results: tuple[Array, Array]
 
     def place(self, arrays: Arrays) -> tuple[Array, Array]:
-        """Images and labels as this library wants them in memory."""
+        """Images and labels in this library's memory layout."""
         return placed(arrays["x"]), backend.asarray(arrays["labels"])
 
     def step(self, x: Array, labels: Array) -> tuple[Array, Array]:
         """Forward, loss, backward, and the optimiser's step; gives scores and loss.
 
-        On a GPU they are good until the next step: a recorded one writes them to the same place.
+        On a GPU they are valid until the next step: a recorded one overwrites them.
         """
         self._take(x, labels)
         return self._results
 
     def give_memory_back(self) -> None:
-        """What is kept for new arrays goes back to the system, and what was recorded with it."""
+        """Give memory kept for new arrays back to the system, and recorded steps with it."""
         self._take = self._stepper()
         backend.current().release_memory()
 
@@ -111,7 +111,7 @@ class Trainer:
 
 
 def placed(array: Array) -> Array:
-    """Images as minise wants them: on a GPU in C order, for a processor with the batch last."""
+    """Images in minise's layout: on a GPU in C order, for a processor with the batch last."""
     return backend.current().place(array)
 
 

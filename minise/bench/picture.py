@@ -76,7 +76,7 @@ def _draw_bars(axes: Any, bars: list[tuple[str, float]], with_pytorch: bool) -> 
 
 
 def _label(axes: Any, values: tuple[float, ...], form: str, start: float) -> None:
-    """Write each value at that end of its bar where the bar does not begin."""
+    """Write each value at the far end of its bar."""
     for place, value in enumerate(values):
         side = "right" if value < start else "left"
         axes.text(value, place, f" {value:{form}} ", ha=side, va="center", fontsize=8)

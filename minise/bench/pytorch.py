@@ -1,4 +1,4 @@
-"""PyTorch's side of each case. Nothing but this module and its nets imports PyTorch."""
+"""PyTorch's side of each case. Only this module and its nets import PyTorch."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class PyTorch:
         )
 
     def step(self, net: str, arrays: Arrays) -> Side:
-        """The loop that everybody writes."""
+        """The usual training loop."""
         trainer = Trainer(net, self.variant)
         x, labels = trainer.place(arrays)
 
         def numbers() -> Arrays:
-            trainer.step(x, labels)  # two, as ours
+            trainer.step(x, labels)  # twice, as ours
             scores, loss = trainer.step(x, labels)
             gradients = {name: to_numpy(p.grad) for name, p in trainer.net.named_parameters()}
             return {"scores": to_numpy(scores), "loss": to_numpy(loss), **gradients}
@@ -129,7 +129,7 @@ class Trainer:
         self.forward: Callable[..., tuple[Tensor, Tensor]] = compiled(self._forward, variant)
 
     def place(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
-        """Images and labels as this library wants them in memory."""
+        """Images and labels in this library's memory layout."""
         return placed(arrays["x"], self.variant), torch.tensor(arrays["labels"], device=device())
 
     def step(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -141,7 +141,7 @@ class Trainer:
         return scores, loss
 
     def give_memory_back(self) -> None:
-        """What is kept for new tensors goes back to the system."""
+        """Give memory kept for new tensors back to the system."""
         give_memory_back()
 
     def _forward(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,10 +164,10 @@ def device() -> torch.device:
 
 
 def set_up(threads: int) -> None:
-    """As many threads as minise has; on a GPU float32 as it is, and convolutions that were tried.
+    """As many threads as minise has; on a GPU full float32, and the fastest convolutions tried.
 
-    PyTorch would else cut the factors of a convolution to TF32, 10 bits in place of 23, which
-    minise does not.
+    PyTorch would otherwise round the factors of a convolution to TF32, 10 bits instead of 23,
+    which minise does not do.
     """
     torch.set_num_threads(threads)
     if device().type == "cuda":
@@ -178,13 +178,13 @@ def set_up(threads: int) -> None:
 
 
 def give_memory_back() -> None:
-    """Of dead tensors on a GPU, which PyTorch keeps for new ones."""
+    """Give back the memory of dead tensors on a GPU, which PyTorch keeps for new ones."""
     if device().type == "cuda":
         torch.cuda.empty_cache()
 
 
 def compiled(function: Callable[..., Any], variant: Variant) -> Callable[..., Any]:
-    """The function itself, or as PyTorch's compiler makes it."""
+    """The function itself, or compiled by PyTorch."""
     if not variant.compiled:
         return function
     return torch.compile(
@@ -193,7 +193,7 @@ def compiled(function: Callable[..., Any], variant: Variant) -> Callable[..., An
 
 
 def forget_compiled() -> None:
-    """Between cases: above eight versions of a function PyTorch would quietly run it eagerly."""
+    """Between cases: beyond eight versions of a function PyTorch would silently run it eagerly."""
     torch.compiler.reset()
 
 
@@ -213,7 +213,7 @@ def made(net: str, variant: Variant) -> nn.Module:
 
 
 def load(module: nn.Module, state: Mapping[str, Array]) -> None:
-    """Copy minise's state; what PyTorch alone counts (num_batches_tracked) stays."""
+    """Copy minise's state; what only PyTorch counts (num_batches_tracked) stays."""
     module.load_state_dict({name: torch.tensor(a) for name, a in state.items()}, strict=False)
 
 

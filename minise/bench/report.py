@@ -1,4 +1,4 @@
-"""What a run found out, as a table for people and as JSON for machines."""
+"""The results of a run, as a table for people and as JSON for machines."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def heading(report: Report) -> list[str]:
 def gpu(facts: Facts) -> str:
     """The GPU, its driver and CUDA."""
     driver = f"driver {facts['driver']}, " if facts["driver"] is not None else ""
-    known = f", of which the driver knows {facts['cuda_of_driver']}"
+    known = f" (the driver supports up to {facts['cuda_of_driver']})"
     return f"{facts['gpu']}, {driver}CUDA {facts['cuda']}{known}"
 
 
@@ -123,9 +123,9 @@ def table_of_loaded(rows: Sequence[Beside], threads: int) -> Table:
 
 
 def tables(report: Report, *, narrow: bool = False) -> list[Table]:
-    """One of the cases, and one of the scaling; without those that would be empty.
+    """A table of the cases and one of the scaling, without empty ones.
 
-    Those that are `narrow`, for 80 columns, leave the rate out.
+    `narrow` ones, for 80 columns, leave out the rate.
     """
     cases = [result for result in report.results if result.case.name not in SCALING]
     scaling = [result for result in report.results if result.case.name in SCALING]
@@ -175,15 +175,15 @@ def _table_of_scaling(results: list[Result]) -> Table:
 def legend(report: Report) -> list[str]:
     """What the columns mean."""
     lines = [
-        "times: medians of forward and backward together, ± half the distance of the quartiles",
-        "rate: 2 operations for each multiply-add, or every array once for each pass over it",
+        "times: medians of forward and backward together, ± half the interquartile range",
+        "rate: 2 operations for each multiply-add, or each array once for each pass over it",
         "share: of the ceilings above, the matrix product for GFLOP/s, the copy for GB/s; it can "
-        "pass 100 % where arrays stay in a cache, which is faster than the copied memory",
+        "exceed 100 % where arrays stay in a cache, which is faster than memory",
     ]
     if report.with_pytorch:
-        return [*lines, "ratio: minise by the best of PyTorch; below 1, minise needs less"]
+        return [*lines, "ratio: minise divided by the best of PyTorch; below 1, minise needs less"]
     if report.machine["gpu"] is not None and report.machine["torch"] is not None:
-        return [*lines, "The PyTorch that is installed cannot use this GPU: minise stands alone"]
+        return [*lines, "The installed PyTorch cannot use this GPU: minise stands alone"]
     return [*lines, "To see PyTorch beside it: pip install torch"]
 
 
@@ -193,7 +193,7 @@ def wrong(report: Report) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """What to know besides: a busy machine, and what could not be measured, by its reason."""
+    """Further notes: a busy machine, and what could not be measured, by reason."""
     load, cores = report.machine["load"], report.machine["cores"]
     lines = []
     if isinstance(load, float) and isinstance(cores, int) and load > cores / 2:
@@ -218,7 +218,7 @@ def _table(*titles: str) -> Table:
     )  # fits into 100 columns
     for title in titles:
         justify: Literal["left", "right"] = "left" if title == titles[0] else "right"
-        words = title.replace(" ", "\n")  # one below the other: figures are narrower
+        words = title.replace(" ", "\n")  # one below the other, since figures are narrower
         made.add_column(words, no_wrap=True, justify=justify, vertical="bottom")
     return made
 

@@ -17,19 +17,19 @@ from minise.bench.timing import Measured, alternate
 from minise.machine import machine_facts
 from minise.work import Facts
 
-# Who judges minise where PyTorch is not there, by minise's backend. The specification would take
-# minutes for what a GPU is measured on; Numba's kernels are held to it by the tests.
+# What minise is compared with where PyTorch is missing, by its backend. The specification would
+# take minutes for the cases of a GPU; the tests hold Numba's kernels to it.
 JUDGES = {
     "numpy": ("numpy", "the specification"),
     "numba": ("numpy", "the specification"),
     "cupy": ("numba", "minise on the processor"),
 }
 
-REPLAYS = 2  # calls behind the first, after which PyTorch has recorded its graphs and replayed them
+REPLAYS = 2  # calls after the first, in which PyTorch records its graphs and replays them
 
 
 class Result(NamedTuple):
-    """What came out for a case. Where minise's numbers are wrong, nothing was timed."""
+    """The result of a case. Where minise's numbers are wrong, nothing was timed."""
 
     case: AnyCase
     minise: Measured | None  # seconds of a call, or bytes
@@ -38,19 +38,19 @@ class Result(NamedTuple):
     notes: tuple[str, ...] = ()  # what could not be measured, and why
 
     def best(self, variants: Iterable[str]) -> Measured | None:
-        """The least of these variants of PyTorch; None where none of them was measured."""
+        """The smallest of these variants of PyTorch; None where none of them was measured."""
         measured = [self.pytorch[name] for name in variants if name in self.pytorch]
         return min(measured, default=None)
 
     def ratio(self, *variants: str) -> float | None:
-        """Ours by the best of these variants, or of all; below 1 minise needs less."""
+        """Ours divided by the best of these variants, or of all; below 1 minise needs less."""
         best = self.best(variants or self.pytorch)
         if self.minise is None or best is None or best.median == 0:
             return None
         return self.minise.median / best.median
 
     def rate(self) -> float | None:
-        """Work in a second: operations or bytes in thousands of millions, or images."""
+        """Work per second: operations or bytes in thousands of millions, or images."""
         if self.minise is None or isinstance(self.case, MemoryCase):
             return None
         amount, unit = self.case.work
@@ -58,7 +58,7 @@ class Result(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Everything that was found out."""
+    """All results of a run."""
 
     machine: Facts
     ceilings: Ceilings
@@ -66,7 +66,7 @@ class Report(NamedTuple):
     results: list[Result]
 
     def share(self, result: Result) -> float | None:
-        """Which part of the machine's own ceiling minise reaches; None where there is none."""
+        """The share of the machine's ceiling that minise reaches; None where there is none."""
         if isinstance(result.case, MemoryCase) or (rate := result.rate()) is None:
             return None
         ceiling = self.ceilings.of(result.case.work.unit)
@@ -81,11 +81,11 @@ def run(
     compiled: bool = False,
     on_case: Callable[[str], None] = lambda name: None,
 ) -> Report:
-    """Measure `cases`, with PyTorch beside where it is installed, `compiled` as well as eager.
+    """Measure `cases`, next to PyTorch where it is installed, if `compiled` also as compiled.
 
-    Each takes so many `seconds` or a little more. `on_case` is told of each before it begins. With
-    "cupy" in use both run on that GPU. Raises `InputError` for a number of threads that cannot be
-    had.
+    Each takes `seconds` or a little more. `on_case` is called with each name before it begins. With
+    "cupy" in use both run on that GPU. Raises `InputError` for a number of threads that is out of
+    range.
     """
     with backend.current().running():
         return _run(cases, threads, seconds, compiled, on_case)
@@ -104,8 +104,8 @@ def _run(
         pytorch.set_up(threads)
     machine = machine_facts(threads)
     on_case("the machine's ceilings")
-    # First of all: when arrays of this size have been freed, the C library keeps such memory from
-    # then on, for both libraries, and no case depends on the cases before it.
+    # First: once arrays of this size have been freed, the C library keeps such memory, for both
+    # libraries, and no case depends on the cases before it.
     ceilings = measure_ceilings(threads)
     results = []
     for case in cases:
@@ -120,10 +120,10 @@ def _run(
 
 
 def import_pytorch() -> types.ModuleType | None:
-    """`minise.bench.pytorch`, or None where it cannot be imported, or has no use of the GPU."""
+    """`minise.bench.pytorch`, or None where it cannot be imported, or cannot use the GPU."""
     try:
         import torch  # noqa: F401
-    except (ImportError, OSError):  # OSError: installed, but a library of its own is missing
+    except (ImportError, OSError):  # OSError: installed, but one of its libraries is missing
         return None
     from minise.bench import pytorch
 
@@ -148,7 +148,7 @@ def _run_case(
                 theirs = side.numbers()
                 for _ in range(REPLAYS if variant.graphs else 0):
                     side.call()
-            except Exception as error:  # there are many ways for a compiler not to work
+            except Exception as error:  # a compiler can fail in many ways
                 if not variant.compiled:
                     raise
                 notes.append(f"PyTorch could not compile it: {_first_line(error)}")
@@ -165,7 +165,7 @@ def _run_case(
 
 def _run_memory(case: MemoryCase, with_pytorch: bool, threads: int) -> Result:
     if not can_be_measured():
-        return Result(case, None, {}, notes=("this system does not tell how large a process is",))
+        return Result(case, None, {}, notes=("this system does not report the size of a process",))
     theirs = {}
     if with_pytorch:
         variants = [Variant(), Variant(channels_last=True)]
@@ -174,8 +174,8 @@ def _run_memory(case: MemoryCase, with_pytorch: bool, threads: int) -> Result:
 
 
 def _give_memory_back(pytorch: types.ModuleType | None) -> None:
-    """What one library keeps of the GPU's memory, the other cannot have."""
-    gc.collect()  # a recorded step and what it steps with hold each other
+    """GPU memory that one library keeps is not available to the other."""
+    gc.collect()  # a recorded step and its trainer refer to each other
     backend.current().release_memory()
     if pytorch is not None:
         pytorch.give_memory_back()

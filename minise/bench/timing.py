@@ -1,4 +1,4 @@
-"""Timing: several ways to do one thing, alternated, so that the machine's moods meet them all."""
+"""Timing: several ways to do one thing, alternated, so that disturbances affect them all."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 Clock: TypeAlias = Callable[[], float]
 
 ROUNDS = 7
-LONG_ENOUGH = 0.02  # seconds that the calls of one round take: a clock's own cost vanishes in it
-# Seconds of untimed calls before: the threads of the library that ran last still spin for a
+LONG_ENOUGH = 0.02  # seconds that the calls of one round take: a clock's cost is then negligible
+# Seconds of untimed calls first: the threads of the library that ran last still spin for a
 # millisecond or so, and the caches are full of its arrays.
 SETTLING = 0.003
 
 
 class Measured(NamedTuple):
-    """The middle of several measurements, in seconds of one call, or in bytes."""
+    """The median of several measurements, in seconds of one call, or in bytes."""
 
     median: float
     low: float  # the first quartile
@@ -28,7 +28,7 @@ class Measured(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """Half of the distance between the quartiles, as a part of the median."""
+        """Half of the interquartile range, relative to the median."""
         return (self.high - self.low) / 2 / self.median if self.median else 0.0
 
 
@@ -40,7 +40,7 @@ def summarise(samples: Iterable[float]) -> Measured:
 
 
 def nothing() -> None:
-    """There is nothing to wait for."""
+    """Nothing to wait for."""
 
 
 def alternate(
@@ -51,11 +51,11 @@ def alternate(
     clock: Clock = time.perf_counter,
     wait: Callable[[], object] = nothing,
 ) -> dict[str, Measured]:
-    """Time all `calls` in turn, for at least so many rounds and seconds in all.
+    """Time all `calls` in turn, for at least this many rounds and seconds in all.
 
     In each round, each of them is called often enough to take `LONG_ENOUGH`; each round begins
-    with another of them. `wait` waits for what the calls only asked for, as they do of a GPU: once
-    behind all calls of a round, since a training does not wait for each of its steps either.
+    with another of them. `wait` waits for work that calls only launch, as on a GPU: once after all
+    calls of a round, since a training does not wait for each of its steps either.
     """
     counts = {name: _count(call, clock, wait) for name, call in calls.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
@@ -71,7 +71,7 @@ def alternate(
 
 
 def _count(call: Callable[[], object], clock: Clock, wait: Callable[[], object]) -> int:
-    call()  # compiles what has to be
+    call()  # compiles what is needed
     wait()
     took = []
     for _ in range(3):

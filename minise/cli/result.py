@@ -12,10 +12,10 @@ from minise.cli.say import show, typed
 
 
 def tell_result(run: runs.Run, console: Console, seconds: float) -> None:
-    """Say how good the net is, and what the run left."""
+    """Say how good the net is, and which files the run left."""
     training, images = run.training, run.training.data.test
     test = training.tested
-    if test is None:  # all of it was done before the run was resumed
+    if test is None:  # the run had finished before it was resumed
         test = train.evaluate(training.net, images, mean=training.mean, std=training.std)
     wrong = round((1 - test.accuracy) * len(images.labels))
     run.finish(images, test.probabilities)
@@ -31,7 +31,7 @@ def tell_result(run: runs.Run, console: Console, seconds: float) -> None:
     commands = _next(run)
     longest = max(map(len, commands))
     for command, what in commands.items():
-        line = f"  {command:<{longest}}  {what}"  # a command is not broken
+        line = f"  {command:<{longest}}  {what}"  # a command is never wrapped
         console.print(
             line if len(line) <= console.width else f"  {command}",
             highlight=False,
@@ -54,7 +54,7 @@ def _next(run: runs.Run) -> dict[str, str]:
 
 
 def profile_table(profile: train.Profile) -> Table:
-    """Where an average step's time went; what took none of its own is left out."""
+    """Where an average step's time went; parts that took almost none are left out."""
     total = sum(spent.forward + spent.backward for spent in profile.spent.values())
     table = Table("part", "layer", "forward", "backward", "share", title="an average step, in ms")
     table.columns[0].no_wrap = True

@@ -1,4 +1,4 @@
-"""What a training is asked for: by options, by a recipe, by the run that is resumed."""
+"""The settings of a training: from options, from a recipe, from the run that is resumed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def settings_of(
     resume: Path | None,
     allow_change: bool,
 ) -> Settings:
-    """Put together what was typed. Raises `InputError` for what does not go together."""
+    """Combine what was typed. Raises `InputError` for what does not go together."""
     if context.args:
         raise InputError(_as_options(context))
     given = _given(context, asked, recipe)
@@ -45,7 +45,7 @@ def settings_of(
     else:
         stopped = runs.load_checkpoint(resume)
         if out is not None:
-            raise InputError(f"--out {out}: a run that is resumed stays in its folder, {resume}")
+            raise InputError(f"--out {out}: a resumed run stays in its folder, {resume}")
         config, often = runs.changed(stopped.config, given, allowed=allow_change), stopped.every
     often = often if every is None else runs.read_every(every)
     return Settings(config, often, resume or out, stopped)
@@ -73,14 +73,14 @@ def _as_options(context: click.Context) -> str:
 
 
 def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) -> dict[str, Any]:
-    """What is asked for by options that were given, and by the recipe where none was."""
+    """The values of the options that were given, and the recipe's for the others."""
     given = {} if recipe is None else runs.recipe(recipe).config._asdict()
-    given.pop("seed", None)  # no recipe is about that
+    given.pop("seed", None)  # no recipe sets it
     for name, value in asked.items():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             given[name] = dict(map(_option, value)) if name == "options" else value
     if "data" in given:
-        given["data"] = data.located(given["data"])  # a run may go on from another folder
+        given["data"] = data.located(given["data"])  # a run may be resumed from another folder
     return given
 
 
@@ -88,7 +88,7 @@ def _option(text: str) -> tuple[str, Any]:
     """A name and a value: JSON, or else the text itself."""
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise InputError(f"--option {text!r}, expected as in placement=pre")
+        raise InputError(f"--option {text!r}, expected NAME=VALUE, as in placement=pre")
     try:
         return name, json.loads(value)
     except ValueError:

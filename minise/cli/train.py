@@ -28,14 +28,14 @@ DEFAULT = runs.Config()
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="Start from one that `recipes` lists; other options override it.",
+    help="Start from a recipe that `recipes` lists; other options override it.",
 )
 @click.option(
     "--model",
     metavar="NAME",
     default=DEFAULT.model,
     show_default=True,
-    help="A name that `models` lists.",
+    help="A net that `models` lists.",
 )
 @click.option(
     "--option",
@@ -100,7 +100,7 @@ DEFAULT = runs.Config()
 @click.option(
     "--test-at-end/--test-each-epoch",
     default=DEFAULT.test_at_end,
-    help="Test once, after the last epoch, or after each.",
+    help="Test once, after the last epoch, or after every epoch.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=DEFAULT.seed, show_default=True)
 @click.option(
@@ -118,9 +118,9 @@ DEFAULT = runs.Config()
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with a run that was stopped: same result, bit for bit.",
+    help="Resume a run that was stopped: same result, bit for bit.",
 )
-@click.option("--allow-change", is_flag=True, help="Let a resumed run go on with other options.")
+@click.option("--allow-change", is_flag=True, help="Let a resumed run continue with other options.")
 @click.option(
     "--tensorboard", is_flag=True, help="Write event files for TensorBoard into the run's folder."
 )
@@ -143,8 +143,8 @@ def train_command(
 ) -> None:
     """Train a net, and leave its weights, metrics and pictures in a folder.
 
-    Ctrl-C stops after the current step, and says how to go on from there. A run that was killed
-    goes on from its last checkpoint: --resume.
+    Ctrl-C stops after the current step, and says how to resume the run. One that was killed
+    resumes from its last checkpoint: --resume.
     """
     began, context, console = time.perf_counter(), click.get_current_context(), Console()
     settings = settings_of(
@@ -170,11 +170,11 @@ def train_command(
 
 
 def prepare(settings: Settings, console: Console) -> train.Training:
-    """The training, said in two lines, put where it stood, and with its kernels compiled."""
+    """The training, announced in two lines, put where it was, and with its kernels compiled."""
     config, stopped = settings.config, settings.stopped
     dataset = runs.dataset_of(config)
     training = runs.training_of(config, dataset)
-    with suppress(OutputError):  # as of `head -1`: it is told when there are weights
+    with suppress(OutputError):  # as after `head -1`: reported once there are weights
         show(
             console,
             f"[bold]{config.model}[/], {sum(p.value.size for p in training.net.parameters()):,} "
@@ -184,10 +184,10 @@ def prepare(settings: Settings, console: Console) -> train.Training:
         show(console, dataset.summary)
     if stopped is not None:
         if differences := stopped.check(dataset):
-            tell(f"minise: the same bits are not promised: {'; '.join(differences)}")
+            tell(f"minise: the same bits are not guaranteed: {'; '.join(differences)}")
         stopped.restore(training)
-        news = f"goes on {_where(training)}"
-        news = "has done all its epochs" if training.epoch > training.epochs else news
+        news = f"resumes {_where(training)}"
+        news = "has finished all its epochs" if training.epoch > training.epochs else news
         with suppress(OutputError):
             show(console, f"{settings.folder} {news}")
 
@@ -204,14 +204,14 @@ def train_watched(
 ) -> None:
     """Train to the end, shown and saved on the way.
 
-    Where it is stopped, say how to go on from there, and exit.
+    If it is stopped, say how to resume, and exit.
     """
     training = run.training
     again = f"\n  {typed('minise', 'train', '--resume', run.folder)}"  # its own line: never broken
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, training.epochs, len(training.data.train.labels))
-            watchers: list[train.Watcher] = [run, stack.enter_context(progress)]  # saved, then told
+            watchers: list[train.Watcher] = [run, stack.enter_context(progress)]  # save, then show
             if tensorboard:
                 events = runs.EventFiles(run.folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))
@@ -220,14 +220,14 @@ def train_watched(
                 run.keep()
     except OutputError:  # nobody reads what it prints: a pipe or a terminal was closed
         run.keep()
-        # not by `tell`: a bar that could not say goodbye still holds the streams
-        click.echo(f"\nminise: stopped {_where(training)}; to go on:{again}", err=True)
+        # not by `tell`: a bar that could not close still holds the streams
+        click.echo(f"\nminise: stopped {_where(training)}; to resume:{again}", err=True)
         raise
     except KeyboardInterrupt:
-        tell(f"\nminise: stopped at once; to go on from the last checkpoint:{again}")
+        tell(f"\nminise: stopped at once; to resume from the last checkpoint:{again}")
         raise click.exceptions.Exit(130) from None
     if history.interrupted:  # say so on a line of its own, after the ^C of a terminal
-        tell(f"\nminise: stopped {_where(training)}; to go on:{again}")
+        tell(f"\nminise: stopped {_where(training)}; to resume:{again}")
         raise click.exceptions.Exit(130)
 
 

@@ -12,8 +12,8 @@ def shift_and_rotate(
 ) -> Images:
     """Move each image of (N, C, H, W) by up to `max_shift` pixels, turn it by `max_angle` degrees.
 
-    Drawn uniformly for each image, all its channels alike; pixels between pixels are interpolated
-    and what comes in from outside is 0.
+    Both are drawn uniformly for each image, the same for all its channels. Pixels are interpolated
+    bilinearly, and what comes in from outside is 0.
     """
     from PIL import Image
 

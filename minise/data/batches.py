@@ -28,9 +28,9 @@ def pixel_statistics(images: Images) -> tuple[float, float]:
 
 
 def to_input(images: Images, mean: float, std: float, dtype: npt.DTypeLike = np.float32) -> Array:
-    """What a net is given: (pixel / 255 − mean) / std, (N, C, H, W).
+    """The input of a net: (pixel / 255 − mean) / std, (N, C, H, W).
 
-    Where the backend in use has its arrays, in the memory order that its kernels read.
+    On the backend in use, in the memory order that its kernels read.
     """
     return current().place(images, _pixel_values(mean, std, dtype))
 
@@ -38,18 +38,18 @@ def to_input(images: Images, mean: float, std: float, dtype: npt.DTypeLike = np.
 def _pixel_values(mean: float, std: float, dtype: npt.DTypeLike) -> Array:
     """What each of the 256 bytes becomes."""
     if std <= 0:
-        std = 1.0  # images of one grey alone: there is nothing to spread
+        std = 1.0  # all pixels are the same grey: there is nothing to scale
     return ((np.arange(256) / 255 - mean) / std).astype(dtype)
 
 
 class Batches:
     """Iterate over (x, labels): x as `to_input` makes it, labels (N,), int64.
 
-    Both are where the backend in use has its arrays; on a GPU, they are made and copied while it
-    works on the batch before, and an x is good until the next is asked for.
+    Both are on the backend in use; on a GPU, they are made and copied while it works on the batch
+    before, and x is valid until the next is requested.
 
-    With an `rng` each pass over the images has a new order, drawn from it; without one they come
-    as they are. `augment(images, rng)` changes each batch of images. The last batch may be
+    With an `rng` each pass over the images has a new order, drawn from it; without one they keep
+    theirs. `augment(images, rng)` changes each batch of images. The last batch may be
     smaller. Raises `InputError` for a batch size below 1, or an `augment` without an `rng`.
     """
 
@@ -77,7 +77,7 @@ class Batches:
         return -(-len(self.split.labels) // self.batch_size)
 
     def sizes(self) -> list[int]:
-        """How many images the batches have: most of them, and the last where it is smaller."""
+        """The sizes that occur: the batch size, and that of the last batch where it is smaller."""
         full, rest = divmod(len(self.split.labels), self.batch_size)
         return [self.batch_size] * (full > 0) + [rest] * (rest > 0)
 
@@ -85,7 +85,7 @@ class Batches:
         return self.of(self.order())
 
     def order(self) -> Array:
-        """A new order of the images, drawn from `rng`; without one the order that they have."""
+        """A new order of the images, drawn from `rng`; without one their own order."""
         count = len(self.split.labels)
         return np.arange(count) if self.rng is None else self.rng.permutation(count)
 
@@ -99,7 +99,7 @@ class Batches:
     def _bytes_of(
         self, order: Array, start: int, rng: np.random.Generator | None
     ) -> Iterator[tuple[Images, Array]]:
-        """Images and labels as they are before they go to a net, changed by `augment`."""
+        """Images as bytes, changed by `augment`, and their labels."""
         images, labels = self.split
         for low in range(start * self.batch_size, len(labels), self.batch_size):
             chosen = order[low : low + self.batch_size]

@@ -1,7 +1,7 @@
 """Pictures in a folder for each class: `cat/1.png`, `dog/7.jpg`, …, or both under train/ and test/.
 
-All are read at their own size, which has to be the same. They are grey where no picture has a
-colour, else of three channels, red, green and blue.
+All must have the same size. They are grey if no picture has colours, else they have three
+channels, red, green and blue.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from minise.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 TRAIN = ("train", "training")
-TEST = ("test", "testing", "val", "valid", "validation")  # the first that there is
+TEST = ("test", "testing", "val", "valid", "validation")  # the first that exists
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-HELD_OUT = 5  # of so many pictures of a class one, where there are none to test with
+HELD_OUT = 5  # one of so many pictures of a class, where there are none to test with
 MOST_BYTES = 2**31  # of all pictures together
 MOST_PIXELS = 12_000_000  # of one: some 200 MB while it is read
 _DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # Pillow's modes for grey of more than 8 bits
@@ -40,7 +40,7 @@ def load_pictures(name: str, folder: Path, seed: int) -> Dataset | None:
     """The pictures in the folder, or None where it has none.
 
     Where there are none to test with, `seed` decides which are held out. Raises `InputError` for
-    pictures that cannot be read or differ in size, and classes that do not go together.
+    pictures that cannot be read or differ in size, and for classes that do not match.
     """
     parts = _parts(folder)
     if parts is None:
@@ -79,7 +79,7 @@ def _is_number(name: str) -> bool:
 
 
 def _parts(folder: Path) -> _Parts | None:
-    """Which pictures are there to learn from and to test with."""
+    """The pictures to learn from and to test with."""
     inner = {path.name.lower(): by_class(path) for path in visible(folder) if os.path.isdir(path)}
     trains = [inner[name] for name in TRAIN if inner.get(name)]
     tests = [name for name in TEST if inner.get(name)]
@@ -93,13 +93,13 @@ def _parts(folder: Path) -> _Parts | None:
 
 
 def by_class(folder: Path) -> Pictures:
-    """The pictures in each of the folder's folders that has some."""
+    """The pictures in each subfolder that has any."""
     found = {path.name: pictures_in(path) for path in visible(folder) if os.path.isdir(path)}
     return {name: pictures for name, pictures in found.items() if pictures}
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The files in the folder itself that are pictures by their name."""
+    """The files in the folder itself whose names are those of pictures."""
     return [
         path
         for path in visible(folder)
@@ -137,16 +137,16 @@ def _stacked(paths: list[Path]) -> npt.NDArray[np.uint8]:
         if (H, W) != first:
             raise InputError(
                 f"{path}: the picture is {H}×{W}, and {paths[0]} is {first[0]}×{first[1]}: "
-                "expected pictures of one size"
+                "expected all to have the same size"
             )
         if len(paths) * channels * H * W > MOST_BYTES:
             raise InputError(
-                f"{path}: {len(paths):,} pictures of {H}×{W} are more than "
+                f"{path}: {len(paths):,} pictures of {H}×{W} take more than "
                 f"{MOST_BYTES // 2**30} GiB: make them smaller"
             )
     images = np.empty((len(paths), channels, *first), np.uint8)
     for image, picture in zip(images, pictures, strict=True):
-        image[:] = picture  # a grey one becomes red, green and blue alike
+        image[:] = picture  # a grey one is repeated for red, green and blue
     return images
 
 
@@ -163,7 +163,7 @@ def _read(path: Path) -> npt.NDArray[np.uint8]:
                 if picture.width * picture.height > MOST_PIXELS:
                     raise InputError(
                         f"{path}: the picture is {picture.height}×{picture.width}, "
-                        f"expected {MOST_PIXELS:,} pixels at most: make it smaller"
+                        f"expected at most {MOST_PIXELS:,} pixels: make it smaller"
                     )
                 if picture.mode in _DEEP:
                     return read_picture(path)[None]
@@ -175,7 +175,7 @@ def _read(path: Path) -> npt.NDArray[np.uint8]:
                 rgb = np.asarray(coloured.convert("RGB"))
     except InputError:
         raise
-    except Exception as error:  # from a damaged file may come whatever a decoder can raise
+    except Exception as error:  # a damaged file may make a decoder raise anything
         raise InputError(f"{path}: the picture cannot be read: {error}") from None
     planes: npt.NDArray[np.uint8] = np.moveaxis(rgb, 2, 0)  # (3, H, W)
     return planes[:1] if (planes == planes[0]).all() else planes

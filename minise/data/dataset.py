@@ -1,4 +1,4 @@
-"""Labelled images, to learn from and to judge by."""
+"""Labelled images, to train and to test with."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from minise.errors import InputError
 
-NAMES_SHOWN = 60  # letters of class names in a summary; of more only the first and the last
+NAMES_SHOWN = 60  # letters of class names in a summary; beyond that, only the first and last
 
 
 def printable(name: str) -> str:
-    """A class's name for one line of a terminal, whatever a file or folder called it."""
+    """A class's name, made fit for one line of a terminal."""
     shown = "".join(c if c.isprintable() else "?" for c in name)
     return shown if len(shown) <= NAMES_SHOWN else f"{shown[: NAMES_SHOWN - 1]}…"
 
@@ -26,10 +26,10 @@ class Split(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """Images to learn from and images to judge by.
+    """Images to train and images to test with.
 
-    `class_names` are those of label 0, 1, …, where they are not these numbers. `notes` say what was
-    done to what the files hold, each in a few words.
+    `class_names` are those of label 0, 1, …, where they differ from these numbers. `notes` say what
+    was done to the contents of the files, each in a few words.
     """
 
     name: str
@@ -50,12 +50,12 @@ class Dataset(NamedTuple):
         return C, H, W
 
     def class_name(self, label: int) -> str:
-        """How the class of this label is called."""
+        """The name of the class with this label."""
         return self.class_names[label] if label < len(self.class_names) else str(label)
 
     @property
     def summary(self) -> str:
-        """What was read, in one line: how many images of which size, which classes, the notes."""
+        """What was read, in one line: number and size of the images, the classes, the notes."""
         C, H, W = self.image_shape
         names = [self.class_name(label) for label in range(self.num_classes)]
         listed = ", ".join(names)
@@ -72,13 +72,13 @@ class Dataset(NamedTuple):
 def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
     """The data with `count` of its training images, drawn from `rng`, in place of the test images.
 
-    To tune by: what was chosen by looking at the test images is no longer tested by them. Raises
-    `InputError` where that leaves nothing to learn from.
+    For tuning: test images that guided a choice no longer test it. Raises `InputError` where that
+    leaves nothing to learn from.
     """
     images, labels = dataset.train
     if not 0 < count < len(labels):
         raise InputError(
-            f"{dataset.name}: {count} images held out, expected 1 to {len(labels) - 1}"
+            f"{dataset.name}: cannot hold out {count} images, expected 1 to {len(labels) - 1}"
         )
     order = rng.permutation(len(labels))
     held, rest = order[:count], np.sort(order[count:])

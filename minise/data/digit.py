@@ -1,4 +1,4 @@
-"""A photo of one digit, made to look as MNIST's do.
+"""A photo of one digit, made to look like those of MNIST.
 
 MNIST's digits are light ink on black, scaled without distortion to fit a square of 20 pixels, and
 placed in 28×28 so that their centre of mass is at pixel (14, 14) (LeCun, Cortes and Burges).
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SIZE, BOX = 28, 20
 WORKING = 400  # pixels of the longer side in which ink is looked for
 WINDOWS = 0.12, 0.18, 0.25  # of the longer side: strokes are narrower; from small digits to large
-# How much of a piece's rim is sharp where it is ink, and not the rest of a shadow; for each window.
+# The share of a piece's rim that is sharp if it is ink, not a remnant of shadow; for each window.
 SHARP = dict(zip(WINDOWS, (0.75, 0.8, 0.85), strict=True))
 GRAINY = 0.02  # of the paper's brightness: such a picture is blurred more
 LEAST = 0.07  # of the longer side: what is smaller is a speck
@@ -29,7 +29,7 @@ FAINT = 0.25  # of the strongest ink; what is fainter is paper, and does not cou
 
 
 def fit_digit(grey: Images) -> Images:
-    """Grey values (H, W) of any size -> a digit as MNIST has it, (28, 28), uint8.
+    """Grey values (H, W) of any size -> a digit in the style of MNIST, (28, 28), uint8.
 
     Ink may be darker than the paper or lighter. Shadows, ruled lines, a box around it, specks,
     grain, and the table beside the sheet are left out. Raises `InputError` where there is no digit,
@@ -72,7 +72,7 @@ def _ink_of_digit(grey: Images) -> Floats:
 
 
 def _sheet_of(picture: Image, window: float) -> Sheet:
-    """A picture as dark ink on light paper, blurred as much as its grain asks for."""
+    """A picture as dark ink on light paper, blurred as much as its grain requires."""
     from PIL import ImageFilter
 
     longer = max(picture.size)
@@ -87,7 +87,7 @@ def _sheet_of(picture: Image, window: float) -> Sheet:
 
 
 def _digit_of(sheet: Sheet, longer: int, sharp: float) -> tuple[list[Piece], bool]:
-    """The pieces of ink that are the digit, the main one first; and whether there are others."""
+    """The pieces of ink that are the digit, the main one first; and whether there is another."""
     mask = sheet.ink > np.maximum(5 * sheet.grain, 0.08)
     whole = [p for p in pieces_of(mask, LEAST / 2 * longer) if _may_be_digit(p, mask)]
     unboxed = [p for p in whole if not _is_frame(p, whole)]
@@ -123,8 +123,8 @@ def _thickness(p: Piece) -> float:
 
 
 def _edge(p: Piece, sheet: Sheet, strength: float) -> float:
-    """How much of its rim is sharp, 0 to 1: nearly all of ink's is, little of a shadow's rest."""
-    reach = 2 + max(p.height, p.width) // 16  # a picture of MNIST drawn large is as soft
+    """How much of its rim is sharp, 0 to 1: nearly all for ink, little for remnants of shadow."""
+    reach = 2 + max(p.height, p.width) // 16  # an enlarged picture of MNIST is that soft
     near = np.pad(sheet.grey, reach + 1, mode="edge")
     near = near[p.top : p.bottom + 2 * reach + 2, p.left : p.right + 2 * reach + 2]
     inside = np.zeros((p.height + 4, p.width + 4), bool)
@@ -136,7 +136,7 @@ def _edge(p: Piece, sheet: Sheet, strength: float) -> float:
 
 
 def _may_be_digit(p: Piece, mask: Mask) -> bool:
-    """Whether it is whole: within the picture, or ends at its edge once, or fills it."""
+    """Whether it is whole: inside the picture, touching the edge in one place, or filling it."""
     height, width = mask.shape
     at_edge = (p.rows == 0) | (p.rows == height - 1) | (p.columns == 0) | (p.columns == width - 1)
     contact = int(at_edge.sum())

@@ -1,4 +1,4 @@
-"""A file from the web, with a bar in a terminal: EMNIST's has 560 MB."""
+"""Downloading a file, with a bar in a terminal: EMNIST's has 560 MB."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def download(url: str, path: Path) -> None:
-    """Write what is at the address to the file. Raises `OSError` where that fails."""
+    """Download the address to the file. Raises `OSError` where that fails."""
     import pooch
 
     _log.info("downloading %s", url)
@@ -25,7 +25,7 @@ def download(url: str, path: Path) -> None:
 
 
 class _Bar:
-    """What pooch tells a bar, told to one of rich's."""
+    """Passes what pooch reports to a bar of rich."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress, self.task = progress, progress.add_task("", total=None)

@@ -23,8 +23,8 @@ from minise.errors import InputError
 _FILE = re.compile(
     r"(?P<set>.*?)(?P<part>train|t10k|test)[-_.](?P<what>image|img|label)s(?P<rest>.*)", re.I | re.S
 )
-_USUAL = re.compile(r"[-_.]?(idx\d[-_.]?(ubyte|int))?(\.gz|\.npz)?", re.I)  # how such a name ends
-# As an error names what a folder lacks, in the order in which arrays come.
+_USUAL = re.compile(r"[-_.]?(idx\d[-_.]?(ubyte|int))?(\.gz|\.npz)?", re.I)  # its usual end
+# How an error names what a folder lacks, in the order of the arrays.
 PATTERNS = ("*train-images*", "*train-labels*", "*t10k-images* or *test-images*",
             "*t10k-labels* or *test-labels*")  # fmt: skip
 SHOWN = 12  # of a list that may be long
@@ -34,22 +34,22 @@ _EMNIST = re.compile(r"(^|[-_. ])emnist", re.I)
 class FileSet(NamedTuple):
     """Four files that belong together."""
 
-    name: str  # of the set in its folder; empty where its files have no more than MNIST's names
+    name: str  # of the set in its folder; empty where its files have just MNIST's names
     folder: Path
     files: tuple[Path, ...]  # training images, training labels, test images, test labels
 
     @property
     def choice(self) -> Path:
-        """What names this set and no other: its folder if it has no other, else a path in that."""
+        """The path that names this set alone: its folder if that has no other, else one inside."""
         if len(sets_in(self.folder)) == 1:
             return self.folder
         return self.folder / self.name if self.name else self.files[0]
 
 
 def visible(folder: Path) -> list[Path]:
-    """What a folder holds, by name, without what systems leave there (`._*`, `__MACOSX`).
+    """The contents of a folder, by name, without what systems leave there (`._*`, `__MACOSX`).
 
-    Nothing where it cannot be read, as `lost+found` cannot.
+    Empty where it cannot be read, as `lost+found` cannot.
     """
     try:
         names = os.listdir(folder)
@@ -92,13 +92,13 @@ def set_with(path: Path) -> FileSet | None:
     match = _FILE.fullmatch(path.name)
     name = "" if match is None else _name(match)
     sets = sets_in(path.parent)
-    if not sets and is_of_a_set(path.parent.name):  # a folder that stands for the file in it
+    if not sets and is_of_a_set(path.parent.name):  # a folder that stands for the file inside
         sets = sets_in(path.parent.parent)
     return next((found for found in sets if found.name == name or path in found.files), None)
 
 
 def missing(folder: Path) -> str | None:
-    """What the set in the folder lacks that has the most files, as in "*t10k-labels*"."""
+    """What is missing from the most complete set in the folder, as in "*t10k-labels*"."""
     found = max(_found(folder).values(), key=len, default=None)
     return None if found is None else next(PATTERNS[k] for k in range(4) if k not in found)
 
@@ -109,7 +109,7 @@ def listed(names: Sequence[object]) -> str:
 
 
 def as_typed(path: Path) -> str:
-    """The path from the folder that one is in, where that is shorter."""
+    """The path relative to the current folder, where that is shorter."""
     try:
         return min(str(path), os.path.relpath(path), key=len)
     except ValueError:  # on another drive
@@ -122,7 +122,7 @@ def read_set(files: FileSet) -> tuple[list[Array], list[str]]:
     name = files.name or files.folder.name
     if not _EMNIST.search(name) or any(images.ndim != 3 for images in arrays[::2]):
         return arrays, []
-    # EMNIST's columns are stored as rows, as its authors had them from Matlab.
+    # EMNIST stores columns as rows, since its authors used Matlab.
     for k in (0, 2):
         arrays[k] = np.ascontiguousarray(arrays[k].transpose(0, 2, 1))
     return arrays, ["turned, since EMNIST stores its images transposed"]
@@ -138,7 +138,7 @@ def _read(path: Path) -> Array:
 
 
 def _found(folder: Path) -> dict[str, dict[int, Path]]:
-    """Of each set the files that there are, by their place among the four."""
+    """For each set the files that exist, by their place among the four."""
     candidates = sorted(_candidates(folder), key=lambda found: found[:3])
     sets: dict[str, dict[int, Path]] = {}
     for _, _, _, path, match in candidates:
@@ -153,10 +153,9 @@ def _name(match: re.Match[str]) -> str:
 
 
 def _candidates(folder: Path) -> Iterator[tuple[bool, bool, str, Path, re.Match[str]]]:
-    """Files with the name of one of the four; what is best sorts first.
+    """Files with the name of one of the four; the best sort first.
 
-    A folder that bears such a name stands for the file in it that bears one too: so does Kaggle
-    unpack them.
+    A folder with such a name stands for the file inside that has one too: Kaggle unpacks them so.
     """
     for path in visible(folder):
         match = _FILE.fullmatch(path.name)
@@ -171,6 +170,6 @@ def _candidates(folder: Path) -> Iterator[tuple[bool, bool, str, Path, re.Match[
 
 
 def _only_ones(found: dict[str, dict[int, Path]]) -> tuple[Path, ...]:
-    """Four files, if there is exactly one for each place, under whatever names."""
+    """Four files, if there is exactly one for each place, whatever their sets are called."""
     for_place = [[files[k] for files in found.values() if k in files] for k in range(4)]
     return tuple(paths[0] for paths in for_place) if all(len(p) == 1 for p in for_place) else ()

@@ -20,24 +20,24 @@ from minise.errors import InputError
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-# A file that unpacks to more than `UNPACKED_FREELY` bytes must have one for so many of them:
-# images do (MNIST's for 5), while deflate can make 1,032 of one, and so gigabytes of nothing.
+# A file may unpack to more than `UNPACKED_FREELY` bytes only at up to this many for each of its
+# own: images do (MNIST's 5), while deflate can make 1,032, and so gigabytes from nothing.
 UNPACKED_FREELY, MOST_PER_COMPRESSED_BYTE = 64 * 1024**2, 50
 
 
 def most_unpacked(compressed: int) -> int:
-    """How many bytes so many compressed ones may stand for."""
+    """The largest size that so many compressed bytes may unpack to."""
     return max(UNPACKED_FREELY, MOST_PER_COMPRESSED_BYTE * compressed)
 
 
 def read_idx(path: str | os.PathLike[str], *, sha256: str | None = None) -> Array:
-    """The array in an IDX file, plain or gzip (told by its first bytes), in native byte order.
+    """The array in an IDX file, plain or gzip (by its first bytes), in native byte order.
 
-    The header is held against the size of the file before anything is allocated. With `sha256`
-    the decompressed bytes must have that digest, so a file compressed anew is still the same.
+    The header is checked against the size of the file before anything is allocated. With `sha256`
+    the decompressed bytes must have that digest, so a recompressed file still counts as the same.
 
-    Raises `InputError` for a file that cannot be read, is no IDX file, is too short or too long,
-    is corrupt, or has another digest.
+    Raises `InputError` for a file that cannot be read, is not IDX, is too short or too long, is
+    corrupt, or has another digest.
     """
     path = Path(path)
     try:
@@ -75,7 +75,7 @@ def _parse(
         most = "at most " if size is None else ""
         raise InputError(
             f"{path}: its header claims {wanted:,} bytes of items, shape {shape}, "
-            f"and the file has {most}{max(there, 0):,}"
+            f"but the file has {most}{max(there, 0):,}"
         )
     items = bytearray(wanted)
     filled = _fill(items, stream)
@@ -90,18 +90,18 @@ def _parse(
         digest.update(items)
         if digest.hexdigest() != sha256:
             raise InputError(
-                f"{path}: not the data expected: its SHA-256 is {digest.hexdigest()[:12]}…, "
+                f"{path}: not the expected data: its SHA-256 is {digest.hexdigest()[:12]}…, "
                 f"expected {sha256[:12]}…"
             )
     try:
         array = np.frombuffer(items, dtype).reshape(shape)
-    except ValueError:  # one of them 0, and the others too large, or too many, for NumPy
+    except ValueError:  # a size is 0, and the others are too large, or too many, for NumPy
         raise InputError(f"{path}: its header claims an impossible shape, {shape}") from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _fill(items: bytearray, stream: IO[bytes]) -> int:
-    """How many bytes there were to fill it with."""
+    """Fill it from the stream; how many bytes there were."""
     filled = 0
     with memoryview(items) as view:
         while filled < len(items):

@@ -1,4 +1,4 @@
-"""Labels as people store them, made into those that are learned: (N,), int64, from 0."""
+"""Labels as people store them, turned into those that are learned: (N,), int64, from 0."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from minise.arrays import Array
 from minise.data.dataset import printable
 from minise.errors import InputError
 
-MOST_EMPTY = 1000  # classes without a training image; with more of them the labels are no classes
+MOST_EMPTY = 1000  # classes without a training image; beyond that the labels are not classes
 QMNIST = 8  # columns of its labels: the digit, then who wrote it and where
 
 
 class Labels(NamedTuple):
-    """Of training and test images, (N,), int64; and as `Dataset` has them, names and notes."""
+    """Labels of training and test images, (N,), int64; and names and notes for a `Dataset`."""
 
     train: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ class Labels(NamedTuple):
 def fit_labels(where: str, train: Array, test: Array, images: tuple[int, int]) -> Labels:
     """Labels for so many training and test images.
 
-    Raises `InputError` for what is no class for each image.
+    Raises `InputError` for anything but one class for each image.
     """
     of_train, of_test = f"{where}: training labels", f"{where}: test labels"
     train, columns = _column(of_train, train, images[0])
@@ -42,8 +42,8 @@ def fit_labels(where: str, train: Array, test: Array, images: tuple[int, int]) -
         (len(test), *images[::-1], of_test),
     ):
         if count != expected:
-            hint = ": are training and test labels exchanged?" if count == other else ""
-            raise InputError(f"{of} are {count:,} for {expected:,} images{hint}")
+            hint = ": are training and test labels swapped?" if count == other else ""
+            raise InputError(f"{of}: got {count:,} for {expected:,} images{hint}")
     notes = (f"labels are {columns}",) if columns else ()
     if train.dtype.kind in "US" or test.dtype.kind in "US":
         labels = _named(where, train, test)
@@ -53,7 +53,7 @@ def fit_labels(where: str, train: Array, test: Array, images: tuple[int, int]) -
 
 
 def _column(of: str, labels: Array, count: int) -> tuple[Array, str]:
-    """One label for each image, and how they came, if not so."""
+    """One label for each image, and how they were stored, if differently."""
     if labels.dtype.kind not in "buifUS":
         raise InputError(f"{of} are {labels.dtype}, expected numbers or text")
     if labels.ndim == 1:
@@ -84,7 +84,7 @@ def _whole(of: str, labels: Array) -> npt.NDArray[np.int64]:
     if low < 0:
         raise InputError(f"{of}: label {low} is below 0")
     if high > 2**62:
-        raise InputError(f"{of}: label {high} is too large for the number of a class")
+        raise InputError(f"{of}: label {high} is too large for a class number")
     return labels.astype(np.int64)
 
 
@@ -132,7 +132,7 @@ def _named(where: str, train: Array, test: Array) -> Labels:
             f"{where}: all training labels are {str(names[0])!r}, expected at least two classes"
         )
     if len(names) > MOST_EMPTY and len(names) * 2 > len(train):
-        raise InputError(f"{where}: {len(names):,} names of classes for {len(train):,} images")
+        raise InputError(f"{where}: {len(names):,} class names for {len(train):,} images")
     return Labels(
         np.searchsorted(names, train).astype(np.int64),
         np.searchsorted(names, test).astype(np.int64),

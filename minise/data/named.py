@@ -85,15 +85,15 @@ NAMED = {
 
 
 def read_mnist() -> list[Array]:
-    """MNIST's four arrays, verified; downloaded if they have to be."""
+    """MNIST's four arrays, verified; downloaded if necessary."""
     return [read_idx(path, sha256=MNIST[name]) for name, path in _mnist_files().items()]
 
 
 def read_named(name: str) -> tuple[list[Array], list[str]]:
     """The four arrays of a set in `NAMED`, and what was done to them.
 
-    From the folder that MINISE_DATA has for it, else from the user's cache, else downloaded into
-    that; what is broken there is downloaded again. Raises `InputError` where they cannot be had.
+    From its folder in `MINISE_DATA`, else from the user's cache, else downloaded into the cache;
+    broken files there are downloaded again. Raises `InputError` where they cannot be obtained.
     """
     if (given := _given_folder(name)) and (found := _set_of(name, given)):
         return read_set(found)
@@ -123,7 +123,7 @@ def _cache() -> Path:
 
 
 def _given_folder(name: str) -> Path | None:
-    """The folder within MINISE_DATA, under minise's name for the set or torchvision's."""
+    """The folder in `MINISE_DATA`, under minise's name for the set or torchvision's."""
     folder = os.environ.get("MINISE_DATA")
     if not folder or not os.path.isdir(folder):
         return None
@@ -154,7 +154,7 @@ def _download(name: str, folder: Path) -> None:
         except (OSError, ValueError) as error:  # of requests: OSError
             raise InputError(
                 f"data: {name} could not be downloaded ({root}{file}: {error}). "
-                "Give a folder that has its files as the data instead"
+                "Give the path of a folder with its files instead"
             ) from None
         if path.suffix == ".zip":
             _unpack(path, tuple(n for n in NAMED if NAMED[n].folder == NAMED[name].folder))
@@ -162,7 +162,7 @@ def _download(name: str, folder: Path) -> None:
 
 
 def _unpack(path: Path, names: tuple[str, ...]) -> None:
-    """Those files of a zip that belong to a set of these names, beside it."""
+    """Unpack the files of a zip that belong to sets of these names, beside it."""
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             file = info.filename.rpartition("/")[2]
@@ -219,7 +219,7 @@ def _cached(cache: Path, name: str) -> Path:
                     problems.append(f"{url}: {error}")
                 else:
                     if path:
-                        path.unlink(missing_ok=True)  # another process may be as far
+                        path.unlink(missing_ok=True)  # another process may have done so
                     kept = cache / f"{name}.gz"
                     put_in_place(fresh, kept)
                     return kept

@@ -1,4 +1,4 @@
-"""Arrays from an `.npz` file, whose headers are believed only as far as the file's size allows."""
+"""Arrays from an `.npz` file, whose headers are trusted only as far as its size allows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from minise.arrays import Array
 from minise.data.idx import most_unpacked
 from minise.errors import InputError
 
-# What zipfile and NumPy raise for a file that is damaged, or made to be: also for compression of
-# an unknown kind, a password, and a header that is no Python.
+# What zipfile and NumPy raise for a damaged or malicious file: also for compression of an unknown
+# kind, a password, and a header that is not Python.
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -36,7 +36,7 @@ DAMAGED = (
 
 
 def names_in_npz(path: str | os.PathLike[str]) -> list[str]:
-    """The names of the arrays in a file. Raises `InputError` for a file that is none."""
+    """The names of the arrays in a file. Raises `InputError` for any other file."""
     with _opened(path) as archive:
         members = archive.namelist()
     return [member.removesuffix(".npy") for member in members if member.endswith(".npy")]

@@ -1,7 +1,7 @@
-"""Ink on paper, whatever light falls on it.
+"""Ink on paper, in any light.
 
 A photo is light × paper × ink. Over a stretch wider than a stroke the brightest grey is paper; the
-closing (the highest, then the lowest of it) follows slow shade and hard edges of shadows alike:
+closing (the maximum, then the minimum of that) follows soft shade and hard edges of shadows alike:
 
     ink = 1 − grey / closing(grey)
 """
@@ -30,9 +30,9 @@ class Sheet(NamedTuple):
 def is_light(grey: Floats, window: int) -> bool:
     """Whether what is written is lighter than what it is written on, as chalk is.
 
-    Strokes are narrower than `window`, and differ from what is usual in their surroundings; the
-    paper within a loop does not. Most people write dark on light: a gleam of light between shadows
-    is not to be taken for chalk.
+    Strokes are narrower than `window`, and differ from the median of their surroundings; the paper
+    inside a loop does not. Most people write dark on light: a gleam between shadows must not be
+    taken for chalk.
     """
     usual = _usual(grey)
     dark = np.maximum(np.minimum(closing(grey, window), usual) - grey, 0)
@@ -57,7 +57,7 @@ def look_at(grey: Floats, window: int) -> Sheet:
     `window` is in pixels, odd: wider than any stroke and narrower than any shadow.
     """
     paper = closing(grey, window)
-    # the highest of many grains lies above the paper, by as much as most of the paper is below
+    # the brightest of many grains is above the paper, by as much as most of the paper is below
     paper = np.maximum(paper - np.median(paper - grey), 1)
     through = without_lines(grey / paper)
     through = without_lines(through.T).T
@@ -67,8 +67,8 @@ def look_at(grey: Floats, window: int) -> Sheet:
 
 
 def closing(grey: Floats, window: int) -> Floats:
-    """The lowest of the highest values in a square of `window` (odd) pixels, (H, W)."""
-    beyond = np.pad(grey, window - 1, mode="edge")  # what the edge shows goes on behind it
+    """The minimum of the maxima over squares of `window` (odd) pixels, (H, W)."""
+    beyond = np.pad(grey, window - 1, mode="edge")  # the edge is continued beyond the picture
     return running(running(beyond, window, np.maximum), window, np.minimum)
 
 
@@ -88,11 +88,11 @@ def running(values: Floats, window: int, function: Callable[..., Any]) -> Floats
 def without_lines(through: Floats) -> Floats:
     """What ink lets through (H, W), with thin lines from left to right divided out.
 
-    A line is what is dark in most places of a straight run across the page; what is written upon
-    it lets less through than the line alone.
+    A line is dark in most places of a straight run across the page; ink on top of it lets less
+    through than the line alone.
     """
     height, width = through.shape
-    thin = max(3, height // 80)  # half of what a line may be thick
+    thin = max(3, height // 80)  # half of the thickest line
     if min(height, width) < 100:
         return through
     columns = np.arange(2, width, 5)
@@ -112,7 +112,7 @@ def without_lines(through: Floats) -> Floats:
 
 
 def _without_line(through: Floats, y: int, slant: float, thin: int) -> Floats:
-    """Without the line whose middle is in row y half way across the page."""
+    """Without the line whose middle is in row y, halfway across the page."""
     height, width = through.shape
     columns = np.arange(width)
     middle = np.round(y + slant * (columns - width / 2)).astype(int)
@@ -121,7 +121,7 @@ def _without_line(through: Floats, y: int, slant: float, thin: int) -> Floats:
     rows = np.clip(rows, 0, height - 1)
     band = through[rows, columns]
     level = _quantile(np.where(inside, band, np.inf), 0.5)
-    level[np.isinf(level)] = 1  # outside of the page
+    level[np.isinf(level)] = 1  # outside the page
     if min(level[0], level[-1]) < (1 + level.min()) / 2:
         return through  # as dark at its sides: a stroke
     level = np.minimum(level, np.minimum(np.roll(level, 1), np.roll(level, -1)))  # if a row off

@@ -1,4 +1,4 @@
-"""Pictures in files as grey values: as a person sees them, and no larger than is of use."""
+"""Picture files as grey values: as a person sees them, and no larger than is useful."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-LARGE = 1000  # pixels of the longer side: what is larger is read smaller
+LARGE = 1000  # pixels of the longer side: larger pictures are reduced
 MOST_BYTES = 2**28  # that Pillow may take to decode one: 4 a pixel in colour, so 67 megapixels
 ORIENTATION = 0x0112  # in EXIF: how the camera was held
 
@@ -23,20 +23,20 @@ ORIENTATION = 0x0112  # in EXIF: how the camera was held
 def read_picture(path: str | os.PathLike[str]) -> Images:
     """A picture file as grey values (H, W), uint8, at most 1000 pixels high and wide.
 
-    A larger one is read smaller; one that was taken with the camera turned comes upright. Values of
-    more than 8 bits are scaled so that the highest is white. What is transparent becomes white, or
-    black where what is seen is light. Only the first picture of an animation is taken.
+    Larger ones are reduced; one taken with the camera turned is set upright. Values of more than 8
+    bits are scaled so that the highest is white. Transparent parts become white, or black where the
+    visible ones are light. Only the first picture of an animation is read.
 
-    Raises `InputError` for a file that is missing or no picture, and for one that would need more
-    than 256 MB to be read.
+    Raises `InputError` for a file that is missing or not a picture, and for one that would need
+    more than 256 MB to read.
     """
     from PIL import UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            # of a large size, which is looked at before there are pixels, and of damage
+            # about size, which is checked before pixels are read, and about damage
             warnings.simplefilter("ignore")
-            # not by its name: Pillow maps some TIFFs into memory and scrambles those turned
+            # not by its name: Pillow maps some TIFFs into memory and scrambles turned ones
             with open(path, "rb") as file, _opened(file, path) as picture:
                 return _grey(_small(picture, path), path)
     except FileNotFoundError:
@@ -45,18 +45,18 @@ def read_picture(path: str | os.PathLike[str]) -> Images:
         raise InputError(f"{path}: {_no_picture(path)}") from None
     except InputError:
         raise
-    except Exception as error:  # from a damaged file may come whatever a decoder can raise
+    except Exception as error:  # a damaged file may make a decoder raise anything
         raise InputError(f"{path}: the picture cannot be read: {error}") from None
 
 
 def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> Image:
-    """The picture, of which nothing but its head has been read."""
+    """The picture, with nothing but its header read."""
     from PIL import Image, JpegImagePlugin
 
     try:
         return Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError as error:
-        try:  # Pillow's limit is for pixels in memory; of a JPEG few get there
+        try:  # Pillow's limit is for pixels in memory; a JPEG needs few
             file.seek(0)
             return JpegImagePlugin.JpegImageFile(file)
         except SyntaxError:
@@ -70,7 +70,7 @@ def _small(picture: Image, path: str | os.PathLike[str]) -> Image:
     width, height = picture.size
     picture.draft("L", (LARGE, LARGE))  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size
     each = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}.get(picture.mode, 4)
-    if picture.format == "WEBP":  # its decoder holds several of them
+    if picture.format == "WEBP":  # its decoder holds several copies
         each = 16
     needed = picture.width * picture.height * each
     if "progressive" in picture.info:  # all coefficients are held, whatever the size
@@ -101,7 +101,7 @@ def _small(picture: Image, path: str | os.PathLike[str]) -> Image:
 
 
 def _grey(picture: Image, path: str | os.PathLike[str]) -> Images:
-    """Of a picture in mode "L", "RGBA" or "F"."""
+    """The grey values of a picture in mode "L", "RGBA" or "F"."""
     if picture.mode == "L":
         return np.asarray(picture)
     if picture.mode == "F":
@@ -119,7 +119,7 @@ def _grey(picture: Image, path: str | os.PathLike[str]) -> Images:
 def _too_large(what: str) -> str:
     return (
         f"{what}: reading it would need more than {MOST_BYTES // 2**20} MB; "
-        "save it smaller, or as a JPEG, which can be read in part"
+        "save a smaller one, or a JPEG, which can be read at reduced size"
     )
 
 
@@ -127,5 +127,5 @@ def _no_picture(path: str | os.PathLike[str]) -> str:
     with open(path, "rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp":
-        return "HEIC, as iPhones save photos, cannot be read: export it as JPEG"
+        return "HEIC, the format of iPhone photos, cannot be read: export it as JPEG"
     return f"not a readable picture, expected {', '.join(FORMATS)}"

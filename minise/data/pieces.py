@@ -1,4 +1,4 @@
-"""What hangs together in a picture: connected components, by runs of pixels in a row."""
+"""Connected components of a picture, found from runs of pixels in a row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Pixels that touch one another, be it at a corner."""
+    """Pixels that touch one another, if only at a corner."""
 
     rows: npt.NDArray[np.int64]  # of each pixel, from the top
     columns: npt.NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Images as people store them, made into those that batches are taken from: (N, C, H, W), uint8.
+"""Images as people store them, turned into those of a `Dataset`: (N, C, H, W), uint8.
 
 The range decides, over training and test images together:
 
@@ -24,7 +24,7 @@ from minise.errors import InputError
 CHANNELS = (1, 2, 3, 4)  # of grey and of colour, without and with transparency
 SCALES = "expected 0 to 1, 0 to 255, or whole numbers from 0 to 16"
 AT_ONCE = 2**22  # pixels, so that no large array is made beside the one given and the one returned
-ROUNDING = 1e-6  # of float32: by so much a range may be missed
+ROUNDING = 1e-6  # of float32: a range may be exceeded by so much
 
 
 class _Range(NamedTuple):
@@ -36,7 +36,7 @@ class _Range(NamedTuple):
 def fit_pixels(where: str, train: Array, test: Array) -> tuple[Images, Images, list[str]]:
     """Training and test images (N, C, H, W), uint8, and what was done to them.
 
-    Raises `InputError` for what is not images of one size, or whose numbers are no pixels.
+    Raises `InputError` for anything but images of one size, or numbers that are not pixels.
     """
     notes: list[str] = []
     train, said = _arranged(f"{where}: training images", train)
@@ -54,11 +54,11 @@ def fit_pixels(where: str, train: Array, test: Array) -> tuple[Images, Images, l
 
 
 def _arranged(what: str, images: Array) -> tuple[Array, list[str]]:
-    """The images as (N, C, H, W), and how they came, if not so."""
+    """The images as (N, C, H, W), and how they were stored, if differently."""
     if images.ndim == 0 or 0 in images.shape:
         raise InputError(f"{what} are {images.dtype} {images.shape}: there are none")
     if images.ndim == 3 and 1 not in images.shape[1:]:
-        return images[:, None], []  # grey images come without their one channel
+        return images[:, None], []  # grey images are stored without their one channel
     if images.ndim in (2, 3):
         size = math.prod(images.shape[1:])
         side = math.isqrt(size)
@@ -96,18 +96,18 @@ def _range(where: str, which: str, images: Array) -> _Range:
         whole = whole and (part.dtype.kind != "f" or bool((part == np.rint(part)).all()))
     if low < -ROUNDING:
         raise InputError(
-            f"{where}: pixels of the {which} images go from {low:.4g} to {high:.4g}, {SCALES}: "
-            "give the images before normalising them, minise does that itself"
+            f"{where}: pixels of the {which} images range from {low:.4g} to {high:.4g}, {SCALES}: "
+            "give images that are not normalised yet, minise does that itself"
         )
     return _Range(low, high, whole)
 
 
 def _factor(where: str, train: _Range, test: _Range) -> tuple[float, list[str]]:
-    """What to multiply pixels by, and the same in words."""
+    """The factor for the pixels, and the same in words."""
     if (train.high <= 1) != (test.high <= 1) and 0 < min(train.high, test.high):
         raise InputError(
-            f"{where}: pixels of the training images go to {train.high:.4g}, those of the test "
-            f"images to {test.high:.4g}: expected both on one scale"
+            f"{where}: pixels of the training images go up to {train.high:.4g}, those of the test "
+            f"images up to {test.high:.4g}: expected both on one scale"
         )
     high, whole = max(train.high, test.high), train.whole and test.whole
     if high <= 1 + ROUNDING:
@@ -116,7 +116,7 @@ def _factor(where: str, train: _Range, test: _Range) -> tuple[float, list[str]]:
         return 255 / 16, ["pixels 0 to 16 scaled to 0 to 255"]
     if high > 255 + ROUNDING or (not whole and high < 128):
         fractions = "" if whole else ", with fractions"
-        raise InputError(f"{where}: pixels go to {high:.4g}{fractions}, {SCALES}")
+        raise InputError(f"{where}: pixels go up to {high:.4g}{fractions}, {SCALES}")
     return 1, [] if whole else ["pixels rounded to whole numbers"]
 
 

@@ -43,14 +43,14 @@ NPZ_NAMES = (
 
 
 def load(source: str | os.PathLike[str] = "sample", *, seed: int = 0) -> Dataset:
-    """Labelled images; `Dataset.summary` says what was read.
+    """Load labelled images; `Dataset.summary` says what was read.
 
     "sample" is a part of MNIST that comes with minise: its first 10,000 training and 2,000 test
     images. "mnist" is all of it: from the folder `MINISE_DATA`, else from the user's cache, else
     downloaded into that cache; likewise "fashion-mnist", "kmnist", "qmnist", "emnist-digits" and
     "emnist-letters". Anything else is a path:
 
-    - a folder of IDX files named as MNIST's are, plain or gzip, or torchvision's root. If it has
+    - a folder of IDX files named like MNIST's, plain or gzip, or torchvision's root. If it has
       several sets, `folder/emnist-letters` or one of the files names one of them
     - a folder with a folder of pictures for each class, or train/ and test/ with such folders.
       Without test/ some pictures, drawn with `seed`, are held out
@@ -77,7 +77,7 @@ def load(source: str | os.PathLike[str] = "sample", *, seed: int = 0) -> Dataset
         name = str(source)
         arrays, notes = read_named(name)
         return _dataset(name, name, arrays, notes, NAMED[name].class_names)
-    path = Path(source)  # asked by `os.path`, as its own methods raise for a name that is too long
+    path = Path(source)  # checked by `os.path`: its own methods raise for a name that is too long
     if os.path.isdir(path):
         return _from_folder(path, seed)
     if os.path.isfile(path):
@@ -90,7 +90,7 @@ def load(source: str | os.PathLike[str] = "sample", *, seed: int = 0) -> Dataset
 
 
 def located(source: str) -> str:
-    """What names the same data from any folder: a path that is there becomes absolute."""
+    """A name for the same data from any folder: an existing path becomes absolute."""
     if source not in NAMES and (os.path.exists(source) or _chosen(Path(source))):
         return str(Path(source).resolve())
     return source
@@ -189,7 +189,7 @@ def _dataset(
     notes: Sequence[str] = (),
     class_names: tuple[str, ...] = (),
 ) -> Dataset:
-    """The four arrays as a net learns from them, held against each other."""
+    """The four arrays as a net learns from them, checked against each other."""
     x_train, y_train, x_test, y_test = arrays
     where = f"data: {where}"
     if x_train.ndim == 1 and y_train.ndim > 2:

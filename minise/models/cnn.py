@@ -43,10 +43,10 @@ def cnn3(
 ) -> nn.Sequential:
     """For images of 20×20 to 37×37 pixels. With SE, one channel and ten classes: 10,662 parameters.
 
-    SE stands where a residual block has it, between batch norm and relu: there a squeezed map can
-    have either sign. Behind a relu none is negative, and then a hidden unit of a block is above 0
-    for nearly all images or, as often, for none: dead before the first step. The first maps have no
-    SE: its gates would be much alike for all digits, for a twelfth of a step's time.
+    SE is where a residual block has it, between batch norm and relu: there a squeezed map can have
+    either sign. After a relu none is negative, and a hidden unit of a block is then above 0 for
+    nearly all images or, as often, for none: dead before the first step. The first maps have no
+    SE: its gates would be almost the same for all digits, and take a twelfth of a step's time.
     """
 
     def conv(channels: int, filters: int) -> nn.Conv2d:
@@ -55,7 +55,7 @@ def cnn3(
     def stage(k: int, channels: int, filters: int) -> dict[str, nn.Layer]:
         layers: dict[str, nn.Layer] = {
             f"conv{k}": conv(channels, filters),
-            f"pool{k}": nn.MaxPool2d(3, padding=1),  # at once: all that follows has fewer pixels
+            f"pool{k}": nn.MaxPool2d(3, padding=1),  # first: all that follows has fewer pixels
             f"bn{k}": nn.BatchNorm2d(filters, dtype=dtype),
         }
         if se is not None:

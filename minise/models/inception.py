@@ -12,7 +12,7 @@ from minise import nn
 
 
 class Module(NamedTuple):
-    """Channels of the branches of `nn.Inception`."""
+    """The channels of the branches of an `nn.Inception`."""
 
     ones: int
     threes: tuple[int, int]
@@ -22,14 +22,14 @@ class Module(NamedTuple):
     stride: int = 1
 
 
-# GoogLeNet's way, for small images: true 5×5, and a pooling between the modules.
+# In GoogLeNet's style, for small images: true 5×5, and pooling between modules.
 TINY = {
     "a": Module(16, (16, 24), (4, 8), 8),
     "b": Module(24, (24, 32), (8, 16), 16),
     "c": Module(32, (32, 48), (8, 16), 16),
 }
 
-# Ioffe & Szegedy, arXiv 1502.03167, figure 5; 4a to 4e as in the models that others trained.
+# Ioffe & Szegedy, arXiv 1502.03167, figure 5; 4a to 4e as in published models.
 BN_INCEPTION = {
     "3a": Module(64, (64, 64), (64, 96), 32, "avg"),
     "3b": Module(64, (64, 96), (64, 96), 64, "avg"),

@@ -1,6 +1,6 @@
 """MobileNet v1: convolutions of each channel by itself, then 1×1 ones across the channels.
 
-Howard et al., arXiv 1704.04861, table 1. SE weighs what such a pair gives.
+Howard et al., arXiv 1704.04861, table 1. SE weighs the output of each such pair.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from minise import nn
 
 
 class Widths(NamedTuple):
-    """Channels behind the first convolution; then of each pair the channels and the stride."""
+    """Channels after the first convolution; then the channels and stride of each pair."""
 
     stem: int
     stem_stride: int

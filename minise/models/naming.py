@@ -1,7 +1,7 @@
-"""What others call the parts of the same nets, and what they build otherwise.
+"""What others call the parts of the same nets, and what they build differently.
 
 A row of a table has our pattern on the left and theirs on the right; * stands for any text. A name
-that no row fits is the same in both.
+that matches no row is the same in both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Table = tuple[tuple[str, str], ...]
 
 
 class Naming(NamedTuple):
-    """`options` are what `create` needs for a net as theirs is."""
+    """`options` are what `create` needs for a net like theirs."""
 
     source: str
     table: Table

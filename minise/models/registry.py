@@ -1,4 +1,4 @@
-"""The nets by name, and what makes each."""
+"""The nets by name, and the functions that make them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _is_switch(value: object) -> bool:
     return isinstance(value, bool)
 
 
-# Of each option what it has to be: text from a command line or a file may be anything.
+# What each option must be: text from a command line or a file may be anything.
 _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "reduction": (_is_number, "a number"),
     "hidden": (lambda value: value is None or type(value) is int, "a whole number"),
@@ -125,7 +125,7 @@ for _name, _stages in resnet.IMAGENET.items():
         1000,
         (*PLACES, "stride_first", "ceil_pool"),
     )
-    if _stages.kind == "senet":  # which is none without SE
+    if _stages.kind == "senet":  # which would be another net without SE
         _NETS[_name] = _imagenet
     else:
         _pair(_name, _imagenet)
@@ -157,9 +157,9 @@ def image_shape(name: str) -> tuple[int, int, int]:
 
 
 def taking(image_shape: tuple[int, int, int]) -> list[str]:
-    """The nets made for MNIST's images that one (C, H, W) fits as well."""
+    """The nets made for MNIST's images that also take one of (C, H, W)."""
     C, H, W = image_shape
-    x = np.zeros((1, C, min(H, 64), min(W, 64)), np.float32)  # where 64×64 fits, so does more
+    x = np.zeros((1, C, min(H, 64), min(W, 64)), np.float32)  # what takes 64×64 also takes more
     small = [name for name, net in _NETS.items() if net.image == MNIST]
     return [name for name in small if _takes(create(name, in_channels=C), x)]
 
@@ -179,7 +179,7 @@ def has_option(name: str, option: str) -> bool:
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Raises `InputError` for an unknown name, an option that it has not, or an odd value."""
+    """Raises `InputError` for an unknown name or option, or a value of the wrong kind."""
     for option, value in options.items():
         if not has_option(name, option):
             raise InputError(f"{name}: {nearest('option', option, _net(name).all_options)}")
@@ -201,11 +201,11 @@ def create(
     """A new net, its weights drawn with `seed`: (N, in_channels, H, W) -> (N, num_classes).
 
     Channels and classes are those of the data that it was made for, unless given. With
-    `filled=False` the weights have anything in them, which costs no time: for counting, or where a
-    state is loaded next. `options` are those of `nn.SEBlock` for all SE blocks of the net, as in
+    `filled=False` the weights are arbitrary, which costs no time: for counting, or where a state
+    is loaded next. `options` are those of `nn.SEBlock` for all SE blocks of the net, as in
     `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`; and of residual nets also
     `placement`, `stages` (the numbers of those that have SE), and for ImageNet's `stride_first`
-    and `ceil_pool`, in which others' nets of the same name differ.
+    and `ceil_pool`, in which nets of the same name by others differ.
 
     The state of one net fits another of the same name and options. Raises `InputError` for an
     unknown name or option.

@@ -1,6 +1,6 @@
 """Residual nets, with and without SE: small ones for MNIST and CIFAR, and those of ImageNet.
 
-A net is a stem, stages of residual blocks in which the image shrinks and the channels grow, the
+A net is a stem, stages of residual blocks in which images shrink and channels grow in number, the
 mean of each map, and a linear classifier (He et al. 2016; Hu et al., table 1).
 """
 
@@ -22,7 +22,7 @@ Layers: TypeAlias = dict[str, nn.Layer]
 
 
 class Stages(NamedTuple):
-    """What a net of ImageNet's size is made of."""
+    """The parts of a net for ImageNet."""
 
     blocks: tuple[int, int, int, int]  # in each stage
     kind: str = "basic"  # or bottleneck, resnext or senet
@@ -99,7 +99,7 @@ def imagenet(
 
     With `stride_first` the stride of a bottleneck is that of its first convolution, otherwise that
     of its 3×3 convolution; None is the original's choice, the first in a ResNet alone. With
-    `ceil_pool` the stem pools as Caffe does: nothing padded, and a part of a window is one.
+    `ceil_pool` the stem pools as Caffe does: without padding, and a partial window counts as one.
     """
     _check_stages(stages, (2, 3, 4, 5))
     numbers, kind = IMAGENET[name]
@@ -133,7 +133,7 @@ def _check_stages(stages: Collection[int], there_are: tuple[int, ...]) -> None:
 
 
 def _block(kind: str, planes: int, stride_first: bool) -> tuple[Callable[..., nn.Layer], int]:
-    """What makes a block from the channels of its input and output, and those of the output."""
+    """The function that makes a block from its channels, in and out; and the channels out."""
     if kind == "basic":
         return nn.Residual, planes
     bottleneck = partial(nn.Bottleneck, stride_first=stride_first)
@@ -161,7 +161,7 @@ def _stem(kind: str, in_channels: int, rng: Rng, dtype: npt.DTypeLike) -> tuple[
 
 
 def _by_stage(layers: Layers) -> Layers:
-    """layer1_0, layer1_1, … go into a Sequential of their own: then a name is layer1.0.conv1."""
+    """layer1_0, layer1_1, … go into a Sequential of their own: names are then layer1.0.conv1."""
     grouped: Layers = {}
     for name, layer in layers.items():
         stage, _, number = name.partition("_")

@@ -1,7 +1,7 @@
-"""Where in a file the state of a net is: checkpoints hold several, and nets are wrapped in others.
+"""Where the state of a net is in a file: checkpoints hold several, and nets wrap others.
 
-A net in `DataParallel` has "module." before its names, a compiled one "_orig_mod.", one within a
-module of somebody's own whatever that calls it, and its head may have another name before it.
+A net in `DataParallel` has "module." before its names, a compiled one "_orig_mod.", one within
+another module that module's name for it, and its head may have another prefix.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from minise.errors import InputError
 def find_state(
     path: Path, arrays: Mapping[str, Array], expected: set[str], key: str | None
 ) -> dict[str, Array]:
-    """Those of the arrays that fit best, without what wrappers put before the expected names.
+    """The arrays that fit best, without the prefixes that wrappers put before the names.
 
-    Of "model/fc.bias" the first part is the dictionary that the array was found in. Warns where
-    not all names had the same before them. Raises `InputError` where several dictionaries have all
-    the expected names, and `key` does not say which, or says one that is not there.
+    In "model/fc.bias" the first part is the dictionary that the array was found in. Warns where
+    names had different prefixes. Raises `InputError` where several dictionaries have all the
+    expected names and `key` does not say which, or names one that is not there.
     """
     if key is not None:
         under = _under(arrays, key)
@@ -46,7 +46,7 @@ def find_state(
 
 
 def count_found(arrays: Mapping[str, Array], expected: set[str]) -> int:
-    """How many of the expected names are in the state that has most of them."""
+    """How many of the expected names are in the state that has the most of them."""
     found = (len(expected & state.keys()) for state in _states(arrays, expected).values())
     return max(found, default=0)
 
@@ -61,7 +61,7 @@ def _states(arrays: Mapping[str, Array], expected: set[str]) -> dict[str, dict[s
 
 
 def _unwrapped(state: dict[str, str], expected: set[str]) -> dict[str, str]:
-    """Without what stands before the expected names, where that leads to more of them."""
+    """Without what precedes the expected names, where that finds more of them."""
     first = {name.partition(".")[0] for name in expected}
     shorter: dict[str, str] = {}
     for name, full in state.items():
@@ -70,13 +70,13 @@ def _unwrapped(state: dict[str, str], expected: set[str]) -> dict[str, str]:
             parts = parts[1:]
         short = ".".join(parts)
         shorter[short if short in expected else name] = full
-    if len(shorter) < len(state):  # two that became one are no choice to be made in silence
+    if len(shorter) < len(state):  # two became one: not a choice to make silently
         return state
     return max(state, shorter, key=lambda names: len(expected & names.keys()))
 
 
 def fitting_keys(arrays: Mapping[str, Array], expected: set[str]) -> list[str]:
-    """What the names of all the expected ones begin with, where others begin otherwise."""
+    """The prefixes under which all expected names are found, where there are others."""
     tops = _tops(arrays)
     fits = [top for top in tops if count_found(_under(arrays, top), expected) == len(expected)]
     return fits if len(tops) > 1 else []

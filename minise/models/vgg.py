@@ -1,4 +1,4 @@
-"""VGG-style nets: a plain stack of 3×3 convolutions, SE behind each (Hu et al., section 4)."""
+"""VGG-style nets: a plain stack of 3×3 convolutions, SE after each (Hu et al., section 4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from minise import nn
 STAGES = {
     "vgg-tiny": ((16, 16), (32, 32), (64, 64)),
     "vgg-8k": ((8, 8, 8), (10, 10, 12), (14, 14)),
-    "vgg-18k": ((6,), (12, 12, 12), (24, 24, 24)),  # most of its work on a quarter of the pixels
+    "vgg-18k": ((6,), (12, 12, 12), (24, 24, 24)),  # most of the work is on a quarter of the pixels
     "vgg-127k": ((16, 16), (32, 32, 32), (64, 64, 64)),
 }
 

@@ -1,4 +1,4 @@
-"""Weights of named nets, from and into files, under our names or those that others use."""
+"""Weights of named nets, read and written, under our names or those of others."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def load(
     key: str | None = None,
     **options: Any,
 ) -> Layer:
-    """The net of this name with the file's weights, built as the owners of the names build it.
+    """The net of this name with the weights in a file, built like the nets of `naming`.
 
     `path` is a `.safetensors` file, where PyTorch is installed a `.pth` file, or the folder of a
     run. `naming` is one of `NAMINGS`, None for minise's own. `options` are those of `create`, and
     override theirs; classes and channels are those of the file if it is from minise.
 
-    What others wrap a net in is taken off its names, as in "module.", "backbone." or "_orig_mod.",
-    and of dictionaries in a checkpoint, as {"model": …, "epoch": …}, the one that fits is taken.
-    Where several fit, `key` says which, as in "ema"; it may also be the beginning of names.
+    Prefixes of wrappers, such as "module.", "backbone." or "_orig_mod.", are removed from names,
+    and of the dictionaries in a checkpoint {"model": …, "epoch": …} the one that fits is used.
+    Where several fit, `key` says which, as in "ema"; it may also be a prefix of names.
 
     Raises `InputError` for an unknown naming, for a file that cannot be read or has several states
-    that fit, and for one of another net: then with a list of the missing and the unexpected
-    tensors, in the names of the file.
+    that fit, and for one of another net: then with a list of the missing and unexpected
+    tensors, by their names in the file.
     """
     theirs = {} if naming is None else find(naming).options
     theirs = {option: value for option, value in theirs.items() if has_option(name, option)}
@@ -47,7 +47,7 @@ def load(
     net = create(name, **{"filled": False, **theirs, **said, **options})
     own = {ours: entry.value for ours, entry in net.named_state()}
     called = {ours: _named(ours, naming) for ours in own}
-    # PyTorch counts the batches of each norm, which nothing depends on
+    # PyTorch counts the batches of each norm; nothing depends on that
     state = {name: v for name, v in state.items() if not name.endswith("num_batches_tracked")}
     arrays = find_state(path, state, set(called.values()), key)
     wrong = differences({called[ours]: value for ours, value in own.items()}, arrays)
@@ -60,11 +60,11 @@ def load(
 
 
 def find_weights(path: Path) -> Path:
-    """The file itself, or that in the folder of a run. Raises `InputError` where there is none."""
+    """The file itself, or the one in a run's folder. Raises `InputError` where there is none."""
     if not path.is_dir() or (path / WEIGHTS).exists():
         return path / WEIGHTS if path.is_dir() else path
     if (path / "config.json").exists():
-        raise InputError(f"{path} has no {WEIGHTS} yet: a run writes it after an epoch")
+        raise InputError(f"{path} has no {WEIGHTS} yet: a run writes it after each epoch")
     if runs := sorted(path.glob(f"*/{WEIGHTS}")):
         raise InputError(f"{path} is not a run, but holds runs: name one, as in {runs[-1].parent}")
     raise InputError(f"{path} is not a run: there is no {WEIGHTS} in that folder")
@@ -82,16 +82,16 @@ def save(net: Layer, path: str | os.PathLike[str], *, naming: str | None = None)
 
 
 def _said(path: Path, name: str, options: dict[str, Any], said: str) -> dict[str, Any]:
-    """Classes and channels of a run's file, which also says which net it is of.
+    """Classes and channels of a run's file, which also says which net it belongs to.
 
-    Other options may have weights of the same shapes.
+    Nets with other options may have weights of the same shapes.
     """
     try:
         about = json.loads(said)
         model, others = about["model"], dict(about.get("options", {}))
         sizes = {"num_classes": int(about["num_classes"]), "in_channels": about["image_shape"][0]}
     except (ValueError, TypeError, KeyError, IndexError):
-        return {}  # of somebody else, or saved without
+        return {}  # from elsewhere, or saved without
     asked = {option: value for option, value in options.items() if has_option(name, option)}
     if (model, others) != (name, asked):
         told = ", ".join(f"{option}={value!r}" for option, value in others.items())
@@ -109,7 +109,7 @@ def _named(ours: str, naming: str | None) -> str:
 
 
 def _hint(own: set[str], tried: str | None, arrays: Mapping[str, Array]) -> str:
-    """Whose names the file has, if others fit it better; or which part of it fits."""
+    """Whose names the file uses, if others fit it better; or which part of it fits."""
     found = {
         naming: count_found(arrays, {_named(ours, naming) for ours in own})
         for naming in (None, *NAMINGS)

@@ -1,4 +1,4 @@
-"""A convolution with batch norm and relu behind it, the unit that most nets are built of."""
+"""A convolution followed by batch norm and relu, the unit that most nets are built of."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def conv_norm_relu(
 ) -> Sequential:
     """relu(norm(w ⋆ x)), its layers `conv` and `bn`: (N, in, H, W) -> (N, out, ⌈H/stride⌉, …).
 
-    The kernel has an odd size, and half of it is padded. There is no bias: batch norm would take
-    it off again.
+    The kernel size is odd, and half of it is padded. There is no bias: batch norm would subtract
+    it again.
     """
     conv = Conv2d(
         in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, groups=groups,

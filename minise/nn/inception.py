@@ -1,7 +1,7 @@
-"""The Inception module: convolutions of several sizes side by side, and SE on what they give.
+"""The Inception module: convolutions of several sizes side by side, and SE on their joined maps.
 
 u = [b₁(x), b₂(x), b₃(x), b₄(x)]     joined along the channels      (Szegedy et al. 2015)
-y = se(u)                            the whole module is what SE weighs   (Hu et al., figure 2)
+y = se(u)                            SE weighs the whole module           (Hu et al., figure 2)
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ POOLS: dict[str, type[AvgPool2d | MaxPool2d]] = {"avg": AvgPool2d, "max": MaxPoo
 class Inception(Layer):
     """x (N, in, H, W) -> y (N, out, ⌈H/stride⌉, ⌈W/stride⌉), each convolution with batch norm.
 
-    The numbers are those of channels in the four branches:
+    The numbers are the channels of the four branches:
 
     `ones`      1×1
     `threes`    1×1, 3×3
     `fives`     1×1, 5×5; or with `factored` two 3×3 in its place (Ioffe & Szegedy 2015)
     `pooled`    pooling of 3×3, "avg" or "max" as `pool` says, 1×1
 
-    0 for `ones` leaves that branch out; 0 for `pooled` its convolution, so that all channels of x
-    pass. A stride is that of the larger convolutions and of the pooling, and wants both to be 0.
-    `se` makes the block that weighs the joined channels, from their number: see `Residual`.
+    `ones=0` leaves that branch out; `pooled=0` only its convolution, so that all of x passes.
+    `stride` is that of the larger convolutions and of the pooling; above 1, both must be 0. `se`
+    makes the block that weighs the joined channels, given their number: see `Residual`.
 
-    Raises `InputError` for an unknown pooling, and a stride that a branch cannot have.
+    Raises `InputError` for an unknown pooling, and for a stride that a branch cannot have.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ _unfilled: ContextVar[bool] = ContextVar("minise_unfilled", default=False)
 
 @contextmanager
 def unfilled() -> Iterator[None]:
-    """Layers made inside have weights with anything in them: for a state that is loaded next."""
+    """Layers made inside have arbitrary weights, for a state that is loaded next."""
     token = _unfilled.set(True)
     try:
         yield

@@ -1,4 +1,4 @@
-"""`Parameter` and `Layer`: what holds the numbers that are learned.
+"""`Parameter` and `Layer`, which hold the numbers that are learned.
 
 `y, backward = layer.forward(x)`; then `dx = backward(dy)` gives the gradient of the input and
 adds those of the parameters to their `grad`. Nothing is stored on the layer between the two.
@@ -23,9 +23,9 @@ LayerType = TypeVar("LayerType", bound="Layer")
 
 
 class Parameter:
-    """A learned array and its gradient, of one shape and dtype, where the backend has its arrays.
+    """A learned array and its gradient, of one shape and dtype, on the backend in use.
 
-    With "cupy" in use the value that is given is copied to the GPU.
+    With "cupy" in use the given value is copied to the GPU.
     """
 
     def __init__(self, value: Array) -> None:
@@ -46,19 +46,19 @@ class Buffer:
 class Layer:
     """A function of an array, with parameters. A subclass writes `forward`.
 
-    Parameters, buffers and layers that are set as attributes are found by themselves, in the order
-    in which they were first set; their attribute's name is their name in `state_dict`.
+    Parameters, buffers and layers set as attributes are found automatically, in the order in which
+    they were first set; the name of the attribute is their name in `state_dict`.
 
-    The attributes below say what a layer does to those who count its cost, look into its gates or
-    replay its steps; a layer of your own may set them too.
+    The attributes below describe a layer to the code that counts its cost, inspects its gates or
+    replays its steps; a layer of your own may set them too.
     """
 
     recordable: ClassVar[bool] = True  # each pass is the same work: nothing is drawn or fetched
     squeezes: ClassVar[bool] = False  # each map becomes one number
-    scales: bool = False  # its own forward multiplies maps with gates
-    gates_channels: ClassVar[bool] = False  # by its layers "squeeze" and "gate", one a channel
-    table_name: ClassVar[str] = ""  # in the classic table, of a pooling over the whole map
-    is_se: ClassVar[bool] = False  # an SE block or a relative: what is in it is SE's cost
+    scales: bool = False  # its own forward multiplies maps by gates
+    gates_channels: ClassVar[bool] = False  # with its layers "squeeze" and "gate", one for each
+    table_name: ClassVar[str] = ""  # of a pooling over the whole map, in the classic table
+    is_se: ClassVar[bool] = False  # an SE block or a relative: all its cost is SE's
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """The output for x, and the function from dy to dx that adds to every `grad`."""
@@ -93,7 +93,7 @@ class Layer:
                 yield from value.named_state(f"{prefix}{name}.")
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its full name; one that is used in two places comes once."""
+        """Every parameter with its full name; one used in two places appears once."""
         seen: set[int] = set()
         for name, value in self.named_state():
             if isinstance(value, Parameter) and id(value) not in seen:
@@ -112,19 +112,19 @@ class Layer:
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers by name, as NumPy arrays.
 
-        They come in the order in which the layers were set. What one backend trained another can
-        load.
+        They come in the order in which the layers were set. A state from one backend loads on any
+        other.
         """
         return {name: asnumpy(entry.value).copy() for name, entry in self.named_state()}
 
     def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> None:
-        """Copy the arrays of `state` into this layer, each cast to the dtype that it has here.
+        """Copy the arrays of `state` into this layer, each cast to the dtype it has here.
 
         The weights of a linear map (out, in) may come as those of a 1×1 convolution,
         (out, in, 1, 1), and the other way round: they are the same numbers.
 
-        Raises `InputError` that lists what is missing, unexpected or of another shape, and then
-        changes nothing. With `strict=False` only another shape is an error.
+        Raises an `InputError` that lists what is missing, unexpected or of another shape, and
+        changes nothing then. With `strict=False` only another shape is an error.
         """
         own = {name: entry.value for name, entry in self.named_state()}
         if not strict:
@@ -139,7 +139,7 @@ class Layer:
 
 
 def moved(net: LayerType) -> LayerType:
-    """A copy of `net` whose arrays are where the backend in use has them: to a GPU, or from it.
+    """A copy of `net` with its arrays on the backend in use: moved to a GPU, or from it.
 
     Its gradients are 0.
     """
@@ -152,7 +152,7 @@ def moved(net: LayerType) -> LayerType:
 
 
 def differences(own: Mapping[str, Array], given: Mapping[str, Array]) -> str:
-    """In lines what keeps the state that is given from fitting; "" where it fits."""
+    """What keeps the given state from fitting, in lines; "" where it fits."""
 
     def fits(name: str) -> bool:
         ours, theirs = own[name].shape, np.shape(given[name])

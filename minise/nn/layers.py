@@ -1,4 +1,4 @@
-"""The simple layers: each is one operation of `minise.ops` with what it has to remember."""
+"""The simple layers: each is one operation of `minise.ops` with its state."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Linear(Layer):
 
 
 class BatchNorm2d(Layer):
-    """Batch normalisation of each channel, in training by the batch, else by running averages.
+    """Batch normalisation of each channel, by the batch in training, else by running averages.
 
     A training pass moves `running_mean` and `running_var` (unbiased) by `momentum` towards the
     batch's: the one thing that any forward in minise changes.
@@ -167,7 +167,7 @@ class BatchNorm2d(Layer):
 class BatchNormReLU2d(BatchNorm2d):
     """`BatchNorm2d` and the `ReLU` that follows it as one layer, with the same state.
 
-    It reads and writes its images once where the two layers do it twice; see
+    It reads and writes its images once where two layers do so twice; see
     `ops.batch_norm_relu`.
     """
 

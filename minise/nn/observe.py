@@ -17,8 +17,8 @@ Observer: TypeAlias = Callable[[str, Layer, Array, bool], tuple[Array, Backward]
 def observed(layer: Layer, observer: Observer, name: str = "") -> Layer:
     """A twin of `layer` with the same parameters whose every part runs through `observer`.
 
-    `observer(name, part, x, training)` is called in the place of `part.forward(x, training)` for
-    the layer and all layers in it, and returns what that returns. The name is that of the
+    `observer(name, part, x, training)` is called in place of `part.forward(x, training)` for
+    the layer and all layers in it, and returns what the latter returns. The name is that of the
     attribute, as in "block1.conv1"; that of `layer` is "". `layer` itself stays as it is.
     """
     twin = copy.copy(layer)

@@ -1,4 +1,4 @@
-"""Pooling layers: of windows, and of whole maps, the squeeze of squeeze-and-excitation."""
+"""Pooling layers: over windows, and over whole maps, the squeeze of squeeze-and-excitation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MaxPool2d(Layer):
 class AvgPool2d(Layer):
     """The average of each window; see `ops.avg_pool2d`."""
 
-    recordable = False  # how many pixels each window has is copied to the GPU in each forward
+    recordable = False  # each forward copies the windows' numbers of pixels to the GPU
 
     def __init__(
         self,

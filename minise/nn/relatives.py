@@ -32,7 +32,7 @@ MERGES = ("max", "add")
 class NoSqueeze(Layer):
     """Excitation without a squeeze: 1×1 convolutions give every pixel gates of its own.
 
-    Options and errors are those of `SEBlock`, and the parameters as many.
+    Options and errors are those of `SEBlock`, and so is the number of parameters.
     """
 
     is_se = scales = True
@@ -119,9 +119,9 @@ class SpatialSE(Layer):
 
 
 class ConcurrentSE(Layer):
-    """Both: `merge` takes the larger of what the two blocks give ("max"), or their sum ("add").
+    """Both blocks: `merge` takes the larger of their outputs ("max"), or the sum ("add").
 
-    Of two equal ones the channels' counts. The other options are those of `SEBlock`.
+    Where these are equal, the channels' block counts. The other options are those of `SEBlock`.
     """
 
     is_se = True

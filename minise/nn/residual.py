@@ -1,4 +1,4 @@
-"""Residual blocks, and the places where squeeze-and-excitation can stand in them.
+"""Residual blocks, and the places where squeeze-and-excitation can go in them.
 
 u = branch(x)      convolutions, each with batch norm, and relu between them
 r = shortcut(x)    x itself; where the shape changes, a convolution and batch norm of it
@@ -10,7 +10,7 @@ standard    y = relu(se(u) + r)
 pre         u = branch(se(x))
 post        y = se(relu(u + r))
 identity    r = se(shortcut(x))
-3x3         within the branch, behind its first 3×3 convolution
+3x3         within the branch, after its first 3×3 convolution
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ PLACEMENTS = ("standard", "pre", "post", "identity", "3x3")
 class Residual(Layer):
     """A basic residual block, x (N, in, H, W) -> y (N, out, ⌈H/stride⌉, ⌈W/stride⌉).
 
-    `se` makes the block that weighs channels, from their number: `partial(SEBlock, reduction=4)`,
-    or one of its relatives; None is a plain residual block. `placement` is one of `PLACEMENTS`.
+    `se` makes the block that weighs channels, given their number: `partial(SEBlock, reduction=4)`,
+    or one of its relatives; None gives a plain residual block. `placement` is one of `PLACEMENTS`.
 
     Raises `InputError` for an unknown placement.
     """
@@ -82,7 +82,7 @@ class Residual(Layer):
             self.se = se(channels)
 
     def branch(self) -> list[Layer]:
-        """The layers of the branch but for an SE block at one of its ends."""
+        """The layers of the branch without an SE block at either end."""
         return [self.conv1, self.bn1, *self._se_at("3x3"), self.conv2, self.bn2]
 
     @property
@@ -133,10 +133,10 @@ class Residual(Layer):
 
 
 class Bottleneck(Residual):
-    """A bottleneck: 1×1, 3×3 and 1×1 convolutions, in `width` channels between (He et al. 2016).
+    """A bottleneck: 1×1, 3×3 and 1×1 convolutions, with `width` channels inside (He et al. 2016).
 
-    With `groups` it is ResNeXt's (Xie et al. 2017). `first_width` are the channels behind the
-    first convolution, where they are others. The stride is the 3×3 convolution's, or with
+    With `groups` it is ResNeXt's (Xie et al. 2017). `first_width` is the number of channels
+    after the first convolution, where it differs. The stride is the 3×3 convolution's, or with
     `stride_first` the first one's, as in the original. `shortcut_kernel` is the size of the
     shortcut's convolution where there is a stride. The rest is as for `Residual`.
     """
@@ -175,7 +175,7 @@ class Bottleneck(Residual):
         self.shortcut = _shortcut(in_channels, out_channels, stride, kernel, rng, dtype)
 
     def branch(self) -> list[Layer]:
-        """The layers of the branch but for an SE block at one of its ends."""
+        """The layers of the branch without an SE block at either end."""
         to_3x3 = [self.conv1, self.bn1, self.conv2, self.bn2]
         return [*to_3x3, *self._se_at("3x3"), self.conv3, self.bn3]
 

@@ -68,13 +68,13 @@ PRESETS = {
 
 
 class SEBlock(Layer):
-    """Squeeze-and-excitation: weigh each channel of x by what all of them say together.
+    """Squeeze-and-excitation: weigh each channel of x by what all of them contain.
 
     `channels` is C, and the hidden width C / reduction, rounded as `rounding` says: "floor", or
     "timm" for the nearest multiple of 8 but at least 8; or `hidden` gives it. `squeeze` is "avg"
     (the paper), "max" or "avg+max" (the mean of both), over the whole map, whatever its size: a
-    pooling that is tied to one size would break at any other. `gate` is sigmoid (the paper), tanh,
-    relu or hard_sigmoid; `bias` gives both maps a bias. `PRESETS` has the options that others use:
+    pooling tied to one size would fail at any other. `gate` is sigmoid (the paper), tanh,
+    relu or hard_sigmoid; `bias` is for both linear maps. `PRESETS` has the options that others use:
     `SEBlock(64, **PRESETS["caffe"].options)`.
 
     Raises `InputError` for unknown options, and where no hidden unit is left.
@@ -137,14 +137,14 @@ class SEBlock(Layer):
 
 
 def hidden_width(channels: int, reduction: float, rounding: str, hidden: int | None) -> int:
-    """How many hidden units: `hidden`, or channels / reduction rounded by "floor" or "timm".
+    """The number of hidden units: `hidden`, or channels / reduction rounded by "floor" or "timm".
 
     Raises `InputError` where none is left.
     """
     if rounding not in ROUNDINGS:
         raise InputError(f"SEBlock: {nearest('rounding', rounding, list(ROUNDINGS))}")
     if channels < 1 or reduction <= 0:
-        raise InputError(f"SEBlock: channels {channels}, reduction {reduction}: not positive")
+        raise InputError(f"SEBlock: channels {channels}, reduction {reduction}: must be above 0")
     if hidden is not None:
         if hidden < 1:
             raise InputError(f"SEBlock: hidden {hidden}, expected at least 1")
@@ -153,8 +153,8 @@ def hidden_width(channels: int, reduction: float, rounding: str, hidden: int | N
         return max(8, int(channels / reduction + 4) // 8 * 8)
     if reduction > channels:
         raise InputError(
-            f"SEBlock: a reduction of {reduction:g} leaves no hidden unit of {channels} channels; "
-            "hidden=1 gives one"
+            f"SEBlock: a reduction of {reduction:g} leaves no hidden unit for {channels} "
+            "channels; hidden=1 gives one"
         )
     return math.floor(channels / reduction)
 

@@ -13,14 +13,14 @@ __all__ = ["concat", "concat_backward"]
 
 
 class ConcatSaved(NamedTuple):
-    """The shapes that were joined, and one of the arrays for its dtype."""
+    """The channels that were joined, and one of the arrays for its shape and dtype."""
 
     channels: tuple[int, ...]
     x: Array
 
 
 def concat(*arrays: Array) -> tuple[Array, ConcatSaved]:
-    """Join arrays (N, C₁, …), (N, C₂, …), … to one (N, C₁ + C₂ + …, …).
+    """Join arrays (N, C₁, …), (N, C₂, …), … into one (N, C₁ + C₂ + …, …).
 
     Raises `ValueError` where they differ in anything but their channels, `TypeError` for dtypes.
     """

@@ -1,12 +1,12 @@
-"""Convolution (cross-correlation, as every framework means it).
+"""Convolution (that is cross-correlation, as in every framework).
 
     y[n, f, oh, ow] = b[f] + Σ w[f, c, i, j] · x[n, c, oh·s − p + i·d, ow·s − p + j·d]
 
 summed over channels c and taps (i, j), with stride s, padding p (zeros) and dilation d. With G
 groups, filter f sees only the C/G channels of its own group.
 
-Read it tap by tap: for one fixed (i, j), a convolution is a 1×1 convolution, which is a matrix
-product over channels, of a shifted image. All three passes below are that product.
+Read it tap by tap: for one fixed (i, j), a convolution is a 1×1 convolution of a shifted image,
+which is a matrix product over channels. All three passes below are that product.
 """
 
 from __future__ import annotations

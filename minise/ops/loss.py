@@ -2,7 +2,7 @@
 
     p = softmax(scores),   loss = −(1/N) Σ over n, k of q[n, k] · log p[n, k]
 
-where q is the wanted distribution: 1 for the label, 0 elsewhere, or with smoothing ε
+where q is the target distribution: 1 for the label, 0 elsewhere, or with smoothing ε
 (1 − ε) for the label plus ε/K for each class (Szegedy et al. 2016, section 7).
 """
 
@@ -18,7 +18,7 @@ __all__ = ["softmax_cross_entropy", "softmax_cross_entropy_backward"]
 
 
 class SoftmaxCrossEntropySaved(NamedTuple):
-    """Predicted and wanted probabilities, both (N, K)."""
+    """Predicted and target probabilities, both (N, K)."""
 
     p: Array
     q: Array
@@ -31,7 +31,7 @@ def softmax_cross_entropy(
 
     Raises `ValueError` for labels outside 0 … K−1, an empty batch (its mean has no value) or a
     smoothing outside [0, 1]; `TypeError` for dtypes. On a GPU a label outside makes the loss NaN:
-    to look for it would mean to wait for the GPU.
+    checking for it would mean waiting for the GPU.
     """
     shapes.check_loss("softmax_cross_entropy", scores, labels, label_smoothing)
     loss, p, q = _softmax_cross_entropy(scores, labels, label_smoothing)
@@ -44,7 +44,7 @@ def _softmax_cross_entropy(
 ) -> tuple[Array, Array, Array]:
     shapes.check_classes("softmax_cross_entropy", labels, scores.shape[1])
     xp, K = array_module(scores), scores.shape[1]
-    # exp of a difference to the largest score: never above 1, so nothing overflows
+    # exp of the difference from the largest score: never above 1, so nothing overflows
     shifted = scores - scores.max(axis=1, keepdims=True)  # (N, K)
     log_p = shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
     one_hot = labels[:, None] == xp.arange(K)  # (N, K)
@@ -55,7 +55,7 @@ def _softmax_cross_entropy(
 
 
 def softmax_cross_entropy_backward(dloss: float, saved: SoftmaxCrossEntropySaved) -> Array:
-    """dscores (N, K) = dloss · (p − q) / N; dloss is 1 where the loss is what is minimised."""
+    """dscores (N, K) = dloss · (p − q) / N; dloss is 1 where the loss itself is minimised."""
     p, q = saved
     return _softmax_cross_entropy_backward(p, q, float(dloss))
 

@@ -24,7 +24,7 @@ Statistics: TypeAlias = tuple[Array, Array]  # mean and variance, each (C,)
 
 
 class BatchNormSaved(NamedTuple):
-    """What the backward of `batch_norm` needs. x̂ is computed anew from it: that saves an array."""
+    """What the backward of `batch_norm` needs. x̂ is recomputed, which saves an array."""
 
     x: Array  # (N, C, H, W)
     w: Array  # (C,)
@@ -70,7 +70,7 @@ def batch_norm_backward(dy: Array, saved: BatchNormSaved) -> tuple[Array, Array,
     """Gradients (dx, dw, db), given dy (N, C, H, W): db = Σ dy, dw = Σ dy · x̂.
 
     dx = w / √(σ² + ε) · dy. Where the statistics came from the batch, a pixel moves its channel's
-    mean and variance too: dy then loses its mean, and its part that lies along x̂ (Ioffe & Szegedy,
+    mean and variance too: dy then loses its mean, and its component along x̂ (Ioffe & Szegedy,
     section 3).
     """
     shapes.check_cotangent("batch_norm_backward", dy, saved.x)
@@ -92,7 +92,7 @@ def _batch_norm_backward(
 
 
 class BatchNormReLUSaved(NamedTuple):
-    """The output, which says where relu let its input through, and what `batch_norm` saved."""
+    """The output, which shows where relu let its input through, and what `batch_norm` saved."""
 
     y: Array  # (N, C, H, W)
     norm: BatchNormSaved
@@ -108,7 +108,7 @@ def batch_norm_relu(
 ) -> tuple[Array, BatchNormReLUSaved]:
     """`batch_norm` followed by `relu` as one operation, y = max(w · x̂ + b, 0).
 
-    One pass over memory where the two need two. Raises as `batch_norm` does.
+    One pass over memory instead of two. Raises as `batch_norm` does.
     """
     shapes.check_batch_norm("batch_norm_relu", x, w, b, statistics)
     y, mean, var = _batch_norm_relu(x, w, b, statistics, eps)

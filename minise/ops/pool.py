@@ -39,7 +39,7 @@ def max_pool2d(
     """The largest pixel of each window of x (N, C, H, W): y (N, C, OH, OW).
 
     The stride is the kernel's size unless given. Padding never wins, a tie goes to the first pixel
-    in row order, NaN wins over everything. With `ceil_mode` a last window may reach over the edge.
+    in row order, NaN wins over everything. With `ceil_mode` a last window may reach past the edge.
     Raises `ValueError` for padding above half of the kernel or a window that does not fit.
     """
     window = shapes.pooling_window("max_pool2d", kernel_size, stride, padding)
@@ -99,8 +99,8 @@ def avg_pool2d(
 ) -> tuple[Array, AvgPool2dSaved]:
     """The average of each window of x (N, C, H, W): y (N, C, OH, OW).
 
-    With `count_include_pad` the zeros of the padding count as pixels, as PyTorch has it; what a
-    last window of `ceil_mode` covers beyond the padding never counts. Raises as `max_pool2d` does.
+    With `count_include_pad` the zeros of the padding count as pixels, as in PyTorch; what a last
+    window of `ceil_mode` covers beyond the padding never counts. Raises as `max_pool2d` does.
     """
     window = shapes.pooling_window("avg_pool2d", kernel_size, stride, padding)
     output = shapes.check_pooling("avg_pool2d", x, window, ceil_mode=ceil_mode)

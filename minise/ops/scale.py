@@ -2,8 +2,8 @@
 
 y[n, c, h, w] = s[n, c] · x[n, c, h, w]          (Hu et al., eq. 4)
 
-`multiply` does it with gates for pixels. And the tail of an SE residual block, where the scaled
-branch x meets the shortcut r:
+`multiply` does the same with gates for pixels. And the tail of an SE residual block, where the
+scaled branch x meets the shortcut r:
 
 y = max(s · x + r, 0)                            (Hu et al., figure 3)
 """
@@ -82,7 +82,7 @@ def _multiply(x: Array, s: Array) -> Array:
 
 
 def multiply_backward(dy: Array, saved: MultiplySaved) -> tuple[Array, Array]:
-    """Gradients (dx, ds), given dy (N, C, H, W): dy times the other factor, shaped as its own."""
+    """Gradients (dx, ds), given dy (N, C, H, W): dy times the other factor, shaped like its own."""
     shapes.check_cotangent("multiply_backward", dy, saved.x)
     return _multiply_backward(dy, *saved)
 
@@ -96,7 +96,7 @@ def _multiply_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]:
 
 
 class ScaleAddReLUSaved(NamedTuple):
-    """Both factors, and the output: it says where relu let its input through."""
+    """Both factors, and the output, which shows where relu let its input through."""
 
     x: Array  # (N, C, H, W)
     s: Array  # (N, C)
@@ -106,7 +106,7 @@ class ScaleAddReLUSaved(NamedTuple):
 def scale_add_relu(x: Array, s: Array, r: Array) -> tuple[Array, ScaleAddReLUSaved]:
     """y = max(s · x + r, 0) for x and r (N, C, H, W) and gates s (N, C), in one pass over memory.
 
-    Raises `ValueError` where s does not have one gate for each channel or r is not shaped as x,
+    Raises `ValueError` where s does not have one gate for each channel or r is not shaped like x,
     `TypeError` for dtypes.
     """
     shapes.check_gates("scale_add_relu", x, s, r)

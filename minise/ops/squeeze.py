@@ -2,9 +2,9 @@
 
 z[n, c] = (1/HW) Σ over h, w of x[n, c, h, w]          (Hu et al., eq. 2)
 
-or the largest pixel in its place. x then goes along two paths, through the squeeze and to the
+or the largest pixel instead. x then goes along two paths, through the squeeze and to the
 scale, and its gradient is the sum of both: a backward adds its own to `add_to`, the gradient that
-came along the other path. Where there is memory to save, that is done in place: `add_to` may be
+came along the other path. Where it saves memory, this is done in place: `add_to` may be
 overwritten, so use what is returned.
 """
 

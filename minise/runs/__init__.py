@@ -1,4 +1,4 @@
-"""What a run is asked for, and what it leaves behind: a folder to resume, read and compare."""
+"""What a run is configured with, and what it leaves: a folder to resume, read and compare."""
 
 from minise.runs.config import LR, SCHEDULES, Config, changed, dataset_of, training_of
 from minise.runs.folder import next_folder

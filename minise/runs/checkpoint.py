@@ -1,7 +1,7 @@
-"""All that a training needs to go on, as arrays and text: one file can hold it.
+"""All that a training needs to resume, as arrays and text that fit in one file.
 
-The net's state keeps its names, so a checkpoint is also a file of weights. Beside it stand the
-optimiser's memory, under "optimizer/…", and in the metadata the position, the history so far and
+The net's state keeps its names, so a checkpoint is also a file of weights. Beside it are the
+optimiser's arrays, under "optimizer/…", and in the metadata the position, the history so far and
 the states of all random generators.
 """
 
@@ -22,7 +22,7 @@ from minise.train.loop import Training
 
 TRAINING = "training"  # the name of the text in the metadata
 
-# What of the training is where it stands, with the type that it has in JSON.
+# The attributes that say where the training is, with their types in JSON.
 POSITION = {
     "epoch": int,
     "steps": int,
@@ -35,7 +35,7 @@ POSITION = {
 
 
 def state_of(training: Training) -> Tensors:
-    """Everything that `restore` needs, and nothing that the caller of `Training` gives again."""
+    """Everything that `restore` needs, and nothing that the caller passes to `Training` again."""
     optimizer = training.optimizer.state_dict()
     text = {
         **{name: getattr(training, name) for name in POSITION},
@@ -50,7 +50,7 @@ def state_of(training: Training) -> Tensors:
 
 
 def restore(training: Training, state: Tensors) -> None:
-    """Put the training where it stood when the state was taken: `run` goes on from there.
+    """Put the training back where it was when the state was taken: `run` continues from there.
 
     Raises `InputError` for a state of another net, optimiser or kind, and then changes nothing.
     """
@@ -58,13 +58,13 @@ def restore(training: Training, state: Tensors) -> None:
     position, history, lr, generators = _read(state.metadata.get(TRAINING, ""), training)
     net = {name: entry.value for name, entry in training.net.named_state()}
     if wrong := differences(net, weights):
-        raise InputError(f"the checkpoint is of another net:\n{wrong}")
-    for name, array in net.items():  # no weights of others, which may have other shapes
+        raise InputError(f"the checkpoint belongs to another net:\n{wrong}")
+    for name, array in net.items():  # not the weights of others, whose shapes may differ
         if weights[name].shape != array.shape:
-            raise InputError(f"the checkpoint is of another net: {name} {weights[name].shape}")
+            raise InputError(f"the checkpoint belongs to another net: {name} {weights[name].shape}")
     begun = len(history) + (position["steps"] > 0)
     if training.epochs < begun:
-        raise InputError(f"epochs: {training.epochs}, but epoch {begun} has begun")
+        raise InputError(f"epochs: {training.epochs}, but epoch {begun} has already begun")
     training.optimizer.load_state_dict(memory)  # refuses what does not fit
     training.net.load_state_dict(weights)
     for rng, drawn in zip(_generators(training), generators, strict=True):
@@ -75,7 +75,7 @@ def restore(training: Training, state: Tensors) -> None:
 
 
 def _generators(training: Training) -> list[np.random.Generator]:
-    """The training's own and those that layers hold, as dropout does; each once."""
+    """The training's own, and those held by layers such as dropout; each once."""
     held = [
         value
         for _, layer in training.net.named_layers()
@@ -88,7 +88,7 @@ def _generators(training: Training) -> list[np.random.Generator]:
 def _read(
     text: str, training: Training
 ) -> tuple[dict[str, Any], History, float, list[dict[str, Any]]]:
-    """Position, history, learning rate and generators; believed only after a look."""
+    """Position, history, learning rate and generators; checked before they are used."""
     try:
         found = json.loads(text)
         position = {name: kind(found[name]) for name, kind in POSITION.items()}
@@ -101,10 +101,10 @@ def _read(
             *zip(own, generators, strict=True),
             (training.rng, position["before_epoch"]),
         ]:
-            copy.deepcopy(rng.bit_generator).state = drawn  # refuses what is no state of its kind
+            copy.deepcopy(rng.bit_generator).state = drawn  # refuses other kinds of state
         steps = len(training.batches)
         if not (position["epoch"] == len(history) + 1 and 0 <= position["steps"] <= steps):
             raise ValueError(f"epoch {position['epoch']}, step {position['steps']} of {steps}")
         return position, history, float(found["lr"]), generators
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise InputError(f"no checkpoint that can be used: {error!r}") from None
+        raise InputError(f"not a usable checkpoint: {error!r}") from None

@@ -1,4 +1,4 @@
-"""What a run is asked for: on one machine, with the same versions, it gives the same bits."""
+"""A run's configuration: on one machine, with the same versions, it gives the same bits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from minise.train.schedules import cosine, one_cycle
 LR = {"sgd": 0.1, "adamw": 0.01}  # rates that reach 98 % on the sample within 12 epochs
 WEIGHT_DECAY = {"sgd": 5e-4, "adamw": 0.01}
 SCHEDULES = {"one-cycle": one_cycle, "cosine": cosine}
-# What may change when a run is resumed; with the rest it would be another training.
+# What may change when a run is resumed; changing the rest would make it another training.
 CHANGEABLE = (
     "epochs", "lr", "weight_decay", "schedule", "augment", "label_smoothing", "test_at_end",
 )  # fmt: skip
@@ -46,7 +46,7 @@ class Config(NamedTuple):
 
 
 def training_of(config: Config, dataset: Dataset) -> Training:
-    """The training that is asked for, at its start.
+    """The training that the configuration describes, at its start.
 
     Raises `InputError` for an option that is unknown or out of range.
     """
@@ -81,7 +81,7 @@ def training_of(config: Config, dataset: Dataset) -> Training:
         dataset,
         moves,
         epochs=config.epochs,
-        rng=np.random.default_rng([config.seed, 1]),  # apart from the one that drew the weights
+        rng=np.random.default_rng([config.seed, 1]),  # not the one that drew the weights
         batch_size=config.batch_size,
         schedule=SCHEDULES[config.schedule](lr, steps),
         augment=data.shift_and_rotate if config.augment else None,
@@ -91,7 +91,7 @@ def training_of(config: Config, dataset: Dataset) -> Training:
 
 
 def dataset_of(config: Config) -> Dataset:
-    """The images that are asked for. Raises `InputError` where they cannot be found."""
+    """The images that the configuration names. Raises `InputError` where they cannot be found."""
     dataset = data.load(config.data)
     if config.hold_out:
         return data.hold_out(dataset, config.hold_out, np.random.default_rng([config.seed, 2]))
@@ -99,7 +99,7 @@ def dataset_of(config: Config) -> Dataset:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """A number that changes with any image or label that is learned from."""
+    """A number that changes with any training image or label."""
     number = zlib.crc32(repr(dataset.train.images.shape).encode())
     for array in dataset.train:
         number = zlib.crc32(array.tobytes(), number)
@@ -107,7 +107,7 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def read_config(text: str) -> Config:
-    """From the JSON of a checkpoint. Raises `InputError` for anything that is none."""
+    """Read from the JSON of a checkpoint. Raises `InputError` for anything else."""
     try:
         values = json.loads(text)
         config = Config(**values)
@@ -117,21 +117,21 @@ def read_config(text: str) -> Config:
             if not (type(value) in kinds or (value is None and default is None)):
                 raise ValueError(f"{name} is {value!r}")
     except (ValueError, TypeError) as error:
-        raise InputError(f"no configuration of a training: {error}") from None
+        raise InputError(f"not a training configuration: {error}") from None
     return config
 
 
 def changed(config: Config, asked: dict[str, Any], *, allowed: bool) -> Config:
-    """The configuration of a run, with what is asked for now in its place.
+    """The configuration of a run, updated with the options given now.
 
-    Raises `InputError` that shows each difference. Where changes are `allowed`, only those are
-    refused that would make it another training.
+    Raises an `InputError` that shows each difference. Where changes are `allowed`, only those that
+    would make it another training are refused.
     """
     different = {name: v for name, v in asked.items() if v != getattr(config, name)}
     refused = [
         name
         for name in different
-        # data may have moved: its fingerprint tells whether it is the same
+        # data may have moved: its fingerprint shows whether it is the same
         if name != "data" and not (allowed and name in CHANGEABLE)
     ]
     if refused:
@@ -140,6 +140,6 @@ def changed(config: Config, asked: dict[str, Any], *, allowed: bool) -> Config:
         ]
         hint = ""
         if not allowed and set(refused) <= set(CHANGEABLE):
-            hint = "\n--allow-change lets the training go on with that, to other results"
+            hint = "\n--allow-change lets the run go on with them, but its results will differ"
         raise InputError("the run was started with other options:\n" + "\n".join(lines) + hint)
     return config._replace(**different)

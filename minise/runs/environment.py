@@ -1,7 +1,7 @@
-"""What the last bits of a result depend on, besides what a run was asked for.
+"""What the last bits of a result depend on, besides the configuration of the run.
 
-Everyone may have a minise of their own, so its version alone says little: a digest of its sources
-says whether a run goes on with the same kernels.
+Anyone may have changed minise, so its version alone says little: a digest of its sources says
+whether a run continues with the same kernels.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from minise.machine import machine_facts
 
 ROOM = Path(__file__).parents[1]
 KINDS = {".py", ".cu", ".cuh"}
-ASIDE = {"bench", "cli", "export", "gradcheck", "inspect"}  # rooms that no training goes through
+ASIDE = {"bench", "cli", "export", "gradcheck", "inspect"}  # packages that no training uses
 MOST = 6  # features in a line
 
-# What is compared, as it is called.
+# What is compared, and its name in messages.
 NAMES = {
     "processor": "the processor",
     "target": "what Numba compiles for",
@@ -39,7 +39,7 @@ NAMES = {
 
 
 def versions() -> dict[str, Any]:
-    """By the keys of `NAMES`; None for what is not in use."""
+    """The versions by the keys of `NAMES`; None for what is not in use."""
     facts: dict[str, Any] = {**machine_facts(cores()), "sources": sources()}
     if facts["backend"] == "numba":
         facts |= _compiled_for()
@@ -47,13 +47,13 @@ def versions() -> dict[str, Any]:
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is another now, and what `then`, of an older minise, does not tell."""
+    """What has changed, and what `then`, from an older minise, does not record."""
     untold = [name for what, name in NAMES.items() if what not in then]
     return [
         _difference(what, then[what], now[what])
         for what in NAMES
         if what in then and then[what] != now[what]
-    ] + ([f"the checkpoint does not tell {', '.join(untold)}"] if untold else [])
+    ] + ([f"the checkpoint does not record {', '.join(untold)}"] if untold else [])
 
 
 def _difference(what: str, then: Any, now: Any) -> str:
@@ -65,7 +65,7 @@ def _difference(what: str, then: Any, now: Any) -> str:
         ]
         more = f" and {len(changes) - MOST} more" if len(changes) > MOST else ""
         return f"{NAMES[what]} are now {', '.join(changes[:MOST])}{more}"
-    return f"{NAMES[what]} was {then}, is {now}"
+    return f"{NAMES[what]} was {then}, is now {now}"
 
 
 @functools.cache
@@ -85,7 +85,7 @@ def sources() -> str | None:
 
 
 def _compiled_for() -> dict[str, str]:
-    """The processor that Numba compiles for, and what that can do, told without compiling."""
+    """The processor that Numba compiles for, and its features, found without compiling."""
     try:
         from llvmlite import binding
         from numba import config

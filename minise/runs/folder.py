@@ -14,15 +14,15 @@ from typing import Any, BinaryIO
 from minise.errors import InputError
 from minise.files import check_writable
 
-LOCK = ".lock"  # the name of a file that is there while a training goes on
-# What a system says of a file that another process has locked.
+LOCK = ".lock"  # the name of a file that exists while a training runs
+# What systems report for a file that another process has locked.
 LOCKED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
 def next_folder(model: str, parent: Path = Path("runs")) -> Path:
-    """Make the first of runs/<model>-1, -2, … that is not there yet: no other process gets it.
+    """Make the first of runs/<model>-1, -2, … that does not exist yet: no other process gets it.
 
-    Raises `InputError` where it cannot be made.
+    Raises `InputError` where it cannot be created.
     """
     for number in itertools.count(1):
         folder = parent / f"{model}-{number}"
@@ -31,21 +31,21 @@ def next_folder(model: str, parent: Path = Path("runs")) -> Path:
             break
         except OSError as error:
             if not (isinstance(error, FileExistsError) and parent.is_dir()):
-                raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+                raise InputError(f"{folder}: cannot be created: {error.strerror}") from None
     return folder
 
 
 def check_empty(folder: Path) -> None:
-    """Raises `InputError` where the folder holds files, and `OSError` where it is no folder."""
+    """Raises `InputError` where the folder holds files, and `OSError` where it is not a folder."""
     if any(path.name != LOCK for path in folder.iterdir()):
-        raise InputError(f"{folder}: holds files already; a run needs a folder of its own")
+        raise InputError(f"{folder}: already holds files; a run needs a folder of its own")
 
 
 @contextmanager
 def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterator[Path]:
-    """Keep a folder for the training of this process; None stands for the next free one.
+    """Reserve a folder for the training of this process; None means the next free one.
 
-    It is made, and removed again if it stays empty. Raises `InputError` where another
+    It is created, and removed again if it stays empty. Raises `InputError` where another
     process trains in it, where it cannot be written to, and where it holds files, unless `resumed`.
     """
     place = Path("runs") if folder is None else folder
@@ -58,7 +58,7 @@ def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterat
         try:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(folder))
-            check_writable(folder)  # writes there for a moment, which nobody else may see
+            check_writable(folder)  # writes there for a moment; nobody else may see that
             if not resumed:
                 check_empty(folder)
         except OSError as error:
@@ -68,7 +68,7 @@ def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterat
 
 def _remove_empty(folders: list[Path]) -> None:
     for folder in folders:
-        with suppress(OSError):  # it is not empty, or not there
+        with suppress(OSError):  # it is not empty, or does not exist
             folder.rmdir()
 
 
@@ -86,11 +86,11 @@ def _locked(folder: Path) -> Iterator[None]:
             break  # a mount without locks
         if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             break
-        file.close()  # whoever had it took it away after it was opened here
+        file.close()  # its owner removed it after it was opened here
     try:
         yield
     finally:
-        if os.name == "nt":  # where no file can go that is open
+        if os.name == "nt":  # where an open file cannot be removed
             file.close()
         with suppress(OSError):
             path.unlink()
@@ -98,7 +98,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _lock(file: BinaryIO) -> None:
-    """Until it is closed, or the process ends in whatever way."""
+    """Lock the file until it is closed, or the process ends in any way."""
     try:
         fcntl: Any = importlib.import_module("fcntl")
     except ImportError:

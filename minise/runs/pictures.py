@@ -68,14 +68,14 @@ def overlay(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
         axes.grid(alpha=0.3, which="both")
     legend = figure.legend(lines, list(histories), loc="outside right upper", frameon=False)
     for text in legend.get_texts():
-        text.set_parse_math(False)  # the name of a run is no formula
+        text.set_parse_math(False)  # the name of a run is not a formula
     return png(figure)
 
 
 def mistakes(
     test: Split, probabilities: Array, called: Callable[[int], str] = str, *, at_most: int = 40
 ) -> bytes:
-    """The images that came out wrong, the surest mistakes first, each with answer and truth.
+    """The misclassified images, the surest mistakes first, each with answer and truth.
 
     `called` gives the name of the class of a label.
     """
@@ -95,7 +95,7 @@ def mistakes(
             sure = 100 * probabilities[n, said[n]]
             answer, truth = called(int(said[n])), called(int(test.labels[n]))
             title = axes.set_title(f"{answer} ({sure:.0f} %), is {truth}", fontsize=8)
-            title.set_parse_math(False)  # a class may be called as a folder is
+            title.set_parse_math(False)  # a class may have a folder's name
     return png(figure)
 
 

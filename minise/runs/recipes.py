@@ -1,8 +1,8 @@
-"""Trainings worth repeating: what to ask for, and what they gave.
+"""Trainings worth repeating: their configurations and their results.
 
-`minise train --recipe NAME --seed N` does one, `minise recipes` shows them all. They were tuned on
-training images that were held out (`--hold-out 10000`); the test images were looked at after
-the last epoch alone, with each seed that is listed and no other.
+`minise train --recipe NAME --seed N` runs one, `minise recipes` shows them all. They were tuned on
+training images that were held out (`--hold-out 10000`); the test images were used only
+after the last epoch, with each listed seed and no other.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class Record(NamedTuple):
-    """A run: its folder, what it was asked for, and the epochs that it has done."""
+    """A run: its folder, its configuration, and the epochs it has done."""
 
     folder: Path
     config: Config
@@ -27,7 +27,7 @@ class Record(NamedTuple):
 
     @property
     def test_accuracy(self) -> float | None:
-        """Of the last test; None before the first."""
+        """That of the last test; None before the first."""
         tests = [e.test_accuracy for e in self.history if e.test_accuracy is not None]
         return tests[-1] if tests else None
 
@@ -43,7 +43,7 @@ def read_record(folder: Path) -> Record:
     except OSError as error:
         raise InputError(f"{config}: cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{folder}: no run that can be read: {error!r}") from None
+        raise InputError(f"{folder}: not a readable run: {error!r}") from None
     try:
         return Record(folder, read_config(text), history)
     except InputError as error:
@@ -59,9 +59,9 @@ def _epoch(values: dict[str, Any]) -> Epoch:
 
 
 def find_records(folder: Path) -> list[Record]:
-    """All runs in the folders of a folder, by name; or the one whose folder it is.
+    """All runs in the subfolders of a folder, by name; or the one whose folder it is.
 
-    Of several, one that cannot be read is reported and passed over.
+    Among several, a run that cannot be read is reported and skipped.
 
     Raises `InputError` where there are none.
     """
@@ -90,14 +90,14 @@ def differing(records: Sequence[Record]) -> list[str]:
 
 
 def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
-    """Finished runs that differ in nothing but their seed, two at least: the last test of each."""
+    """Finished runs that differ only in their seed, at least two: the last test of each."""
     groups: dict[str, tuple[Config, dict[int, float]]] = {}
     for record in records:
         accuracy, config = record.test_accuracy, record.config
         if len(record.history) == config.epochs and accuracy is not None:
             config, seed = config._replace(seed=0), config.seed
             alike = json.dumps(config, sort_keys=True)
-            # a run that was made twice is no evidence of its own
+            # a repeated run is no additional evidence
             groups.setdefault(alike, (config, {}))[1].setdefault(seed, accuracy)
     return [(config, Seeds(tests)) for config, tests in groups.values() if len(tests) > 1]
 

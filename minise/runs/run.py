@@ -42,7 +42,7 @@ UNITS = ("epoch", "step", "minute")
 
 
 class Every(NamedTuple):
-    """How often a checkpoint is written: each so many epochs, steps or minutes."""
+    """How often a checkpoint is written: every `number` epochs, steps or minutes."""
 
     number: int
     unit: str  # of UNITS
@@ -52,16 +52,18 @@ def read_every(text: str) -> Every:
     """As in "2 epochs", "100steps" or "5 min". Raises `InputError` for anything else."""
     found = re.fullmatch(r"(\d{1,9}) *(epoch|step|min|minute)s?", text.strip())
     if not found or int(found[1]) < 1:
-        raise InputError(f"{text!r}, expected as in '1 epoch', '100 steps' or '5 minutes'")
+        raise InputError(
+            f"checkpoint every {text!r}: expected '1 epoch', '100 steps', '5 minutes' or the like"
+        )
     return Every(int(found[1]), "minute" if found[2] == "min" else found[2])
 
 
 class Run(Watcher):
-    """Writes what a training does into a folder, so that it can go on whatever happens.
+    """Writes what a training does into a folder, so that it can resume whatever happens.
 
     The folder must be new or empty, unless `resumed`. A checkpoint is written at the start, as
     often as `every` says, at the end of the last epoch, and by `keep`; the one after the best test
-    so far is kept beside it. Give it to the training as one of its `watchers`.
+    so far is kept beside it. Pass it to the training as one of its `watchers`.
 
     Raises `InputError` where the folder holds files, or cannot be made or written to.
     """
@@ -104,7 +106,7 @@ class Run(Watcher):
         try:
             (self.folder / CONFIG).touch(exist_ok=False)
         except FileExistsError:
-            check_empty(self.folder)  # another run that began in the same moment
+            check_empty(self.folder)  # another run that began at the same moment
 
     def on_step(self, step: Step) -> None:
         """Write a checkpoint if one is due."""
@@ -119,7 +121,7 @@ class Run(Watcher):
     def on_epoch(self, epoch: Epoch) -> None:
         """Write the metrics, the current weights, and checkpoints if they are due.
 
-        The checkpoint comes last: whatever is lost before it will be written once more.
+        The checkpoint comes last: anything lost before it will be written again.
         """
         lines = [json.dumps(e._asdict()) + "\n" for e in self.training.history]
         write_whole(self.folder / METRICS, "".join(lines).encode())
@@ -148,7 +150,7 @@ class Run(Watcher):
         write_whole(self.folder / MISTAKES, drawn)
 
     def files(self) -> dict[str, Path]:
-        """What has been written, by what it is."""
+        """The files that have been written, by kind."""
         names = {
             "weights": WEIGHTS,
             "best": BEST,
@@ -163,7 +165,7 @@ class Run(Watcher):
 
 
 class Stopped(NamedTuple):
-    """What is known of a run that can go on."""
+    """What is known of a run that can be resumed."""
 
     path: Path
     config: Config
@@ -171,31 +173,31 @@ class Stopped(NamedTuple):
     state: Tensors
 
     def restore(self, training: Training) -> None:
-        """Put a training, made of the configuration, where it stood."""
+        """Put a training, made from the configuration, back where it was."""
         try:
             checkpoint.restore(training, self.state)
         except InputError as error:
             raise InputError(f"{self.path}: {error}") from None
 
     def check(self, dataset: Dataset) -> list[str]:
-        """What is no longer as it was, or is not known: the same bits are then not promised.
+        """What has changed or is not known: the same bits are then not guaranteed.
 
-        Raises `InputError` where the images are others.
+        Raises `InputError` for other images.
         """
         if self.state.metadata.get("data") != fingerprint(dataset):
-            raise InputError(f"{dataset.name}: the training images are not those of the run")
+            raise InputError(f"{dataset.name}: these are not the images the run was trained on")
         now = versions()
         try:
             then = dict(json.loads(self.state.metadata.get("versions", "")))
         except (ValueError, TypeError):
-            raise InputError(f"{self.path}: does not say which versions made it") from None
+            raise InputError(f"{self.path}: does not say which versions wrote it") from None
         return differences(then, now)
 
 
 def load_checkpoint(folder: Path) -> Stopped:
     """The last checkpoint of a run. Raises `InputError` where there is none that can be used."""
     if folder.is_file():
-        raise InputError(f"{folder} is a file, expected the folder of a run")
+        raise InputError(f"{folder} is a file, expected a run's folder")
     path = folder / CHECKPOINT
     state = read_tensors(path)
     try:
@@ -220,7 +222,7 @@ def _about(config: Config, training: Training) -> About:
 
 
 def _explained(config: Config, earlier: list[Any]) -> bytes:
-    """A run's configuration, and each start of it, to be read."""
+    """A run's configuration and each of its starts, as readable JSON."""
     start = {
         "command": sys.argv,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -237,11 +239,11 @@ def _earlier(folder: Path) -> list[Any]:
     try:
         return list(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["starts"])
     except (OSError, ValueError, TypeError, KeyError):
-        return []  # lost, which is no reason not to go on
+        return []  # lost, which is no reason to stop
 
 
 def _revision() -> str | None:
-    """Of the repository that the run is started in, with "+" where files were changed."""
+    """That of the repository the run is started in, with "+" where files were changed."""
     try:
         done = [
             subprocess.run(

@@ -11,10 +11,10 @@ from minise.errors import InputError
 
 @dataclass(frozen=True)
 class Seeds:
-    """A figure, such as the test accuracy, of trainings that differ in their seed alone: by seed.
+    """A figure, such as the test accuracy, of trainings that differ only in their seed, by seed.
 
-    `a - b` has the differences for the seeds that both have: their mean and its standard error say
-    what a change does.
+    `a - b` has the differences for the seeds that both have: their mean and its standard error show
+    the effect of a change.
 
     Raises `InputError` for fewer than two seeds.
     """
@@ -27,7 +27,7 @@ class Seeds:
 
     @property
     def mean(self) -> float:
-        """Over the seeds."""
+        """The mean over the seeds."""
         return statistics.mean(self.figures.values())
 
     @property
@@ -37,7 +37,7 @@ class Seeds:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean, deviation / √n."""
+        """That of the mean, deviation / √n."""
         return float(self.deviation / len(self.figures) ** 0.5)
 
     def both(self, other: Seeds) -> list[int]:

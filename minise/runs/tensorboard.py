@@ -24,8 +24,8 @@ def check_tensorboard() -> None:
 class EventFiles(Watcher):
     """Within a `with`, writes the course of a training into a folder that TensorBoard reads.
 
-    Give it to the training as one of its `watchers`. What a run that was stopped wrote beyond the
-    point where it goes on is not shown. Raises `InputError` where tensorboardX is not installed,
+    Pass it to the training as one of its `watchers`. What a stopped run wrote beyond the point
+    where it resumes is not shown. Raises `InputError` where tensorboardX is not installed,
     or the folder cannot be written to.
     """
 
@@ -56,7 +56,7 @@ class EventFiles(Watcher):
         self._writer.add_scalar("step/lr", self.training.optimizer.lr, self.training.all_steps)
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Loss and accuracy, of training and of the test."""
+        """Loss and accuracy, in training and in the test."""
         for name in ("loss", "accuracy", "test_loss", "test_accuracy"):
             value = getattr(epoch, name)
             if value is not None:

@@ -33,7 +33,7 @@ class About(NamedTuple):
         return self.class_names[label] if label < len(self.class_names) else str(label)
 
     def as_learned(self, digit: Images) -> Images:
-        """A digit, light ink on black, as the net learned them: dark on light if those were so."""
+        """A digit, light ink on black, as the net learned digits: dark on light if those were."""
         return digit if self.mean <= 0.5 else 255 - digit
 
 
@@ -46,7 +46,7 @@ def save_weights(path: Path, net: Layer, about: About) -> None:
 
 
 def metadata_of(about: About) -> dict[str, str]:
-    """As a file's metadata has it."""
+    """The form it has in a file's metadata."""
     return {"minise": json.dumps(about._asdict())}
 
 

@@ -1,4 +1,4 @@
-"""What steps count, kept where the net is: nobody waits for a GPU until it is read."""
+"""What steps count, kept where the net is: only reading it waits for a GPU."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Count(NamedTuple):
 
     loss_sum: float  # over images
     right: int
-    sound: int  # steps before the first with a number that was not finite
+    sound: int  # steps before the first with a number that is not finite
 
 
 class Counts:
-    """Arrays without axes, of NumPy or CuPy, that steps add to."""
+    """Zero-dimensional arrays, of NumPy or CuPy, that steps add to."""
 
     def __init__(self, parameters: Sequence[Parameter]) -> None:
         self._parameters, xp = parameters, array_module(parameters[0].value)
         self._loss_sum, self._right, self._sound = (
             xp.zeros((), kind) for kind in (float, int, int)
         )
-        # 0 from the first number on that is not finite; on a processor they are looked at before
+        # 0 after the first number that is not finite; a processor checks before it adds
         self.finite: Array | None = None if xp is np else xp.ones((), np.int32)
 
     def seem_finite(self, loss: Array) -> bool:
@@ -43,11 +43,11 @@ class Counts:
             self.finite *= abs(loss) < np.inf
 
     def end(self) -> None:
-        """A step is over, and has looked at its gradients too."""
+        """A step is over, and its gradients have been checked too."""
         self._sound += 1 if self.finite is None else self.finite
 
     def read(self) -> Count:
-        """Wait for the steps that were asked for, and start anew."""
+        """Wait for the launched steps, return their counts, and start again from 0."""
         parts = self._loss_sum, self._right, self._sound
         count = Count(float(parts[0]), int(parts[1]), int(parts[2]))
         for part in parts:

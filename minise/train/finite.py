@@ -11,7 +11,7 @@ from minise.nn import Backward, Layer, Parameter, observed
 
 
 def all_finite(parameters: Iterable[Parameter]) -> bool:
-    """Whether every gradient is: told by its square, in one pass of the fastest kind."""
+    """Whether every gradient is finite: its square tells, in one fast pass."""
     with np.errstate(over="ignore", invalid="ignore"):
         for parameter in parameters:
             g = parameter.grad.reshape(-1)
@@ -22,7 +22,7 @@ def all_finite(parameters: Iterable[Parameter]) -> bool:
 
 
 def first_not_finite(net: Layer, x: Array, dscores: Array) -> str | None:
-    """Which layer first gives a number that is not finite, forward or backward; None if none does.
+    """The first layer to give a number that is not finite, forward or backward, or None.
 
     As in "block1.conv2 (Conv2d), forward". Run in training mode: running averages move.
     """

@@ -1,4 +1,4 @@
-"""What a training tells of itself, step by step and epoch by epoch."""
+"""What a training reports, step by step and epoch by epoch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """How an epoch stands after a step: loss and accuracy are averages over its images so far."""
+    """The state of an epoch after a step: loss and accuracy are averages over its images so far."""
 
     epoch: int  # from 1
     images: int

@@ -1,7 +1,7 @@
-"""What of a net learns nothing in an epoch, noticed while it goes on.
+"""Which parts of a net learn nothing in an epoch, noticed during training.
 
 A parameter whose gradient was 0 in every step has learned nothing, even where weight decay moved
-it: all relus before or behind it are dead, or a backward leaves it out. One that had a gradient
+it: all relus before or after it are dead, or a backward leaves it out. One that had a gradient
 and stayed as it was took steps too small for its dtype.
 """
 
@@ -17,10 +17,9 @@ MOST = 6  # names in a line
 
 
 class Learning:
-    """Looks at the parameters of a net in every step of an epoch, on a GPU in every 50th.
+    """Checks the parameters of a net in every step of an epoch, on a GPU in every 50th.
 
-    One is looked at until it has had a gradient and has moved: with most nets in the first step
-    alone.
+    Each is checked until it has had a gradient and has moved: in most nets, only in the first step.
     """
 
     def __init__(self, net: Layer, optimizer: Optimizer) -> None:
@@ -50,7 +49,7 @@ class Learning:
     def found(self, epoch: int) -> list[str]:
         """A line for each thing that kept something from learning in this epoch.
 
-        What was told before is not told again.
+        Nothing is reported twice.
         """
         without = [name for name in self._without_gradient if name not in self._told]
         still = [n for n in self._before if n not in {*self._without_gradient, *self._told}]
@@ -67,7 +66,7 @@ class Learning:
                 "the gradient was 0 in every step (dead relus?)"
             )
         if still and self._highest_lr == 0:
-            lines.append(f"the learning rate was 0 in all of epoch {epoch}: no step moved anything")
+            lines.append(f"the learning rate was 0 throughout epoch {epoch}: nothing moved")
         elif still:
             dtype = self._held[still[0]].value.dtype
             what = f"{self._names(still)} did not move in epoch {epoch}"
@@ -75,7 +74,7 @@ class Learning:
         return lines
 
     def _names(self, parameters: Collection[str]) -> str:
-        """A layer's in place of its parameters', if all of them are meant."""
+        """The layer's name in place of its parameters' names, if all of them are meant."""
         if len(parameters) == len(self._all):
             return "all parameters"
         missing = {_layer(name) for name in self._all if name not in parameters}

@@ -1,4 +1,4 @@
-"""The training loop, which may stop after any step and go on from there to the same bits."""
+"""The training loop, which can stop after any step and resume there with the same bits."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Result = TypeVar("Result")
 
 
 class Training:
-    """A training and where it stands: `run` goes on to the end, or until it is interrupted.
+    """A training and its progress: `run` continues to the end, or until it is interrupted.
 
-    The arguments are those of `fit`. Between two steps, and so while watchers are told, the object
-    is whole: `runs.Run` saves all that is needed to go on from there.
+    The arguments are those of `fit`. Between two steps, and so while watchers are called, the
+    object is complete: `runs.Run` saves all that is needed to resume from there.
     """
 
     def __init__(
@@ -63,32 +63,32 @@ class Training:
             data.train, batch_size, mean=self.mean, std=self.std, rng=rng, augment=augment
         )
         self.history = History()
-        self.epoch = 1  # the one that goes on, or would
+        self.epoch = 1  # the current one, or the next
         self.steps = 0  # of that epoch so far
         self.images, self.right, self.loss_sum = 0, 0, 0.0  # over those steps
-        self.seconds = 0.0  # that they took
-        self.before_epoch = rng.bit_generator.state  # from which its order was drawn
+        self.seconds = 0.0  # taken by those steps
+        self.before_epoch = rng.bit_generator.state  # its order was drawn from this
         self.tested: Evaluation | None = None  # the last one, unless it was before a resume
         self._counts = Counts(optimizer.parameters)
 
     @property
     def all_steps(self) -> int:
-        """How many are done, over all epochs."""
+        """How many steps are done, over all epochs."""
         return (self.epoch - 1) * len(self.batches) + self.steps
 
     def run(self, *, profile: Profile | None = None, watchers: Sequence[Watcher] = ()) -> History:
-        """Train to the end, and return the history: that of a resumed training is whole.
+        """Train to the end, and return the history, in a resumed training from its beginning.
 
-        Ctrl-C or SIGTERM stop it after the current step, and mark the history; a second one
+        Ctrl-C or SIGTERM stops it after the current step, and marks the history; a second one
         raises `KeyboardInterrupt` at once. Raises `InputError` where the loss or a gradient is not
-        finite, with the layer in which that began. The weights are then those before the step;
+        finite, and names the layer where that began. The weights are then those before the step;
         running averages have moved.
 
-        Warns, once of each, of layers that had no gradient in a whole epoch, that did not move, or
-        that the optimizer does not hold.
+        Warns once of each layer that had no gradient in a whole epoch, that did not move, or that
+        the optimizer does not hold.
 
-        Watchers are told of a step when the loss has been read: on a processor after each step; on
-        a GPU every 50 steps and at the end of an epoch, since to read it is to wait for it.
+        Watchers are told of a step once the loss has been read: on a processor after each step; on
+        a GPU every 50 steps and at the end of an epoch, since reading it means waiting for it.
         """
         self.history.interrupted = False
         with StopSignals() as signals, current().running():
@@ -121,7 +121,7 @@ class Training:
         for x, labels in batches if profile is None else profile.steps_of("(batch)", batches):
             if self.schedule is not None:
                 self.optimizer.lr = self.schedule(self.all_steps)
-            with np.errstate(over="ignore", invalid="ignore"):  # told below
+            with np.errstate(over="ignore", invalid="ignore"):  # reported below
                 step(x, labels)
             self.steps += 1
             self.images += len(labels)
@@ -139,7 +139,7 @@ class Training:
                 return
 
     def _order(self) -> Array:
-        """Of the images in this epoch: the same again where some of its steps are done."""
+        """The order of the images in this epoch: drawn again where some of its steps are done."""
         now = self.rng.bit_generator.state
         if self.steps == 0:
             self.before_epoch = now
@@ -150,7 +150,7 @@ class Training:
         return order
 
     def _stepping(self, profile: Profile | None) -> TakeStep:
-        """What takes a step with a batch."""
+        """The function that takes a step with a batch."""
         if profile is not None:
             return partial(self._step, profile.layers(self.net), profile.call)
         step = partial(self._step, self.net, _untimed)
@@ -159,9 +159,9 @@ class Training:
     def _step(
         self, layers: Layer, timed: Callable[..., tuple[Array, Array]], x: Array, labels: Array
     ) -> None:
-        """Every parameter moves; loss and right answers are counted.
+        """Move every parameter, and count the loss and the right answers.
 
-        Where a number is not finite nothing moves, and it raises now or when the counts are read.
+        Where a number is not finite nothing moves; this raises, or else reading the counts does.
         """
         scores, backward = layers.forward(x, training=True)
         loss, dscores = timed("(loss)", partial(_loss, scores, labels, self.label_smoothing))
@@ -174,7 +174,7 @@ class Training:
         self._counts.end()
 
     def _read(self, steps: int, x: Array, labels: Array) -> None:
-        """Add up what the last `steps` counted, of which x and labels were the last batch."""
+        """Add what the last `steps` counted; x and labels are the last batch of these."""
         count = self._counts.read()
         if count.sound < steps:  # no parameter has moved since
             scores, _ = self.net.forward(x, training=True)
@@ -195,12 +195,12 @@ class Training:
     def _end_epoch(self) -> None:
         began, test = time.perf_counter(), None
         if self.epoch == self.epochs or not self.test_at_end:
-            with np.errstate(over="ignore", invalid="ignore"):  # told below
+            with np.errstate(over="ignore", invalid="ignore"):  # reported below
                 test = evaluate(self.net, self.data.test, mean=self.mean, std=self.std)
             self.tested = test
             if not np.isfinite(test.loss):
                 raise InputError(
-                    f"the loss of the test is {test.loss} after epoch {self.epoch}, with lr "
+                    f"the test loss is {test.loss} after epoch {self.epoch}, with lr "
                     f"{self.optimizer.lr:.3g}: try a smaller one"
                 )
         self.history.append(
@@ -237,11 +237,11 @@ def fit(
 ) -> History:
     """Train `net` on `data.train`, test it on `data.test` after each epoch; returns the history.
 
-    With `test_at_end` the test images are looked at once, after the last epoch. `rng` draws the
-    order of the images and what `augment` does to them. `schedule` gives the learning rate of each
-    step, else the optimizer's own stays. `profile` is told where the time goes, and `watchers` are
-    told of each step and epoch. Ctrl-C stops after the current step: the history then says
-    `interrupted`. Raises `InputError` for less than one epoch, and when the loss or a gradient is
+    With `test_at_end` the test images are used once, after the last epoch. `rng` draws the order of
+    the images and what `augment` does to them. `schedule` gives the learning rate of each step;
+    without it the optimizer keeps its own. `profile` records where the time goes, and `watchers`
+    are told of each step and epoch. Ctrl-C stops after the current step: the history is then
+    `interrupted`. Raises `InputError` for fewer than one epoch, and when the loss or a gradient is
     not finite; see `Training`.
     """
     training = Training(

@@ -1,6 +1,6 @@
 """How parameters move along their gradients.
 
-Weight decay pulls on weight matrices and filters alone, not on biases and batch normalisation.
+Weight decay acts on weight matrices and filters alone, not on biases and batch normalisation.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from minise.nn import Parameter, differences
 class Optimizer:
     """Holds the parameters; `step()` moves each by its `grad`. `lr` may be set between steps.
 
-    On a GPU `step` may be given a `finite`, an array of one integer: it becomes 0 where a gradient
-    is not finite, and as long as it is 0 nothing moves. So nobody has to wait for the answer.
+    On a GPU `step` may be given `finite`, an array of one integer: it becomes 0 where a gradient is
+    not finite, and as long as it is 0 nothing moves. So there is no need to wait for the answer.
     """
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float) -> None:
@@ -32,7 +32,7 @@ class Optimizer:
             )
 
         first = self.parameters[0].value
-        self._rate = array_module(first).zeros((), first.dtype)  # the lr where kernels read it
+        self._rate = array_module(first).zeros((), first.dtype)  # the lr, where kernels read it
         self.lr = lr
 
     @property
@@ -50,14 +50,14 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of what is remembered between steps, by name, as in "velocity.0": NumPy arrays."""
+        """Copies of the arrays kept between steps, by name, as in "velocity.0": NumPy arrays."""
         return {name: asnumpy(array).copy() for name, array in self._memory()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Remember what `state_dict` gave.
+        """Restore what `state_dict` gave.
 
-        Raises `InputError` that lists what is missing, left over or of another shape, and then
-        changes nothing.
+        Raises an `InputError` that lists what is missing, unexpected or of another shape, and
+        changes nothing then.
         """
         own = dict(self._memory())
         if wrong := differences(own, state):
@@ -66,7 +66,7 @@ class Optimizer:
             array[...] = array_module(array).asarray(state[name]).reshape(array.shape)
 
     def _memory(self) -> Iterator[tuple[str, Array]]:
-        """The arrays that are remembered, by name."""
+        """The arrays kept between steps, by name."""
         raise NotImplementedError(f"{type(self).__name__} has no memory")
 
     def _decay_of(self, parameter: Parameter) -> float:
@@ -74,7 +74,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum μ, as Sutskever et al. (2013) and PyTorch have it.
+    """Stochastic gradient descent with momentum μ, as in Sutskever et al. (2013) and PyTorch.
 
     v ← μ v + g,   w ← w − lr · v        with Nesterov: w ← w − lr · (g + μ v)
 
@@ -118,7 +118,7 @@ class SGD(Optimizer):
 
 
 class AdamW(Optimizer):
-    """Adam with weight decay apart from the gradient (Loshchilov & Hutter 2019, algorithm 2).
+    """Adam with weight decay decoupled from the gradient (Loshchilov & Hutter 2019, algorithm 2).
 
     m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
     w ← w − lr · (m̂ / (√v̂ + eps) + weight_decay · w)        m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
@@ -138,7 +138,7 @@ class AdamW(Optimizer):
             raise InputError(f"AdamW: betas {betas}, expected 0 <= beta < 1")
         self.betas, self.eps = betas, eps
         xp = array_module(self.parameters[0].value)
-        self._steps = xp.zeros((), float)  # a float, as all that is in a state
+        self._steps = xp.zeros((), float)  # a float, like everything in a state
         self._m, self._v = _zeros_for(self.parameters), _zeros_for(self.parameters)
 
     def step(self, finite: Array | None = None) -> None:

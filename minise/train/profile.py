@@ -16,39 +16,39 @@ Result = TypeVar("Result")
 
 @dataclass
 class Spent:
-    """Seconds spent in one part of all steps, without those of the parts within it."""
+    """Seconds spent in one part of all steps, without the parts within it."""
 
-    kind: str  # the layer's class, or nothing for what is no layer
+    kind: str  # the layer's class; empty for anything else
     forward: float = 0.0
     backward: float = 0.0
 
 
 class Profile:
-    """Give it to `fit`; afterwards `spent` has the parts of a step, in the order of the forward.
+    """Pass it to `fit`; afterwards `spent` has the parts of a step, in the order of the forward.
 
-    To be watched takes each layer one or two microseconds, forward and backward together; on a GPU
-    each is waited for, which takes longer.
+    Watching costs one or two microseconds a layer, forward and backward together; on a GPU it waits
+    for each layer, which takes longer.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
         self.steps = 0
         self.spent: dict[str, Spent] = {}
-        self._within = 0.0  # seconds of the parts within the one that runs
+        self._within = 0.0  # seconds of the parts within the one that is running
 
     def layers(self, net: Layer) -> Layer:
         """`net`, with every layer timed."""
         return observed(net, self._forward)
 
     def steps_of(self, name: str, batches: Iterable[Result]) -> Iterator[Result]:
-        """The batches, each of them one step, with the time that it takes to make them."""
+        """The batches, one for each step, with the time it takes to make them."""
         iterator = iter(batches)
         while (batch := self.call(name, lambda: next(iterator, None))) is not None:
             self.steps += 1
             yield batch
 
     def call(self, name: str, function: Callable[[], Result]) -> Result:
-        """Time a call that is no layer."""
+        """Time a call that is not a layer."""
         spent = self.spent.setdefault(name, Spent(""))
         result, seconds = self._timed(function)
         spent.forward += seconds

@@ -1,4 +1,4 @@
-"""What a training shows of itself: a bar per epoch in a terminal, a line per epoch elsewhere."""
+"""What a training shows: a bar per epoch in a terminal, a line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from minise.train.watcher import Watcher
 
 
 class EpochProgress(Watcher):
-    """Within a `with`, shows how far the epoch is, and leaves a line of each that is done."""
+    """Within a `with`, shows how far the epoch has got, and leaves a line for each one done."""
 
     def __init__(self, console: Console, epochs: int, images: int) -> None:
         self.console, self.epochs, self.images = console, epochs, images
@@ -65,7 +65,7 @@ class EpochProgress(Watcher):
         )
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Leave one line of the epoch behind."""
+        """Leave one line about the epoch."""
         test = ""
         if epoch.test_accuracy is not None:
             test = f"test {epoch.test_loss:.4f}, [bold]{epoch.test_accuracy:.2%}[/]  "

@@ -12,7 +12,7 @@ Schedule: TypeAlias = Callable[[int], float]
 
 
 def cosine(lr: float, steps: int, *, warmup: int = 0) -> Schedule:
-    """Up to `lr` in a straight line over `warmup` steps, then down to 0 along half a cosine.
+    """Linearly up to `lr` over `warmup` steps, then down to 0 along half a cosine.
 
     (Loshchilov & Hutter 2017, eq. 5, without restarts.)
     """
@@ -29,7 +29,7 @@ def cosine(lr: float, steps: int, *, warmup: int = 0) -> Schedule:
 def one_cycle(lr: float, steps: int, *, warmup: int | None = None) -> Schedule:
     """From lr / 25 up to `lr` over `warmup` steps, 30 % unless given, then down to nearly 0.
 
-    Both ways along half a cosine (Smith & Topin 2018, in the form that PyTorch has it).
+    Both ways along half a cosine (Smith & Topin 2018, in PyTorch's form).
     """
     warmup = int(0.3 * steps) if warmup is None else warmup
     _check(steps, warmup)
@@ -50,4 +50,4 @@ def _half_cosine(step: int, steps: int) -> float:
 
 def _check(steps: int, warmup: int) -> None:
     if steps < 1 or not 0 <= warmup < steps:
-        raise InputError(f"schedule: {steps} steps, {warmup} of them warm-up: it must be shorter")
+        raise InputError(f"schedule: {steps} steps, warmup {warmup}: expected 0 <= warmup < steps")

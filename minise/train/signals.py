@@ -1,6 +1,6 @@
 """Ctrl-C asks a training to stop after its step; a second one stops it at once.
 
-So do a request to end, Ctrl-Break on Windows, and a terminal that was closed.
+So do SIGTERM, Ctrl-Break on Windows, and closing the terminal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-# What is taken over, if nobody else has: what the interpreter does with them by itself.
+# The signals that are taken over, each only from the interpreter's own handler.
 _DEFAULTS: dict[int, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
@@ -25,9 +25,9 @@ _DEFAULTS: dict[int, Any] = {
 class StopSignals:
     """Within a `with`, SIGINT, SIGTERM, SIGHUP and SIGBREAK set `requested`; the second interrupts.
 
-    Only SIGHUP never does: of a terminal that is closed the shell and the system may each send it.
-    Python hands signals to the main thread alone: in another nothing is taken over, nor where
-    somebody else has a handler of their own.
+    Only SIGHUP never does: when a terminal closes, the shell and the system may each send one.
+    Python delivers signals to the main thread alone: in another thread nothing is taken over, nor
+    is a signal that has a handler already.
     """
 
     def __init__(self) -> None:

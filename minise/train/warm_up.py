@@ -1,4 +1,4 @@
-"""One pass before the first: it compiles what has to be, and shows whether the images fit."""
+"""A pass before the first step: it compiles what is needed, and checks that the images fit."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def warm_up(net: Layer, image_shape: tuple[int, int, int], batch_size: int) -> N
 def _others(image_shape: tuple[int, int, int]) -> str:
     fitting = [name for name in models.taking(image_shape) if name.startswith("se-")]
     if not fitting:
-        return "no net takes them"
+        return "no net takes such images"
     return f"nets that take them: {', '.join(fitting[:6])}{', …' if fitting[6:] else ''}"

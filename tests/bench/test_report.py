@@ -49,8 +49,9 @@ GPU = {"gpu": "a card", "driver": "1.2", "cuda": "12.4", "cuda_of_driver": "12.6
 
 
 def test_a_gpu_is_named_with_its_driver():
-    assert texts.gpu(GPU) == "a card, driver 1.2, CUDA 12.4, of which the driver knows 12.6"
-    assert texts.gpu({**GPU, "driver": None}) == "a card, CUDA 12.4, of which the driver knows 12.6"
+    assert texts.gpu(GPU) == "a card, driver 1.2, CUDA 12.4 (the driver supports up to 12.6)"
+    without = texts.gpu({**GPU, "driver": None})
+    assert without == "a card, CUDA 12.4 (the driver supports up to 12.6)"
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_a_system_that_does_not_tell_sizes_is_told_of(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)
     (result,) = measure(bench.CASES["memory-se-resnet8"]).results
     assert result.minise is None
-    assert result.notes == ("this system does not tell how large a process is",)
+    assert result.notes == ("this system does not report the size of a process",)
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak")

@@ -178,7 +178,7 @@ def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
         (["train", "--data", "mnits"], 1, "there is no 'mnits': did you mean 'mnist'"),
         (["train", "--out", "/dev/null/run"], 1, "/dev/null/run: cannot be written to: Not a dir"),
         (["train", "--backend", "cuda"], 1, "backend: unknown name 'cuda', expected one of numba"),
-        (["train", "--device", "0"], 1, "device 0 is a GPU's number, and 'numba' uses none"),
+        (["train", "--device", "0"], 1, "device 0 is a GPU, and 'numba' does not use one"),
         (["train", "--threads", "9999"], 1, "threads must be 1 to"),
         (["train", "--lr", "-1"], 1, "lr -1.0"),
         (["train", "--epochs", "0"], 2, "Invalid value for '--epochs'"),
@@ -243,7 +243,7 @@ def test_a_run_is_not_overwritten(minise, small_data):
     assert minise(*QUICK, "--data", small_data, "--out", "here")[0] == 0
     code, _, err = minise(*QUICK, "--data", small_data, "--out", "here")
     assert code == 1
-    assert err == "minise: here: holds files already; a run needs a folder of its own\n"
+    assert err == "minise: here: already holds files; a run needs a folder of its own\n"
 
 
 def test_eval_refuses_images_that_the_net_did_not_learn(minise, small_data, tmp_path):

@@ -106,12 +106,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, 
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.startswith("\nminise: stopped in epoch ")
-    assert err.endswith(" of 12 steps; to go on:\n  minise train --resume run\n")
+    assert err.endswith(" of 12 steps; to resume:\n  minise train --resume run\n")
     assert err.count("\n") == 3
 
     code, out, err = run(folder, *MINISE, "train", "--resume", "run")
     assert (code, err) == (0, "")
-    assert "run goes on in epoch " in out
+    assert "run resumes in epoch " in out
     assert weights(folder / "run") == uninterrupted
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) == 8
 
@@ -185,10 +185,10 @@ def test_a_run_that_was_stopped_goes_on_from_the_step_that_was_the_last(
         stop_after_two_steps(patch)
         code, _, err = minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")
     assert code == 130
-    assert "minise: stopped in epoch 1, after 2 of 4 steps; to go on:\n" in err
+    assert "minise: stopped in epoch 1, after 2 of 4 steps; to resume:\n" in err
     code, out, _ = minise("train", "--resume", "run")
     assert code == 0
-    assert "run goes on in epoch 1, after 2 of 4 steps" in out
+    assert "run resumes in epoch 1, after 2 of 4 steps" in out
 
 
 def test_a_second_ctrl_c_while_the_last_checkpoint_is_written_leaves_the_one_before(
@@ -205,7 +205,7 @@ def test_a_second_ctrl_c_while_the_last_checkpoint_is_written_leaves_the_one_bef
 
     stop_after_two_steps(monkeypatch, then)
     code, _, err = minise("train", "--data", "own.npz", "--epochs", "1", "--out", "run")
-    message = "stopped at once; to go on from the last checkpoint:\n  minise train --resume run"
+    message = "stopped at once; to resume from the last checkpoint:\n  minise train --resume run"
     assert (code, err) == (130, f"\nminise: {message}\n")
     assert [checkpoint.read_bytes()] == before
     assert {path.name for path in checkpoint.parent.iterdir()} == {"config.json", checkpoint.name}
@@ -214,11 +214,11 @@ def test_a_second_ctrl_c_while_the_last_checkpoint_is_written_leaves_the_one_bef
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
-        (["--epochs", "9"], ["  epochs: 8, now 9", "--allow-change lets the training go on"]),
+        (["--epochs", "9"], ["  epochs: 8, now 9", "--allow-change lets the run go on"]),
         (["--seed", "1", "--lr", "0.1"], ["  lr: None, now 0.1", "  seed: 0, now 1"]),
         (["--allow-change", "--model", "cnn"], ["  model: 'se-cnn3', now 'cnn'"]),
         (["--option", "reduction=2"], ["  options: {}, now {'reduction': 2}"]),
-        (["--out", "other"], ["a run that is resumed stays in its folder, run"]),
+        (["--out", "other"], ["a resumed run stays in its folder, run"]),
     ],
 )
 def test_other_options_are_refused_with_the_difference_shown(minise, folder, options, lines):
@@ -244,7 +244,7 @@ def test_a_change_that_is_allowed_goes_on_from_there(minise, folder):
     assert minise("train", "--data", "own.npz", "--epochs", "2", "--out", "run")[0] == 0
     code, out, _ = minise("train", "--resume", "run", "--epochs", "3", "--allow-change")
     assert code == 0
-    assert "run goes on in epoch 3, after 0 of 4 steps" in out
+    assert "run resumes in epoch 3, after 0 of 4 steps" in out
     explained = json.loads((folder / "run" / "config.json").read_text())
     assert explained["config"]["epochs"] == 3
     assert len(explained["starts"]) == 2
@@ -256,7 +256,7 @@ def test_of_a_run_that_was_killed_at_its_very_end_the_pictures_are_drawn(minise,
     (folder / "run" / "mistakes.png").unlink()
     code, out, err = minise("train", "--resume", "run")
     assert (code, err) == (0, "")
-    assert "run has done all its epochs\n" in out
+    assert "run has finished all its epochs\n" in out
     assert (folder / "run" / "mistakes.png").exists()
 
 
@@ -278,7 +278,7 @@ def test_fewer_epochs_than_are_begun_are_refused(minise, folder):
     assert minise("train", "--data", "own.npz", "--epochs", "3", "--out", "run")[0] == 0
     code, _, err = minise("train", "--resume", "run", "--epochs", "2", "--allow-change")
     assert code == 1
-    assert "epochs: 2, but epoch 3 has begun" in err
+    assert "epochs: 2, but epoch 3 has already begun" in err
 
 
 def test_a_rate_that_ends_in_nothing_leaves_the_good_checkpoint(minise, folder):
@@ -298,7 +298,7 @@ def test_other_images_are_refused(minise, folder):
     arrays["x_train"][7, 3, 3] += 1
     np.savez(folder / "own.npz", **arrays)
     code, _, err = minise("train", "--resume", "run")
-    assert (code, err) == (1, "minise: own: the training images are not those of the run\n")
+    assert (code, err) == (1, "minise: own: these are not the images the run was trained on\n")
 
 
 def test_what_is_no_checkpoint_is_one_clear_line(minise, folder):
@@ -306,7 +306,7 @@ def test_what_is_no_checkpoint_is_one_clear_line(minise, folder):
     code, _, err = minise("train", "--resume", "nothing")
     assert (code, err) == (1, "minise: nothing/checkpoint.safetensors: there is no such file\n")
     code, _, err = minise("train", "--resume", "run/model.safetensors")
-    message = "minise: run/model.safetensors is a file, expected the folder of a run\n"
+    message = "minise: run/model.safetensors is a file, expected a run's folder\n"
     assert (code, err) == (1, message)
 
 
@@ -326,7 +326,7 @@ def test_names_with_brackets_are_shown_as_they_are(minise, folder):
     assert "[bold]run/metrics.jsonl" in out
     code, out, err = minise("train", "--resume", "[bold]run")
     assert (code, err) == (0, "")
-    assert "[bold]run has done all its epochs" in out
+    assert "[bold]run has finished all its epochs" in out
 
 
 def test_where_tensorboards_package_is_missing_no_folder_is_made(minise, folder, monkeypatch):
@@ -344,10 +344,10 @@ def test_what_is_another_now_is_told_in_one_line_and_the_run_goes_on(minise, fol
     monkeypatch.setattr("minise.runs.run.versions", lambda: now | others)
     code, _, err = minise("train", "--resume", "run")
     told = (
-        f"the digest of minise's sources was {now['sources']}, is 0123456789abcdef; "
-        f"Pillow was {now['pillow']}, is 1.2.3"
+        f"the digest of minise's sources was {now['sources']}, is now 0123456789abcdef; "
+        f"Pillow was {now['pillow']}, is now 1.2.3"
     )
-    assert (code, err) == (0, f"minise: the same bits are not promised: {told}\n")
+    assert (code, err) == (0, f"minise: the same bits are not guaranteed: {told}\n")
     start = json.loads((folder / "run" / "config.json").read_text())["starts"][-1]
     assert start["environment"].items() >= others.items()
 
@@ -362,6 +362,6 @@ def test_a_checkpoint_of_an_older_minise_says_what_it_does_not_tell(minise, fold
     write_tensors(path, state._replace(metadata=state.metadata | {"versions": old}))
     code, _, err = minise("train", "--resume", "run", "--epochs", "2", "--allow-change")
     names = ", ".join(NAMES[what] for what in new)
-    told = f"the checkpoint does not tell {names}"
-    assert (code, err) == (0, f"minise: the same bits are not promised: {told}\n")
+    told = f"the checkpoint does not record {names}"
+    assert (code, err) == (0, f"minise: the same bits are not guaranteed: {told}\n")
     assert minise("train", "--resume", "run")[2] == ""  # the checkpoint has been written anew

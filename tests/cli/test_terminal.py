@@ -43,7 +43,8 @@ def test_a_training_whose_pipe_closes_has_saved_its_weights_and_says_how_to_go_o
     with process.stderr as stderr:
         err = stderr.read()
     told = (
-        "\nminise: stopped in epoch 2, after 0 of 6 steps; to go on:\n  minise train --resume run\n"
+        "\nminise: stopped in epoch 2, after 0 of 6 steps; to resume:\n"
+        "  minise train --resume run\n"
     )
     assert err == told
     run = folder / "run"

@@ -101,11 +101,11 @@ def test_a_runs_whole_life(windows, images, tmp_path, monkeypatch):
         patch.setattr(runs.Run, "on_step", on_step)
         code, _, err = windows(*TRAIN, "--data", images, "--out", "my run")
     assert code == 130
-    again = err.partition("to go on:\n  minise ")[2]
+    again = err.partition("to resume:\n  minise ")[2]
     assert again == 'train --resume "my run"\n'
     code, out, err = windows(*shlex.split(again), "--backend", "numpy")
     assert (code, err) == (0, "")
-    assert "my run goes on in epoch 1, after 1 of 2 steps" in out
+    assert "my run resumes in epoch 1, after 1 of 2 steps" in out
     record = runs.read_record(tmp_path / "my run")
     assert record.config.data == str(images)
     assert len(record.history) == 2

@@ -103,7 +103,7 @@ def png(width, height, rows):
 def test_a_picture_that_declares_too_many_pixels_is_refused(tmp_path, size):
     path = tmp_path / "bomb.png"
     path.write_bytes(png(*size, rows=10))
-    with pytest.raises(InputError, match=r"bomb\.png: .* more than 256 MB; save it smaller"):
+    with pytest.raises(InputError, match=r"bomb\.png: .* more than 256 MB; save a smaller"):
         data.read_picture(path)
 
 
@@ -126,7 +126,7 @@ def test_many_pictures_that_are_more_than_memory_are_refused_at_the_first(tmp_pa
     for k in range(300):
         (tmp_path / "dog" / f"{k}.png").write_bytes(b"not looked at")
     (tmp_path / "cat" / "1.png").write_bytes(b"not looked at")
-    with pytest.raises(InputError, match=r"0\.png: 302 pictures of 3000×3000 are more than 2 GiB"):
+    with pytest.raises(InputError, match=r"0\.png: 302 pictures of 3000×3000 take more than 2 GiB"):
         data.load(tmp_path)
 
 

@@ -152,5 +152,5 @@ def test_the_right_sentence(tmp_path, classes, also, sentence):
 def test_more_pictures_than_fit_into_memory_are_refused(tmp_path, monkeypatch):
     draw(tmp_path, ["cat", "dog"] * 5)
     monkeypatch.setattr(class_folders, "MOST_BYTES", 10 * 6 * 5 - 1)
-    with pytest.raises(InputError, match="10 pictures of 6×5 are more than"):
+    with pytest.raises(InputError, match="10 pictures of 6×5 take more than"):
         data.load(tmp_path)

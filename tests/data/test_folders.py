@@ -103,7 +103,7 @@ def without(name, files):
          "mine has several sets, name one of them: mine/a.npz, mine/b.NPZ"),
         (EMNIST, "emnist-balanced", "there is no 'mine/emnist-balanced': expected sample, mnist"),
         ({**KUZUSHIJI, "kmnist-test-imgs.npz": npz(IMAGES[:2])}, "",
-         "test labels are 3 for 2 images"),
+         "test labels: got 3 for 2 images"),
         ({"train.csv": b""}, "train.csv", "train.csv is not a folder of IDX files"),
     ],
 )  # fmt: skip

@@ -65,7 +65,7 @@ def test_labels_are_from_1_only_if_all_are():
         (np.where(RIGHT == 1, 900_000_000, RIGHT),
          "mine: training label 900,000,000 needs 900,000,001 classes, but only"),
         (RIGHT + 2.0**70,
-         "training labels: label 1.1805916207174113e+21 is too large for the number of a class"),
+         "training labels: label 1.1805916207174113e+21 is too large for a class number"),
         (np.array([0, 1, 2, 2, 1, 0, 3, 1]), "test label 3 is outside the 3 classes of the"),
         (RIGHT - 1, "mine: training labels: label -1 is below 0"),
         (RIGHT + 0.5, "mine: training labels have 0.5, expected whole numbers"),
@@ -88,9 +88,9 @@ def test_the_right_sentence(labels, sentence):
 
 
 def test_labels_are_as_many_as_images():
-    with pytest.raises(InputError, match=r"test labels are 3 for 4 images$"):
+    with pytest.raises(InputError, match=r"test labels: got 3 for 4 images$"):
         fitted(RIGHT, count=9)
-    exchanged = "training labels are 3 for 5 images: are training and test labels exchanged"
+    exchanged = "training labels: got 3 for 5 images: are training and test labels swapped"
     with pytest.raises(InputError, match=exchanged):
         fit_labels("mine", RIGHT[:3], RIGHT[:5], (5, 3))
     with pytest.raises(InputError, match=r"training labels are int64 \(2, 5\), expected"):

@@ -73,13 +73,16 @@ WITH_INF[3, 2, 2] = np.inf
     [
         (WITH_NAN, "mine: test images have pixels that are NaN or infinite"),
         (WITH_INF, "mine: training images have pixels that are NaN or infinite"),
-        ((BYTES / 255 - 0.5) * 2, "pixels of the training images go from -1 to 1, expected 0 to 1"),
+        (
+            (BYTES / 255 - 0.5) * 2,
+            "pixels of the training images range from -1 to 1, expected 0 to 1",
+        ),
         (
             BYTES.astype(np.int64) - 128,
-            "pixels of the training images go from -128 to 127, expected",
+            "pixels of the training images range from -128 to 127, expected",
         ),
-        (BYTES.astype(np.uint16) * 257, "pixels go to 6.554e+04, expected 0 to 1, 0 to 255"),
-        (BYTES / 100, "pixels go to 2.55, with fractions, expected 0 to 1"),
+        (BYTES.astype(np.uint16) * 257, "pixels go up to 6.554e+04, expected 0 to 1, 0 to 255"),
+        (BYTES / 100, "pixels go up to 2.55, with fractions, expected 0 to 1"),
         (BYTES.astype(complex), "training images are complex128, expected numbers"),
         (BYTES.astype(str), "training images are <U3, expected numbers"),
         (BYTES[:, 0], "training images are rows of 5 numbers, not a square"),
@@ -110,7 +113,7 @@ def test_one_scale_is_found_over_training_and_test_images_together():
     [(BYTES / 255, BYTES.astype(float)), (BYTES.astype(int), BYTES / 255), (BYTES, BYTES / 255)],
 )
 def test_images_that_were_scaled_in_one_half_only_are_refused(train, test):
-    with pytest.raises(InputError, match=r"pixels of the training images go to .*on one scale"):
+    with pytest.raises(InputError, match=r"pixels of the training images go up to .*on one scale"):
         fit_pixels("mine", train, test)
 
 

@@ -130,12 +130,12 @@ def test_the_names_of_medmnist_are_known_and_what_it_has_for_validation_is_left_
         ({"y_test": np.array([0, 1, 3])}, "test label 3 is outside the 3 classes"),
         ({"y_train": np.array([0, 1, 2, 0, 1, -2])}, "label -2 is below 0"),
         ({"y_train": np.array([0, 1, 2, 0, 1, 9e8])}, "label 900,000,000 needs 900,000,001 cla"),
-        ({"y_train": np.zeros(5, int)}, "training labels are 5 for 6 images"),
+        ({"y_train": np.zeros(5, int)}, "training labels: got 5 for 6 images"),
         ({"y_train": np.zeros(6)}, "all training labels are 0, expected at least two classes"),
         ({"y_train": np.full(6, 0.5)}, "training labels have 0.5, expected whole numbers"),
         (
             {"x_train": np.full((6, 8, 9), -1.0)},
-            "training images go from -1 to -1, expected 0 to 1",
+            "training images range from -1 to -1, expected 0 to 1",
         ),
         ({"x_test": np.zeros((3, 8, 8), np.uint8)}, r"test images are \(1, 8, 8\)"),
         (

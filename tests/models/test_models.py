@@ -192,7 +192,7 @@ def test_the_stem_pools_as_caffe_does_where_that_is_asked_for():
         ("se-resnet20", {"stages": 2}, "se-resnet20: stages is 2, expected numbers of stages"),
         ("se-resnet20", {"stages": [7]}, r"stages \[7\], expected some of \[1, 2, 3\]"),
         ("se-resnet50", {"stages": [1]}, r"stages \[1\], expected some of \[2, 3, 4, 5\]"),
-        ("se-resnet8", {"reduction": 32}, "a reduction of 32 leaves no hidden unit of 16 channels"),
+        ("se-resnet8", {"reduction": 32}, "leaves no hidden unit for 16 channels"),
         ("se-mobilenet", {"gate": "sigmod"}, "unknown gate 'sigmod': did you mean 'sigmoid'"),
         ("se-resnet8", {"placement": "prae"}, "unknown placement 'prae': did you mean 'pre'"),
     ],

@@ -41,7 +41,7 @@ def test_the_gate_of_gather_excite_is_the_sigmoid_of_the_mean(x):
     [
         (lambda: nn.ECA(8, 4), "kernel_size is 4, expected an odd number"),
         (lambda: nn.ConcurrentSE(8, 2, merge="mx"), "unknown merge 'mx': did you mean 'max'"),
-        (lambda: nn.NoSqueeze(8, 16), "leaves no hidden unit of 8 channels"),
+        (lambda: nn.NoSqueeze(8, 16), "leaves no hidden unit for 8 channels"),
         (lambda: nn.NoSqueeze(8, gate="soft"), "unknown gate 'soft'"),
     ],
 )

@@ -163,8 +163,8 @@ def test_the_squeeze_takes_maps_of_any_size():
         ({"squeeze": "mean"}, "unknown squeeze 'mean': there are avg, max, avg.max"),
         ({"gate": "sigmod"}, "unknown gate 'sigmod': did you mean 'sigmoid'?"),
         ({"rounding": "ceil"}, "unknown rounding 'ceil'"),
-        ({"reduction": 16}, "a reduction of 16 leaves no hidden unit of 8 channels"),
-        ({"reduction": 0}, "reduction 0: not positive"),
+        ({"reduction": 16}, "a reduction of 16 leaves no hidden unit for 8 channels"),
+        ({"reduction": 0}, "reduction 0: must be above 0"),
         ({"hidden": 0}, "hidden 0, expected at least 1"),
     ],
 )

@@ -27,7 +27,7 @@ def test_a_configuration_comes_back_from_its_json():
     ],
 )
 def test_what_is_no_configuration_is_one_clear_error(text):
-    with pytest.raises(InputError, match="no configuration of a training"):
+    with pytest.raises(InputError, match="not a training configuration"):
         read_config(text)
 
 
@@ -77,7 +77,7 @@ def test_held_out_images_are_training_images_and_the_same_for_a_seed():
     assert together == sorted(x.tobytes() for x in sample.train.images)
     assert (first.test.images == again.test.images).all()
     assert not (first.test.images == other.test.images).all()
-    with pytest.raises(InputError, match="10000 images held out, expected 1 to 9999"):
+    with pytest.raises(InputError, match="cannot hold out 10000 images, expected 1 to 9999"):
         runs.dataset_of(runs.Config(hold_out=10_000))
 
 

@@ -91,15 +91,16 @@ def test_without_files_there_is_no_digest(tmp_path, monkeypatch):
 
 def test_what_differs_is_named():
     assert differences(THEN, THEN) == []
-    assert differences(THEN | {"numpy": "2.0.0"}, THEN) == [f"NumPy was 2.0.0, is {THEN['numpy']}"]
+    told = f"NumPy was 2.0.0, is now {THEN['numpy']}"
+    assert differences(THEN | {"numpy": "2.0.0"}, THEN) == [told]
     then, now = (THEN | {"features": features} for features in ("avx avx2 sse", "avx sse4a sse"))
     assert differences(then, now) == ["the processor's features are now without avx2, with sse4a"]
     then = THEN | {"features": " ".join(f"f{k}" for k in range(8))}
     (told,) = differences(then, THEN | {"features": ""})
     assert told.endswith("now " + ", ".join(f"without f{k}" for k in range(6)) + " and 2 more")
-    assert differences(then, THEN | {"features": None})[0].endswith("f7, is None")
+    assert differences(then, THEN | {"features": None})[0].endswith("f7, is now None")
     del then["sources"], then["features"]
-    told = "the checkpoint does not tell the processor's features, the digest of minise's sources"
+    told = "the checkpoint does not record the processor's features, the digest of minise's sources"
     assert differences(then, THEN) == [told]
 
 

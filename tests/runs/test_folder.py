@@ -38,7 +38,7 @@ def test_of_several_that_begin_at_once_each_gets_a_folder_of_its_own(tmp_path):
 
 def test_a_file_where_the_runs_should_be_is_told(tmp_path):
     (tmp_path / "runs").write_text("")
-    with pytest.raises(InputError, match="runs/se-cnn-1: cannot be made: "):
+    with pytest.raises(InputError, match="runs/se-cnn-1: cannot be created: "):
         runs.next_folder("se-cnn", tmp_path / "runs")
 
 

@@ -94,7 +94,7 @@ def test_one_that_cannot_be_read_does_not_hide_the_others(make, tmp_path, caplog
     (make("bad") / "config.json").write_text("{}")
     (record,) = runs.find_records(tmp_path / "runs")
     assert record.folder.name == "good"
-    assert "runs/bad: no run that can be read" in caplog.text
+    assert "runs/bad: not a readable run" in caplog.text
 
 
 def test_where_there_are_no_runs_is_told(tmp_path):

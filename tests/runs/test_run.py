@@ -165,13 +165,13 @@ def test_minutes_are_counted_from_the_last_checkpoint(tmp_path, training, monkey
 
 @pytest.mark.parametrize("text", ["", "often", "0 steps", "5", "-1 epoch", "2 hours"])
 def test_what_is_no_interval_is_told(text):
-    with pytest.raises(InputError, match=r"expected as in '1 epoch', '100 steps' or '5 minutes'"):
+    with pytest.raises(InputError, match="expected '1 epoch', '100 steps', '5 minutes' or"):
         runs.read_every(text)
 
 
 def test_a_folder_that_holds_files_is_not_touched(tmp_path, training):
     (tmp_path / "precious.txt").write_text("text")
-    with pytest.raises(InputError, match="holds files already"):
+    with pytest.raises(InputError, match="already holds files"):
         runs.Run(tmp_path, training, CONFIG)
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
@@ -185,7 +185,7 @@ def test_of_two_runs_that_find_a_folder_empty_one_gets_it(tmp_path, training, mo
         next(looked, check_empty)(folder)
 
     monkeypatch.setattr("minise.runs.run.check_empty", look)
-    with pytest.raises(InputError, match="holds files already"):
+    with pytest.raises(InputError, match="already holds files"):
         runs.Run(tmp_path / "run", training, CONFIG)
     assert contents(tmp_path / "run") == before
 

@@ -93,7 +93,7 @@ def test_what_the_optimizer_does_not_hold_is_told(stripes):
 @pytest.mark.usefixtures("each_backend")
 def test_a_rate_of_nothing_is_told(stripes):
     net = small()
-    told = "the learning rate was 0 in all of epoch 1: no step moved anything"
+    told = "the learning rate was 0 throughout epoch 1: nothing moved"
     assert told in warned(stripes, net, sgd(net, 0.0))
     assert told in warned(stripes, net, sgd(net), schedule=lambda step: 0.0)
     assert told not in warned(stripes, net, sgd(net), schedule=lambda step: 0.05 * (step == 7))

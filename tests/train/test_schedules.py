@@ -40,7 +40,7 @@ def test_one_cycle_reaches_its_top_after_30_percent_and_ends_near_nothing():
 def test_the_warm_up_must_be_shorter_than_the_whole(schedule):
     for steps in (1, 2, 3):
         assert all(0 < schedule(1.0, steps)(step) <= 1 for step in range(steps))
-    with pytest.raises(InputError, match="5 steps, 5 of them warm-up"):
+    with pytest.raises(InputError, match="5 steps, warmup 5: expected"):
         schedule(1.0, 5, warmup=5)
     with pytest.raises(InputError, match="0 steps"):
         schedule(1.0, 0)

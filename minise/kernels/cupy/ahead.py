@@ -37,7 +37,7 @@ class Slot:
 
     def send(self, batch: Batch, stream: Any) -> None:
         """Copy a batch to the GPU, in the stream's own time."""
-        self.copied.synchronize()  # the batch before has left the page-locked memory
+        self.copied.synchronize()  # the previous batch has left the page-locked memory
         stream.wait_event(self.used)
         for array, here, there in zip(batch, self.here, self.there, strict=True):
             here[: len(array)] = array
@@ -48,9 +48,8 @@ class Slot:
 def copied_ahead(make: MakeBatches, rng: np.random.Generator | None, size: int) -> Iterator[Batch]:
     """The batches of at most `size` images that `make(rng)` gives, on the GPU in use.
 
-    They are drawn ahead, with a twin of the generator: its own state is to be that after the batch
-    that was handed out last, since a training may stop there. A batch is good until the next is
-    asked for.
+    They are drawn ahead, with a copy of the generator: its own state must be that after the batch
+    handed out last, since a training may stop there. A batch is valid until the next is requested.
     """
     twin = copy.deepcopy(rng)
     batches = make(twin)

@@ -1,7 +1,7 @@
 """Convolution: three passes, each a matrix product whose factors are looked up in the images.
 
 A 1×1 convolution is a product on views of the images, and cuBLAS makes it; but CuPy does not let
-cuBLAS work while a CUDA graph is captured, and `without_cublas` it goes the way of all others. The
+cuBLAS work while a CUDA graph is captured, and `without_cublas` it is computed like all others. The
 gradient of its weights always does, since CuPy would first copy the images to transpose them.
 """
 
@@ -22,7 +22,7 @@ GIVEN = "{KH,KW,SH,SW,PH,PW,DH,DW}"  # the kernel's own arguments
 
 THREADS = 128  # of a block, as in product.cuh
 ENOUGH = 512  # blocks that keep a large GPU busy, about
-PIXELS = 512  # the least that a part of the sum over all pixels is of
+PIXELS = 512  # the least in each part of the sum over all pixels
 
 
 class Tile(NamedTuple):
@@ -32,7 +32,7 @@ class Tile(NamedTuple):
     columns: int
 
     def blocks(self, rows: int, columns: int) -> Pair:
-        """How many cover (rows, columns), down and across."""
+        """How many tiles cover (rows, columns), down and across."""
         return -(-rows // self.rows), -(-columns // self.columns)
 
 
@@ -70,7 +70,7 @@ def conv2d_backward(
 def _dw(
     dy: Array, x: Array, w: Array, window: Window, groups: int, sizes: tuple[int, ...]
 ) -> Array:
-    """Made in as many parts as keep the GPU busy, and then summed."""
+    """Computed in as many parts as keep the GPU busy, and then summed."""
     filters, taps, pixels = len(w) // groups, w[0].size, dy[:, 0].size
     tile = Tile(_rows_for(filters), 64)  # more columns would not fit into the registers
     down, across = tile.blocks(filters, taps)
@@ -98,7 +98,7 @@ def _product(
 
 
 def _tile_for(rows: int, columns: int, layers: int) -> Tile:
-    """The largest, or where the GPU would not be busy with those a smaller one."""
+    """The largest tile, or a smaller one where that would not keep the GPU busy."""
     TM = _rows_for(rows)
     for tile in (Tile(TM, 128), Tile(TM, 64)):
         down, across = tile.blocks(rows, columns)
@@ -108,7 +108,7 @@ def _tile_for(rows: int, columns: int, layers: int) -> Tile:
 
 
 def _rows_for(rows: int) -> int:
-    """As few as a tile can have, so that few rows are not padded to many."""
+    """As few rows as a tile can have, so that a few are not padded to many."""
     return next((TM for TM in (8, 16, 32) if rows <= TM), 64)
 
 
@@ -131,7 +131,7 @@ def _start(
 
 
 def _is_common(window: Window) -> bool:
-    """One that nets have: such a window gets kernels of its own."""
+    """Whether nets use it: such a window gets kernels of its own."""
     (KH, KW), (SH, SW), padding, dilation = window
     same = padding == (KH // 2, KW // 2) and dilation == (1, 1)
     return same and KH == KW and KH in (1, 3, 5, 7) and SH == SW and SH in (1, 2)

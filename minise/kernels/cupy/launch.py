@@ -21,9 +21,9 @@ import numpy as np
 from minise.arrays import Array
 
 THREADS = 256  # of a block
-AHEAD = 4  # items that a thread reads before it uses the first, as in common.cuh
+AHEAD = 4  # items that a thread reads before using the first, as in common.cuh
 PACK = 16  # bytes: the most that a thread can read at once
-# Numbers in an array: kernels count them in 32 bits, and the last block counts a little further.
+# Numbers in an array: kernels count them in 32 bits, and the last block counts slightly further.
 LARGEST = 2**31 - 1024
 
 C_TYPES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
@@ -39,17 +39,17 @@ class Maps(NamedTuple):
 
 
 def contiguous(*arrays: Array) -> list[Array]:
-    """The arrays themselves, or copies of those that do not lie in C order."""
+    """The arrays themselves, or copies of those that are not in C order."""
     return [array if array.flags.c_contiguous else array.copy() for array in arrays]
 
 
 def address(array: Array) -> int:
-    """Where in the GPU's memory it begins."""
+    """Its address in the GPU's memory."""
     return int(array.data.ptr)  # type: ignore[attr-defined]
 
 
 def maps_of(*images: Array) -> Maps:
-    """Of contiguous images (N, C, H, W), all of one shape."""
+    """Contiguous images (N, C, H, W), all of one shape, as maps."""
     N, C, H, W = images[0].shape
     dtype = images[0].dtype
     width = PACK // dtype.itemsize
@@ -61,14 +61,14 @@ def maps_of(*images: Array) -> Maps:
 def each_pack(
     file: str, kernel: str, maps: Maps, *arguments: Any, **definitions: int | str
 ) -> None:
-    """Start a kernel with a thread for each pack; it is told how many there are, and in a map."""
+    """Start a kernel with a thread for each pack; it gets their number, and that in a map."""
     count = maps.number * maps.packs
     arguments = (*arguments, count, maps.packs)
     each_number(file, kernel, count, *arguments, dtype=maps.dtype, WIDTH=maps.width, **definitions)
 
 
 def each_map(file: str, kernel: str, maps: Maps, *arguments: Any, **definitions: int | str) -> None:
-    """Start a kernel with a block for each map; it is told how many packs a map has."""
+    """Start a kernel with a block for each map; it gets the number of packs in a map."""
     arguments, blocks = (*arguments, maps.packs), (maps.number,)
     definitions["WIDTH"] = maps.width
     threads = threads_for(maps.packs)
@@ -115,9 +115,9 @@ def start(
 
 
 def threads_for(items: int) -> int:
-    """Of a block that goes over so many items: a power of two, since sums are made in trees.
+    """Threads of a block that covers so many items: a power of two, since sums are trees.
 
-    Each has some items to go over, which it reads at once.
+    Each covers several items, which it reads at once.
     """
     threads = 32
     while threads < THREADS and threads * 2 * AHEAD <= items:
@@ -141,13 +141,13 @@ def _module(file: str, dtype: np.dtype[Any], definitions: tuple[tuple[str, int |
 
 
 def source(file: str) -> str:
-    """What is compiled for a file: what all share, and for `conv.cu` the product in it."""
+    """What is compiled for a file: the code all share, and for `conv.cu` also the product."""
     files = ("common.cuh", *(["product.cuh"] if file == "conv.cu" else []), file)
     return "\n".join(map(text, files))
 
 
 def text(file: str) -> str:
-    """What stands in a file beside this one."""
+    """The text of a file beside this one."""
     return resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
 
 

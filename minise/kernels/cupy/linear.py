@@ -1,4 +1,4 @@
-"""A linear map of rows: cuBLAS has it, and `without_cublas` it is a convolution of pixels."""
+"""A linear map of rows: by cuBLAS, and `without_cublas` as a convolution of pixels."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 // Softmax and cross-entropy: a block for each row of K scores.
 //
-// p and q (N, K) are the predicted and the wanted probabilities, losses (N,) = −Σ q · log p. A label
-// that is no class makes its loss NaN: to refuse it would mean to wait for the GPU.
+// p and q (N, K) are the predicted and the target probabilities, losses (N,) = −Σ q · log p. A label
+// that is not a class makes its loss NaN: refusing it would mean waiting for the GPU.
 
 __device__ T block_max(T value) {
     __shared__ T tree[256];

@@ -12,9 +12,9 @@ from minise.kernels.cupy.launch import contiguous, start, threads_for
 def softmax_cross_entropy(
     scores: Array, labels: Array, label_smoothing: float
 ) -> tuple[Array, Array, Array]:
-    """(loss, p, q): the mean loss, and predicted and wanted probabilities (N, K).
+    """(loss, p, q): the mean loss, and predicted and target probabilities (N, K).
 
-    A label that is no class makes the loss NaN: to refuse it would mean to wait for the GPU.
+    A label that is not a class makes the loss NaN: refusing it would mean waiting for the GPU.
     """
     scores, labels = contiguous(scores, labels.astype(np.int64, copy=False))
     N, K = scores.shape

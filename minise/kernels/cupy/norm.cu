@@ -1,4 +1,4 @@
-// Batch norm, alone and with the relu behind it (RELU is 1).
+// Batch norm, alone and followed by relu (RELU is 1).
 //
 //     x̂ = (x − μ) / √(σ² + ε),   y = w · x̂ + b
 //

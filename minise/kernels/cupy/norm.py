@@ -9,7 +9,7 @@ import cupy
 from minise.arrays import Array
 from minise.kernels.cupy.launch import Maps, contiguous, each_pack, maps_of, start, threads_for
 
-SLAB = 8192  # numbers that a block sums at least, if there are so many: they fit the nearest cache
+SLAB = 8192  # numbers that a block sums at least, if there are enough: they fit the nearest cache
 
 Statistics = tuple[Array, Array]
 
@@ -24,7 +24,7 @@ def batch_norm(
 def batch_norm_relu(
     x: Array, w: Array, b: Array, statistics: Statistics | None, eps: float
 ) -> tuple[Array, Array, Array]:
-    """The same with relu behind it."""
+    """The same followed by relu."""
     return _forward(x, w, b, statistics, eps, relu=1)
 
 
@@ -38,7 +38,7 @@ def batch_norm_backward(
 def batch_norm_relu_backward(
     dy: Array, y: Array, x: Array, w: Array, mean: Array, var: Array, eps: float, from_batch: bool
 ) -> tuple[Array, Array, Array]:
-    """(dx, dw, db), dy gone through relu first."""
+    """(dx, dw, db), with dy passed back through relu first."""
     return _backward(dy, y, x, w, mean, var, eps, from_batch, relu=1)
 
 
@@ -87,7 +87,7 @@ def _backward(
 
 
 class _Slabs(NamedTuple):
-    """How the images of each channel are shared out among blocks: `images` to each slab."""
+    """How the images of each channel are divided among blocks: `images` to each slab."""
 
     N: int
     C: int
@@ -113,7 +113,7 @@ class _Slabs(NamedTuple):
         return first, second
 
     def finish(self, kernel: str, *arguments: Any) -> None:
-        """What follows from them, with a block for each channel."""
+        """The results from them, with a block for each channel."""
         start(
             "norm.cu", kernel, (self.C,), threads_for(self.number), *arguments, self.number,
             dtype=self.maps.dtype, WIDTH=self.maps.width, RELU=0, FROM_BATCH=0,

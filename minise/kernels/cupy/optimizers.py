@@ -12,7 +12,7 @@ import numpy as np
 from minise.arrays import Array
 from minise.kernels.cupy.launch import address, start
 
-NUMBERS = 65536  # of a parameter, for which there is another block
+NUMBERS = 65536  # of a parameter, for each block
 
 
 def sgd(

@@ -1,4 +1,4 @@
-// Pooling of windows. Backwards a pixel *gathers* from all windows it lies in, so that each pixel is
+// Pooling over windows. Backward, a pixel *gathers* from all windows it lies in, so that each pixel is
 // written by one thread, and sums are always in the same order.
 
 struct Window {

@@ -1,4 +1,4 @@
-"""Pooling of windows. Backwards each pixel gathers, so that nothing is added by two threads."""
+"""Pooling over windows. Backward, each pixel gathers, so that no two threads add to one number."""
 
 from __future__ import annotations
 

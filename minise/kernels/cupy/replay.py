@@ -1,6 +1,6 @@
 """A training step that is recorded once, as a CUDA graph, and then replayed.
 
-To ask for a step of a small net, a hundred kernels of a few microseconds, takes longer than to do
+Launching a step of a small net, a hundred kernels of a few microseconds, takes longer than running
 it.
 """
 
@@ -27,11 +27,11 @@ class Recorded(NamedTuple):
 
 
 class Replay:
-    """A step that is asked for once and then replayed, for batches of each shape.
+    """A step that is recorded once and then replayed, for batches of each shape.
 
     The first batch of a shape goes through `step` itself, so that all kernels are compiled when the
-    second is recorded. The arrays that a recording makes on its way lie in memory of its own, which
-    nobody else is given. Where CuPy refuses to record, every batch goes through `step`.
+    second is recorded. The arrays that a recording makes are in memory of its own, which nothing
+    else is given. Where CuPy refuses to record, every batch goes through `step`.
     """
 
     def __init__(self, step: TakeStep) -> None:
@@ -62,7 +62,7 @@ class Replay:
                     self.step(x, labels)
                 finally:
                     graph = stream.end_capture()
-        except RuntimeError as error:  # of CuPy or CUDA; nothing of the step was done
+        except RuntimeError as error:  # of CuPy or CUDA; no part of the step was done
             self.refused = True
             warnings.warn(
                 f"a training step cannot be recorded as a CUDA graph ({error}); it is slower so",
@@ -74,6 +74,6 @@ class Replay:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """With memory of its own, and with nothing that cannot be recorded."""
+        """With memory of its own, and without anything that cannot be recorded."""
         with cupy.cuda.using_allocator(self._pool.malloc), without_cublas():
             yield

@@ -36,7 +36,7 @@ extern "C" __global__ void global_max_pool(const T* x, T* z, int* winner, int HW
     const T* pixels = x + (long long)blockIdx.x * HW;
     int mine = threadIdx.x;
     T champion = -infinity();
-    int where = HW;  // nobody yet: behind every pixel
+    int where = HW;  // no pixel yet: after all of them
     for (int pixel = mine; pixel < HW; pixel += blockDim.x)
         if (wins(pixels[pixel], pixel, champion, where)) {
             champion = pixels[pixel];

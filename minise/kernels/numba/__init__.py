@@ -1,7 +1,7 @@
-"""Compiled loops for the processor, each named as the operation that it computes.
+"""Compiled loops for the processor, each named after the operation it computes.
 
-Every kernel takes arrays in any memory order and gives batch-last ones; see `layout`. Whoever
-calls a kernel has checked shapes and dtypes: a compiled loop checks no bounds.
+Every kernel takes arrays in any memory order and gives batch-last ones; see `layout`. The caller
+has checked shapes and dtypes: a compiled loop checks no bounds.
 """
 
 from minise.kernels.numba import ahead, memory, team

@@ -1,7 +1,7 @@
 """Activations: one pass over memory, number by number.
 
-For `FEW` numbers NumPy is as fast as calling a kernel is, and compiling it first: then the
-specification runs.
+Up to `FEW` numbers NumPy is as fast as a call of a kernel, which would also have to be compiled:
+then the specification runs.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _hard_sigmoid(team: int, x: Array, y: Array) -> None:
         source, target = _stretch(x, task), _stretch(y, task)
         for k in range(target.size):
             v = source[k]
-            target[k] = 0 if v <= -3 else (1 if v >= 3 else v / 6 + 0.5)  # NaN goes the last way
+            target[k] = 0 if v <= -3 else (1 if v >= 3 else v / 6 + 0.5)  # NaN goes to the last
 
 
 @compiled_parallel

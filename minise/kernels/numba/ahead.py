@@ -1,8 +1,8 @@
 """Compiling ahead what a piece of work will call, in several processes that fill one cache.
 
-The work is done once in which no loop runs, so that only its calls are seen: each names a kernel
-and the types of its arguments. Those that no cache holds are shared out. This process compiles as
-well, and goes on alone where others cannot be started, or die: more than time is not lost then.
+The work is done once without running any loop, so that only its calls are seen: each names a
+kernel and the types of its arguments. Those that no cache holds are divided among the processes.
+This one compiles as well, and continues alone where others cannot start, or die: that costs time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SECONDS = {"_dot_blocks": 5.0, "_sum_rows": 4.0, "_row_sums": 2.0, "_row_statist
 WORTH_A_PROCESS = 2.0  # seconds of compiling: it needs more than one to start, and 200 MB
 MOST_PROCESSES = 4  # more have to wait for the slowest kernel
 
-# What another process runs: its modules lie where this one's do, whatever folder that is.
+# What another process runs: it finds its modules where this one does, whatever folder that is.
 _HELPER = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
@@ -106,7 +106,7 @@ def seen(loop: Function, call: Function, *first: object) -> Function:
 def missing(work: Callable[[], object]) -> list[Kernel]:
     """The kernels that `work` calls, and that neither this process nor the cache has.
 
-    `work` is done, but for its loops: what comes out has the right shapes, and anything in it.
+    `work` is done without its loops: results have the right shapes and arbitrary contents.
     """
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return []
@@ -125,7 +125,7 @@ def compile_all(kernels: list[Kernel], tell: Callable[[], object]) -> None:
 
     Whatever ends this ends the other processes too. Ctrl-C does so at once: this thread only
     waits, since within LLVM an interrupt would come late, or be lost. A kernel that cannot be
-    compiled is passed over: who calls it will be told why.
+    compiled is skipped: calling it will say why.
     """
     waiting = deque(sorted(kernels, key=lambda kernel: -kernel.seconds))
     helpers: list[_Helper] = []
@@ -219,7 +219,7 @@ class _Helper(threading.Thread):
 
 
 def help_out() -> None:
-    """Compile what another process asks for, until it asks no more or is no more."""
+    """Compile what another process asks for, until it asks no more or has ended."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
     with suppress(EOFError, BrokenPipeError):
         while True:

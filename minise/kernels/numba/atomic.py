@@ -1,6 +1,6 @@
 """Numbers in memory that several threads read and write: one word of 8 bytes, given its address.
 
-    before = add(address, 1)                # what was there, whoever else adds at the same time
+    before = add(address, 1)                # what was there, even if others add at the same time
     if replace(address, before + 1, 0): …   # whether before + 1 was still there
 
 All threads see all of these in one order ("seq_cst"). NumPy's arrays promise nothing of the kind.
@@ -19,7 +19,7 @@ intrinsic: Any = extending.intrinsic  # its types know nothing of the first argu
 
 
 def pointer(builder: Any, address: Any) -> Any:
-    """An address as LLVM wants it."""
+    """An address in LLVM's form."""
     return builder.inttoptr(address, Word.as_pointer())
 
 
@@ -69,7 +69,7 @@ def replace(typing: Any, address: Any, expected: Any, value: Any) -> Any:
     return types.boolean(types.int64, types.int64, types.int64), generate
 
 
-# LLVM's names for the instruction that says that a loop only waits, with what it takes.
+# LLVM's names for the instruction that says that a loop only waits, with its arguments.
 PAUSES: dict[str, tuple[str, list[Any]]] = {
     "x86_64": ("llvm.x86.sse2.pause", []),
     "aarch64": ("llvm.aarch64.hint", [ir.IntType(32)(1)]),

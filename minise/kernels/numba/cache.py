@@ -1,10 +1,10 @@
-"""Compiled kernels on disk: a file for each kernel and signature, checked before it is believed.
+"""Compiled kernels on disk: a file for each kernel and signature, checked before it is used.
 
-Numba's own cache believes what it reads: a file that a full disk cut short ends a training in
-`EOFError`, machine code of which a byte has changed ends the process, and two processes that write
-at once can give each other's code to the wrong signature. Here a file begins with a digest of what
-it is for and of all that follows. One that is not right is as good as none: the kernel is compiled
-anew, and the file replaced. That is for accidents; who may write to the folder is still trusted.
+Numba's own cache trusts what it reads: a file cut short by a full disk ends a training with
+`EOFError`, machine code with a changed byte ends the process, and two processes that write at once
+can give each other's code to the wrong signature. Here a file begins with a digest of what it is
+for and of all that follows. If the digest is wrong, the kernel is compiled again, and the file
+replaced. This guards against accidents; whoever can write to the folder is still trusted.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from numba.core.serialize import dumps
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 DIGEST = 16  # bytes
-# Files of which every kernel is made, besides its own.
+# Files that every kernel is made from, besides its own.
 SHARED = ("atomic.py", "compile.py", "lanes.py", "tasks.py")
 
-# What is leaned on of Numba's inside. A later one that has it otherwise keeps kernels in its own
-# way, unchecked.
+# The parts of Numba's internals that are relied on. A later Numba where they differ caches kernels
+# in its own way, unchecked.
 _KNOWN = all(
     callable(getattr(FunctionCache, name, None))
     for name in ("_load_overload", "_save_overload", "_index_key", "save_overload")
@@ -40,7 +40,7 @@ _told = False
 
 
 def kept(function: Function) -> Function:
-    """A compiled function, kept on disk; where there is no place for it, say so once."""
+    """A compiled function, kept on disk; where that is impossible, say so once."""
     loop: Any = function
     if not hasattr(loop, "enable_caching"):  # NUMBA_DISABLE_JIT
         return function
@@ -72,7 +72,7 @@ class KernelCache(FunctionCache):
             return None
         try:
             return self._impl.rebuild(context, pickle.loads(payload))  # noqa: S301  (our own)
-        except Exception:  # whatever it is: compiled anew, it will be right
+        except Exception:  # of any kind: compiling it again puts it right
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
@@ -133,8 +133,8 @@ def _tell(what: str) -> None:
     if not _told:
         _told = True
         warnings.warn(
-            f"{what}; kernels are compiled anew in each process "
-            "(set NUMBA_CACHE_DIR to a folder that can be written)",
+            f"{what}; kernels are compiled again in each process "
+            "(set NUMBA_CACHE_DIR to a writable folder)",
             RuntimeWarning,
             stacklevel=2,
         )

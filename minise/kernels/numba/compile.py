@@ -13,7 +13,7 @@ from minise.kernels.numba.cache import kept
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # A product that is added may be rounded once; NaN and infinity keep their meaning. Sums are not
-# reordered ("reassoc"): a kernel that was just compiled and the same from the disk are not always
+# reordered ("reassoc"): a kernel just compiled and the same kernel from disk are not always
 # optimised alike, and their results would differ in the last bits.
 _FASTMATH = {"contract", "arcp", "nsz", "afn"}
 
@@ -21,7 +21,7 @@ _FASTMATH = {"contract", "arcp", "nsz", "afn"}
 def compiled(function: Function) -> Function:
     """A function of one thread, called by others in its own file."""
     njit: Any = numba.njit
-    # a division by zero gives infinity or NaN, as in NumPy: to look for it would cost each loop
+    # a division by zero gives infinity or NaN, as in NumPy: checking for it would cost each loop
     options = {"fastmath": _FASTMATH, "nogil": True, "error_model": "numpy"}
     return njit(**options)(function)  # type: ignore[no-any-return]
 

@@ -1,6 +1,6 @@
 """The three forms of a convolution, and which of them is used.
 
-- by stretches (`stretches`, `conv_weights`): lanes are images of a batch. The rule
+- by stretches (`stretches`, `conv_weights`): lanes are images of a batch. The usual form
 - by planes (`planes`): lanes are pixels. For batches too small to fill a register
 - by fewer multiplications (`winograd`): for large 3×3 convolutions
 """
@@ -46,7 +46,7 @@ def conv2d_backward(
         dx, dw = planes.conv2d_backward(dy, x, w, by_channel, window)
         return batch_first(dx), dw, db
     if winograd.suits(w, window, groups, N, output):
-        # the same convolution, seen from dy: weights turned round, and what padding leaves of 2
+        # the same convolution, seen from dy: weights turned round, and padding 2 − padding
         turned = w.swapaxes(0, 1)[:, :, ::-1, ::-1]
         padding = (2 - window.padding[0], 2 - window.padding[1])
         dx = winograd.conv3x3(dy, turned, None, padding, size)

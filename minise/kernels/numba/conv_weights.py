@@ -2,7 +2,7 @@
 
     dw[f, t] = Σ over rows and columns of dy[f, stretch] · x[stretch moved by tap t]
 
-for every filter f and tap t = (c, i, j). For one row of dy and one j, a stretch are all the columns
+for every filter f and tap t = (c, i, j). For one row of dy and one j, a stretch is all the columns
 where tap j meets x. Four filters and three taps are in flight at once, twelve sums in registers, so
 that each number of dy that is loaded is used three times and each of x four times.
 """
@@ -196,7 +196,7 @@ def _list_terms(
 ) -> int:
     """The taps (c, i) that meet x at this row of dy, for one j = taps[1] of KW = taps[0]; how many.
 
-    `at` tells where the stretch that each meets begins, `slot` which tap it is.
+    `at` says where the stretch that each meets begins, `slot` which tap it is.
     """
     H, W, N = x.shape[1], x.shape[2], x.shape[3]
     terms = 0

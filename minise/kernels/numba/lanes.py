@@ -4,8 +4,8 @@
     total = total + w * p   # for a number w, or other lanes: one instruction for all of them
     store(y, k, total)
 
-Numba makes such instructions of plain loops as well. But it puts a sum that is carried from pass
-to pass back into memory each time, where a convolution wants a dozen of them to stay in registers.
+Numba turns plain loops into such instructions as well. But it writes a sum that is carried from
+pass to pass back to memory each time, while a convolution needs a dozen of them in registers.
 Without a compiler (`NUMBA_DISABLE_JIT`) lanes are short NumPy arrays, and all of this means the
 same.
 """

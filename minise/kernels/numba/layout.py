@@ -5,7 +5,7 @@ channel is one contiguous block. An array in another order is copied once.
 
 Every kernel divides its work between threads in the same way: by rows of the image, and where they
 are few, by parts of the channels of one row. So a thread finds in its own cache what it wrote in
-the kernel before. Where two cores do not share a cache, taking turns between rows and channels
+the previous kernel. Where two cores do not share a cache, taking turns between rows and channels
 took eight times as long.
 """
 
@@ -23,7 +23,7 @@ _TO_FIRST = [(ndim - 1, *range(ndim - 1))[:ndim] for ndim in range(6)]
 
 
 def batch_last(x: Array) -> Array:
-    """(N, …) -> (…, N), contiguous and writable: a view of x where its memory runs so already."""
+    """(N, …) -> (…, N), contiguous and writable: a view of x where memory runs so already."""
     x = x.transpose(_TO_LAST[x.ndim])
     # writable, because Numba would compile a second version of each kernel for read-only arrays
     return x if x.flags.carray else np.require(x, requirements=["C", "A", "W"])

@@ -8,8 +8,8 @@ from minise.arrays import Array
 from minise.kernels.numba.conv import POINT, conv2d, conv2d_backward
 
 # Multiply-adds, and weights, up to which NumPy's BLAS uses one thread. It is quick there; beyond,
-# its threads would fight with those of the kernels for the processor's cores: the next kernel then
-# took 4 ms in place of 0.07.
+# its threads would compete with those of the kernels for the processor's cores: the next kernel
+# then took 4 ms instead of 0.07.
 FEW_PRODUCTS, FEW_WEIGHTS = 2**17, 2**13
 
 

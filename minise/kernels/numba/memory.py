@@ -1,8 +1,8 @@
 """New arrays in memory that was used before.
 
-Memory that is fresh from the operating system is empty until the first write to each page, which
-then stops to be filled: a third of a training step went into that. So when a large array dies, its
-memory is kept for the next one of the same size. What lies idle is bounded.
+Memory fresh from the operating system has no pages until the first write to each, which has to
+wait for it: a third of a training step went into that. So when a large array dies, its memory is
+kept for the next one of the same size. The amount of idle memory is bounded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Pool:
         self.lock = threading.RLock()  # a lease may end, by garbage collection, within `lease`
 
     def lease(self, size: int) -> Array:
-        """A block of `size` bytes that comes back by itself when no array uses it any more."""
+        """A block of `size` bytes that is returned when no array uses it any more."""
         with self.lock:
             blocks = self.idle[size]
             if blocks:
@@ -66,7 +66,7 @@ _pool = _Pool()
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """A new array with anything in it. A large one begins with a cache line.
+    """A new array with arbitrary contents. A large one begins at a cache line.
 
     Then no load of neighbouring numbers straddles two lines.
     """

@@ -1,8 +1,8 @@
-"""Batch normalisation, alone and with relu behind it.
+"""Batch normalisation, alone and followed by relu.
 
-The statistics are taken row by row, while a row is in the first cache, and those of the rows put
-together. A row is summed in the dtype of x, as WIDTH sums side by side, which a processor adds many
-at a time, in the order that is written here; every STRETCH numbers they go into one float64.
+The statistics are taken row by row, while a row is in the first cache, and those of the rows are
+combined. A row is summed in the dtype of x, as WIDTH sums side by side, which a processor adds many
+at a time, in the order written here; after every STRETCH numbers they go into one float64.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def _normalise_backward(
             above, output, source, target = dy[c, h], y[c, h], x[c, h], dx[c, h]
             inverse = 1 / math.sqrt(var[c] + eps)
             centre, scale = mean[c], number(w[c] * inverse)
-            # what dy loses because each pixel moves the mean, and the variance, of its channel
+            # what dy loses because each pixel moves the mean and the variance of its channel
             lost, along = number(sums[0, c] / M), number(sums[1, c] * inverse * inverse / M)
             for k in range(target.size):
                 passed = above[k] if not relu or output[k] > zero else zero

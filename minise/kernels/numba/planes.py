@@ -1,8 +1,8 @@
 """Convolution of a batch too small for lanes of images: lanes are pixels.
 
-x is copied once, with its padding, and apart by what remains of a division by the stride s: plane
+x is copied once, with its padding, and split by the remainder of a division by the stride s: plane
 (p, q) holds the pixels (p + s·u, q + s·v) of the padded image. In its plane a tap (i, j) then meets
-all of the output at one distance, so that the whole output is one stretch:
+every output pixel at the same distance, so that the whole output is one stretch:
 
     y[f, n] = b[f] + Σ over c, i, j of w[f, c, i, j] · plane_ij[c, n + distance_ij]
 

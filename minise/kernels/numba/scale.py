@@ -1,7 +1,7 @@
 """Scale: each map times its gate, alone and as the tail of an SE residual block.
 
 The gradients of all factors and terms are computed in one pass. Those of the gates are summed row
-by row first, since rows are what threads share out, and then over the rows.
+by row first, since threads divide the work by rows, and then over the rows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def scale_add_relu_backward(dy: Array, x: Array, s: Array, y: Array) -> tuple[Ar
 
 
 def _of_rows(x: Array) -> Array:
-    """(H, C, N): what the gates' gradients of each row are."""
+    """(H, C, N): what each row adds to the gradients of the gates."""
     C, H, _, N = x.shape
     return empty((H, C, N), x.dtype)
 

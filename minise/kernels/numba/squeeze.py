@@ -1,6 +1,6 @@
 """The squeeze: one number for each map, its mean or its largest pixel; one pass over x.
 
-Rows are what threads share out, so each row is squeezed first, and then the rows.
+Threads divide the work by rows, so each row is squeezed first, and then the rows.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _row_means(team: int, x: Array, of_rows: Array, parts: int) -> None:
         for c in range(part * C // parts, (part + 1) * C // parts):
             total = of_rows[h, c]
             total[:] = 0
-            if N == 1:  # one image: its row is what is long
+            if N == 1:  # one image: add along its row
                 for w in range(W):
                     total[0] += x[c, h, w, 0]
             else:

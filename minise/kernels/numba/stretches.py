@@ -5,8 +5,8 @@ numbers long where the memory is batch-last. So a convolution is
 
     y[f, stretch] = b[f] + Σ over the taps t of w[f, t] · x[stretch moved by tap t]
 
-and the gradient of the input is the same sum with the weights transposed. The tables of `taps` say
-which stretches there are. They are taken in `lanes`, a register full of neighbouring numbers: four
+and the gradient of the input is the same sum with the weights transposed. The tables of `taps` list
+the stretches. They are taken in `lanes`, a register full of neighbouring numbers: four
 filters over three lanes are twelve sums that stay in registers, so that each pixel that is loaded
 is used four times and each weight three times. The gradient of the weights is in `conv_weights`,
 other forms of a convolution in `conv`.

@@ -2,13 +2,13 @@
 
     @compiled_parallel
     def scale(team, x, s, y):
-        for task in tasks(invite(team), len(x)):    # each task is done once, by whoever takes it
+        for task in tasks(invite(team), len(x)):    # each task is done once, by whichever takes it
             y[task] = s[task] * x[task]
 
-Every member of a team of threads runs the whole kernel. The one that calls it begins at once and
-waits for nobody to come: who comes late, or not at all since another program has its processor,
-finds no task left. Each takes the tasks of its own share first, since their numbers lie in its
-cache, then those that others have not begun a moment later. `team` has the threads.
+Every member of a team of threads runs the whole kernel. The caller begins at once and waits for
+no other to start: one that comes late, or not at all since another program has its processor, finds
+no task left. Each takes the tasks of its own share first, since their numbers are in its cache,
+then those that others have not begun a moment later. `team` has the threads.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from minise.kernels.numba.atomic import (
 from minise.kernels.numba.cache import kept
 from minise.kernels.numba.compile import compiled
 
-# A team's memory in bytes, by cache lines, so that what one member writes is in no other's way. For
+# A team's memory in bytes, by cache lines, so that no member's writes get in another's way. For
 # all members: whether there is a loop to join …
 LINE = 64
 STATE = 0  # how many have joined, plus OPEN while others may, plus FAILED for each that failed
@@ -47,16 +47,16 @@ SIZE, FRAME, LOOKS, NAP, NAP_TIME, NAPS = (LINE + 8 * word for word in range(6))
 MEMBERS = 2 * LINE
 NUMBER, BASE, TAKEN, ASLEEP, SEEN = (8 * word for word in range(5))
 FROM_PYTHON = 1  # added to the address of a line where Python calls, and no member
-# … and the frame: the kernel of the loop that goes on, and its arguments.
+# … and the frame: the kernel of the current loop, and its arguments.
 ROOM = 8 * 512  # an array of four axes takes 13 words of 8 bytes
 
 
 @intrinsic
 def _invite(typing: Any, team: Any) -> Any:
-    """Where Python calls the kernel: do all of it here, others invited, and leave no tasks.
+    """Where Python calls the kernel: invite others, do all of it here, and leave no tasks.
 
-    Python's arrays are counted by who refers to them, and each slice of one is a reference: in a
-    loop of several threads, these would be busy with counting. So the kernel is called again as
+    Python's arrays count their references, and each slice is one: in a loop of several threads,
+    these would be busy counting. So the kernel is called again as
     its members call it, with the same arrays, uncounted, from a frame.
     """
 
@@ -214,7 +214,7 @@ def one_nap(base: int) -> None:
 @kept
 @compiled
 def close(base: int) -> None:
-    """Let nobody else join, and wait until those who did have left."""
+    """Let no more members join, and wait until those who did have left."""
     if read(base + STATE) & OPEN:
         add(base + STATE, -OPEN)
     looks = 0

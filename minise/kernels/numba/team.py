@@ -1,9 +1,9 @@
-"""The threads that help with loops, and when they wait, sleep, or are left to sleep.
+"""The threads that help with loops, and when they wait, sleep, or are left asleep.
 
-A member without work looks out for the next loop for some microseconds, since to fall asleep and be
-woken takes longer than many loops, and then sleeps. So does the caller at the end of a loop, if a
-member has lost its processor in the middle of a task: whoever sleeps leaves it a free one. Threads
-that wait without sleeping, as OpenMP's do, took 40 times as long beside one busy neighbour.
+A member without work watches for the next loop for some microseconds, since falling asleep and
+being woken takes longer than many loops, and then sleeps. So does the caller at the end of a loop,
+if a member has lost its processor in the middle of a task: a sleeping thread leaves it a free one.
+Threads that wait without sleeping, as OpenMP's do, took 40 times as long beside one busy neighbour.
 
 Where a neighbour takes a processor for long, a second thread only takes turns with the first on the
 other one. The caller notices that it is kept from working, and works alone for a while.
@@ -53,9 +53,9 @@ from minise.kernels.numba.tasks import (
 Arguments = ParamSpec("Arguments")
 Loop: TypeAlias = Callable[Arguments, None]
 
-LOOK_OUT = 200e-6  # seconds that a member looks out for work before it sleeps
-WORTH = 20e-6  # seconds that loops last, from which it pays to wake who sleeps
-PROBE = 4  # of so many loops the time that the caller had a processor is taken of one
+LOOK_OUT = 200e-6  # seconds that a member watches for work before it sleeps
+WORTH = 20e-6  # seconds that loops last, from which it pays to wake sleepers
+PROBE = 4  # in one of so many loops, the caller's processor time is measured
 WINDOW = 0.01  # seconds of probed loops that are judged together; more where clocks are coarse
 LOST = 0.2  # share of that time from which the caller works alone
 REST = 0.05, 1.0  # seconds of work alone, at first and at most
@@ -72,7 +72,7 @@ class Team:
         self.base = self._bytes.ctypes.data
         # of the same thread again, if Ctrl-C came just after it had been taken
         self.turn, self._stopping = threading.RLock(), False
-        self._pace = 0.0  # how many seconds loops took of late
+        self._pace = 0.0  # how many seconds loops took lately
         self._alone_until, self._rest = 0.0, REST[0]
         self._loops, self._seconds = 0, 0.0  # how many there were, and of those that were probed
         self._lost = 0.0  # seconds of these without a processor
@@ -94,7 +94,7 @@ class Team:
             line = self.caller + number * LINE
             name = f"minise-{number}"
             thread = threading.Thread(target=self._work, args=(line, door), name=name, daemon=True)
-            with suppress(RuntimeError):  # the system allows no more: others do its tasks
+            with suppress(RuntimeError):  # the system allows no more threads: others do its tasks
                 thread.start()
 
     def _put(self, offset: int, value: int) -> None:
@@ -127,7 +127,7 @@ class Team:
                 self._judge(seconds, time.thread_time() - cpu, napped)
 
     def _judge(self, seconds: float, of_cpu: float, napped: float) -> None:
-        """Work alone for a while if the caller was kept from working in the loops probed of late.
+        """Work alone for a while if the caller was kept from working in the loops probed lately.
 
         Either it had no processor, or it waited for a member that had none, longer than it worked.
         If the same happens again after that while, the next is twice as long.
@@ -144,7 +144,7 @@ class Team:
         self._seconds = self._lost = 0.0
 
     def _wake(self) -> None:
-        """Let those who sleep look out for a loop."""
+        """Wake those who sleep, to watch for a loop."""
         for asleep, door in zip(self._asleep, self._doors, strict=True):
             if self._words[asleep]:
                 self._words[asleep] = 0
@@ -152,7 +152,7 @@ class Team:
                     door.release()
 
     def _end_loop(self) -> None:
-        """Raises `MemoryError` where a member found no memory for what a task works in."""
+        """Raises `MemoryError` where a member had no memory for the buffers of a task."""
         if state := self._words[STATE // 8]:  # else all went well, and `tasks` has closed the loop
             close(self.base)
             state = self._words[STATE // 8]
@@ -173,7 +173,7 @@ def _looks(address: int) -> int:
 
 
 def _quickest(call: Callable[[], object]) -> float:
-    """How many seconds a call takes, of three, as one may be disturbed."""
+    """How many seconds a call takes: the best of three, as one may be disturbed."""
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
@@ -191,8 +191,8 @@ def _nap_of_system() -> tuple[int, int]:
     return ctypes.cast(function, ctypes.c_void_p).value or 0, shortest
 
 
-# What a kernel is given for `team` where nobody helps: the line and the base of a team of one,
-# without a frame. They are only read, so that many threads of Python may have them.
+# What a kernel is given for `team` where no thread helps: the line and the base of a team of one,
+# without a frame. They are only read, so many threads of Python may share them.
 _ALONE = np.zeros(MEMBERS + LINE, np.uint8).view(np.int64)
 _ALONE[SIZE // 8] = 1
 _ALONE[(MEMBERS + NUMBER) // 8] = -1
@@ -210,7 +210,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(threads: int) -> None:
-    """Let loops have so many threads, whichever thread of Python starts them."""
+    """Give loops so many threads, whichever thread of Python starts them."""
     global _asked
     with _changing:
         _asked = threads

@@ -1,7 +1,7 @@
 """3×3 convolution with stride 1 by fewer multiplications (Winograd 1980; Lavin & Gray 2016).
 
-Four neighbouring outputs, a tile of 2×2, need 36 products of a pixel and a weight. They share them
-so cleverly that 16 are enough:
+Four neighbouring outputs, a tile of 2×2, need 36 products of a pixel and a weight. Shared
+cleverly, 16 are enough:
 
     Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
@@ -53,7 +53,7 @@ def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) ->
     y = empty((F, *output, N), x.dtype)
     b = np.zeros(F, x.dtype) if b is None else np.require(b, requirements=["C", "W"])
     tiles = max(1, IN_CACHE // (16 * (C + F) * N * x.itemsize))
-    # a little room between rows, or many of them would have the same place in the cache
+    # a little room between rows, or many of them would share one place in the cache
     stride = tiles * N + LANES
     room = empty((most_threads(), 16, (C + u.shape[1]) * stride + LANES), x.dtype)
     _tile_rows(x, u, b, y, padding, tiles, stride, room)
@@ -89,7 +89,7 @@ def _differences(
         row = rows[i]
         row[: low * N], row[high * N : columns * N] = zero, zero
         target, here = row[low * N : high * N], slice((left + low) * N, (left + high) * N)
-        # a row outside of the image is one of zeros
+        # a row outside the image is all zeros
         one = number(1 if 0 <= first < H else 0)
         other = number((1 if i == 1 else -1) if 0 <= second < H else 0)
         minuend = x[c, min(max(first, 0), H - 1)].reshape(-1)[here]

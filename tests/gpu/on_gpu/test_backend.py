@@ -66,9 +66,9 @@ def test_weights_of_one_backend_load_on_another():
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(InputError, match=r"there is no GPU 99; this machine has \d+, from 0 on"):
+    with pytest.raises(InputError, match=r"no GPU 99; this machine has \d+, numbered from 0"):
         backend.use("cupy", device=99)
-    with pytest.raises(InputError, match="device 0 is a GPU's number, and 'numba' uses none"):
+    with pytest.raises(InputError, match="device 0 is a GPU, and 'numba' does not use one"):
         backend.use("numba", device=0)
     with backend.using("cupy", device=0):
         assert backend.current().name == "cupy"
