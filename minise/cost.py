@@ -78,7 +78,7 @@ def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
         shape = tuple(y.shape[1:])
         if layer.scales:
             parts.append(Part(layer, True, True, shape, [], 0, y.size))
-        elif not any(layer.children()) and not isinstance(layer, Sequential):
+        if not layer.scales and not any(layer.children()) and not isinstance(layer, Sequential):
             squeezed = x.size if within and layer.squeezes else 0
             parameters, products = layer.parameters(), multiply_adds(layer, y)
             parts.append(Part(layer, False, within, shape, parameters, products, squeezed))

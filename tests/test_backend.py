@@ -170,3 +170,31 @@ def test_two_threads_of_python_run_nets_at_once_and_get_what_one_gets():
         "print(together == alone * 4)",
     )
     assert done.stdout == "True\n", done.stderr
+
+
+def test_an_operation_of_somebody_else_is_not_taken_for_its_namesake():
+    def _channel_scale(x, s):
+        return 2 * x * s[:, :, None, None]
+
+    _channel_scale.__module__ = "mine.scale"
+    x = np.ones((20, 3, 4, 4))
+    assert (backend.accelerated(_channel_scale)(x, np.ones((20, 3))) == 2).all()
+
+
+def test_only_what_a_file_of_kernels_defines_is_a_kernel():
+    with backend.using("numba") as numba:
+        assert numba.find("scale.channel_scale", np.ones(2)) is not None
+        assert numba.find("scale.empty", np.ones(2)) is None  # imported there
+        assert numba.find("nowhere.channel_scale", np.ones(2)) is None
+
+
+def test_a_numba_that_refuses_to_be_imported_is_none(tmp_path):
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise RuntimeError('needs NumPy 1.0')")
+    done = run(
+        "import minise; from minise.runs import environment;"
+        "print(minise.backend.current().name, environment.versions()['features'])",
+        PYTHONPATH=f"{tmp_path}{os.pathsep}{Path(backend.__file__).parents[2]}",
+    )
+    assert done.stdout == "numpy None\n", done.stderr
+    assert done.stderr.count("Numba cannot be used here (needs NumPy 1.0)") == 1

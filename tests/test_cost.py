@@ -92,3 +92,17 @@ def test_parameters_beside_layers_are_counted():
 def test_an_image_that_does_not_fit_is_one_clear_error():
     with pytest.raises(InputError, match=r"an input of \(1, 20, 20\) does not fit: linear: x has"):
         cost(models.create("cnn"), (1, 20, 20))
+
+
+def test_a_layer_of_ones_own_that_scales_keeps_its_parameters():
+    class Scaled(nn.Layer):
+        is_se = scales = True
+
+        def __init__(self):
+            self.s = nn.Parameter(np.ones((3, 1, 1)))
+
+        def forward(self, x, training=True):
+            return x * self.s.value, lambda dy: dy * self.s.value
+
+    assert cost(Scaled(), (3, 4, 4)) == (3, 0, 3 * 4 * 4)
+    assert cost(Scaled(), (3, 4, 4), of_se=True).parameters == 3

@@ -102,9 +102,12 @@ def accelerated(
 
     The body is the specification. Its kernels are in files of the same name: that of
     `_channel_scale` in `ops/scale.py` is `channel_scale` in `kernels/numba/scale.py`, with the same
-    arguments and results. So an operation works everywhere before anybody has made it fast.
+    arguments and results. So an operation works everywhere before anybody has made it fast. Where
+    the file is not in `minise/ops` there is no kernel.
     """
-    file = specification.__module__.rpartition(".")[2]
+    package, _, file = specification.__module__.rpartition(".")
+    if package != "minise.ops":  # a namesake in a library of somebody else's is another operation
+        return specification
     name = f"{file}.{specification.__name__.removeprefix('_')}"
 
     @functools.wraps(specification)

@@ -123,8 +123,8 @@ class Numba(NumPy):
 
 
 def numba() -> NumPy:
-    """Numba's backend; where Numba is not installed, NumPy's."""
-    return Numba() if _numba_is_installed() else NumPy()
+    """Numba's backend; where Numba cannot be used, NumPy's."""
+    return Numba() if _numba_kernels() else NumPy()
 
 
 def set_num_threads(threads: int) -> None:

@@ -232,4 +232,6 @@ def train_watched(
 
 
 def _where(training: train.Training) -> str:
+    if training.epoch > training.epochs:
+        return "after its last epoch"
     return f"in epoch {training.epoch}, after {training.steps} of {len(training.batches)} steps"

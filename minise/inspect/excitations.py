@@ -47,6 +47,13 @@ def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
     blocks = [name for name, layer in net.named_layers() if layer.gates_channels]
     if not blocks:
         raise InputError("the net has no SE block to look into")
+    for name, layer in net.named_layers():
+        missing = {"squeeze", "gate"} - {part for part, _ in layer.children()}
+        if name in blocks and missing:
+            raise InputError(
+                f"{name or 'the net'} ({type(layer).__name__}) sets gates_channels, but has no "
+                f"layer called {' or '.join(sorted(missing))}"
+            )
     maps: dict[str, Array] = {}
     squeezed: dict[str, Array] = {}
     hidden: dict[str, Array] = {}

@@ -20,4 +20,6 @@ def find(package: str, name: str) -> Callable[..., Any] | None:
         if error.name != f"{package}.{file}":
             raise
         return None
-    return getattr(module, function, None)
+    found = getattr(module, function, None)
+    ours = getattr(found, "__module__", None) == module.__name__  # not imported into the file
+    return found if ours else None

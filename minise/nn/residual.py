@@ -94,7 +94,8 @@ class Residual(Layer):
     def scaled_by(self) -> SEBlock | None:
         """The block whose gates are multiplied in where branch and shortcut meet, if any."""
         if self.placement == "standard" and isinstance(self.se, SEBlock):
-            return self.se
+            # a subclass with a forward of its own may do more than scale
+            return self.se if type(self.se).forward is SEBlock.forward else None
         return None
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:

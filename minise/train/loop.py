@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -76,7 +76,7 @@ class Training:
         """How many steps are done, over all epochs."""
         return (self.epoch - 1) * len(self.batches) + self.steps
 
-    def run(self, *, profile: Profile | None = None, watchers: Sequence[Watcher] = ()) -> History:
+    def run(self, *, profile: Profile | None = None, watchers: Iterable[Watcher] = ()) -> History:
         """Train to the end, and return the history, in a resumed training from its beginning.
 
         Ctrl-C or SIGTERM stops it after the current step, and marks the history; a second one
@@ -91,6 +91,15 @@ class Training:
         a GPU every 50 steps and at the end of an epoch, since reading it means waiting for it.
         """
         self.history.interrupted = False
+        watchers = tuple(watchers)
+        for watcher in watchers:
+            if not callable(getattr(watcher, "on_step", None)) or not callable(
+                getattr(watcher, "on_epoch", None)
+            ):
+                raise InputError(
+                    f"watchers: a {type(watcher).__name__} has not both on_step and on_epoch; a "
+                    "class that inherits from train.Watcher has"
+                )
         with StopSignals() as signals, current().running():
             step, learning = self._stepping(profile), Learning(self.net, self.optimizer)
             while self.epoch <= self.epochs:
@@ -233,7 +242,7 @@ def fit(
     label_smoothing: float = 0.0,
     test_at_end: bool = False,
     profile: Profile | None = None,
-    watchers: Sequence[Watcher] = (),
+    watchers: Iterable[Watcher] = (),
 ) -> History:
     """Train `net` on `data.train`, test it on `data.test` after each epoch; returns the history.
 

@@ -117,3 +117,17 @@ def test_classes_have_the_mean_and_deviation_of_their_own_images():
     found = inspect.by_class(s, np.array([0, 0, 2]))
     np.testing.assert_allclose(found.mean, [[0.2, 0.5], [np.nan] * 2, [0.9, 0.7]])
     np.testing.assert_allclose(found.deviation, [[0.1, 0], [np.nan] * 2, [0, 0]], atol=1e-15)
+
+
+def test_a_block_of_ones_own_without_the_layers_that_are_watched_is_named():
+    class Own(nn.Layer):
+        gates_channels = True
+
+        def __init__(self):
+            self.gate = nn.Sigmoid()
+
+        def forward(self, x, training=True):
+            return self.gate.forward(x, training)
+
+    with pytest.raises(InputError, match=r"own \(Own\) sets gates_channels, .* called squeeze"):
+        inspect.gates(nn.Sequential(own=Own()), np.ones((2, 3, 4, 4)))

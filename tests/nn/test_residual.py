@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minise import InputError, nn
+from minise.gradcheck import assert_gradients
 
 F64 = {"dtype": np.float64}
 SE = partial(nn.SEBlock, reduction=2, **F64)
@@ -56,3 +57,20 @@ def test_the_state_is_listed_in_forward_order():
     names = list(nn.Residual(4, 8, 2, se=SE).state_dict())
     parts = list(dict.fromkeys(name.split(".")[0] for name in names))
     assert parts == ["conv1", "bn1", "conv2", "bn2", "se", "shortcut"]
+
+
+def test_a_subclass_of_the_block_that_does_more_than_scale_does_it():
+    class Twice(nn.SEBlock):
+        def forward(self, x, training=True):
+            y, backward = super().forward(x, training)
+            return 2 * y, lambda dy: backward(2 * dy)
+
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 4, 6, 6))
+    plain, twice = (
+        nn.Residual(4, 4, se=partial(kind, reduction=2, **F64), **F64)
+        for kind in (nn.SEBlock, Twice)
+    )
+    twice.load_state_dict(plain.state_dict())
+    assert not np.allclose(plain.predict(x), twice.predict(x))
+    assert_gradients(twice, x, training=False)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from watching import Calling
 
-from minise import nn, train
+from minise import InputError, nn, train
 
 
 @pytest.fixture
@@ -51,3 +51,19 @@ def test_what_a_watcher_raises_ends_the_training_and_those_after_it_are_not_told
         training.run(watchers=watchers)
     assert ([step.images for step in first], last) == ([60], [])
     assert len(training.run()) == 2  # it goes on from where it stood
+
+
+def test_watchers_may_come_from_a_generator(training):
+    told = []
+    training.run(watchers=(Calling(told.append, told.append) for _ in range(2)))
+    assert len(told) == 2 * 6
+
+
+def test_a_watcher_without_a_method_is_refused_before_the_first_step(training):
+    class OnlySteps:
+        def on_step(self, step):
+            raise AssertionError
+
+    for wrong in (OnlySteps(), None):
+        with pytest.raises(InputError, match=f"a {type(wrong).__name__} has not both on_step and"):
+            training.run(watchers=[wrong])
