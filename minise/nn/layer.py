@@ -49,16 +49,23 @@ class Layer:
     Parameters, buffers and layers set as attributes are found automatically, in the order in which
     they were first set; the name of the attribute is their name in `state_dict`.
 
-    The attributes below describe a layer to the code that counts its cost, inspects its gates or
-    replays its steps; a layer of your own may set them too.
+    Class attributes describe a layer to the code that counts its cost, inspects its gates or
+    replays its steps; a layer of your own may set them too:
+
+    `recordable`      each pass is the same work: nothing is drawn or fetched (True)
+    `squeezes`        each map becomes one number
+    `scales`          its own forward multiplies maps by gates
+    `gates_channels`  one gate for each channel, from its layers "squeeze" and "gate"
+    `is_se`           an SE block or a relative: all its cost is SE's
+    `table_name`      of a pooling over the whole map, in the classic table
     """
 
-    recordable: ClassVar[bool] = True  # each pass is the same work: nothing is drawn or fetched
-    squeezes: ClassVar[bool] = False  # each map becomes one number
-    scales: bool = False  # its own forward multiplies maps by gates
-    gates_channels: ClassVar[bool] = False  # with its layers "squeeze" and "gate", one for each
-    table_name: ClassVar[str] = ""  # of a pooling over the whole map, in the classic table
-    is_se: ClassVar[bool] = False  # an SE block or a relative: all its cost is SE's
+    recordable: ClassVar[bool] = True
+    squeezes: ClassVar[bool] = False
+    scales: bool = False
+    gates_channels: ClassVar[bool] = False
+    is_se: ClassVar[bool] = False
+    table_name: ClassVar[str] = ""
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """The output for x, and the function from dy to dx that adds to every `grad`."""
