@@ -68,7 +68,8 @@ def use(name: str, *, device: int | None = None) -> None:
 def using(name: str, *, device: int | None = None) -> Iterator[Backend]:
     """`use` for one block of code: `with backend.using("numpy"):`. Yields the backend.
 
-    Afterwards the backend from before is in use again, whatever the block chose. A GPU that runs out of memory in the block raises `InputError`, with the size requested.
+    Afterwards the backend from before is in use again, whatever the block chose. A GPU that runs
+    out of memory in the block raises `InputError`, with the size requested.
     """
     backend = _named(name, device)
     token = _chosen.set(backend)
