@@ -63,14 +63,15 @@ class CuPy:
         """The number of the GPU in use."""
         return int(_cupy().cuda.Device().id)
 
-    def find(self, name: str, x: object) -> Kernel | None:
+    def find(self, name: str, x: Any) -> Kernel | None:
         """The kernel called `name` in `minise.kernels.cupy`, if x is an array of CuPy."""
         return _kernel(name) if on_gpu(x) else None
 
     def asarray(self, x: npt.ArrayLike) -> Array:
         """x on the GPU. Raises `InputError` where the GPU has no memory left for it."""
         with _memory_explained():
-            return _cupy().asarray(x)  # type: ignore[no-any-return]
+            there: Array = _cupy().asarray(x)
+        return there
 
     def place(self, images: Array, values: Array | None = None) -> Array:
         """Images (N, C, H, W) on the GPU, in C order.
@@ -81,7 +82,8 @@ class CuPy:
         if values is None:
             return there
         table = _kept(values.tobytes(), values.dtype, self.device)
-        return table.take(there)  # type: ignore[no-any-return]
+        looked_up: Array = table.take(there)
+        return looked_up
 
     def ahead(
         self, make: MakeBatches, rng: np.random.Generator | None, size: int

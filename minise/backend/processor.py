@@ -29,7 +29,7 @@ class NumPy:
     array_module: types.ModuleType = np
     read_every: ClassVar[int] = 1  # steps between two readings of their counts
 
-    def find(self, name: str, x: object) -> Kernel | None:
+    def find(self, name: str, x: Any) -> Kernel | None:
         """The kernel called `name`, as in "scale.channel_scale", for arrays like x, if any."""
         return None
 
@@ -98,13 +98,13 @@ class Numba(NumPy):
 
     name: ClassVar[str] = "numba"
 
-    def find(self, name: str, x: object) -> Kernel | None:
+    def find(self, name: str, x: Any) -> Kernel | None:
         """The kernel called `name` in `minise.kernels.numba`, if x is NumPy's and large enough."""
         if type(x) is not np.ndarray and on_gpu(x):
             return None
         kernel = _kernel(name)
         few: int = getattr(kernel, "few", -1)
-        return kernel if few < 0 or np.size(x) > few else None  # type: ignore[arg-type]
+        return kernel if few < 0 or np.size(x) > few else None
 
     def release_memory(self) -> None:
         """Give back the memory of dead arrays, which is kept for new ones of the same size."""

@@ -86,12 +86,10 @@ def sources() -> str | None:
 
 def _compiled_for() -> dict[str, str]:
     """The processor that Numba compiles for, and its features, found without compiling."""
-    try:
-        from llvmlite import binding
-        from numba import config
-        from numba.core import codegen
-    except Exception:  # of a Numba that is missing, or refuses this NumPy: the specification runs
-        return {}
+    from llvmlite import binding
+    from numba import config
+    from numba.core import codegen
+
     settings: Any = config
     target: Any = codegen
     features = settings.CPU_FEATURES

@@ -104,7 +104,8 @@ class SGD(Optimizer):
         if kernel := current().find("optimizers.sgd", values[0]):
             decays = [self._decay_of(p) for p in self.parameters]
             how = (decays, self._rate, self.momentum, self.nesterov, finite)
-            return kernel(values, grads, self._velocity, *how)  # type: ignore[no-any-return]
+            kernel(values, grads, self._velocity, *how)
+            return
         for parameter, v in zip(self.parameters, self._velocity, strict=True):
             g = parameter.grad
             if decay := self._decay_of(parameter):
@@ -148,7 +149,8 @@ class AdamW(Optimizer):
         if kernel := current().find("optimizers.adamw", values[0]):
             decays = [self._decay_of(p) for p in self.parameters]
             how = (decays, self._rate, self._steps, self.betas, self.eps, finite)
-            return kernel(values, grads, self._m, self._v, *how)  # type: ignore[no-any-return]
+            kernel(values, grads, self._m, self._v, *how)
+            return
         steps, (beta1, beta2) = float(self._steps), self.betas
         for parameter, m, v in zip(self.parameters, self._m, self._v, strict=True):
             g = parameter.grad
