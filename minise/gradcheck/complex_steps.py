@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minise import backend, shapes
+from minise import backend, door
 from minise.errors import InputError
 from minise.gradcheck.differences import Floats, Ladder, Line, relative_error
 from minise.gradcheck.subject import Subject
@@ -41,7 +41,7 @@ def complex_slopes(
         here = moved[where].copy()
         moved[where] = here + 1j * STEP * step
         try:
-            with backend.using("numpy"), shapes.complex_allowed():
+            with backend.using("numpy"), door.complex_allowed():
                 y = subject.fresh().run({n: a.copy() for n, a in variables.items()})[0]
         except Exception as error:  # whatever the function raises when it meets a complex number
             raise InputError(

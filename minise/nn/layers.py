@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from minise import ops, shapes
+from minise import door, ops
 from minise.arrays import Array, array_module
 from minise.nn.init import Initialiser, generator, he_normal, lecun_normal
 from minise.nn.layer import Backward, Buffer, Layer, Parameter
@@ -47,10 +47,10 @@ class Conv2d(Layer):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        size = shapes.pair("Conv2d", "kernel_size", kernel_size, 1)
-        self.stride = shapes.pair("Conv2d", "stride", stride, 1)
-        self.padding = shapes.pair("Conv2d", "padding", padding, 0)
-        self.dilation = shapes.pair("Conv2d", "dilation", dilation, 1)
+        size = door.pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.stride = door.pair("Conv2d", "stride", stride, 1)
+        self.padding = door.pair("Conv2d", "padding", padding, 0)
+        self.dilation = door.pair("Conv2d", "dilation", dilation, 1)
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"Conv2d: {groups} groups must divide in_channels {in_channels} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from minise import ops, shapes
+from minise import door, ops
 from minise.arrays import Array
 from minise.nn.layer import Backward, Layer
 from minise.shapes import Pair
@@ -30,7 +30,7 @@ class MaxPool2d(Layer):
         *,
         ceil_mode: bool = False,
     ) -> None:
-        self.window = shapes.pooling_window("MaxPool2d", kernel_size, stride, padding)
+        self.window = door.pooling_window("MaxPool2d", kernel_size, stride, padding)
         self.ceil_mode = ceil_mode
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
@@ -54,7 +54,7 @@ class AvgPool2d(Layer):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        self.window = shapes.pooling_window("AvgPool2d", kernel_size, stride, padding)
+        self.window = door.pooling_window("AvgPool2d", kernel_size, stride, padding)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
@@ -34,7 +34,7 @@ class HardSigmoidSaved(NamedTuple):
 
 def relu(x: Array) -> tuple[Array, ActivationSaved]:
     """Rectify x: y = max(x, 0). Its derivative at 0 is taken to be 0."""
-    shapes.check_arrays("relu", x=x)
+    door.check_arrays("relu", x=x)
     y = _relu(x)
     return y, ActivationSaved(y)
 
@@ -47,7 +47,7 @@ def _relu(x: Array) -> Array:
 
 def relu_backward(dy: Array, saved: ActivationSaved) -> Array:
     """dx = dy where the output was positive, else 0."""
-    shapes.check_cotangent("relu_backward", dy, saved.y)
+    door.check_cotangent("relu_backward", dy, saved.y)
     return _relu_backward(dy, *saved)
 
 
@@ -59,7 +59,7 @@ def _relu_backward(dy: Array, y: Array) -> Array:
 
 def sigmoid(x: Array) -> tuple[Array, ActivationSaved]:
     """y = 1 / (1 + exp(−x))."""
-    shapes.check_arrays("sigmoid", x=x)
+    door.check_arrays("sigmoid", x=x)
     y = _sigmoid(x)
     return y, ActivationSaved(y)
 
@@ -74,7 +74,7 @@ def _sigmoid(x: Array) -> Array:
 
 def sigmoid_backward(dy: Array, saved: ActivationSaved) -> Array:
     """dx = dy · y (1 − y)."""
-    shapes.check_cotangent("sigmoid_backward", dy, saved.y)
+    door.check_cotangent("sigmoid_backward", dy, saved.y)
     return _sigmoid_backward(dy, *saved)
 
 
@@ -86,7 +86,7 @@ def _sigmoid_backward(dy: Array, y: Array) -> Array:
 
 def tanh(x: Array) -> tuple[Array, ActivationSaved]:
     """The hyperbolic tangent y of x."""
-    shapes.check_arrays("tanh", x=x)
+    door.check_arrays("tanh", x=x)
     y = _tanh(x)
     return y, ActivationSaved(y)
 
@@ -99,7 +99,7 @@ def _tanh(x: Array) -> Array:
 
 def tanh_backward(dy: Array, saved: ActivationSaved) -> Array:
     """dx = dy · (1 − y²)."""
-    shapes.check_cotangent("tanh_backward", dy, saved.y)
+    door.check_cotangent("tanh_backward", dy, saved.y)
     return _tanh_backward(dy, *saved)
 
 
@@ -111,7 +111,7 @@ def _tanh_backward(dy: Array, y: Array) -> Array:
 
 def hard_sigmoid(x: Array) -> tuple[Array, HardSigmoidSaved]:
     """y = x/6 + 1/2 cut off at 0 and 1, the straight-line sigmoid (MobileNetV3, section 5.2)."""
-    shapes.check_arrays("hard_sigmoid", x=x)
+    door.check_arrays("hard_sigmoid", x=x)
     return _hard_sigmoid(x), HardSigmoidSaved(x)
 
 
@@ -123,7 +123,7 @@ def _hard_sigmoid(x: Array) -> Array:
 
 def hard_sigmoid_backward(dy: Array, saved: HardSigmoidSaved) -> Array:
     """dx = dy / 6 where −3 < x < 3, else 0."""
-    shapes.check_cotangent("hard_sigmoid_backward", dy, saved.x)
+    door.check_cotangent("hard_sigmoid_backward", dy, saved.x)
     return _hard_sigmoid_backward(dy, *saved)
 
 

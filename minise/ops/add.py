@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array
 from minise.backend import accelerated
 
@@ -14,7 +14,7 @@ def add(x: Array, r: Array) -> tuple[Array, None]:
 
     Raises `ValueError` where the shapes differ, `TypeError` for dtypes.
     """
-    shapes.check_terms("add", x, r)
+    door.check_terms("add", x, r)
     return _add(x, r), None
 
 

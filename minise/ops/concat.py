@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
@@ -24,7 +24,7 @@ def concat(*arrays: Array) -> tuple[Array, ConcatSaved]:
 
     Raises `ValueError` where they differ in anything but their channels, `TypeError` for dtypes.
     """
-    shapes.check_concat("concat", arrays)
+    door.check_concat("concat", arrays)
     return _concat(*arrays), ConcatSaved(tuple(x.shape[1] for x in arrays), arrays[0])
 
 
@@ -37,6 +37,6 @@ def _concat(*arrays: Array) -> Array:
 def concat_backward(dy: Array, saved: ConcatSaved) -> tuple[Array, ...]:
     """The gradient of each array: its own channels of dy. They are views of dy, not copies."""
     channels, x = saved
-    shapes.check_cotangent("concat_backward", dy, x, (len(x), sum(channels), *x.shape[2:]))
+    door.check_cotangent("concat_backward", dy, x, (len(x), sum(channels), *x.shape[2:]))
     edges = accumulate(channels, initial=0)
     return tuple(dy[:, low:high] for low, high in pairwise(edges))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from minise import shapes
+from minise import door, shapes
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 from minise.shapes import Pair, Window
@@ -50,7 +50,7 @@ def conv2d(
 
     Raises `ValueError` for shapes that do not fit, `TypeError` for mixed or other dtypes.
     """
-    window = shapes.check_conv2d("conv2d", x, w, b, stride, padding, dilation, groups)
+    window = door.check_conv2d("conv2d", x, w, b, stride, padding, dilation, groups)
     return _conv2d(x, w, b, window, groups), Conv2dSaved(x, w, b is not None, window, groups)
 
 
@@ -71,7 +71,7 @@ def conv2d_backward(dy: Array, saved: Conv2dSaved) -> tuple[Array, Array, Array 
     Tap by tap the forward is y += w x, so dx += wᵀ dy and dw += dy xᵀ.
     """
     shape = (len(saved.x), len(saved.w), *shapes.output_sizes(saved.x, saved.window))
-    shapes.check_cotangent("conv2d_backward", dy, saved.x, shape)
+    door.check_cotangent("conv2d_backward", dy, saved.x, shape)
     return _conv2d_backward(dy, *saved)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array
 from minise.backend import accelerated
 
@@ -24,7 +24,7 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, LinearSav
 
     b is (out,) or None. Raises `ValueError` for shapes that do not fit, `TypeError` for dtypes.
     """
-    shapes.check_linear("linear", x, w, b)
+    door.check_linear("linear", x, w, b)
     return _linear(x, w, b), LinearSaved(x, w, b is not None)
 
 
@@ -39,7 +39,7 @@ def linear_backward(dy: Array, saved: LinearSaved) -> tuple[Array, Array, Array 
 
     db is None without a bias.
     """
-    shapes.check_cotangent("linear_backward", dy, saved.x, (len(saved.x), len(saved.w)))
+    door.check_cotangent("linear_backward", dy, saved.x, (len(saved.x), len(saved.w)))
     return _linear_backward(dy, *saved)
 
 

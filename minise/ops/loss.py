@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
@@ -33,7 +33,7 @@ def softmax_cross_entropy(
     smoothing outside [0, 1]; `TypeError` for dtypes. On a GPU a label outside makes the loss NaN:
     checking for it would mean waiting for the GPU.
     """
-    shapes.check_loss("softmax_cross_entropy", scores, labels, label_smoothing)
+    door.check_loss("softmax_cross_entropy", scores, labels, label_smoothing)
     loss, p, q = _softmax_cross_entropy(scores, labels, label_smoothing)
     return loss, SoftmaxCrossEntropySaved(p, q)
 
@@ -42,7 +42,7 @@ def softmax_cross_entropy(
 def _softmax_cross_entropy(
     scores: Array, labels: Array, label_smoothing: float
 ) -> tuple[Array, Array, Array]:
-    shapes.check_classes("softmax_cross_entropy", labels, scores.shape[1])
+    door.check_classes("softmax_cross_entropy", labels, scores.shape[1])
     xp, K = array_module(scores), scores.shape[1]
     # exp of the difference from the largest score: never above 1, so nothing overflows
     shifted = scores - scores.max(axis=1, keepdims=True)  # (N, K)

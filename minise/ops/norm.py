@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 from minise.ops.activation import _relu, _relu_backward
@@ -48,7 +48,7 @@ def batch_norm(
     batch, and `saved.mean` and `saved.var` (biased) hold them. Raises `ValueError` for shapes that
     do not fit and for a batch with fewer than two values in a channel, `TypeError` for dtypes.
     """
-    shapes.check_batch_norm("batch_norm", x, w, b, statistics)
+    door.check_batch_norm("batch_norm", x, w, b, statistics)
     y, mean, var = _batch_norm(x, w, b, statistics, eps)
     return y, BatchNormSaved(x, w, mean, var, eps, statistics is None)
 
@@ -73,7 +73,7 @@ def batch_norm_backward(dy: Array, saved: BatchNormSaved) -> tuple[Array, Array,
     mean and variance too: dy then loses its mean, and its component along x̂ (Ioffe & Szegedy,
     section 3).
     """
-    shapes.check_cotangent("batch_norm_backward", dy, saved.x)
+    door.check_cotangent("batch_norm_backward", dy, saved.x)
     return _batch_norm_backward(dy, *saved)
 
 
@@ -110,7 +110,7 @@ def batch_norm_relu(
 
     One pass over memory instead of two. Raises as `batch_norm` does.
     """
-    shapes.check_batch_norm("batch_norm_relu", x, w, b, statistics)
+    door.check_batch_norm("batch_norm_relu", x, w, b, statistics)
     y, mean, var = _batch_norm_relu(x, w, b, statistics, eps)
     return y, BatchNormReLUSaved(y, BatchNormSaved(x, w, mean, var, eps, statistics is None))
 
@@ -125,7 +125,7 @@ def _batch_norm_relu(
 
 def batch_norm_relu_backward(dy: Array, saved: BatchNormReLUSaved) -> tuple[Array, Array, Array]:
     """Gradients (dx, dw, db), given dy (N, C, H, W): through relu, then through `batch_norm`."""
-    shapes.check_cotangent("batch_norm_relu_backward", dy, saved.y)
+    door.check_cotangent("batch_norm_relu_backward", dy, saved.y)
     return _batch_norm_relu_backward(dy, saved.y, *saved.norm)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise import shapes
+from minise import door, shapes
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 from minise.shapes import Pair, Window
@@ -42,8 +42,8 @@ def max_pool2d(
     in row order, NaN wins over everything. With `ceil_mode` a last window may reach past the edge.
     Raises `ValueError` for padding above half of the kernel or a window that does not fit.
     """
-    window = shapes.pooling_window("max_pool2d", kernel_size, stride, padding)
-    output = shapes.check_pooling("max_pool2d", x, window, ceil_mode=ceil_mode)
+    window = door.pooling_window("max_pool2d", kernel_size, stride, padding)
+    output = door.check_pooling("max_pool2d", x, window, ceil_mode=ceil_mode)
     y, winner = _max_pool2d(x, window, output)
     return y, MaxPool2dSaved(x, winner, window)
 
@@ -67,7 +67,7 @@ def _max_pool2d(x: Array, window: Window, output: Pair) -> tuple[Array, Array]:
 
 def max_pool2d_backward(dy: Array, saved: MaxPool2dSaved) -> Array:
     """dx (N, C, H, W): each dy goes to the pixel that won; a pixel may win in several windows."""
-    shapes.check_cotangent("max_pool2d_backward", dy, saved.x, saved.winner.shape)
+    door.check_cotangent("max_pool2d_backward", dy, saved.x, saved.winner.shape)
     return _max_pool2d_backward(dy, *saved)
 
 
@@ -102,8 +102,8 @@ def avg_pool2d(
     With `count_include_pad` the zeros of the padding count as pixels, as in PyTorch; what a last
     window of `ceil_mode` covers beyond the padding never counts. Raises as `max_pool2d` does.
     """
-    window = shapes.pooling_window("avg_pool2d", kernel_size, stride, padding)
-    output = shapes.check_pooling("avg_pool2d", x, window, ceil_mode=ceil_mode)
+    window = door.pooling_window("avg_pool2d", kernel_size, stride, padding)
+    output = door.check_pooling("avg_pool2d", x, window, ceil_mode=ceil_mode)
     pixels = _pixels(x, window, output, count_include_pad)
     return _avg_pool2d(x, pixels, window), AvgPool2dSaved(x, pixels, window)
 
@@ -121,7 +121,7 @@ def _avg_pool2d(x: Array, pixels: Array, window: Window) -> Array:
 def avg_pool2d_backward(dy: Array, saved: AvgPool2dSaved) -> Array:
     """dx (N, C, H, W): each window hands an equal share of its dy to each of its pixels."""
     shape = (*saved.x.shape[:2], *saved.pixels.shape)
-    shapes.check_cotangent("avg_pool2d_backward", dy, saved.x, shape)
+    door.check_cotangent("avg_pool2d_backward", dy, saved.x, shape)
     return _avg_pool2d_backward(dy, *saved)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
@@ -38,7 +38,7 @@ def channel_scale(x: Array, s: Array) -> tuple[Array, ChannelScaleSaved]:
 
     Raises `ValueError` where s does not have one gate for each channel, `TypeError` for dtypes.
     """
-    shapes.check_gates("channel_scale", x, s)
+    door.check_gates("channel_scale", x, s)
     return _channel_scale(x, s), ChannelScaleSaved(x, s)
 
 
@@ -49,7 +49,7 @@ def _channel_scale(x: Array, s: Array) -> Array:
 
 def channel_scale_backward(dy: Array, saved: ChannelScaleSaved) -> tuple[Array, Array]:
     """Gradients (dx, ds), given dy (N, C, H, W): dx = s · dy, ds = Σ over h, w of dy · x."""
-    shapes.check_cotangent("channel_scale_backward", dy, saved.x)
+    door.check_cotangent("channel_scale_backward", dy, saved.x)
     return _channel_scale_backward(dy, *saved)
 
 
@@ -72,7 +72,7 @@ def multiply(x: Array, s: Array) -> tuple[Array, MultiplySaved]:
 
     Raises `ValueError` where the shapes do not fit, `TypeError` for dtypes.
     """
-    shapes.check_pixel_gates("multiply", x, s)
+    door.check_pixel_gates("multiply", x, s)
     return _multiply(x, s), MultiplySaved(x, s)
 
 
@@ -83,7 +83,7 @@ def _multiply(x: Array, s: Array) -> Array:
 
 def multiply_backward(dy: Array, saved: MultiplySaved) -> tuple[Array, Array]:
     """Gradients (dx, ds), given dy (N, C, H, W): dy times the other factor, shaped like its own."""
-    shapes.check_cotangent("multiply_backward", dy, saved.x)
+    door.check_cotangent("multiply_backward", dy, saved.x)
     return _multiply_backward(dy, *saved)
 
 
@@ -109,7 +109,7 @@ def scale_add_relu(x: Array, s: Array, r: Array) -> tuple[Array, ScaleAddReLUSav
     Raises `ValueError` where s does not have one gate for each channel or r is not shaped like x,
     `TypeError` for dtypes.
     """
-    shapes.check_gates("scale_add_relu", x, s, r)
+    door.check_gates("scale_add_relu", x, s, r)
     y = _scale_add_relu(x, s, r)
     return y, ScaleAddReLUSaved(x, s, y)
 
@@ -125,7 +125,7 @@ def scale_add_relu_backward(dy: Array, saved: ScaleAddReLUSaved) -> tuple[Array,
 
     dx and ds are those of `channel_scale`, given dr.
     """
-    shapes.check_cotangent("scale_add_relu_backward", dy, saved.x)
+    door.check_cotangent("scale_add_relu_backward", dy, saved.x)
     return _scale_add_relu_backward(dy, *saved)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minise import shapes
+from minise import door
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
 
@@ -34,7 +34,7 @@ class GlobalAvgPoolSaved(NamedTuple):
 
 def global_avg_pool(x: Array) -> tuple[Array, GlobalAvgPoolSaved]:
     """Squeeze each map of x (N, C, H, W) to its mean, whatever its size: z (N, C)."""
-    shapes.check_image("global_avg_pool", x)
+    door.check_image("global_avg_pool", x)
     return _global_avg_pool(x), GlobalAvgPoolSaved(x)
 
 
@@ -48,7 +48,7 @@ def global_avg_pool_backward(
     dz: Array, saved: GlobalAvgPoolSaved, add_to: Array | None = None
 ) -> Array:
     """dx (N, C, H, W) = dz / HW for each pixel, plus `add_to`, which may be overwritten."""
-    shapes.check_squeezed("global_avg_pool_backward", dz, saved.x, add_to)
+    door.check_squeezed("global_avg_pool_backward", dz, saved.x, add_to)
     return _global_avg_pool_backward(dz, saved.x, add_to)
 
 
@@ -72,7 +72,7 @@ def global_max_pool(x: Array) -> tuple[Array, GlobalMaxPoolSaved]:
 
     A tie goes to the first pixel in row order; NaN wins over everything.
     """
-    shapes.check_image("global_max_pool", x)
+    door.check_image("global_max_pool", x)
     z, winner = _global_max_pool(x)
     return z, GlobalMaxPoolSaved(x, winner)
 
@@ -88,7 +88,7 @@ def global_max_pool_backward(
     dz: Array, saved: GlobalMaxPoolSaved, add_to: Array | None = None
 ) -> Array:
     """dx (N, C, H, W) = dz for the pixel that won, 0 for all others, plus `add_to`, as above."""
-    shapes.check_squeezed("global_max_pool_backward", dz, saved.x, add_to)
+    door.check_squeezed("global_max_pool_backward", dz, saved.x, add_to)
     return _global_max_pool_backward(dz, *saved, add_to)
 
 

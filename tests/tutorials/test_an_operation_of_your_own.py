@@ -43,7 +43,7 @@ class DampSaved(NamedTuple):
 
 def damp(x: Array) -> tuple[Array, DampSaved]:
     """y = x where x is positive, else x/4."""
-    shapes.check_arrays("damp", x=x)
+    door.check_arrays("damp", x=x)
     return _damp(x), DampSaved(x)
 
 
@@ -54,7 +54,7 @@ def _damp(x: Array) -> Array:
 
 def damp_backward(dy: Array, saved: DampSaved) -> Array:
     """dx = dy where x was positive, else dy/4."""
-    shapes.check_cotangent("damp_backward", dy, saved.x)
+    door.check_cotangent("damp_backward", dy, saved.x)
     return _damp_backward(dy, *saved)
 
 
