@@ -36,16 +36,6 @@ def test_flattening_batch_last_memory_is_a_view():
     assert nn.Flatten()(x[:0]).shape == (0, 60)
 
 
-def test_weights_are_drawn_from_the_generator_alone():
-    def weights(seed):
-        return nn.Conv2d(3, 5, 3, rng=np.random.default_rng(seed)).weight.value
-
-    assert np.array_equal(weights(1), weights(1))
-    assert not np.array_equal(weights(1), weights(2))
-    big = nn.Conv2d(64, 256, 3, rng=np.random.default_rng(0)).weight.value
-    assert big.std() == pytest.approx(np.sqrt(2 / (64 * 9)), rel=0.01)  # He et al. 2015, eq. 10
-
-
 def test_wrong_options_are_refused():
     with pytest.raises(ValueError, match="3 groups must divide in_channels 4"):
         nn.Conv2d(4, 6, 3, groups=3)
