@@ -105,6 +105,17 @@ def test_grey_pictures_stay_grey_however_they_are_stored(tmp_path, way):
     np.testing.assert_array_equal(data.load(tmp_path).train.images, GREY[:2, None])
 
 
+@pytest.mark.parametrize("size", [(3, 9), (9, 3)])
+def test_pictures_may_be_wider_than_high_or_higher_than_wide(tmp_path, size):
+    images = np.random.default_rng(1).integers(0, 256, (4, *size, 3), np.uint8)
+    draw(tmp_path / "train", ["a", "b"], images)
+    draw(tmp_path / "test", ["a", "b"], images[2:])
+    mine = data.load(tmp_path)
+    np.testing.assert_array_equal(mine.train.images, images[:2].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(mine.test.images, images[2:].transpose(0, 3, 1, 2))
+    assert mine.summary.startswith(f"2 training and 2 test images of {size[0]}×{size[1]} in 3 ch")
+
+
 def test_a_picture_is_turned_as_its_camera_says(tmp_path):
     draw(tmp_path / "train", ["a", "b"], COLOUR)
     draw(tmp_path / "test", ["a"], COLOUR)
