@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from laws import assert_share
 
 from minise import nn
 
@@ -19,7 +20,10 @@ def test_dropout_keeps_the_mean_and_lets_evaluation_alone():
     y, backward = layer.forward(x)
     assert y.dtype == np.float32
     assert set(np.unique(y)) == {0, np.float32(1 / 0.75)}
-    assert y.mean() == pytest.approx(1, abs=0.02)
+    kept = y > 0
+    assert_share(kept.sum(), kept.size, 0.75)
+    assert_share((kept[::2] & kept[1::2]).sum(), kept.size // 2, 0.75**2)  # of two images
+    assert_share((kept[:, ::2] & kept[:, 1::2]).sum(), kept.size // 2, 0.75**2)
     np.testing.assert_array_equal(backward(x), y)
     assert not np.array_equal(layer.forward(x)[0], y)
     np.testing.assert_array_equal(layer(x), x)
