@@ -180,14 +180,20 @@ class Constant:
         return np.broadcast_to(self.seed + 1.0, shape)
 
 
-@pytest.mark.effect("models.create(seed)", "models.create(dtype)")
-@pytest.mark.parametrize("name", NETS)
-def test_each_net_draws_each_weight_with_its_seed_and_by_its_law(name, monkeypatch):
+@pytest.fixture
+def constant(monkeypatch):
+    """Generators are constant, and the nets for photos small."""
     monkeypatch.setattr(np.random, "default_rng", Constant)
-    for of_imagenet, stages in resnet.IMAGENET.items():  # smaller ones
-        monkeypatch.setitem(resnet.IMAGENET, of_imagenet, stages._replace(blocks=(1, 1, 0, 0)))
+    for name, stages in resnet.IMAGENET.items():
+        monkeypatch.setitem(resnet.IMAGENET, name, stages._replace(blocks=(1, 1, 0, 0)))
     small = inception.Module(8, (8, 8), (8, 8), 8)
     monkeypatch.setattr(inception, "BN_INCEPTION", {"5b": small})
+
+
+@pytest.mark.usefixtures("constant")
+@pytest.mark.effect("models.create(seed)", "models.create(dtype)")
+@pytest.mark.parametrize("name", NETS)
+def test_each_net_draws_each_weight_with_its_seed_and_by_its_law(name):
     for layer, value in models.create(name, seed=2, dtype=np.float64).state_dict().items():
         assert value.dtype == np.float64, layer
         expected = start_of(layer)
@@ -195,6 +201,11 @@ def test_each_net_draws_each_weight_with_its_seed_and_by_its_law(name, monkeypat
             gain = LECUN if layer.endswith(("fc.weight", "fc2.weight")) else HE
             expected = 3 * sqrt(gain / prod(value.shape[1:]))
         np.testing.assert_allclose(value, expected, 1e-14, err_msg=layer)
+
+
+@pytest.mark.usefixtures("constant")
+def test_masks_of_dropout_are_drawn_with_the_seed_of_the_net():
+    assert models.create("senet154", seed=2).dropout.rng.seed == 2
 
 
 @pytest.mark.effect("models.create(filled)")
