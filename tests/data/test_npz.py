@@ -61,6 +61,17 @@ def write(path, x, version):
         archive.writestr("x.npy", member.getvalue())
 
 
+@pytest.mark.parametrize("change", [lambda content: content + b"1", lambda content: content[:-1]])
+def test_a_header_that_does_not_fit_what_follows_is_refused(path, change):
+    member = io.BytesIO()
+    npy.write_array(member, np.arange(6.0))
+    content = change(member.getvalue())
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", content)
+    with pytest.raises(InputError, match=rf"x\.npy claims shape \(6,\) in {len(content)} bytes"):
+        read_npz(path, ("x",))
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all" * 99])
 def test_what_is_no_zip_is_refused(path, content):
     path.write_bytes(content)
