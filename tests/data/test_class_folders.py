@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from laws import assert_equally_often
 from PIL import Image
 
 from minise import InputError, data
@@ -48,10 +49,12 @@ def test_pictures_are_read_from_a_folder_for_each_class(tmp_path):
     ],
 )
 def test_which_pictures_are_to_test_is_said(tmp_path, folders, said):
-    for folder in folders:
-        draw(tmp_path / folder, ["3", "8"] * 5)
+    for k, folder in enumerate(folders):
+        draw(tmp_path / folder, ["3", "8"] * 5, GREY + np.uint8(k))
     mine = data.load(tmp_path)
     assert len(mine.train.labels) == (8 if len(folders) == 1 else 10)
+    if len(folders) > 1:
+        np.testing.assert_array_equal(mine.test.images, mine.train.images + np.uint8(1))
     assert mine.class_names == ("3", "8")
     assert mine.notes == said
 
@@ -66,6 +69,15 @@ def test_pictures_held_out_are_drawn_with_a_seed(tmp_path):
     assert other.notes == ("one in 5 pictures of each class held out for testing, with seed 1",)
     everything = np.concatenate([same.train.images, same.test.images]).reshape(12, -1)
     assert sorted(map(bytes, everything)) == sorted(map(bytes, GREY.reshape(12, -1)))
+
+
+def test_any_picture_of_a_class_is_as_likely_to_be_held_out_as_any_other(tmp_path):
+    draw(tmp_path, ["cat"] * 3 + ["dog"] * 3)  # of each three one is held out
+    counts, numbers = np.zeros((3, 3)), {image.tobytes(): k % 3 for k, image in enumerate(GREY[:6])}
+    for seed in range(90):
+        cat, dog = data.load(tmp_path, seed=seed).test.images
+        counts[numbers[cat.tobytes()], numbers[dog.tobytes()]] += 1
+    assert_equally_often(counts.reshape(-1))
 
 
 def test_classes_that_are_numbers_are_in_the_order_of_numbers(tmp_path):
@@ -88,6 +100,17 @@ def test_colours_are_kept(tmp_path, suffix):
         np.testing.assert_array_equal(mine.test.images, GREY[:1, None].repeat(3, axis=1))
 
 
+@pytest.mark.parametrize("own", [0, 1, 2])
+def test_pictures_have_colours_where_one_channel_alone_differs(tmp_path, own):
+    tinted = np.repeat(GREY[:3, ..., None], 3, axis=3)
+    tinted[2, 0, 0, own] ^= 1
+    draw(tmp_path / "train", ["a", "b"], tinted[1:])
+    draw(tmp_path / "test", ["a"], tinted)
+    mine = data.load(tmp_path)
+    np.testing.assert_array_equal(mine.train.images, tinted[1:].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(mine.test.images, tinted[:1].transpose(0, 3, 1, 2))
+
+
 GREY_AS = {
     "colours": lambda grey: np.stack([grey] * 3, axis=-1),
     "transparency": lambda grey: np.stack([*[grey * 0] * 3, 255 - grey], axis=-1),
@@ -103,6 +126,17 @@ def test_grey_pictures_stay_grey_however_they_are_stored(tmp_path, way):
     picture = stored if isinstance(stored, Image.Image) else Image.fromarray(stored)
     picture.save(tmp_path / "train" / "a" / "00.png")
     np.testing.assert_array_equal(data.load(tmp_path).train.images, GREY[:2, None])
+
+
+@pytest.mark.parametrize("size", [(3, 9), (9, 3)])
+def test_pictures_may_be_wider_than_high_or_higher_than_wide(tmp_path, size):
+    images = np.random.default_rng(1).integers(0, 256, (4, *size, 3), np.uint8)
+    draw(tmp_path / "train", ["a", "b"], images)
+    draw(tmp_path / "test", ["a", "b"], images[2:])
+    mine = data.load(tmp_path)
+    np.testing.assert_array_equal(mine.train.images, images[:2].transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(mine.test.images, images[2:].transpose(0, 3, 1, 2))
+    assert mine.summary.startswith(f"2 training and 2 test images of {size[0]}×{size[1]} in 3 ch")
 
 
 def test_a_picture_is_turned_as_its_camera_says(tmp_path):
@@ -136,6 +170,8 @@ def broken(folder):
         (["cat", "dog"] * 4, broken, "dog/01.png: the picture cannot be read: cannot identify"),
         (["cat", "dog"] * 4, lambda folder: draw(folder, ["emu"], GREY[:, :, :4]),
          "emu/00.png: the picture is 6×4, and "),
+        (["cat", "dog"] * 4, lambda folder: draw(folder, ["emu"], GREY[:, :4]),
+         "emu/00.png: the picture is 4×5, and "),
         (["train/cat", "train/dog", "test/emu"], None, "class 'emu' has only test"),
     ],
 )  # fmt: skip
@@ -147,6 +183,17 @@ def test_the_right_sentence(tmp_path, classes, also, sentence):
         data.load(tmp_path)
     assert sentence in str(error.value).replace(os.sep, "/")
     assert "\n" not in str(error.value)
+
+
+def test_a_picture_of_more_pixels_than_are_read_is_refused(tmp_path, monkeypatch):
+    draw(tmp_path, ["cat", "dog"] * 5)
+    monkeypatch.setattr(class_folders, "MOST_PIXELS", 6 * 5)
+    assert data.load(tmp_path).image_shape == (1, 6, 5)
+    monkeypatch.setattr(class_folders, "MOST_PIXELS", 6 * 5 - 1)
+    with pytest.raises(
+        InputError, match=r"00\.png: the picture is 6×5, expected at most 29 pixels"
+    ):
+        data.load(tmp_path)
 
 
 def test_more_pictures_than_fit_into_memory_are_refused(tmp_path, monkeypatch):

@@ -46,6 +46,20 @@ def test_the_digit_fills_the_box_and_its_mass_is_centred():
     assert abs((digit.T * np.arange(28)).sum() / digit.sum() - 14) <= 0.5
 
 
+def test_a_digit_wider_than_high_on_a_page_wider_than_high_is_one_that_lies():
+    y, x = np.mgrid[:120, :200]
+    far = ((x - 120) / 60) ** 2 + ((y - 50) / 30) ** 2
+    page = np.where((far < 1) & (far > 0.55), 30, 235).astype(np.uint8)  # 0, twice as wide as high
+    wide = fit_digit(page)
+    rows, columns = np.nonzero(wide)
+    assert np.ptp(rows) + 1 == 10
+    assert np.ptp(columns) + 1 == 20
+    for axis in (0, 1):
+        centre = (wide.sum(axis=axis) * np.arange(28)).sum() / wide.sum()
+        assert abs(centre - 14) <= 0.5
+    np.testing.assert_array_equal(fit_digit(page.T), wide.T)
+
+
 def test_transparent_and_coloured_pictures_are_read(tmp_path):
     picture = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
     picture.paste((0, 0, 200, 255), (18, 5, 22, 35))

@@ -48,6 +48,7 @@ QMNIST = np.array([[k, 4, 3000 + 7 * k, 11, 30 + k, 90_000 + k, 0, 0] for k in R
          "labels 1 to 10 renumbered 0 to 9; no training image of class 2, 3, 4, …"),
         (2 * RIGHT, 2 * RIGHT, "", "no training image of class 1, 3"),
         (RIGHT + 3, RIGHT + 3, "", "no training image of class 0, 1, 2"),
+        (RIGHT + 4, RIGHT + 4, "", "no training image of class 0, 1, 2, …"),
     ],
 )  # fmt: skip
 def test_the_right_labels(labels, expected, names, said):
@@ -85,6 +86,23 @@ def test_the_right_sentence(labels, sentence):
     with pytest.raises(InputError, match=re.escape(sentence)) as error:
         fitted(labels)
     assert "\n" not in str(error.value)
+
+
+def test_up_to_a_thousand_classes_may_have_no_image():
+    most, more = np.array([0, 1001]), np.array([0, 1002])
+    assert fit_labels("mine", most, most, (2, 2)).train.tolist() == [0, 1001]
+    with pytest.raises(InputError, match="training label 1,002 needs 1,003 classes, but only 2"):
+        fit_labels("mine", more, more, (2, 2))
+
+
+def test_names_of_a_thousand_classes_and_more_have_two_images_each():
+    names = np.array([f"n{k:04}" for k in range(1001)])
+    for labels in (names[:1000], np.tile(names, 2)):
+        count = len(labels)
+        done = fit_labels("mine", labels, names[:2], (count, 2))
+        assert done.train.tolist() == [int(name[1:]) for name in labels]
+    with pytest.raises(InputError, match="mine: 1,001 class names for 2,001 images"):
+        fit_labels("mine", np.tile(names, 2)[:-1], names[:2], (2001, 2))
 
 
 def test_labels_are_as_many_as_images():

@@ -20,6 +20,27 @@ def test_pickled_objects_are_not_read(path):
         read_npz(path, ("x",))
 
 
+LAYOUTS = {
+    "by rows": np.ascontiguousarray,
+    "as in Fortran": np.asfortranarray,
+    "big-endian": lambda x: x.astype(x.dtype.newbyteorder(">")),
+    "big-endian, as in Fortran": lambda x: np.asfortranarray(x.astype(x.dtype.newbyteorder(">"))),
+    "every second": lambda x: x.repeat(2, axis=2)[:, :, ::2],
+    "from the end": lambda x: x[::-1].copy()[::-1],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_are_what_was_saved_however_it_lay_in_memory(path, save, layout, dtype):
+    x = np.arange(24, dtype=dtype).reshape(2, 3, 4)
+    save(path, a=LAYOUTS[layout](x), b=LAYOUTS[layout](x.transpose(2, 1, 0)), c=np.arange(3))
+    b, a = read_npz(path, ("b", "a"))
+    np.testing.assert_array_equal(a, x)
+    np.testing.assert_array_equal(b, x.transpose(2, 1, 0))
+
+
 @pytest.mark.parametrize("version", [(1, 0), (2, 0)])
 def test_both_versions_of_a_header_are_read(path, version):
     x = np.arange(6.0).reshape(2, 3)
@@ -38,6 +59,17 @@ def write(path, x, version):
     npy.write_array(member, x, version)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", member.getvalue())
+
+
+@pytest.mark.parametrize("change", [lambda content: content + b"1", lambda content: content[:-1]])
+def test_a_header_that_does_not_fit_what_follows_is_refused(path, change):
+    member = io.BytesIO()
+    npy.write_array(member, np.arange(6.0))
+    content = change(member.getvalue())
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", content)
+    with pytest.raises(InputError, match=rf"x\.npy claims shape \(6,\) in {len(content)} bytes"):
+        read_npz(path, ("x",))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all" * 99])

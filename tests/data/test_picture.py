@@ -61,6 +61,20 @@ def test_a_large_photo_is_read_smaller_and_upright(tmp_path, seen, kind):
     assert np.abs(np.asarray(small).astype(int) - seen).max() < 12
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("side", "reduced"), [(999, 1), (1000, 1), (1001, 2), (2000, 2), (2001, 3)]
+)
+def test_a_picture_wider_than_high_is_read_as_one_higher_than_wide(tmp_path, side, reduced, turned):
+    """Of squares of so many pixels that it is reduced by; the last may be cut off."""
+    squares = np.random.default_rng(0).integers(0, 256, (7, -(-side // reduced)), np.uint8)
+    pixels = squares.repeat(reduced, axis=0).repeat(reduced, axis=1)[:, :side]
+    if turned:
+        squares, pixels = squares.T, pixels.T
+    Image.fromarray(np.ascontiguousarray(pixels)).save(tmp_path / "squares.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "squares.png"), squares)
+
+
 @pytest.mark.parametrize(
     ("dtype", "highest"),
     [(np.uint16, 65535), (np.uint16, 4095), (np.int32, 65535), (np.int32, 10**9),

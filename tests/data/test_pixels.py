@@ -32,6 +32,12 @@ def fitted(images):
         (BYTES[..., None], BYTES[:, None], "the channels came last"),
         (COLOURS, COLOURS, ""),
         (COLOURS.transpose(0, 2, 3, 1), COLOURS, "the channels came last"),
+        (COLOURS[..., :3], COLOURS[..., :3], ""),  # (N, 3, 5, 3): the channels may be first or last
+        (COLOURS[:, :2, :, :4].transpose(0, 2, 3, 1), COLOURS[:, :2, :, :4],
+         "the channels came last"),
+        (BYTES[:, :4], BYTES[:, None, :4], ""),  # wider than high
+        (np.asfortranarray(BYTES[:, :, :4]), BYTES[:, None, :, :4], ""),
+        (np.asfortranarray(BYTES.reshape(12, 25)), BYTES[:, None], "rows of 25 reshaped to 5×5"),
         (BYTES.repeat(5, 0)[:60].reshape(12, 5, 5, 5), BYTES.repeat(5, 0).reshape(12, 5, 5, 5), ""),
         (BYTES.reshape(12, 25), BYTES[:, None], "rows of 25 reshaped to 5×5"),
         (BYTES.reshape(12, 25, 1), BYTES[:, None], "rows of 25 reshaped to 5×5"),
@@ -52,6 +58,8 @@ def fitted(images):
          "pixels 0 to 16 scaled to 0 to 255"),
         (SIXTEEN.reshape(12, 64), np.rint(SIXTEEN[:, None] * 255 / 16),
          "rows of 64 reshaped to 8×8; pixels 0 to 16 scaled to 0 to 255"),
+        (np.minimum(BYTES + 0.25, 128), np.minimum(BYTES, 128)[:, None],
+         "pixels rounded to whole numbers"),
         (np.zeros((12, 5, 5)), np.zeros((12, 1, 5, 5)), "pixels 0 to 1 scaled to 0 to 255"),
     ],
 )  # fmt: skip
@@ -82,6 +90,8 @@ WITH_INF[3, 2, 2] = np.inf
             "pixels of the training images range from -128 to 127, expected",
         ),
         (BYTES.astype(np.uint16) * 257, "pixels go up to 6.554e+04, expected 0 to 1, 0 to 255"),
+        (BYTES.astype(int) + 1, "pixels go up to 256, expected 0 to 1, 0 to 255"),
+        (BYTES / 2, "pixels go up to 127.5, with fractions, expected 0 to 1"),
         (BYTES / 100, "pixels go up to 2.55, with fractions, expected 0 to 1"),
         (BYTES.astype(complex), "training images are complex128, expected numbers"),
         (BYTES.astype(str), "training images are <U3, expected numbers"),
@@ -104,8 +114,13 @@ def test_one_scale_is_found_over_training_and_test_images_together():
     dark = BYTES // 32  # 0 to 7, which would be taken for 0 to 16 if these images were alone
     train, test, _ = fit_pixels("mine", BYTES.astype(int), dark.astype(int))
     np.testing.assert_array_equal(test[:, 0], dark)
+    train, test, _ = fit_pixels("mine", dark.astype(int), BYTES.astype(int))
+    np.testing.assert_array_equal(train[:, 0], dark)
     train, test, _ = fit_pixels("mine", BYTES, BYTES.astype(float))
     np.testing.assert_array_equal(train, test)
+    train, test, notes = fit_pixels("mine", BYTES.astype(float), np.minimum(BYTES + 0.25, 255))
+    np.testing.assert_array_equal(train, test)
+    assert notes == ["pixels rounded to whole numbers"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +137,12 @@ def test_training_and_test_images_are_of_one_size():
         fit_pixels("mine", BYTES, BYTES[:, :4])
 
 
-def test_large_images_are_scaled_in_parts(monkeypatch):
-    monkeypatch.setattr("minise.data.pixels.AT_ONCE", 60)  # two images of the eight, and more
+def test_large_images_are_looked_at_and_scaled_in_parts(monkeypatch):
+    monkeypatch.setattr("minise.data.pixels.AT_ONCE", 99)  # three images of the eight, and more
     np.testing.assert_array_equal(fitted(BYTES / 255)[0], BYTES[:, None])
+    bright = (BYTES // 32).astype(float)
+    bright[0] = np.minimum(BYTES[0] + 0.25, 255)
+    pixels, said = fitted(bright)
+    np.testing.assert_array_equal(pixels[0, 0], BYTES[0])
+    np.testing.assert_array_equal(pixels[1:, 0], BYTES[1:] // 32)
+    assert said == "pixels rounded to whole numbers"

@@ -92,6 +92,9 @@ def test_an_npz_is_read(tmp_path, arrays, save):
         ({"y_train": np.eye(3)[LABELS[:6]], "y_test": np.eye(3)[LABELS[6:]]}, "labels are one-hot"),
         ({"y_train": LABELS[:6] + 1, "y_test": LABELS[6:] + 1}, "labels 1 to 3 renumbered 0 to 2"),
         ({"y_train": LABELS[:6].astype(str), "y_test": LABELS[6:].astype(str)}, ""),
+        ({"x_train": np.asfortranarray(IMAGES[:6]), "x_test": np.asfortranarray(IMAGES[6:])}, ""),
+        ({"x_train": IMAGES[:6].astype(">u2"), "x_test": IMAGES[6:].astype(">i4")}, ""),
+        ({"y_train": LABELS[:6].astype(">i2"), "y_test": LABELS[6:].astype(">f8")}, ""),
     ],
 )
 @pytest.mark.parametrize("name", ["mine.npz", "MINE.NPZ"])

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
-from minise import InputError, runs
+from minise import InputError, backend, data, runs
+from minise.data import Split
 
 
 def test_mean_deviation_and_error_by_hand():
@@ -23,3 +25,59 @@ def test_fewer_than_two_seeds_say_nothing():
         runs.Seeds({0: 0.9})
     with pytest.raises(InputError, match="seeds: 0 in common"):
         runs.Seeds({0: 0.9, 1: 0.8}) - runs.Seeds({2: 0.9, 3: 0.8})
+
+
+def alike(stripes):
+    """The same image throughout: what differs between two batches was drawn."""
+    images, labels = stripes.train
+    return stripes._replace(train=Split(np.broadcast_to(images[0], images.shape), labels))
+
+
+def drawn(stripes, seed):
+    """The weights; and for two passes the images, which differ by augmentation, and the labels."""
+    config = runs.Config(model="se-resnet8", augment=True, batch_size=50, seed=seed)
+    training = runs.training_of(config, alike(stripes))
+    state = training.net.state_dict()
+    passes = [list(training.batches) for _ in range(2)]
+    images, labels = ([[of[k] for of in batches] for batches in passes] for k in (0, 1))
+    return state, *(np.stack([np.concatenate(of) for of in some]) for some in (images, labels))
+
+
+@pytest.mark.effect("runs.Config(seed)", "runs.Config(augment)")
+def test_two_seeds_share_no_weight_no_order_and_no_augmentation(stripes):
+    (a, x_a, labels_a), (b, x_b, labels_b) = (drawn(stripes, seed) for seed in (0, 1))
+    for name, value in a.items():
+        if value.ndim > 1:
+            assert not (value == b[name]).any(), name
+        else:  # biases, and all of batch norm
+            np.testing.assert_array_equal(value, b[name])
+    orders = {labels.tobytes() for labels in (*labels_a, *labels_b)}
+    assert len(orders) == 4  # of two seeds, in two passes
+    images = np.concatenate([*x_a, *x_b])
+    assert len({image.tobytes() for image in images}) == len(images) == 4 * 120
+
+
+def test_a_seed_gives_the_same_bits_on_each_backend(stripes):
+    with backend.using("numpy"):
+        a, *batches_a = drawn(stripes, 3)
+    with backend.using("numba"):
+        b, *batches_b = drawn(stripes, 3)
+    assert list(a) == list(b)
+    for one, other in zip([*a.values(), *batches_a], [*b.values(), *batches_b], strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_order_and_held_out_images_come_from_a_stream_each(stripes, monkeypatch):
+    begun, default_rng = [], np.random.default_rng
+
+    def noted(*seed):
+        begun.append(str(default_rng(*seed).bit_generator.state))
+        return default_rng(*seed)
+
+    monkeypatch.setattr(np.random, "default_rng", noted)
+    monkeypatch.setattr(data, "load", lambda source: stripes)
+    for seed in range(3):
+        config = runs.Config(model="se-resnet8", hold_out=20, seed=seed)
+        runs.training_of(config, runs.dataset_of(config))
+    assert len(set(begun)) == len(begun) == 9
