@@ -60,9 +60,7 @@ def marked():
     for path in TESTS.rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
-                case ast.Call(
-                    func=ast.Attribute(attr="effect", value=ast.Attribute(attr="mark")), args=names
-                ):
+                case ast.Call(func=ast.Name("effect") | ast.Attribute(attr="effect"), args=names):
                     for name in names:
                         found.setdefault(ast.literal_eval(name), set()).add(path)
     return found

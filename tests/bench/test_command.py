@@ -5,6 +5,8 @@ import pytest
 
 from minise import backend, bench, cli
 from minise.bench import loaded
+from minise.cores import most_threads
+from minise.errors import InputError
 
 QUICK = ["--seconds", "0.001", "--threads", "1"]
 
@@ -54,6 +56,7 @@ def test_without_pytorch_the_table_has_no_columns_of_it(minise, monkeypatch):
     assert row.rstrip().endswith("img/s")
 
 
+@pytest.mark.effect("minise bench --json", "minise bench --plot")
 @pytest.mark.usefixtures("small_cases", "without_pytorch")
 def test_json_and_plot(minise, tmp_path):
     code, out, err = minise(*QUICK, "--json", "b.json", "--plot", "b.png")
@@ -147,6 +150,37 @@ def test_every_mistake_is_one_clear_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """What is to be measured, and how; nothing is."""
+    asked = {}
+
+    def run(cases, **how):
+        backend_used = backend.current().name, backend.get_num_threads()
+        asked.update(how, names=[case.name for case in cases], on=backend_used)
+        raise InputError("nothing was measured")
+
+    monkeypatch.setattr(bench, "run", run)
+    return asked
+
+
+@pytest.mark.effect(
+    "minise bench --seconds",
+    "minise bench --compile",
+    "minise bench --backend",
+    "minise bench --threads",
+)
+def test_what_is_measured_is_what_was_asked(minise, asked):
+    backend.set_num_threads(most_threads())
+    options = ["--seconds", "0.25", "--compile", "--backend", "numpy", "--threads", "1"]
+    assert minise(*options, "linear")[::2] == (1, "minise: nothing was measured\n")
+    del asked["on_case"]
+    how = {"threads": 1, "seconds": 0.25, "compiled": True}
+    assert asked == {"names": ["linear-784-10"], "on": ("numpy", 1), **how}
+
+
+@pytest.mark.effect("minise bench NAMES", "minise bench --scaling", "minise bench --list")
+@pytest.mark.usefixtures("asked")
 def test_cases_are_chosen_by_the_beginning_of_their_names(minise):
     def listed(*arguments):
         code, out, err = minise("--list", *arguments)
@@ -160,6 +194,8 @@ def test_cases_are_chosen_by_the_beginning_of_their_names(minise):
     assert listed("linear", "--scaling") == ["linear-784-10", *bench.SCALING]
 
 
+@pytest.mark.effect("minise bench --loaded")
+@pytest.mark.usefixtures("asked")
 def test_loaded_prints_a_table_or_json(minise, monkeypatch):
     figure = bench.Measured(0.004, 0.004, 0.004, 3)
     row = bench.Beside(loaded.NEIGHBOURS[1], figure, figure, None)

@@ -26,6 +26,7 @@ def small_data(tmp_path):
     return path
 
 
+@pytest.mark.effect("minise train --recipe")
 def test_a_recipe_is_followed_in_all_that_is_not_asked_for_otherwise(minise, small_data, tmp_path):
     code, out, err = minise(
         "train", "--recipe", "record-8k", "--data", small_data, "--epochs", "2", "--seed", "3",
@@ -308,6 +309,7 @@ def test_python_m_minise_is_the_command():
     assert done.stdout == f"minise, version {__version__}\n"
 
 
+@pytest.mark.effect("minise train --profile")
 def test_a_profile_tells_where_the_time_of_a_step_goes(minise, small_data):
     code, out, err = minise(*QUICK, "--data", small_data, "--profile")
     assert (code, err) == (0, "")

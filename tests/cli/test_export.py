@@ -25,6 +25,7 @@ def run(tmp_path, net):
     return tmp_path / "run"
 
 
+@pytest.mark.effect("minise export WORDS")
 def test_a_run_becomes_a_model_that_says_the_same(minise, run, net, tmp_path):
     code, out, err = minise("export", run, "model.onnx")
     assert (code, err) == (0, "")

@@ -1,5 +1,6 @@
 """`minise gradcheck`, of minise's own operations and of a person's own code."""
 
+import numpy as np
 import pytest
 
 from minise import gradcheck, ops
@@ -74,6 +75,7 @@ def own(tmp_path):
     return path
 
 
+@pytest.mark.effect("minise gradcheck NAMES")
 def test_what_is_named_is_checked(minise):
     code, out, err = minise("gradcheck", "channel_scale", "SEBlock")
     assert (code, err) == (0, "")
@@ -114,6 +116,25 @@ def test_own_functions_are_checked_on_the_inputs_beside_them(minise, own):
     assert minise("gradcheck", f"{own}:cube")[0] == 0
 
 
+@pytest.mark.effect(
+    "minise gradcheck --input", "minise gradcheck --method", "minise gradcheck --seed"
+)
+def test_the_report_is_of_what_the_seed_draws_in_that_shape_and_by_that_method(minise, own):
+    options = ["--input", "2,3", "--method", "complex", "--seed", 3]
+    code, out, err = minise("gradcheck", f"{own}:cube", *options)
+
+    def cube(x):
+        return x**3, x
+
+    def cube_backward(dy, x):
+        return 3 * x**2 * dy
+
+    x, rng = np.random.default_rng(3).standard_normal((2, 3)), np.random.default_rng([3, 1])
+    report = gradcheck.check((cube, cube_backward), x, method="complex", rng=rng)
+    assert (code, out, err) == (0, f"{report}\n\n", "")
+    assert report["x"].relative_error < 1e-14
+
+
 @pytest.mark.parametrize("name", ["cube", "both", "made", "Made"])
 def test_own_functions_and_layers_are_checked_on_arrays_of_a_given_shape(minise, own, name):
     code, out, err = minise("gradcheck", f"{own}:{name}", "--input", "4,3")
@@ -134,6 +155,7 @@ def test_own_code_and_operations_are_checked_side_by_side(minise, own):
     assert "2 of 2 passed" in out
 
 
+@pytest.mark.effect("minise gradcheck --plot")
 @pytest.mark.usefixtures("drawn")
 def test_pictures_are_drawn_for_each(minise, own, tmp_path):
     folder = tmp_path / "new" / "pictures"

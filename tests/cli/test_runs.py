@@ -23,6 +23,7 @@ def words(out):
     return [line.replace("│", " ").split() for line in out.splitlines()]
 
 
+@pytest.mark.effect("minise runs FOLDER")
 def test_runs_are_listed_with_what_they_differ_in_and_over_seeds(minise, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     leave(tmp_path / "runs" / "a-1", [0.9, 0.95], seed=0)
@@ -86,6 +87,7 @@ def test_what_se_changes_is_not_told_of_one_seed(minise, tmp_path):
     assert " − " not in out
 
 
+@pytest.mark.effect("minise plot RUNS", "minise plot --out")
 def test_curves_are_drawn_over_one_another(minise, tmp_path):
     leave(tmp_path / "a", [0.9, 0.95])
     leave(tmp_path / "b", [0.8, None])

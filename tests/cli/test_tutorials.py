@@ -22,6 +22,7 @@ def test_all_notebooks_are_copied_as_they_are(minise, tmp_path):
     ]
 
 
+@pytest.mark.effect("minise tutorials FOLDER")
 def test_a_folder_of_ones_own_may_hold_other_files(minise, tmp_path):
     folder = tmp_path / "my own" / "notes"
     folder.mkdir(parents=True)
