@@ -82,7 +82,11 @@ CLASSES = np.array([0, 0, 0, 1, 3, 3, 3])
 MEAN, STD = 0.4, 0.2
 MAPS = (PIXELS / 255 - MEAN) / STD  # (7, 2), which the first block squeezes
 # Two blocks: weights and biases of the first map, weights of the second.
-ONE = np.array([[1, 0], [0, 1], [-1, -1]]), np.array([0, 0, -4.5]), np.array([[1, -1, 1], [-1, 0, 2]])
+ONE = (
+    np.array([[1, 0], [0, 1], [-1, -1]]),
+    np.array([0, 0, -4.5]),
+    np.array([[1, -1, 1], [-1, 0, 2]]),
+)
 TWO = np.eye(2), np.zeros(2), np.array([[1, 2], [1, -1]])
 
 
@@ -125,7 +129,9 @@ def figures(minise, monkeypatch):
 
 
 def lines(axes):
-    return {line.get_label(): pytest.approx(line.get_ydata(), rel=1e-4) for line in axes.get_lines()}
+    return {
+        line.get_label(): pytest.approx(line.get_ydata(), rel=1e-4) for line in axes.get_lines()
+    }
 
 
 def means(s):
@@ -176,7 +182,10 @@ def test_the_mean_gates_of_every_class_are_drawn(figures):
         found, mean = lines(axes), means(s)
         assert list(found) == ["0", "1", "2", "3", "all"]
         assert np.isnan(found.pop("2").expected).all()  # a class without an image
-        assert found == {**{str(k): mean[k] for k in mean}, "all": np.mean([*mean.values()], axis=0)}
+        assert found == {
+            **{str(k): mean[k] for k in mean},
+            "all": np.mean([*mean.values()], axis=0),
+        }
 
 
 @pytest.mark.effect("minise inspect WORDS")

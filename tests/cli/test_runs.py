@@ -110,7 +110,9 @@ def test_curves_of_each_run_are_drawn_over_one_another(minise, tmp_path, monkeyp
     assert minise("plot", "b", "a", "--out", "both.png") == (0, "  both.png\n", "")
     assert (tmp_path / "both.png").read_bytes() == b"drawn"
     (drawn,) = seen
-    assert {name: [epoch.test_accuracy for epoch in history] for name, history in drawn.items()} == {
+    assert {
+        name: [epoch.test_accuracy for epoch in history] for name, history in drawn.items()
+    } == {
         "b": [0.8, None],
         "a": [0.9, 0.95],
     }
