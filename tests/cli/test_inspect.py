@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import data, inspect, models, nn, runs
+from minise import data, models, nn, runs
 from minise.data import Dataset, Split
 
 
