@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minise import InputError, SEBlock, compare, models, summary
+from minise import InputError, SEBlock, compare, models, nn, summary
 
 SEED = """\
 ----------------------------------------------------------------
@@ -23,6 +23,67 @@ Params size (MB): 0.01
 Estimated Total Size (MB): 4.01
 ----------------------------------------------------------------
 """
+
+# Of a net by hand, on an image of 4×5. Its layers output 40 + 40 + 2 + 1 + 1 + 2 + 2 + 40 + 40 + 3
+# numbers, 171, of which the six of SE make 48.
+SMALL = """\
+-------------------------------------------------------------------------------
+        Layer (type)               Output Shape         Param #       Mult-Adds
+===============================================================================
+            Conv2d-1              [-1, 2, 4, 5]              20             360
+       BatchNorm2d-2              [-1, 2, 4, 5]               4               0
+         AvgPool2d-3              [-1, 2, 1, 1]               0               0
+            Linear-4                    [-1, 1]               3               2
+              ReLU-5                    [-1, 1]               0               0
+            Linear-6                    [-1, 2]               4               2
+           Sigmoid-7                    [-1, 2]               0               0
+             Scale-8              [-1, 2, 4, 5]               0               0
+           Flatten-9                   [-1, 40]               0               0
+           Linear-10                    [-1, 3]             123             120
+===============================================================================
+Total params: 154
+Trainable params: 154
+Non-trainable params: 0
+-------------------------------------------------------------------------------
+Input size (MB): 0.00
+Forward/backward pass size (MB): 0.00
+Params size (MB): 0.00
+Estimated Total Size (MB): 0.00
+-------------------------------------------------------------------------------
+Multiply-adds: 484
+In SE blocks
+  params: 7 (4.55%)
+  multiply-adds: 4 (0.83%)
+  outputs: 48 (28.07%)
+  squeeze and scale: 80
+Memory at its peak, forward and backward (MB): 7.25
+A multiply-add is a multiplication with its addition, in convolutions
+and linear maps without their biases. Many papers call it a FLOP.
+Squeeze and scale are counted apart: one for each number they read.
+-------------------------------------------------------------------------------
+"""
+
+
+def small(**se):
+    return nn.Sequential(
+        conv=nn.Conv2d(1, 2, 3, padding=1),
+        bn=nn.BatchNorm2d(2),
+        **se,
+        flatten=nn.Flatten(),
+        fc=nn.Linear(40, 3),
+    )
+
+
+@pytest.fixture
+def peaks(monkeypatch):
+    """Lets the memory that is measured be so many MB, one after the other."""
+
+    def are(*peaks):
+        left = iter(peaks)
+        traced = lambda: (2**20, next(left) * 2**20)  # noqa: E731
+        monkeypatch.setattr("minise.layer_table.tracemalloc.get_traced_memory", traced)
+
+    return are
 
 
 @pytest.fixture
@@ -52,14 +113,22 @@ def test_full_adds_the_multiplication_its_cost_and_the_memory_it_took(seed, caps
     assert not any(parameter.grad.any() for parameter in seed.parameters())
 
 
-@pytest.mark.parametrize(
-    "name", ["cnn", "se-cnn", "se-cnn3", "resnet8", "se-resnet8", "se-resnet14"]
-)
-def test_every_net_has_a_table_that_counts_all_its_parameters(name, capsys):
-    net = models.create(name)
-    summary(net, (1, 28, 28))
-    total = sum(parameter.value.size for parameter in net.parameters())
-    assert f"Total params: {total:,}\n" in capsys.readouterr().out
+def test_a_small_net_prints_its_full_table_to_the_character(capsys, peaks):
+    peaks(7.25)
+    summary(small(se=SEBlock(2, hidden=1)), (1, 4, 5), full=True)
+    assert capsys.readouterr().out == SMALL
+
+
+def test_sizes_are_those_of_four_bytes_a_number(capsys):
+    net = nn.Sequential(conv=nn.Conv2d(1, 2, 3, padding=1), se=SEBlock(2, hidden=1))
+    summary(net, (1, 200, 300))
+    printed = capsys.readouterr().out
+    assert "Input size (MB): 0.23\n" in printed  # 60,000 numbers
+    # 120,000 and 8, forward and backward; the scaled maps are not counted
+    assert "Forward/backward pass size (MB): 0.92\n" in printed
+    assert "Params size (MB): 0.00\n" in printed
+    assert "Estimated Total Size (MB): 1.14\n" in printed
+    assert "Scale" not in printed
 
 
 def test_the_multiply_adds_of_a_net_are_those_counted_by_hand(capsys):
@@ -82,17 +151,24 @@ def test_full_tells_what_is_in_se_blocks(capsys):
     assert "In SE blocks" not in capsys.readouterr().out
 
 
-def test_two_nets_are_compared_side_by_side(capsys):
-    compare({name: models.create(name) for name in ("se-resnet8", "resnet8")}, (1, 28, 28))
-    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    se, plain = (
-        sum(p.value.size for p in models.create(name).parameters())
-        for name in ("se-resnet8", "resnet8")
-    )
-    assert f"parameters {se:,} {plain:,} +{se - plain:,} +{(se - plain) / plain:.2%}" in printed
-    assert "A multiply-add is a multiplication with its addition" in printed
+def test_two_nets_are_compared_side_by_side(capsys, peaks):
+    peaks(8.0, 2.5)
+    nets = {"with": small(se=SEBlock(2, hidden=1)), "without": small()}
+    compare(nets, (1, 4, 5))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split("┃")[1:-1] == [
+        " image of 1×4×5    ", " with ", " without ", " difference ", "          ",
+    ]  # fmt: skip
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    assert rows == [
+        ["parameters", "154", "147", "+7", "+4.76%"],
+        ["multiply-adds", "484", "480", "+4", "+0.83%"],
+        ["squeeze and scale", "80", "0", "+80", ""],
+        ["peak memory, MB", "8.0", "2.5", "+5.5", "+220.00%"],
+    ]
+    assert lines[8].startswith("A multiply-add is a multiplication with its addition")
     with pytest.raises(InputError, match="got 1 nets by name, expected 2"):
-        compare({"one": models.create("cnn")}, (1, 28, 28))
+        compare({"one": nets["with"]}, (1, 4, 5))
 
 
 def test_batch_normalisation_keeps_its_averages(capsys):

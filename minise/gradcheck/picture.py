@@ -86,11 +86,9 @@ def _laid_out(array: Array) -> Array:
 def _layout_label(shape: tuple[int, ...]) -> tuple[str, str]:
     if len(shape) == 4:
         return f"{shape[0]} × {shape[2]} rows", f"{shape[1]} × {shape[3]} columns"
-    return (
-        ("", f"{shape[-1]} entries")
-        if len(shape) < 2
-        else (f"{shape[0]} rows", f"{math.prod(shape[1:])} columns")
-    )
+    if len(shape) > 1:
+        return f"{shape[0]} rows", f"{math.prod(shape[1:])} columns"
+    return "", "1 entry" if math.prod(shape) == 1 else f"{shape[0]} entries"
 
 
 def _curve(axes: Axes, gradient: Checked, tolerance: float) -> None:

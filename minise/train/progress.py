@@ -17,7 +17,7 @@ class EpochProgress(Watcher):
 
     def __init__(self, console: Console, epochs: int, images: int) -> None:
         self.console, self.epochs, self.images = console, epochs, images
-        self.epoch, self.began = 0, time.perf_counter()
+        self.epoch, self.first, self.began = 0, 0, 0.0
         speed = [TextColumn("{task.fields[speed]:,.0f} images/s")] if console.width >= 80 else []
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
@@ -52,8 +52,10 @@ class EpochProgress(Watcher):
         """Move the bar."""
         if not self.console.is_terminal:
             return
+        now = time.perf_counter()
         if step.epoch != self.epoch:
-            self.epoch, self.began = step.epoch, time.perf_counter()
+            # the speed is that since the first step told: nobody says when that one began
+            self.epoch, self.first, self.began = step.epoch, step.images, now
             self.bar.reset(self.task)
         self.bar.update(
             self.task,
@@ -61,7 +63,7 @@ class EpochProgress(Watcher):
             epoch=self._number(step.epoch),
             loss=step.loss,
             accuracy=step.accuracy,
-            speed=step.images / max(1e-9, time.perf_counter() - self.began),
+            speed=(step.images - self.first) / max(1e-9, now - self.began),
         )
 
     def on_epoch(self, epoch: Epoch) -> None:

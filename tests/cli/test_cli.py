@@ -131,14 +131,6 @@ def test_train_then_eval_then_predict(minise, small_data, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("wrong", [0, 22, 100])
-def test_wrong_images_are_counted(minise, small_data, monkeypatch, wrong):
-    tested = train.Evaluation(1.0, (100 - wrong) / 100, np.full((100, 10), 0.1))
-    monkeypatch.setattr("minise.train.loop.evaluate", lambda *_, **__: tested)
-    _, out, _ = minise(*QUICK, "--data", small_data)
-    assert f"test accuracy {100 - wrong}.00% ({wrong} of 100 wrong) after " in out
-
-
 def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small_data, monkeypatch):
     seen = []
     monkeypatch.setattr(train, "warm_up", lambda net, shape, images: seen.append(images))
@@ -256,20 +248,7 @@ def test_eval_refuses_images_that_the_net_did_not_learn(minise, small_data, tmp_
     assert "learned 10 classes of images (1, 28, 28); s has 2 of (1, 9, 9)" in err
 
 
-def test_the_cost_of_se_is_shown_side_by_side(minise):
-    code, out, _ = minise("summary", "se-cnn", "--compare", "cnn")
-    assert code == 0
-    assert "+190" in out
-    assert "+2.09%" in out
-
-
-def test_summary_models_and_version(minise):
-    code, out, _ = minise("summary", "seed")
-    assert code == 0
-    assert "Total params: 2,773" in out
-    assert "Scale-" in minise("summary", "se-cnn", "--full")[1]
-    listed = minise("models")[1]
-    assert all(name in listed for name in models.names())
+def test_the_version_is_told(minise):
     assert minise("--version") == (0, f"minise, version {__version__}\n", "")
 
 

@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from PIL import Image
 
 from minise import runs, train
+from minise.runs import pictures
 
 pytestmark = pytest.mark.usefixtures("drawn")
 
@@ -26,30 +26,45 @@ def words(out):
 @pytest.mark.effect("minise runs FOLDER")
 def test_runs_are_listed_with_what_they_differ_in_and_over_seeds(minise, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    leave(tmp_path / "runs" / "a-1", [0.9, 0.95], seed=0)
+    leave(tmp_path / "runs" / "a-1", [0.99, 0.95], seed=0)  # the last test is shown, not the best
     leave(tmp_path / "runs" / "a-2", [0.9, 0.97], seed=1)
+    leave(tmp_path / "runs" / "a-3", [0.99, 0.97], seed=2)  # a tie, which counts as any
     leave(tmp_path / "runs" / "b-1", [0.5], options={"placement": "pre"})
+    leave(tmp_path / "runs" / "c-1", [None, None], options={"placement": "pre"}, lr=0.25)
+    leave(tmp_path / "runs" / "d-1", [])
     code, out, err = minise("runs")
     assert (code, err) == (0, "")
     lines = words(out)
-    assert ["a-1", "se-cnn", "seed=0", "2/2", "0.2500", "95.00%"] in lines
-    assert ["b-1", "se-cnn", "placement=pre", "seed=0", "1/2", "0.5000", "50.00%"] in lines
-    # √(2 · 1² / 1) / √2, and √(2 · 1² / 1)
-    assert ["se-cnn", "2", "96.000%", "±", "1.000%", "1.414%", "95.00%", "97.00%"] in lines
+    assert lines[3:9] == [
+        ["a-1", "se-cnn", "seed=0", "2/2", "0.2500", "95.00%"],
+        ["a-2", "se-cnn", "seed=1", "2/2", "0.2500", "97.00%"],
+        ["a-3", "se-cnn", "seed=2", "2/2", "0.2500", "97.00%"],
+        ["b-1", "se-cnn", "placement=pre", "seed=0", "1/2", "0.5000", "50.00%"],
+        ["c-1", "se-cnn", "placement=pre", "lr=0.25", "seed=0", "2/2", "0.2500"],
+        ["d-1", "se-cnn", "seed=0", "0/2"],
+    ]
+    # √((4 + 1 + 1) / 9 · 3 / 2) = 1.1547 is the deviation, and a √3rd of it the error
+    assert lines[-2] == [
+        "se-cnn", "3", "96.333%", "±", "0.667%", "1.155%", "95.00%", "97.00%", "97.00%",
+    ]  # fmt: skip
     assert minise("runs", "nowhere")[::2] == (1, "minise: nowhere: there is no such folder\n")
 
 
 def test_what_se_changes_is_told_seed_by_seed(minise, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     for seed, (with_se, without) in enumerate([(0.95, 0.94), (0.97, 0.94)]):
-        leave(tmp_path / "runs" / f"a-{seed}", [0.5, with_se], seed=seed)
+        leave(tmp_path / "runs" / f"a-{seed}", [0.99, with_se], seed=seed)
         leave(tmp_path / "runs" / f"b-{seed}", [0.5, without], seed=seed, model="cnn")
         leave(tmp_path / "runs" / f"c-{seed}", [0.5, 0.1], seed=seed, model="cnn", lr=0.2)
+    leave(tmp_path / "runs" / "a-2", [0.5, 0.90], seed=2)  # without its like
+    leave(tmp_path / "runs" / "b-3", [0.5, 0.10], seed=3, model="cnn")
     code, out, _ = minise("runs")
     assert code == 0
-    assert ["cnn", "2", "94.000%", "±", "0.000%", "0.000%", "94.00%", "94.00%"] in words(out)
+    table = words(out)
+    assert ["cnn", "3", "66.000%", "±", "28.000%", "48.497%", "94.00%", "94.00%", "10.00%"] in table
+    assert ["cnn", "lr=0.2", "2", "10.000%", "±", "0.000%", "0.000%", "10.00%", "10.00%"] in table
+    assert out.splitlines()[-1] == "se-cnn − cnn: +2.000% ± 1.000% over 2 seeds"
     assert out.count(" − ") == 1
-    assert "se-cnn − cnn: +2.000% ± 1.000% over 2 seeds" in out
 
 
 @pytest.mark.parametrize("columns", ["80", "50"])
@@ -88,12 +103,21 @@ def test_what_se_changes_is_not_told_of_one_seed(minise, tmp_path):
 
 
 @pytest.mark.effect("minise plot RUNS", "minise plot --out")
-def test_curves_are_drawn_over_one_another(minise, tmp_path):
+def test_curves_of_each_run_are_drawn_over_one_another(minise, tmp_path, monkeypatch):
     leave(tmp_path / "a", [0.9, 0.95])
     leave(tmp_path / "b", [0.8, None])
-    assert minise("plot", "a", "b", "--out", "both.png") == (0, "  both.png\n", "")
-    with Image.open(tmp_path / "both.png") as picture:
-        assert picture.width > 500
+    seen = []
+    monkeypatch.setattr(pictures, "overlay", lambda drawn: seen.append(drawn) or b"drawn")
+    assert minise("plot", "b", "a", "--out", "both.png") == (0, "  both.png\n", "")
+    assert (tmp_path / "both.png").read_bytes() == b"drawn"
+    (drawn,) = seen
+    assert {
+        name: [epoch.test_accuracy for epoch in history] for name, history in drawn.items()
+    } == {
+        "b": [0.8, None],
+        "a": [0.9, 0.95],
+    }
+    assert list(drawn) == ["b", "a"]
 
 
 def test_a_run_without_an_epoch_is_passed_over_and_told(minise, tmp_path):

@@ -19,17 +19,28 @@ def panels(figure):
 
 def test_each_class_is_a_curve_of_its_mean_gates():
     found = blocks(2)
-    first, second = panels(inspect.draw_by_class(found))
-    assert [axes.get_title() for axes in (first, second)] == ["block0", "block1"]
-    *curves, everything = second.get_lines()
-    for k, curve in enumerate(curves):
-        np.testing.assert_array_equal(curve.get_ydata(), found["block1"].mean[k])
-    np.testing.assert_allclose(everything.get_ydata(), found["block1"].mean.mean(axis=0))
+    figure = inspect.draw_by_class(found)
+    assert figure.get_suptitle() == "mean gate of each channel, by class"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2", "all"]
+    for axes, (name, block) in zip(panels(figure), found.items(), strict=True):
+        assert axes.get_title() == name
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("channel, of 4", "gate")
+        *curves, everything = axes.get_lines()
+        for k, curve in enumerate(curves):
+            assert curve.get_label() == str(k)
+            np.testing.assert_array_equal(curve.get_xdata(), range(4))
+            np.testing.assert_array_equal(curve.get_ydata(), block.mean[k])
+        assert everything.get_label() == "all"
+        np.testing.assert_allclose(everything.get_ydata(), block.mean.mean(axis=0))
 
 
 def test_two_classes_have_a_band_of_one_deviation():
     found = blocks(1)
-    (axes,) = panels(inspect.draw_two_classes(found, 2, 0))
+    figure = inspect.draw_two_classes(found, 2, 0)
+    (axes,) = panels(figure)
+    assert figure.get_suptitle() == "mean gate ± its deviation within the class"
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == [curve.get_label() for curve in axes.get_lines()] == ["class 2", "class 0"]
     for curve, band, k in zip(axes.get_lines(), axes.collections, (2, 0), strict=True):
         mean, deviation = found["block0"].mean[k], found["block0"].deviation[k]
         np.testing.assert_array_equal(curve.get_ydata(), mean)
@@ -47,19 +58,48 @@ def test_of_many_blocks_and_channels_an_even_choice_is_drawn():
     assert (len(channels), channels[0], channels[-1]) == (50, 0, 199)
 
 
-@pytest.mark.parametrize("colours", [1, 3])
-def test_maps_are_those_of_the_widest_and_least_open_gates(colours):
-    rng = np.random.default_rng(0)
-    before = rng.standard_normal((1, 12, 5, 4))
-    s = np.linspace(1, 0.01, 12)[None]
-    seen = inspect.Excitation(before, before.mean(axis=(2, 3)), s)
-    image = rng.integers(0, 256, (colours, 9, 9), np.uint8)
+def maps(s, colours=1):
+    """The axes of the picture, by their titles, of 12 channels with the gates s."""
+    before = np.random.default_rng(0).standard_normal((1, 12, 5, 4)) - 2
+    seen = inspect.Excitation(before, before.mean(axis=(2, 3)), s[None])
+    image = np.arange(colours * 81, dtype=np.uint8).reshape(colours, 9, 9)
     figure = inspect.draw_maps(image, {"se": seen}, "an image")
-    titles = [axes.get_title() for axes in figure.axes]
-    assert [t for t in titles if t.startswith("channel")] == [
+    assert figure.get_suptitle().startswith("an image. Maps before and after their gate: red above")
+    return seen, image, {axes.get_title(): axes for axes in figure.axes}, figure
+
+
+@pytest.mark.parametrize("colours", [1, 2, 3, 4])
+def test_maps_are_those_of_the_widest_and_least_open_gates(colours):
+    s = np.linspace(1, 0.01, 12)
+    seen, image, axes, _ = maps(s, colours)
+    picture = axes["image"].images[0].get_array()
+    expected = image[0] if colours < 3 else image[:3].transpose(1, 2, 0)
+    np.testing.assert_array_equal(picture, expected)
+    assert [title for title in axes if title.startswith("channel")] == [
         f"channel {c}" for c in (0, 1, 2, 3, 8, 9, 10, 11)
     ]
-    pixels = {axes.get_title(): axes.images[0].get_array() for axes in figure.axes if axes.images}
-    np.testing.assert_array_equal(pixels["channel 11"], before[0, 11])
-    np.testing.assert_array_equal(pixels["× 0.01"], 0.01 * before[0, 11])
+    for c in (0, 11):
+        most = np.abs(seen.before[0, c]).max()
+        for title, factor in ((f"channel {c}", 1), (f"× {s[c]:.2f}", s[c])):
+            (pixels,) = axes[title].images
+            np.testing.assert_array_equal(pixels.get_array(), factor * seen.before[0, c])
+            assert pixels.get_clim() == (-most, most)
+            assert pixels.get_cmap().name == "RdBu_r"
+
+
+@pytest.mark.parametrize(
+    ("s", "limits"),
+    [(np.linspace(0, 1, 12), (-0.03, 1.03)), (np.linspace(-0.5, 2, 12), (-0.5, 2.0))],
+)
+def test_what_was_squeezed_is_bars_and_gates_are_dots(s, limits):
+    seen, _, axes, figure = maps(s)
+    bars = axes["se: squeeze z (grey), gates s"]
+    np.testing.assert_allclose([bar.get_height() for bar in bars.patches], seen.squeezed[0])
+    (opened,) = (axes for axes in figure.axes if axes.get_lines())
+    np.testing.assert_array_equal(opened.get_lines()[0].get_ydata(), s)
+    assert opened.get_ylim() == limits
+
+
+def test_a_picture_of_maps_is_a_png_file():
+    *_, figure = maps(np.linspace(1, 0.01, 12))
     assert png(figure).startswith(b"\x89PNG")

@@ -28,10 +28,15 @@ def make(tmp_path):
 
 
 def test_a_run_is_read_as_it_was_written(make):
-    record = runs.read_record(make("a", 0.9, 0.95, seed=3))
+    record = runs.read_record(make("a", 0.9, 0.95, 0.93, seed=3))
     assert record.config == runs.Config(epochs=2, seed=3)
-    assert record.history[0] == EPOCH
-    assert record.test_accuracy == 0.95
+    assert record.history == [
+        EPOCH,
+        EPOCH._replace(epoch=2, test_accuracy=0.95),
+        EPOCH._replace(epoch=3, test_accuracy=0.93),
+    ]
+    assert record.test_accuracy == 0.93  # the last: to choose the best would be to train on tests
+    assert runs.read_record(make("c", 0.9, 0.5, None)).test_accuracy == 0.5
     assert runs.read_record(make("b")).test_accuracy is None
 
 
@@ -45,20 +50,30 @@ def test_runs_come_in_the_order_of_their_numbers(make, tmp_path):
 
 
 def test_what_differs_is_found(make, tmp_path):
-    make("a", seed=0)
-    make("b", seed=1, options={"placement": "pre"})
-    assert runs.differing(runs.find_records(tmp_path / "runs")) == ["options", "seed"]
+    make("a", seed=0, options={"placement": "pre", "reduction": 4})
+    make("b", seed=1, options={"reduction": 4, "placement": "pre"})
+    records = runs.find_records(tmp_path / "runs")
+    assert runs.differing(records) == ["seed"]
+    assert runs.differing(records[:1]) == []
+    make("c", seed=1, options={"placement": "post"}, lr=0.1)
+    assert runs.differing(runs.find_records(tmp_path / "runs")) == ["options", "lr", "seed"]
 
 
 def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
-    for seed, accuracy in enumerate((0.90, 0.92, 0.97)):
-        make(f"a-{seed}", 0.5, accuracy, seed=seed)
-    make("again-1", 0.5, 0.90, seed=0)  # made twice, which is no evidence of its own
+    for seed, accuracy in enumerate((0.90, 0.92, 0.92)):
+        make(f"a-{seed}", 0.97, accuracy, seed=seed)
+    make("again-1", 0.5, 0.80, seed=0)  # made twice, which is no evidence of its own
     make("unfinished-1", 0.99, seed=7)
+    make("longer-1", 0.97, 0.98, 0.99, seed=8)
+    make("untested-1", None, None, seed=9)
     make("other-1", 0.5, 0.9, lr=0.3)
-    ((config, tests),) = runs.over_seeds(runs.find_records(tmp_path / "runs"))
-    assert config == runs.Config(epochs=2)
-    assert tests.figures == {0: 0.90, 1: 0.92, 2: 0.97}
+    for seed in (0, 5):
+        make(f"pair-{seed}", 0.5, 0.7, seed=seed, lr=0.2)
+    groups = runs.over_seeds(runs.find_records(tmp_path / "runs"))
+    assert [(config, tests.figures) for config, tests in groups] == [
+        (runs.Config(epochs=2), {0: 0.90, 1: 0.92, 2: 0.92}),
+        (runs.Config(epochs=2, lr=0.2), {0: 0.7, 5: 0.7}),
+    ]
 
 
 def test_a_configuration_without_se_is_the_same_in_all_else():

@@ -1,13 +1,11 @@
 import json
 import os
 import subprocess
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from minise import InputError, runs
+from minise import InputError, runs, train
 from minise.data import Dataset, Split
 from minise.files import read_tensors
 from minise.runs.folder import check_empty
@@ -16,10 +14,10 @@ from minise.runs.folder import check_empty
 pytestmark = pytest.mark.filterwarnings("ignore:.* learned nothing in epoch")
 
 
-def splits(channels=1):
+def splits():
     rng = np.random.default_rng(0)
     return [
-        Split(rng.integers(0, 256, (count, channels, 28, 28), np.uint8), np.arange(count) % 10)
+        Split(rng.integers(0, 256, (count, 1, 28, 28), np.uint8), np.arange(count) % 10)
         for count in (40, 100)
     ]
 
@@ -114,19 +112,51 @@ def test_what_a_killed_run_left_half_written_is_taken_away(tmp_path, training):
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
-def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, training, monkeypatch):
-    accuracies = iter([0.5, 0.9, 0.7])
-    monkeypatch.setattr(
-        "minise.train.loop.evaluate",
-        lambda *_, **__: SimpleNamespace(loss=1.0, accuracy=next(accuracies)),
-    )
+EPOCH = train.Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.05, 1.5, 8000.0)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "best"),
+    [
+        ([0.5, 0.9, 0.7], 2),
+        ([0.9, 0.7, 0.8], 1),
+        ([0.5, 0.9, 0.9, 0.7], 3),  # of equals the last
+        ([0.9, 0.9, 0.0, 0.7], 2),
+        ([None, 0.5, 0.4, None], 2),
+        ([0.0, None], 1),
+        ([None, None], None),
+    ],
+)
+def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path, training, accuracies, best):
     run = runs.Run(tmp_path, training, CONFIG)
-    go_on(run)
-    best, last = (
-        json.loads(read_tensors(run.files()[what]).metadata["training"])
-        for what in ("best", "checkpoint")
+    for training.epoch, accuracy in enumerate(accuracies, start=2):
+        training.net.fc.bias.value[0] = training.epoch - 1
+        # the accuracy of the training and the test's loss say something else
+        others = {"accuracy": 0.1 * training.epoch, "test_loss": 1 / training.epoch}
+        epoch = EPOCH._replace(epoch=training.epoch - 1, test_accuracy=accuracy, **others)
+        training.history.append(epoch)
+        run.on_epoch(epoch)
+    files, last = run.files(), len(accuracies)
+    assert ("best" in files) == (best is not None)
+    for what, epoch in {"weights": last, "checkpoint": last, "best": best}.items():
+        if epoch is not None:
+            assert runs.load_run(files[what])[0].fc.bias.value[0] == epoch
+    if best is not None:
+        state = json.loads(read_tensors(files["best"]).metadata["training"])
+        assert (state["epoch"], len(state["history"])) == (best + 1, best)
+
+
+def test_metrics_are_a_line_for_each_epoch_with_its_figures_by_name(tmp_path, training):
+    run = runs.Run(tmp_path, training, CONFIG)
+    for epoch in (EPOCH, EPOCH._replace(epoch=2, test_loss=None, test_accuracy=None)):
+        training.history.append(epoch)
+        run.on_epoch(epoch)
+    assert run.files()["metrics"].read_text() == (
+        '{"epoch": 1, "loss": 0.5, "accuracy": 0.8, "test_loss": 0.4, "test_accuracy": 0.9, '
+        '"lr": 0.05, "seconds": 1.5, "images_per_second": 8000.0}\n'
+        '{"epoch": 2, "loss": 0.5, "accuracy": 0.8, "test_loss": null, "test_accuracy": null, '
+        '"lr": 0.05, "seconds": 1.5, "images_per_second": 8000.0}\n'
     )
-    assert [best["epoch"], last["epoch"]] == [3, 4]  # those that would come next
 
 
 @pytest.mark.parametrize(
@@ -246,18 +276,20 @@ def test_runs_are_numbered(tmp_path):
     assert runs.next_folder("se-cnn", tmp_path) == tmp_path / "se-cnn-2"
 
 
-@pytest.mark.parametrize(("channels", "wrong"), [(1, 60), (2, 0), (3, 3)])
-def test_pictures_are_drawn_of_any_number_of_mistakes(tmp_path, channels, wrong):
-    dataset = Dataset("noise", *splits(channels))
-    labels = dataset.test.labels
-    p = np.full((100, 10), 0.05)
-    p[np.arange(100), labels] = 0.55
-    p[:wrong] = np.roll(p[:wrong], 1, axis=1)
-    config = CONFIG._replace(epochs=1)
-    run = runs.Run(tmp_path / "run", runs.training_of(config, dataset), config)
-    go_on(run)
-    run.finish(dataset.test, p)
-    for what in ("curves", "mistakes"):
-        with Image.open(run.files()[what]) as picture:
-            assert picture.format == "PNG"
-            assert min(picture.size) > 200
+def test_pictures_of_the_training_and_of_its_mistakes_are_left(tmp_path, training, monkeypatch):
+    figures = []
+
+    def png(figure):
+        figures.append(figure)
+        return str(len(figures)).encode()
+
+    monkeypatch.setattr("minise.runs.pictures.png", png)
+    training.data = training.data._replace(class_names=tuple("abcdefghij"))
+    run = runs.Run(tmp_path, training, CONFIG)
+    training.history.extend([EPOCH, EPOCH._replace(epoch=2, loss=0.25)])
+    test = Split(training.data.test.images[:2], np.array([3, 4]))
+    run.finish(test, np.eye(10)[[3, 9]])
+    assert [run.files()[what].read_bytes() for what in ("curves", "mistakes")] == [b"1", b"2"]
+    curves, mistakes = figures
+    assert list(curves.axes[0].get_lines()[0].get_ydata()) == [0.5, 0.25]
+    assert [axes.get_title() for axes in mistakes.axes if axes.images] == ["j (100 %), is e"]

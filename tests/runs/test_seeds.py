@@ -12,6 +12,16 @@ def test_mean_deviation_and_error_by_hand():
     assert tests.standard_error == pytest.approx(tests.deviation / 3**0.5)
 
 
+def test_equal_figures_deviate_by_nothing_and_each_of_them_counts():
+    tests = runs.Seeds({0: 0.9, 1: 0.9, 2: 0.9, 3: 0.8})
+    assert tests.mean == pytest.approx(0.875)
+    assert tests.deviation == pytest.approx(0.05)  # √((3 · 0.025² + 0.075²) / 3)
+    assert tests.standard_error == pytest.approx(0.025)
+    same = runs.Seeds({0: 0.9, 1: 0.9})
+    assert (same.deviation, same.standard_error) == (0, 0)
+    assert (tests - same).figures == {0: 0, 1: 0}
+
+
 def test_differences_are_taken_seed_by_seed_where_both_have_one():
     a, b = runs.Seeds({0: 0.9, 1: 0.8, 7: 0.1}), runs.Seeds({9: 0.3, 1: 0.5, 0: 0.5})
     difference = a - b

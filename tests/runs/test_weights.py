@@ -30,7 +30,12 @@ def test_one_file_is_enough_to_use_the_net(path, net):
 def test_a_digit_is_dark_on_light_for_a_net_that_learned_such():
     digit = np.array([[0, 200]], np.uint8)
     assert ABOUT.as_learned(digit).tolist() == [[0, 200]]
-    assert ABOUT._replace(mean=0.87).as_learned(digit).tolist() == [[255, 55]]
+    assert ABOUT._replace(mean=0.5, std=0.9).as_learned(digit).tolist() == [[0, 200]]
+    assert ABOUT._replace(mean=0.51, std=0.1).as_learned(digit).tolist() == [[255, 55]]
+
+
+def test_a_class_is_called_by_its_name_or_else_its_number():
+    assert [ABOUT.class_name(label) for label in (0, 9, 10)] == ["A", "J", "10"]
 
 
 def test_the_file_is_plain_safetensors_and_no_other_is_left_behind(path, net):

@@ -108,6 +108,28 @@ def test_steps_too_small_for_the_dtype_are_told(stripes):
     assert warned(stripes, net, train.SGD(net.parameters(), 1e-6), epochs=1) == []
 
 
+def test_of_the_rates_of_an_epoch_the_highest_is_told(stripes):
+    net = small()
+    rates = [1e-13, 1e-12, *[1e-14] * 6]
+    lines = warned(
+        stripes, net, train.SGD(net.parameters(), 1.0), epochs=1, schedule=rates.__getitem__
+    )
+    assert lines[0].endswith("epoch 1: steps with lr 1e-12 are too small for float32")
+
+
+@pytest.mark.parametrize(("spare", "told"), [(6, ""), (7, " and 1 more"), (8, " and 2 more")])
+def test_of_many_layers_six_are_named_and_the_others_counted(stripes, spare, told):
+    net = small()
+    for k in range(spare):  # layers that the optimizer was not given
+        setattr(net, f"spare{k}", nn.Linear(1, 1))
+    held = [*net.first.parameters(), *net.second.parameters(), *net.head.parameters()]
+    learning = train.learning.Learning(net, train.SGD(held, 0.1))
+    names = ", ".join(f"spare{k}" for k in range(6))
+    told = f"the optimizer does not hold {names}{told}: no step moves them"
+    assert learning.found(1) == [told]
+    assert learning.found(2) == []
+
+
 def test_an_epoch_that_was_resumed_in_its_middle_is_no_evidence(stripes):
     net = small()
     net.first.bias.value[:] = -1e3

@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -6,31 +7,62 @@ from rich.console import Console
 from minise.train import Epoch, Step
 from minise.train.progress import EpochProgress
 
-
-def show(terminal):
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=terminal, width=100)
-    with EpochProgress(console, epochs=2, images=100) as progress:
-        for epoch in (1, 2):
-            for images in (64, 100):
-                progress.on_step(Step(epoch, images, 0.25, 0.5))
-                progress.bar.refresh()
-            progress.on_epoch(Epoch(epoch, 0.25, 0.5, 0.125, 0.75, 0.1, 2.0, 4000.0))
-    return screen.getvalue()
+STEPS = [  # of 10 images; and the seconds when they are told
+    (10.0, Step(9, 4, 1.5, 0.25)), (12.0, Step(9, 8, 1.25, 0.375)), (12.5, Step(9, 10, 1.0, 0.5)),
+    (90.0, Step(10, 5, 0.75, 1.0)), (90.001, Step(10, 10, 0.625, 0.875)),
+]  # fmt: skip
+EPOCH = Epoch(9, 1.0, 0.5, 0.125, 0.75, 0.1, 2.0, 4000.0)
+LINE = "epoch  9/10  loss 1.0000, accuracy 50.00%  test 0.1250, 75.00%  2.0 s\n"
 
 
-def test_a_terminal_shows_a_bar_for_every_epoch():
-    shown = show(terminal=True)
-    for part in ("epoch 1/2", "epoch 2/2", "64%", "loss 0.2500", "50.00%", "images/s"):
-        assert part in shown
+@pytest.fixture
+def clock(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    monkeypatch.setattr("minise.train.progress.time", clock)
+    return clock
+
+
+def bars(clock, width):
+    """The bar after each step, up to the time that is left."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width)
+    with EpochProgress(console, epochs=10, images=10) as progress:
+        for clock.now, step in STEPS:
+            progress.on_step(step)
+            paper = Console(
+                file=io.StringIO(), width=width, color_system=None, legacy_windows=False
+            )
+            paper.print(progress.bar.get_renderable())
+            yield " ".join(paper.file.getvalue().split()[:-1]).replace("━", "-").replace("╸", " ")
+
+
+def test_the_bar_shows_the_state_of_the_epoch_after_each_step(clock):
+    # images are counted from the first step told, and so is the time
+    assert list(bars(clock, 80)) == [
+        "epoch 9/10 ---- 40% loss 1.5000 accuracy 25.00% 0 images/s",
+        "epoch 9/10 -------- 80% loss 1.2500 accuracy 37.50% 2 images/s",  # 4 in 2 s
+        "epoch 9/10 ---------- 100% loss 1.0000 accuracy 50.00% 2 images/s",  # 6 in 2.5 s
+        "epoch 10/10 ----- 50% loss 0.7500 accuracy 100.00% 0 images/s",
+        "epoch 10/10 ---------- 100% loss 0.6250 accuracy 87.50% 5,000 images/s",
+    ]
+
+
+def test_the_speed_is_left_out_where_there_is_no_room(clock):
+    shown = list(bars(clock, 79))
+    assert shown[3] == "epoch 10/10 ----- 50% loss 0.7500 accuracy 100.00%"
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_every_epoch_leaves_a_line(terminal):
-    assert show(terminal).count("test 0.1250, ") == 2
-
-
-def test_without_a_terminal_there_are_those_lines_alone():
-    lines = show(terminal=False).splitlines()
-    assert len(lines) == 2
-    assert lines[0] == "epoch 1/2  loss 0.2500, accuracy 50.00%  test 0.1250, 75.00%  2.0 s"
+def test_every_epoch_leaves_a_line_and_without_a_terminal_nothing_else(terminal):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=100, color_system=None)
+    with EpochProgress(console, epochs=10, images=10) as progress:
+        progress.on_step(STEPS[0][1])
+        progress.on_epoch(EPOCH)
+        progress.on_epoch(EPOCH._replace(epoch=10, test_loss=None, test_accuracy=None))
+    untested = "epoch 10/10  loss 1.0000, accuracy 50.00%  2.0 s\n"
+    if terminal:
+        assert LINE in screen.getvalue()
+        assert untested in screen.getvalue()
+    else:
+        assert screen.getvalue() == LINE + untested

@@ -1,0 +1,68 @@
+"""`minise summary` and `minise models`."""
+
+import pytest
+
+from minise import models
+
+
+def cells(out):
+    """Of the lines of a table."""
+    lines = [line for line in out.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines]
+
+
+@pytest.mark.effect("minise summary MODEL")
+def test_the_seed_is_the_block_that_the_project_started_from(minise):
+    code, out, err = minise("summary", "seed")
+    assert (code, err) == (0, "")
+    assert "MaxPool2d-1             [-1, 64, 1, 1]               0\n" in out
+    assert "Total params: 2,773\n" in out
+    assert "Input size (MB): 4.00\n" in out
+
+
+@pytest.mark.effect("minise summary --full")
+def test_full_adds_what_the_classic_table_leaves_out(minise):
+    assert "Mult-Adds" not in minise("summary", "se-cnn")[1]
+    _, out, _ = minise("summary", "se-cnn", "--full")
+    assert "Scale-8            [-1, 8, 28, 28]               0               0\n" in out
+    assert "Multiply-adds: 290,240\n" in out
+
+
+@pytest.mark.effect("minise summary --input")
+def test_the_shape_of_an_image_is_channels_height_width(minise):
+    _, out, _ = minise("summary", "se-resnet8", "--input", "3,20,24")
+    assert out.splitlines()[3].split() == [
+        "Conv2d-1",
+        "[-1,",
+        "16,",
+        "20,",
+        "24]",
+        "432",
+    ]  # 3·3·3·16
+    assert "[-1, 1, 28, 28]" not in out
+
+
+@pytest.mark.effect("minise summary --compare")
+def test_the_first_net_is_compared_with_the_other(minise):
+    code, out, _ = minise("summary", "se-cnn", "--compare", "cnn")
+    assert code == 0
+    assert out.splitlines()[1].replace("┃", " ").split() == [
+        "image", "of", "1×28×28", "se-cnn", "cnn", "difference",
+    ]  # fmt: skip
+    assert cells(out)[:3] == [
+        ["parameters", "9,288", "9,098", "+190", "+2.09%"],
+        ["multiply-adds", "290,240", "290,080", "+160", "+0.06%"],
+        ["squeeze and scale", "18,816", "0", "+18,816", ""],  # 2 · (8 · 28² + 16 · 14²)
+    ]
+
+
+@pytest.mark.effect("minise models PART")
+def test_nets_are_listed_with_their_parameters_and_images(minise, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert cells(minise("models", "se-cnn")[1]) == [
+        ["se-cnn", "9,288", "1×28×28", models.about("se-cnn")],
+        ["se-cnn3", "10,662", "1×28×28", models.about("se-cnn3")],
+    ]
+    (row,) = cells(minise("models", "se-resnet50")[1])[:1]
+    assert row[:3] == ["se-resnet50", "28,088,024", "3×224×224"]
+    assert [row[0] for row in cells(minise("models")[1])] == list(models.names())
