@@ -91,6 +91,7 @@ def test_a_net_without_se_has_the_state_of_the_one_with_it_but_for_the_blocks(na
     assert len(kept) < len(with_se)
 
 
+@pytest.mark.effect("models.create(num_classes)", "models.create(in_channels)")
 @pytest.mark.parametrize("name", SMALL)
 def test_a_batch_of_images_becomes_one_score_per_class(name):
     net = models.create(name, num_classes=7, in_channels=2)
@@ -125,6 +126,7 @@ def test_a_net_learns_in_two_epochs_of_a_few_digits(name):
     assert second.loss < math.log(10)  # that of a guess
 
 
+@pytest.mark.effect("models.create(placement)", "models.create(stages)")
 def test_where_se_stands_and_in_which_stages_can_be_chosen():
     def se_blocks(**options):
         net = models.create("se-resnet50", filled=False, **options)
@@ -138,6 +140,9 @@ def test_where_se_stands_and_in_which_stages_can_be_chosen():
     assert set(plain) == {name for name in within if ".se." not in name}
 
 
+@pytest.mark.effect(
+    "models.create(options)", "models.create(gate)", "models.create(squeeze)", "models.create(bias)"
+)
 def test_options_of_the_se_block_reach_every_block_of_the_net():
     net = models.create("se-resnet20", gate="tanh", squeeze="max", bias=False)
     blocks = layers(net, nn.SEBlock)
@@ -149,6 +154,56 @@ def test_options_of_the_se_block_reach_every_block_of_the_net():
         assert block.fc2.bias is None
 
 
+def hidden_widths(name, **options):
+    net = models.create(name, filled=False, **options)
+    return [block.fc1.weight.value.shape[0] for block in layers(net, nn.SEBlock)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("se-cnn", [8 // 4, 16 // 4]),
+        ("se-cnn3", [16 // 2, 40 // 2]),
+        ("se-resnet8", [16 // 4, 32 // 4, 64 // 4]),
+        ("se-resnet14", [16 // 16, 1, 32 // 16, 2, 64 // 16, 4]),
+        ("se-inception-tiny", [56 // 4, 88 // 4, 112 // 4]),
+        ("se-mobilenet-tiny", [32 // 4, 64 // 4, 64 // 4, 128 // 4]),
+        ("se-vgg-8k", [8 // 8, 1, 1, 10 // 8, 1, 12 // 8, 14 // 8, 1]),
+        ("se-vgg-18k", [6 // 4, 12 // 4, 3, 3, 24 // 4, 6, 6]),
+        ("se-resnet18", [64 // 16, 4, 128 // 16, 8, 256 // 16, 16, 512 // 16, 32]),
+    ],
+)
+def test_a_net_has_a_reduction_of_its_own(name, expected):
+    assert hidden_widths(name) == expected
+
+
+@pytest.mark.effect("models.create(reduction)", "models.create(hidden)", "models.create(rounding)")
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [({"reduction": 8}, [2, 4, 8]), ({"hidden": 3}, [3, 3, 3]), ({"rounding": "timm"}, [8, 8, 16])],
+)
+def test_hidden_units_of_se_are_as_many_as_asked_for(options, expected):
+    assert hidden_widths("se-resnet8", **options) == expected
+
+
+@pytest.mark.effect("models.create(dtype)")
+def test_all_of_a_net_is_of_one_dtype():
+    state = models.create("se-resnet8", dtype=np.float64).state_dict()
+    assert {value.dtype for value in state.values()} == {np.dtype(np.float64)}
+
+
+@pytest.mark.effect("models.create(filled)")
+def test_weights_that_are_not_filled_are_not_drawn(monkeypatch):
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: rng)
+    before = rng.bit_generator.state
+    models.create("se-cnn", filled=False)
+    assert rng.bit_generator.state == before
+    models.create("se-cnn")
+    assert rng.bit_generator.state != before
+
+
+@pytest.mark.effect("models.create(stride_first)")
 @pytest.mark.parametrize(
     ("name", "options", "first"),
     [
@@ -170,6 +225,7 @@ def test_the_stride_of_a_bottleneck_is_where_it_is_asked_for(name, options, firs
     assert strides == 3 * [(1, 1)] + later
 
 
+@pytest.mark.effect("models.create(ceil_pool)")
 def test_the_stem_pools_as_caffe_does_where_that_is_asked_for():
     x = np.random.default_rng(0).standard_normal((1, 64, 8, 8)).astype(np.float32)
     caffe = models.create("se-resnet50", filled=False, ceil_pool=True).maxpool(x)
@@ -224,6 +280,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_one():
         models.create("se-resnet9")
 
 
+@pytest.mark.effect("models.create(seed)")
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
     first, again, other = (models.create("se-cnn", seed=s).state_dict() for s in (1, 1, 2))
     assert all(np.array_equal(first[k], again[k]) for k in first)

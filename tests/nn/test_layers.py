@@ -1,17 +1,114 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from laws import assert_share
 
-from minise import nn
+from minise import nn, ops
+
+NORMS = [nn.BatchNorm2d, nn.BatchNormReLU2d]
 
 
-def test_running_averages_move_by_momentum_towards_the_unbiased_variance():
-    x = np.random.default_rng(0).standard_normal((4, 2, 3, 5)) * 3 + 1
-    layer = nn.BatchNorm2d(2, momentum=0.25, dtype=np.float64)
-    layer.forward(x)
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).standard_normal((4, 2, 3, 5)) * 3 + 1
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("kind", NORMS)
+@pytest.mark.parametrize(("options", "momentum"), [({}, 0.1), ({"momentum": 0.25}, 0.25)])
+def test_running_averages_move_by_momentum_towards_the_unbiased_variance(
+    x, kind, options, momentum
+):
+    layer, kept = kind(2, **options, dtype=np.float64), 1 - momentum
+    for _ in range(2):
+        layer.forward(x)
     mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3), ddof=1)
-    np.testing.assert_allclose(layer.running_mean.value, 0.25 * mean)
-    np.testing.assert_allclose(layer.running_var.value, 0.75 + 0.25 * var)
+    # they begin at 0 and 1
+    np.testing.assert_allclose(layer.running_mean.value, (1 - kept**2) * mean)
+    np.testing.assert_allclose(layer.running_var.value, kept**2 + (1 - kept**2) * var)
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("kind", NORMS)
+@pytest.mark.parametrize(("options", "eps"), [({}, 1e-5), ({"eps": 0.5}, 0.5)])
+def test_a_norm_takes_the_statistics_of_the_batch_and_in_evaluation_its_averages(
+    x, kind, options, eps
+):
+    layer = kind(2, **options, dtype=np.float64)
+    layer.weight.value[...], layer.bias.value[...] = [2, -3], [0.5, 0.25]
+    layer.running_mean.value[...], layer.running_var.value[...] = [1, -2], [0.04, 9]
+    small = x * 0.01  # so that eps counts
+
+    def by_hand(mean, var):
+        columns = (np.reshape(v, (2, 1, 1)) for v in (mean, var, [2, -3], [0.5, 0.25]))
+        m, v, w, b = columns
+        y = w * (small - m) / np.sqrt(v + eps) + b
+        return np.maximum(y, 0) if kind is nn.BatchNormReLU2d else y
+
+    np.testing.assert_allclose(layer(small), by_hand([1, -2], [0.04, 9]))
+    in_training, _ = layer.forward(small)
+    of_batch = by_hand(small.mean(axis=(0, 2, 3)), small.var(axis=(0, 2, 3)))
+    np.testing.assert_allclose(in_training, of_batch)
+
+
+def test_a_convolution_hands_on_all_options_to_its_operation():
+    x = np.random.default_rng(0).standard_normal((2, 4, 7, 8))
+    layer = nn.Conv2d(4, 6, (3, 2), (1, 2), (2, 1), (2, 3), 2, dtype=np.float64)
+    layer.bias.value[...] = np.arange(6)
+    options = {"stride": (1, 2), "padding": (2, 1), "dilation": (2, 3), "groups": 2}
+    expected, _ = ops.conv2d(x, layer.weight.value, layer.bias.value, **options)
+    np.testing.assert_array_equal(layer(x), expected)
+    assert nn.Conv2d(4, 6, 3, bias=False).bias is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "options"),
+    [
+        (nn.MaxPool2d, ops.max_pool2d, {"ceil_mode": True}),
+        (nn.AvgPool2d, ops.avg_pool2d, {"ceil_mode": True}),
+        (nn.AvgPool2d, ops.avg_pool2d, {"ceil_mode": True, "count_include_pad": False}),
+    ],
+)
+def test_a_pooling_hands_on_all_options_to_its_operation(x, kind, operation, options):
+    expected, _ = operation(x, (3, 2), (2, 1), (1, 1), **options)
+    np.testing.assert_array_equal(kind((3, 2), (2, 1), (1, 1), **options)(x), expected)
+    # by default the windows lie side by side, without padding
+    np.testing.assert_array_equal(kind(2)(x), operation(x, 2, 2, 0)[0])
+
+
+class AllOnes:
+    """In place of a generator: every weight is its own standard deviation."""
+
+    def standard_normal(self, shape):
+        return np.ones(shape)
+
+
+@pytest.mark.parametrize(
+    ("make", "variances"),
+    [
+        (partial(nn.Conv2d, 4, 6, (3, 2)), {"weight": 2 / (4 * 6)}),
+        (partial(nn.Conv2d, 4, 6, 3, groups=2), {"weight": 2 / (2 * 9)}),
+        (partial(nn.Linear, 8, 3), {"weight": 1 / 8}),
+        (partial(nn.SEBlock, 8, 2), {"fc1.weight": 2 / 8, "fc2.weight": 1 / 4}),
+        (partial(nn.NoSqueeze, 8, 2), {"fc1.weight": 2 / 8, "fc2.weight": 1 / 4}),
+        (partial(nn.SpatialSE, 8), {"conv.weight": 1 / 8}),
+        (partial(nn.ECA, 8, 5), {"conv.weight": 1 / 5}),
+        (
+            partial(nn.ConcurrentSE, 8, 2),
+            {
+                "channel.fc1.weight": 2 / 8,
+                "channel.fc2.weight": 1 / 4,
+                "spatial.conv.weight": 1 / 8,
+            },
+        ),
+    ],
+)
+def test_weights_begin_with_2_over_their_inputs_before_a_relu_and_else_with_1(make, variances):
+    state = make(rng=AllOnes(), dtype=np.float64).state_dict()
+    assert {name: value.max() ** 2 for name, value in state.items() if value.any()} == (
+        pytest.approx(variances)
+    )
 
 
 def test_dropout_keeps_the_mean_and_lets_evaluation_alone():

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -9,11 +11,56 @@ def x():
     return np.random.default_rng(0).standard_normal((2, 8, 4, 3)).astype(np.float32)
 
 
-def test_no_squeeze_of_a_map_of_one_pixel_is_an_se_block(x):
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_no_squeeze_is_an_se_block_of_every_pixel(x):
     block, relative = nn.SEBlock(8, 2), nn.NoSqueeze(8, 2)
+    for parameter in block.parameters():
+        parameter.value += 0.1
     relative.load_state_dict(block.state_dict())
-    pixel = x[:, :, :1, :1]
-    np.testing.assert_allclose(relative(pixel), block(pixel), rtol=1e-5)
+    pixels = x.transpose(0, 2, 3, 1).reshape(-1, 8, 1, 1)  # each an image of its own
+    expected = block(pixels).reshape(2, 4, 3, 8).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(relative(x), expected, rtol=1e-5)
+
+
+def test_the_gate_of_a_pixel_is_the_sigmoid_of_its_weighed_channels(x):
+    block = nn.SpatialSE(8)
+    block.conv.bias.value[...] = 0.3
+    g = np.tensordot(block.conv.weight.value[0, :, 0, 0], x, (0, 1)) + 0.3  # (N, H, W)
+    np.testing.assert_allclose(block(x), x * sigmoid(g)[:, None], rtol=1e-5)
+
+
+def test_the_gate_of_eca_weighs_the_means_of_neighbouring_channels_in_their_order(x):
+    block = nn.ECA(8, 3)
+    block.conv.weight.value[0, 0, :, 0] = w = [1, -2, 5]
+    z = np.pad(x.mean(axis=(2, 3)), [(0, 0), (1, 1)])  # (N, C + 2)
+    g = w[0] * z[:, :-2] + w[1] * z[:, 1:-1] + w[2] * z[:, 2:]
+    np.testing.assert_allclose(block(x), x * sigmoid(g)[:, :, None, None], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("make", "shapes"),
+    [
+        (partial(nn.NoSqueeze, 8, 2), [(4, 8, 1, 1), (4,), (8, 4, 1, 1), (8,)]),
+        (partial(nn.NoSqueeze, 8, 2, bias=False), [(4, 8, 1, 1), (8, 4, 1, 1)]),
+        (partial(nn.NoSqueeze, 8, hidden=3, bias=False), [(3, 8, 1, 1), (8, 3, 1, 1)]),
+        (partial(nn.SpatialSE, 8), [(1, 8, 1, 1), (1,)]),
+        (partial(nn.SpatialSE, 8, bias=False), [(1, 8, 1, 1)]),
+        (
+            partial(nn.ConcurrentSE, 8, 2),
+            [(4, 8), (4,), (8, 4), (8,), (1, 8, 1, 1), (1,)],
+        ),
+        (
+            partial(nn.ConcurrentSE, 8, hidden=3, bias=False),
+            [(3, 8), (8, 3), (1, 8, 1, 1)],
+        ),
+        (partial(nn.ECA, 8), [(1, 1, 3, 1)]),
+    ],
+)
+def test_a_relative_has_weights_of_these_shapes(make, shapes):
+    assert [parameter.value.shape for parameter in make().parameters()] == shapes
 
 
 def test_of_two_merged_blocks_the_larger_is_given_or_their_sum(x):
@@ -25,13 +72,23 @@ def test_of_two_merged_blocks_the_larger_is_given_or_their_sum(x):
     np.testing.assert_array_equal(total(x), channel + spatial)
 
 
+def test_where_two_merged_blocks_are_equal_the_channels_one_learns(x):
+    block = nn.ConcurrentSE(8, 2)
+    for parameter in block.parameters():
+        parameter.value[...] = 0  # every gate is 1/2
+    y, backward = block.forward(x)
+    backward(np.ones_like(y))
+    assert block.channel.fc2.bias.grad.all()
+    assert not block.spatial.conv.weight.grad.any()
+
+
 @pytest.mark.parametrize(("channels", "size"), [(8, 3), (64, 3), (128, 5), (512, 5), (1, 1)])
 def test_eca_looks_at_as_many_channels_as_its_paper_says(channels, size):
     assert nn.ECA(channels).conv.weight.value.shape == (1, 1, size, 1)
 
 
 def test_the_gate_of_gather_excite_is_the_sigmoid_of_the_mean(x):
-    gates = 1 / (1 + np.exp(-x.mean(axis=(2, 3), keepdims=True)))
+    gates = sigmoid(x.mean(axis=(2, 3), keepdims=True))
     np.testing.assert_allclose(nn.GatherExcite()(x), x * gates, rtol=1e-5)
     assert nn.GatherExcite().parameters() == []
 

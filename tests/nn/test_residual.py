@@ -15,19 +15,77 @@ def x():
     return np.random.default_rng(0).standard_normal((2, 4, 5, 5))
 
 
+def by_hand(block, x, placement):
+    """The equations of minise/nn/residual.py, with the layers of the block."""
+
+    def se_at(place, x):
+        return block.se(x) if placement == place else x
+
+    u = block.bn1(block.conv1(se_at("pre", x)))
+    if isinstance(block, nn.Bottleneck):
+        u = se_at("3x3", block.bn2(block.conv2(u)))
+        u = block.bn3(block.conv3(u))
+    else:
+        u = block.bn2(block.conv2(se_at("3x3", u)))
+    r = se_at("identity", block.shortcut(x))
+    return se_at("post", np.maximum(se_at("standard", u) + r, 0))
+
+
 @pytest.mark.parametrize("placement", [None, *nn.PLACEMENTS])
-def test_a_block_whose_branch_is_silent_is_relu_of_its_shortcut(x, placement):
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(nn.Residual, 4, 4),
+        partial(nn.Residual, 4, 6, 2),
+        partial(nn.Bottleneck, 4, 4, width=2),
+        partial(nn.Bottleneck, 4, 6, 2, width=4, first_width=2, groups=2, shortcut_kernel=3),
+    ],
+)
+def test_a_block_is_the_equations_of_its_placement(x, make, placement):
     options = {} if placement is None else {"se": SE, "placement": placement}
-    for block in (
-        nn.Residual(4, 4, **options, **F64),
-        nn.Bottleneck(4, 4, width=2, **options, **F64),
-    ):
-        last = block.bn3 if isinstance(block, nn.Bottleneck) else block.bn2
-        last.weight.value[:] = 0
-        expected = block.se(x) if placement == "identity" else x
-        expected = np.maximum(expected, 0)
-        expected = block.se(expected) if placement == "post" else expected
-        np.testing.assert_allclose(block(x), expected)
+    block, rng = make(**options, **F64), np.random.default_rng(1)
+    for name, entry in block.named_state():
+        if name.endswith("running_var"):
+            entry.value[...] = rng.uniform(0.5, 1.5, entry.value.shape)
+        elif entry.value.ndim == 1:  # no bias or mean is 0
+            entry.value += 0.3 * rng.standard_normal(entry.value.shape)
+    np.testing.assert_allclose(block(x), by_hand(block, x, placement), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (partial(nn.Residual, 4, 4), ["4×4×3×3/1", "4×4×3×3/1"]),
+        (partial(nn.Residual, 4, 4, 2), ["4×4×3×3/2", "4×4×3×3/1", "4×4×1×1/2"]),
+        (partial(nn.Residual, 4, 6), ["6×4×3×3/1", "6×6×3×3/1", "6×4×1×1/1"]),
+        (partial(nn.Bottleneck, 4, 4, width=2), ["2×4×1×1/1", "2×2×3×3/1", "4×2×1×1/1"]),
+        (
+            partial(nn.Bottleneck, 4, 8, 2, width=6),
+            ["6×4×1×1/1", "6×6×3×3/2", "8×6×1×1/1", "8×4×1×1/2"],
+        ),
+        (
+            partial(nn.Bottleneck, 4, 8, 2, width=6, stride_first=True),
+            ["6×4×1×1/2", "6×6×3×3/1", "8×6×1×1/1", "8×4×1×1/2"],
+        ),
+        (  # two groups: each of the six maps sees one of two
+            partial(nn.Bottleneck, 4, 8, 2, width=6, first_width=2, groups=2, shortcut_kernel=3),
+            ["2×4×1×1/1", "6×1×3×3/2", "8×6×1×1/1", "8×4×3×3/2"],
+        ),
+        (
+            partial(nn.Bottleneck, 4, 8, width=6, shortcut_kernel=3),
+            ["6×4×1×1/1", "6×6×3×3/1", "8×6×1×1/1", "8×4×1×1/1"],
+        ),
+    ],
+)
+def test_the_convolutions_of_a_block_have_these_weights_and_strides(make, expected):
+    found = []
+    for _, conv in make().named_layers():
+        if isinstance(conv, nn.Conv2d):
+            shape = conv.weight.value.shape
+            found.append("×".join(map(str, shape)) + f"/{conv.stride[0]}")
+            assert conv.padding == (shape[2] // 2, shape[3] // 2)
+            assert conv.bias is None
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -37,13 +95,6 @@ def test_a_block_whose_branch_is_silent_is_relu_of_its_shortcut(x, placement):
 def test_the_se_block_has_the_channels_of_its_place(placement, channels):
     block = nn.Bottleneck(4, 8, 2, width=6, se=SE, placement=placement, **F64)
     assert block.se.fc2.weight.value.shape[0] == channels
-
-
-@pytest.mark.parametrize("stride_first", [True, False])
-def test_the_stride_is_that_of_the_first_or_of_the_3x3_convolution(stride_first):
-    block = nn.Bottleneck(4, 8, 2, width=4, stride_first=stride_first)
-    strides = [block.conv1.stride, block.conv2.stride, block.conv3.stride]
-    assert strides == ([(2, 2), (1, 1), (1, 1)] if stride_first else [(1, 1), (2, 2), (1, 1)])
 
 
 def test_an_unknown_placement_is_one_clear_error():

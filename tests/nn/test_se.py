@@ -100,6 +100,8 @@ def test_the_gates_do_not_see_where_a_pixel_is(data, x):
         (64, {"reduction": 3}, 21),
         (64, {}, 4),
         (16, {}, 1),
+        (11, {"reduction": 4}, 2),  # not 3
+        (12, {"reduction": 1.5}, 8),
         (64, {"hidden": 5}, 5),
         (64, {"rounding": "timm"}, 8),  # not 4
         (256, {"rounding": "timm"}, 16),

@@ -58,6 +58,7 @@ def test_the_number_of_threads_does_not_change_the_weights(stripes):
     assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
 
 
+@pytest.mark.effect("train.fit(watchers)")
 def test_the_schedule_sets_the_rate_of_every_step_and_the_news_are_told(stripes):
     asked, steps, epochs = [], [], []
 

@@ -46,6 +46,91 @@ def test_steps_are_those_of_pytorch(ours, theirs, options):
         np.testing.assert_allclose(parameter.value, tensor.detach().numpy(), rtol=1e-12)
 
 
+effect = pytest.mark.effect
+
+
+def decoupled(*updates, lr, weight_decay):
+    """w after each step: it loses its part lr · weight_decay, then the rate times the update."""
+    w = 1.0
+    for update in updates:
+        w = w * (1 - lr * weight_decay) - lr * update
+        yield w
+
+
+# What one weight is after each of three steps, from 1 and with the gradients 1, 1 and −2.
+BY_HAND = [
+    pytest.param(
+        train.SGD, {"lr": 0.1}, [0.9, 0.8, 1.0],
+        id="plain", marks=effect("train.SGD(parameters)", "train.SGD(lr)"),
+    ),
+    pytest.param(  # v is 1, 1.5, −1.25
+        train.SGD, {"lr": 0.1, "momentum": 0.5}, [0.9, 0.75, 0.875],
+        id="momentum", marks=effect("train.SGD(momentum)"),
+    ),
+    pytest.param(  # g + v/2 is 1.5, 1.75, −2.625
+        train.SGD, {"lr": 0.1, "momentum": 0.5, "nesterov": True}, [0.85, 0.675, 0.9375],
+        id="nesterov", marks=effect("train.SGD(nesterov)"),
+    ),
+    pytest.param(  # g is 1 + 0.2, 1 + 0.176, 0.15248 − 2
+        train.SGD, {"lr": 0.1, "weight_decay": 0.2}, [0.88, 0.7624, 0.947152],
+        id="decay", marks=effect("train.SGD(weight_decay)"),
+    ),
+    pytest.param(  # v is 1.2, 0.6 + 1.176, 0.888 − 1.85952
+        train.SGD, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2}, [0.88, 0.7024, 0.799552],
+        id="decay goes into the velocity",
+    ),
+    pytest.param(  # the averages of one gradient are this gradient and its square
+        train.AdamW, {"lr": 0.1, "betas": (0, 0), "weight_decay": 0}, [0.9, 0.8, 0.9],
+        id="signs", marks=effect("train.AdamW(parameters)", "train.AdamW(lr)"),
+    ),
+    pytest.param(
+        # m is 1/2, 3/4, −5/8 and v is 1/4, 7/16, 85/64: over 1 − 1/2ᵗ and 1 − (3/4)ᵗ
+        train.AdamW, {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0},
+        [*decoupled(1, 1, -(5 / 7) / (85 / 37) ** 0.5, lr=0.1, weight_decay=0)],
+        id="averages", marks=effect("train.AdamW(betas)"),
+    ),
+    pytest.param(
+        train.AdamW, {"lr": 0.1, "betas": (0, 0), "eps": 3, "weight_decay": 0},
+        [0.975, 0.95, 0.99],  # 1/(1 + 3), 2/(2 + 3)
+        id="eps", marks=effect("train.AdamW(eps)"),
+    ),
+    pytest.param(
+        train.AdamW, {"lr": 0.1, "betas": (0, 0), "weight_decay": 0.5},
+        [*decoupled(1, 1, -1, lr=0.1, weight_decay=0.5)],
+        id="decoupled decay", marks=effect("train.AdamW(weight_decay)"),
+    ),
+    pytest.param(
+        # m is 0.1, 0.19, −0.029 and v is 0.001, 0.001999, 0.005997001
+        train.AdamW, {},
+        [*decoupled(
+            1, 1, -(0.029 / 0.271) / (0.005997001 / 0.002997001) ** 0.5,
+            lr=0.001, weight_decay=0.01,
+        )],
+        id="as it is",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize(("make", "options", "expected"), BY_HAND)
+def test_three_steps_are_those_worked_out_by_hand(make, options, expected):
+    weight = Parameter(np.ones((1, 1)))
+    optimizer, seen = make([weight], **options), []
+    for gradient in (1, 1, -2):
+        weight.grad[...] = gradient
+        optimizer.step()
+        seen.append(weight.value.item())
+    np.testing.assert_allclose(seen, expected, rtol=1e-7)
+
+
+def test_eps_is_outside_of_the_root_and_1e_8_unless_given():
+    """Where the gradient is as small as that, half a step is left."""
+    weight = Parameter(np.ones((1, 1)))
+    weight.grad[...] = 1e-8
+    train.AdamW([weight], lr=0.1, weight_decay=0).step()
+    assert weight.value.item() == pytest.approx(0.95, rel=1e-12)
+
+
 @pytest.mark.parametrize("make", [train.SGD, train.AdamW])
 def test_biases_do_not_decay(make):
     found = parameters()

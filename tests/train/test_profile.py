@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from minise import nn, train
 
@@ -52,6 +53,7 @@ def test_each_part_is_given_its_own_time_and_not_that_of_the_parts_within():
     assert profile.spent["b.inner"].kind == "Slow"
 
 
+@pytest.mark.effect("train.fit(profile)")
 def test_a_profiled_training_gives_the_same_bits_and_names_every_layer(stripes):
     states = []
     for profile in (None, train.Profile()):
@@ -68,4 +70,5 @@ def test_a_profiled_training_gives_the_same_bits_and_names_every_layer(stripes):
         states.append(net.state_dict())
     assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
     assert {"conv", "bn", "se", "se.squeeze", "se.fc1", "fc", "(loss)"} <= set(profile.spent)
+    assert profile.steps == 2  # of 64 and of 56 images
     assert all(s.backward > 0 for s in profile.spent.values() if s.kind)

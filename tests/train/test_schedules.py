@@ -1,16 +1,47 @@
+import math
+
 import pytest
 
 from minise import InputError
 from minise.train import cosine, one_cycle
 
+FOURTH = (1 + math.sqrt(1 / 2)) / 2  # what a fourth of half a cosine leaves; a third leaves 3/4
+SIXTH = (1 + math.sqrt(3 / 4)) / 2
 
-def test_cosine_rises_in_a_line_and_falls_along_half_a_cosine():
-    at = cosine(2.0, 14, warmup=4)
-    assert [at(step) for step in range(4)] == [0.5, 1.0, 1.5, 2.0]
-    assert at(4) == 2.0
-    assert at(9) == pytest.approx(1.0)
-    assert 0 < at(13) < 0.1
-    assert [cosine(1.0, 1)(0), cosine(1.0, 2)(1)] == [1.0, pytest.approx(0.5)]
+
+def falling(*parts, top=25, bottom=1e-4):
+    """From 25 to a 250,000th of it, the end of `one_cycle`."""
+    return [bottom + (top - bottom) * part for part in parts]
+
+
+# The rate of every step. Those of `one_cycle` rise from 1, a 25th.
+BY_HAND = [
+    (cosine, (2, 4), {}, [2, 2 * FOURTH, 1, 2 - 2 * FOURTH]),
+    (cosine, (2, 7), {"warmup": 4}, [0.5, 1, 1.5, 2, 2, 1.5, 0.5]),
+    (cosine, (2, 2), {"warmup": 1}, [2, 2]),
+    (cosine, (2, 1), {}, [2]),
+    (
+        one_cycle, (25, 9), {"warmup": 4},
+        [1, 25 - 24 * FOURTH, 13, 1 + 24 * FOURTH, *falling(1, FOURTH, 1 / 2, 1 - FOURTH, 0)],
+    ),
+    (one_cycle, (25, 5), {"warmup": 0}, falling(1, FOURTH, 1 / 2, 1 - FOURTH, 0)),
+    # 30 % of 10, of 6 and of 2 steps are 3, 1 and none
+    (
+        one_cycle, (25, 10), {},
+        [1, 7, 19, *falling(1, SIXTH, 3 / 4, 1 / 2, 1 / 4, 1 - SIXTH, 0)],
+    ),
+    (one_cycle, (25, 6), {}, [1, *falling(1, FOURTH, 1 / 2, 1 - FOURTH, 0)]),
+    (one_cycle, (25, 2), {}, falling(1, 0)),
+    (one_cycle, (25, 1), {}, [25]),
+]  # fmt: skip
+
+
+@pytest.mark.effect("train.cosine(lr)", "train.cosine(steps)", "train.cosine(warmup)")
+@pytest.mark.effect("train.one_cycle(lr)", "train.one_cycle(steps)", "train.one_cycle(warmup)")
+@pytest.mark.parametrize(("schedule", "arguments", "options", "expected"), BY_HAND)
+def test_the_rate_of_every_step_is_that_worked_out_by_hand(schedule, arguments, options, expected):
+    at = schedule(*arguments, **options)
+    assert [at(step) for step in range(arguments[1])] == pytest.approx(expected, rel=1e-12)
 
 
 def test_one_cycle_is_that_of_pytorch():
@@ -24,16 +55,6 @@ def test_one_cycle_is_that_of_pytorch():
         optimizer.step()
         if step < 99:
             judge.step()
-
-
-def test_one_cycle_reaches_its_top_after_30_percent_and_ends_near_nothing():
-    at = one_cycle(1.0, 200)
-    rates = [at(step) for step in range(200)]
-    assert rates[0] == pytest.approx(1 / 25)
-    assert max(rates) == rates[60] == 1.0
-    assert rates[-1] == pytest.approx(1 / 25e4)
-    assert sorted(rates[:61]) == rates[:61]
-    assert sorted(rates[60:], reverse=True) == rates[60:]
 
 
 @pytest.mark.parametrize("schedule", [cosine, one_cycle])

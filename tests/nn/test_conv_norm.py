@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from minise import nn, ops
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "weights", "size"),
+    [
+        ((4, 6, 1), {}, (6, 4, 1, 1), (5, 8)),
+        ((4, 6, 3), {}, (6, 4, 3, 3), (5, 8)),
+        ((4, 6, 5, 2), {}, (6, 4, 5, 5), (3, 4)),
+        ((4, 4, 3, 2), {"groups": 4}, (4, 1, 3, 3), (3, 4)),
+    ],
+)
+def test_a_unit_is_relu_of_the_norm_of_a_convolution(arguments, options, weights, size):
+    x = np.random.default_rng(0).standard_normal((3, 4, 5, 8))
+    unit = nn.conv_norm_relu(*arguments, **options, dtype=np.float64)
+    unit.bn.running_mean.value[...], unit.bn.bias.value[...] = 0.5, 0.25
+    assert unit.conv.weight.value.shape == weights
+    stride = arguments[3] if len(arguments) > 3 else 1
+    z, _ = ops.conv2d(
+        x, unit.conv.weight.value, stride=stride, padding=weights[2] // 2, **options
+    )  # without a bias
+    y = unit(x)
+    np.testing.assert_allclose(y, np.maximum((z - 0.5) / np.sqrt(1 + 1e-5) + 0.25, 0))
+    assert y.shape == (3, weights[0], *size)
+    assert next(iter(unit.state_dict())) == "conv.weight"
