@@ -372,7 +372,12 @@ def test_what_is_wrong_fails_and_nothing_else_does(verdicts, others, passed):
 
 @pytest.mark.parametrize(
     ("numbers", "size"),
-    [([3.0, 4.0], np.sqrt(12.5)), ([0.0, 0.0], 1), ([2.0, np.inf, np.nan], 2), ([1e300] * 2, 1e300)],
+    [
+        ([3.0, 4.0], np.sqrt(12.5)),
+        ([0.0, 0.0], 1),
+        ([2.0, np.inf, np.nan], 2),
+        ([1e300] * 2, 1e300),
+    ],
 )
 def test_the_size_of_an_array_is_its_root_mean_square(numbers, size):
     assert compare._size(np.array(numbers)) == pytest.approx(size)

@@ -74,7 +74,8 @@ def test_from_a_register_full_of_images_on_they_are_the_lanes(forms, N, form):
     assert forms == 2 * form  # the second time between fences
 
 
-SUITS = dict(C=2, F=3, size=(4, 5), kernel=(3, 3), padding=(2, 1))  # 2 · 3 · 6 · 5 products
+# 2 · 3 · 6 · 5 products
+SUITS = {"C": 2, "F": 3, "size": (4, 5), "kernel": (3, 3), "padding": (2, 1)}
 
 
 @pytest.mark.parametrize(
