@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from minise.kernels.numba.lanes import LANES
+
 DTYPES = st.sampled_from([np.float32, np.float64])
-# few images, and enough to fill a register of the compiled loops with some left over
-BATCHES = st.integers(1, 4) | st.integers(16, 19)
+# no images, too few to fill a register of the compiled loops, and enough with any number left over
+BATCHES = st.integers(0, 3) | st.integers(0, 2 * LANES + 1)
 SEEDS = st.integers(0, 2**32 - 1)
 
 

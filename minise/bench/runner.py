@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from minise import backend
@@ -85,23 +86,34 @@ def run(
 
     Each takes `seconds` or a little more. `on_case` is called with each name before it begins. With
     "cupy" in use both run on that GPU. Raises `InputError` for a number of threads that is out of
-    range.
+    range; both libraries have at the end as many as before.
     """
-    with backend.current().running():
-        return _run(cases, threads, seconds, compiled, on_case)
+    pytorch = import_pytorch()
+    with backend.current().running(), _threads(threads, pytorch):
+        return _run(cases, pytorch, threads, seconds, compiled, on_case)
+
+
+@contextmanager
+def _threads(threads: int, pytorch: types.ModuleType | None) -> Iterator[None]:
+    before = backend.get_num_threads()
+    backend.set_num_threads(threads)
+    put_back = None if pytorch is None else pytorch.set_up(threads)
+    try:
+        yield
+    finally:
+        if put_back is not None:
+            put_back()
+        backend.set_num_threads(before)
 
 
 def _run(
     cases: Sequence[AnyCase],
+    pytorch: types.ModuleType | None,
     threads: int,
     seconds: float,
     compiled: bool,
     on_case: Callable[[str], None],
 ) -> Report:
-    pytorch = import_pytorch()
-    backend.set_num_threads(threads)
-    if pytorch is not None:
-        pytorch.set_up(threads)
     machine = machine_facts(threads)
     on_case("the machine's ceilings")
     # First: once arrays of this size have been freed, the C library keeps such memory, for both

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minise import backend, bench, cli
-from minise.bench import loaded
+from minise.bench import cases, loaded
 from minise.cores import most_threads
 from minise.errors import InputError
 
@@ -90,7 +90,7 @@ def test_json_on_standard_output_is_all_that_is_there(minise):
 
 @pytest.mark.usefixtures("small_cases", "without_pytorch")
 def test_scaling_is_a_table_and_a_curve_of_its_own(minise, monkeypatch):
-    few = {name: bench.SCALING[name] for name in ("scaling-16", "scaling-32")}
+    few = {name: cases.step(name, "cnn", int(name[-2:])) for name in ("scaling-16", "scaling-32")}
     monkeypatch.setattr(bench, "SCALING", few)
     code, out, err = minise(*QUICK, "linear", "--scaling", "--json", "b.json", "--plot", "b.png")
     assert (code, err) == (0, "")

@@ -1,13 +1,16 @@
 import hashlib
-import io
+import json
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
-from rich.console import Console
 
-from minise.bench import loaded, report
-from minise.bench.loaded import Beside, Neighbours, busy
+from minise import backend
+from minise.bench import loaded
+from minise.bench.case import Variant
+from minise.bench.loaded import Neighbours, busy
 from minise.bench.timing import Measured
 
 
@@ -59,6 +62,9 @@ def test_a_neighbour_computes_until_who_started_it_is_gone(monkeypatch):
     assert hashed == [1 << 20] * 2
 
 
+@pytest.mark.effect(
+    "bench.run_loaded(threads)", "bench.run_loaded(seconds)", "bench.run_loaded(on_row)"
+)
 def test_each_figure_is_of_a_process_of_its_own(monkeypatch):
     asked, beside = [], []
     monkeypatch.setattr(loaded, "NEIGHBOURS", (Neighbours("none", 0), Neighbours("one", 1)))
@@ -74,7 +80,11 @@ def test_each_figure_is_of_a_process_of_its_own(monkeypatch):
     once = [(None, 3, 0.5), (None, 1, 0.5), ("channels_last", 3, 0.5)]
     assert asked == once * 2
     assert beside == ["none", "one"]
-    assert [row.pytorch.median for row in rows] == [3, 6]
+    figures = [(row.minise.median, row.one_thread.median, row.pytorch.median) for row in rows]
+    assert figures == [(1, 2, 3), (4, 5, 6)]
+    monkeypatch.setattr(loaded, "import_pytorch", lambda: None)
+    assert loaded.run_loaded(threads=3, seconds=0.5)[0].pytorch is None
+    assert len(asked) == 6 + 4
 
 
 def test_a_step_is_really_taken():
@@ -83,24 +93,41 @@ def test_a_step_is_really_taken():
     assert 0 < measured.low <= measured.median <= measured.high
 
 
-ROWS = [
-    Beside(Neighbours("none", 0), figure(0.002), figure(0.003), figure(0.004)),
-    Beside(Neighbours("one", 1), figure(0.005), figure(0.0046), None),
-]
+def test_a_process_is_told_what_to_measure(monkeypatch):
+    asked = []
+
+    def run(command, *, stdout, check):
+        asked.append((command[:2], json.loads(command[-1])))
+        return subprocess.CompletedProcess(command, 0, stdout=b"[3.0, 2.0, 4.0, 7]")
+
+    monkeypatch.setattr(loaded.subprocess, "run", run)
+    assert loaded._measure(Variant(channels_last=True), 3, 0.5) == Measured(3.0, 2.0, 4.0, 7)
+    loaded._measure(None, 1, 0.5)
+    settings = {"net": "se-cnn", "threads": 3, "seconds": 0.5, "backend": backend.current().name}
+    assert asked == [
+        ([sys.executable, "-c"], settings | {"variant": [True, False, False]}),
+        ([sys.executable, "-c"], settings | {"variant": None, "threads": 1}),
+    ]
 
 
-def test_the_table_shows_medians_and_the_ratio():
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(report.table_of_loaded(ROWS, 2))
-    text = console.export_text()
-    first = next(line for line in text.splitlines() if line.startswith("none"))
-    assert first.split()[1:3] == ["2.00", "ms"]
-    assert first.endswith("0.50")
-    assert "4.60 ms" in text
+@pytest.mark.parametrize(("seconds", "steps"), [(0.0, 3), (4.5, 5)])
+def test_steps_are_timed_until_the_seconds_are_over(monkeypatch, capsys, seconds, steps):
+    """Three untimed ones first; each takes a second here, and looking at the clock nothing."""
+    now, batches = [100.0], []
 
+    class Trainer:
+        def place(self, arrays):
+            assert arrays["x"].shape == (64, 1, 28, 28)
+            return ("batch",)
 
-def test_all_of_it_as_json():
-    rows = report.loaded_as_json(ROWS, 2)["rows"]
-    assert rows[0]["neighbours"] == {"about": "none", "processes": 0, "threads": 1}
-    assert (rows[0]["minise"]["median"], rows[1]["one_thread"]["median"]) == (0.002, 0.0046)
-    assert rows[1]["pytorch"] is None
+        def step(self, batch):
+            batches.append(batch)
+            now[0] += 1.0
+
+    settings = {"backend": backend.current().name, "seconds": seconds}
+    monkeypatch.setattr(sys, "argv", ["-c", json.dumps(settings)])
+    monkeypatch.setattr(loaded, "trainer_of", lambda given: Trainer())
+    monkeypatch.setattr(loaded.time, "perf_counter", lambda: now[0])
+    loaded.child()
+    assert Measured(*json.loads(capsys.readouterr().out)) == (1.0, 1.0, 1.0, steps)
+    assert batches == ["batch"] * (3 + steps)

@@ -1,10 +1,13 @@
+import json
+import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minise import bench, ops
+from minise import backend, bench, ops
 from minise.bench import cases, memory, runner
 from minise.bench.case import Variant
 
@@ -126,6 +129,63 @@ def test_a_system_that_does_not_tell_sizes_is_told_of(monkeypatch):
     (result,) = measure(bench.CASES["memory-se-resnet8"]).results
     assert result.minise is None
     assert result.notes == ("this system does not report the size of a process",)
+
+
+def test_the_peak_during_five_steps_counts_above_the_size_before_them(monkeypatch):
+    """The reset of the peak is Linux's own: sizes are given here."""
+    events = []
+    monkeypatch.setattr(memory, "size_now", lambda: events.append("now") or 1000)
+    monkeypatch.setattr(memory, "peak_size", lambda: events.append("peak") or 1700)
+    warm_up, step = (lambda name=name: events.append(name) for name in ("warm up", "step"))
+    assert memory.peak_of_steps(warm_up, step) == 700
+    assert events == ["warm up", "now", *["step"] * 5, "peak"]
+    monkeypatch.setattr(memory, "peak_size", lambda: 900)
+    assert memory.peak_of_steps(warm_up, step) == 0
+
+
+def test_processes_are_told_what_to_measure(monkeypatch):
+    asked, sizes = [], iter([b"40", b"10", b"20"])
+
+    def run(command, *, stdout, check):
+        asked.append(json.loads(command[-1]))
+        return subprocess.CompletedProcess(command, 0, stdout=next(sizes))
+
+    monkeypatch.setattr(memory.subprocess, "run", run)
+    case = bench.MemoryCase("memory", "", "cnn", 64)
+    measured = memory.measure_memory(case, Variant(channels_last=True), 3)
+    assert measured == (20.0, 15.0, 30.0, 3)
+    settings = {"net": "cnn", "batch": 64, "threads": 3, "variant": [True, False, False]}
+    rest = {"backend": backend.current().name, "device": None}
+    assert asked == [settings | rest] * 3
+
+
+@pytest.mark.parametrize(("batch", "few"), [(15, 15), (128, 16)])
+def test_few_images_warm_up_and_all_are_measured(monkeypatch, capsys, batch, few):
+    steps = []
+
+    class Trainer:
+        place = staticmethod(lambda arrays: (len(arrays["x"]), len(arrays["labels"])))
+        step = staticmethod(lambda x, labels: steps.append((x, labels)))
+
+    settings = {"net": "cnn", "batch": batch, "backend": backend.current().name, "device": None}
+    monkeypatch.setattr(sys, "argv", ["-c", json.dumps(settings)])
+    monkeypatch.setattr(memory, "trainer_of", lambda given: Trainer())
+    monkeypatch.setattr(memory, "size_now", lambda: 1000)
+    monkeypatch.setattr(memory, "peak_size", lambda: 1700)
+    memory.child()
+    assert capsys.readouterr().out == "700\n"
+    assert steps == [(few, few), *[(batch, batch)] * 5]
+
+
+@pytest.mark.parametrize(("system", "size"), [("darwin", 5), ("freebsd", 5 * 1024)])
+def test_where_only_the_peak_is_known_its_unit_is_the_systems(monkeypatch, system, size):
+    usage = types.SimpleNamespace(
+        RUSAGE_SELF=0, getrusage=lambda who: types.SimpleNamespace(ru_maxrss=5)
+    )
+    monkeypatch.setattr(memory, "_linux", lambda field: None)
+    monkeypatch.setitem(sys.modules, "resource", usage)
+    monkeypatch.setattr(sys, "platform", system)
+    assert memory.peak_size() == memory.size_now() == size
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells the peak")

@@ -47,10 +47,11 @@ def test_a_call_that_is_slow_at_times_shows_in_the_spread_and_not_in_the_median(
 
 def test_fast_calls_are_timed_many_at_once():
     clock = FakeClock()
-    job, calls = clock.job(0.0001), []
+    moment = 2.0**-10  # exact: about a millisecond
+    job, calls = clock.job(9.0, 3 * moment, moment, 2 * moment, moment), []
     timing.alternate({"job": lambda: calls.append(job())}, seconds=0.0, rounds=2, clock=clock)
-    timed = 2 * timing.LONG_ENOUGH / 0.0001
-    assert timed <= len(calls) <= 1.3 * timed
+    # to compile and to guess; then in each round until 3 ms have gone by, and for 20 ms
+    assert len(calls) == 1 + 3 + 2 * (4 + 21)
 
 
 def test_rounds_go_on_until_the_seconds_are_over():

@@ -1,0 +1,283 @@
+"""Each choice of a form, at its border, from both sides: the form, the result, and its memory.
+
+Everything here is float64, for which `test_agreement` has compiled the same kernels.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+from kernels.agreement import assert_agrees, between_fences
+from rows import ROWS
+from rows.row import Call
+
+from minise import backend
+from minise.kernels.numba import (
+    activation,
+    conv,
+    conv_weights,
+    layout,
+    linear,
+    memory,
+    norm,
+    winograd,
+)
+from minise.kernels.numba.lanes import LANES
+from minise.shapes import Window
+
+
+def normal(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def conv_agrees(N, C, F, size, kernel=(3, 3), **options):
+    """A convolution with a bias, forward and backward."""
+    of_group = C // options.get("groups", 1)
+    call = Call(*normal((N, C, *size), (F, of_group, *kernel), (F,)), **options)
+    assert_agrees(ROWS["conv2d"], call)
+
+
+@pytest.fixture
+def forms(monkeypatch):
+    """Which functions of `conv` were called, in turn."""
+    called = []
+    watch(monkeypatch, called, winograd, "conv3x3")
+    watch(monkeypatch, called, conv, "sum_of_stretches")
+    watch(monkeypatch, called, conv, "dots_of_stretches")
+    watch(monkeypatch, called, conv.planes, "conv2d")
+    watch(monkeypatch, called, conv.planes, "conv2d_backward")
+    return called
+
+
+def watch(monkeypatch, called, module, name):
+    function = getattr(module, name)
+
+    def watched(*arguments):
+        called.append(name)
+        return function(*arguments)
+
+    monkeypatch.setattr(module, name, watched)
+
+
+PLANES = ["conv2d", "conv2d_backward"]
+STRETCHES = ["sum_of_stretches", "sum_of_stretches", "dots_of_stretches"]
+WINOGRAD = ["conv3x3", "conv3x3", "dots_of_stretches"]
+
+
+@pytest.mark.parametrize(
+    ("N", "form"), [(0, PLANES), (LANES - 1, PLANES), (LANES, STRETCHES), (LANES + 1, STRETCHES)]
+)
+def test_from_a_register_full_of_images_on_they_are_the_lanes(forms, N, form):
+    """At the left and right of an image a stretch is no longer than the batch."""
+    conv_agrees(N, 2, 5, (4, 5), padding=1)
+    assert forms == 2 * form  # the second time between fences
+
+
+# 2 · 3 · 6 · 5 products
+SUITS = {"C": 2, "F": 3, "size": (4, 5), "kernel": (3, 3), "padding": (2, 1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "form"),
+    [
+        ({}, WINOGRAD),
+        ({"padding": (2, 2)}, WINOGRAD),
+        ({"padding": (3, 2)}, STRETCHES),
+        ({"padding": (2, 3)}, STRETCHES),
+        ({"stride": (1, 2)}, STRETCHES),
+        ({"stride": (2, 1)}, STRETCHES),
+        ({"dilation": (1, 2)}, STRETCHES),
+        ({"dilation": (2, 1)}, STRETCHES),
+        ({"kernel": (3, 2)}, STRETCHES),
+        ({"kernel": (2, 3)}, STRETCHES),
+        ({"F": 4, "groups": 2}, STRETCHES),
+        ({"N": LANES - 1}, PLANES),
+        ({"N": LANES + 1}, WINOGRAD),
+    ],
+)
+def test_fewer_multiplications_where_they_can_be_had(forms, monkeypatch, change, form):
+    monkeypatch.setattr(winograd, "MUCH", 0)
+    conv_agrees(**{"N": LANES} | SUITS | change)
+    assert forms == 2 * form
+
+
+def test_fewer_multiplications_where_there_are_many(forms, monkeypatch):
+    """In backward dx has another number of pixels than y; what is counted is y's."""
+    w, window = np.empty((3, 2, 3, 3)), Window((3, 3), (1, 1), (2, 1))
+    for most, form in [(2 * 3 * 6 * 5, WINOGRAD), (2 * 3 * 6 * 5 + 1, STRETCHES)]:
+        monkeypatch.setattr(winograd, "MUCH", most)
+        assert winograd.suits(w, window, 1, LANES, (6, 5)) == (form is WINOGRAD)
+        forms.clear()
+        conv_agrees(LANES, **SUITS)
+        assert forms == 2 * form
+
+
+AROUND = sorted({k * LANES + d for k in (1, 2, 3, 4, 6, 7) for d in (-1, 0, 1)} - {LANES - 1})
+
+
+@pytest.mark.parametrize("F", [1, 3, 4, 5, 8])
+def test_stretches_of_any_length(F):
+    """Three lanes of four filters, four of one, and what is left over."""
+    for N in AROUND:
+        conv_agrees(N, 2, F, (1, 1), (1, 1))
+        conv_agrees(N, 1, F, (1, 3), (1, 1), stride=2)  # in pieces
+
+
+@pytest.mark.parametrize("F", [1, 4, 5, 15, 16, 17, 33])
+def test_blocks_of_any_number_of_filters_and_channels(F):
+    for C in (1, 2, 3, 7, 8, 9, 17):
+        conv_agrees(LANES, C, F, (1, 2), (1, 1))
+    for height in range(1, layout.TASKS + 2):
+        conv_agrees(LANES, 2, F, (height, 1), (1, 1))
+
+
+def test_groups_of_any_number_of_filters():
+    for of_group, height in itertools.product((1, 4, 5), (1, 2, 4)):
+        conv_agrees(LANES, 3, 3 * of_group, (height, 1), (1, 1), groups=3)
+
+
+def test_rows_are_cut_into_stretches_for_the_gradient_of_the_weights():
+    whole = conv_weights.STRETCH // LANES
+    for N, W in [(LANES, whole - 1), (LANES, whole), (LANES, whole + 1), (LANES + 1, whole)]:
+        conv_agrees(N, 1, 4, (1, W), (1, 1))
+    for N in (conv_weights.STRETCH - 1, conv_weights.STRETCH + 1):
+        conv_agrees(N, 1, 5, (1, 2), (1, 1), stride=2)
+
+
+@pytest.mark.parametrize("N", [LANES, LANES + 1, 2 * LANES - 1, 2 * LANES])
+def test_tiles_of_two_by_two_for_any_size(N, monkeypatch):
+    monkeypatch.setattr(winograd, "MUCH", 0)
+    for H, W in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (4, 4), (2, 11), (1, 14)]:
+        conv_agrees(N, 2, 5, (H, W), padding=1)
+    for F, padding in [(1, 0), (3, 2), (4, (0, 2)), (8, (2, 0))]:
+        conv_agrees(N, 3, F, (3, 4), padding=padding)
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 3])
+def test_as_many_tiles_at_once_as_the_cache_holds(monkeypatch, tiles):
+    monkeypatch.setattr(winograd, "MUCH", 0)
+    bytes_of_a_tile = 16 * (2 + 5) * LANES * 8
+    for room in (tiles * bytes_of_a_tile, tiles * bytes_of_a_tile - 1):
+        monkeypatch.setattr(winograd, "IN_CACHE", room)
+        asked = []
+        watch_tiles(monkeypatch, asked)
+        conv_agrees(LANES, 2, 5, (2, 11), padding=1)
+        assert asked[0] == max(1, room // bytes_of_a_tile)
+
+
+def watch_tiles(monkeypatch, asked):
+    loop = winograd._tile_rows
+    monkeypatch.setattr(
+        winograd, "_tile_rows", lambda *given: (asked.append(given[5]), loop(*given))
+    )
+
+
+def test_planes_shorter_and_longer_than_a_register():
+    for N, OH, OW in [(1, 1, LANES - 1), (1, 1, LANES), (1, 1, LANES + 1), (LANES - 1, 1, 1)]:
+        conv_agrees(N, 2, 5, (OH, OW), (1, 1))
+    for N, stride, padding in itertools.product((1, 2, LANES - 1), (1, 2, 3), (0, 1)):
+        conv_agrees(N, 2, 5, (5, 6), (3, 2), stride=stride, padding=padding)
+        conv_agrees(N, 2, 4, (5, 6), (2, 1), stride=stride, padding=padding, dilation=2)
+
+
+def test_rows_of_batch_norm_at_the_ends_of_its_sums():
+    """Sums of WIDTH side by side, which are taken together after each STRETCH."""
+    assert norm.STRETCH % norm.WIDTH == 0
+    for whole in (norm.WIDTH, norm.STRETCH, 2 * norm.STRETCH):
+        for length in (whole - 1, whole, whole + 1):
+            norm_agrees((1, 2, 2, length))
+    for shape in [(2, 1, 1, 1), (3, 3, 1, 1), (1, 2, 2, 1), (LANES, 2, 1, 3)]:
+        norm_agrees(shape)
+
+
+@pytest.mark.parametrize("height", [1, 2, 3, 7, 8, 9])
+def test_channels_are_divided_where_rows_are_few(height):
+    assert layout.parts(height) == {1: 8, 2: 4, 3: 3, 7: 2, 8: 1, 9: 1}[height]
+    for C in (1, 2, 3, 8, 9):
+        x, r = normal((2, C, height, 2), (2, C, height, 2))
+        (s,) = normal((2, C))
+        assert_agrees(ROWS["channel_scale"], Call(x, s))
+        assert_agrees(ROWS["scale_add_relu"], Call(x, s, r))
+        assert_agrees(ROWS["add"], Call(x, r))
+        assert_agrees(ROWS["global_avg_pool"], Call(x))
+        assert_agrees(ROWS["global_avg_pool"], Call(x[:1]))  # one image: along its rows
+        assert_agrees(ROWS["global_max_pool"], Call(x))
+        assert_agrees(ROWS["relu"], Call(x))
+        norm_agrees(x.shape)
+
+
+def norm_agrees(shape):
+    x, w, b = normal(shape, shape[1:2], shape[1:2])
+    statistics = (b, w**2 + 0.1)
+    for name in ("batch_norm", "batch_norm_relu"):
+        assert_agrees(ROWS[name], Call(x, w, b))
+        assert_agrees(ROWS[name], Call(x, w, b, statistics=statistics))
+
+
+def test_activations_from_a_few_numbers_on():
+    few = activation.FEW
+    with backend.using("numba") as numba:
+        for operation in ("relu", "sigmoid", "tanh", "hard_sigmoid"):
+            for name in (f"activation.{operation}", f"activation.{operation}_backward"):
+                assert numba.find(name, np.zeros(few)) is None
+                assert numba.find(name, np.zeros(few + 1)) is not None
+                assert numba.find(name, np.zeros((few, 2))) is not None
+
+
+@pytest.mark.parametrize("operation", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
+def test_activations_at_the_ends_of_their_stretches(operation):
+    stretch = activation.STRETCH
+    for shape in [(0,), (0, 3, 2, 2), (2, 0), (1,), (3, 2), (2, 3, 4), (2, 3, 1, 5)]:
+        assert_agrees(ROWS[operation], Call(*normal(shape)))
+    for size in (stretch - 1, stretch, stretch + 1, 2 * stretch, 2 * stretch + 1):
+        assert_agrees(ROWS[operation], Call(*normal((size,))))
+
+
+@pytest.mark.parametrize(
+    ("N", "outputs", "inputs", "by_numpy"),
+    [
+        (16, 64, 128, True),  # 2¹⁷ products, 2¹³ weights
+        (17, 64, 128, False),
+        (1, 64, 128, True),
+        (1, 1, 2**13 + 1, False),
+        (2**16, 1, 2, True),
+        (2**16 + 1, 1, 2, False),
+    ],
+)
+def test_linear_maps_of_few_products_are_numpys(monkeypatch, N, outputs, inputs, by_numpy):
+    called = []
+    watch(monkeypatch, called, linear, "conv2d")
+    watch(monkeypatch, called, linear, "conv2d_backward")
+    assert_agrees(ROWS["linear"], Call(*normal((N, inputs), (outputs, inputs), (outputs,))))
+    assert called == ([] if by_numpy else 2 * ["conv2d", "conv2d_backward"])
+
+
+def test_windows_of_any_size_stride_and_padding():
+    """Those that overlap, touch, leave gaps, or begin in the padding."""
+    for kernel, stride, H in itertools.product((1, 2, 3), (1, 2, 3), (3, 4, 5)):
+        for padding, ceil_mode in itertools.product(range(kernel // 2 + 1), (False, True)):
+            options = {"stride": stride, "padding": padding, "ceil_mode": ceil_mode}
+            (x,) = normal((2, 1, H, 3))
+            for name in ("max_pool2d", "avg_pool2d"):
+                assert_agrees(ROWS[name], Call(x, kernel_size=kernel, **options))
+
+
+def test_memory_is_used_again_from_some_size_on():
+    memory.release()
+    for size, leased in [(memory.SMALL - 1, 0), (memory.SMALL, 1)]:
+        before = len(memory._pool.leases)
+        array = memory.empty((size,), np.uint8)
+        assert len(memory._pool.leases) - before == leased
+        del array
+
+
+def test_what_lies_batch_last_is_not_copied():
+    x = between_fences(*normal((3, 2, 2, 2)), 3)
+    assert np.shares_memory(layout.batch_last(x), x)
+    x.flags.writeable = False
+    for other in (x, np.ascontiguousarray(x)):
+        copied = layout.batch_last(other)
+        assert copied.flags.carray
+        assert not np.shares_memory(copied, other)
+        np.testing.assert_array_equal(layout.batch_first(copied), x)
