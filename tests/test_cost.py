@@ -41,6 +41,11 @@ def test_se_in_any_place_costs_what_the_block_alone_does(placement):
     assert cost(block, (C, H, W)) == Cost(*np.add(plain, BLOCKS["SEBlock"][1]))
 
 
+def test_what_only_begins_with_the_name_of_a_block_is_not_within_it():
+    net = nn.Sequential(se=nn.SEBlock(C, 2), second=nn.Conv2d(C, C, 1))
+    assert cost(net, (C, H, W), of_se=True) == BLOCKS["SEBlock"][1]
+
+
 def test_a_global_pooling_without_se_is_no_squeeze():
     assert cost(models.create("resnet8"), (1, 28, 28)).squeeze_and_scale == 0
 
@@ -87,6 +92,9 @@ def test_parameters_beside_layers_are_counted():
             return self.conv.forward(x, training)
 
     assert cost(Scaled(), (1, 5, 5)).parameters == 1000 + 40
+    assert cost(Scaled(), (1, 5, 5), of_se=True).parameters == 0
+    Scaled.is_se = True
+    assert cost(Scaled(), (1, 5, 5), of_se=True).parameters == 1000 + 40
 
 
 def test_an_image_that_does_not_fit_is_one_clear_error():

@@ -83,6 +83,18 @@ def test_what_is_named_is_checked(minise):
     assert "SEBlock, hard_sigmoid" in out
 
 
+def test_a_line_tells_the_entries_that_were_compared_and_the_largest_error(minise, monkeypatch):
+    many = np.linspace(0.5, 1.5, 1000)  # of which 200 are drawn
+    example = gradcheck.Example((ops.tanh, ops.tanh_backward), (many,))
+    monkeypatch.setitem(gradcheck.EXAMPLES, "tanh", lambda rng: example)
+    rng = np.random.default_rng([0, 1])
+    report = gradcheck.check((ops.tanh, ops.tanh_backward), many, rng=rng)
+    largest = f"{max(report['x'].errors):.1e}"
+    assert minise("gradcheck", "tanh")[1] == (
+        f"tanh   200 entries  worst error {largest}  passed\n"
+    )
+
+
 @pytest.mark.slow
 def test_everything_is_checked_where_nothing_is_named(minise):
     code, out, _ = minise("gradcheck")

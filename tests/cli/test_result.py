@@ -9,8 +9,10 @@ from rich.console import Console
 
 from minise import runs, train
 from minise.cli.result import profile_table, tell_result
+from minise.cli.train import train_watched
 from minise.data import Dataset, Split
 from minise.runs import pictures
+from minise.train.progress import EpochProgress
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 1, 28, 28), np.uint8)
 FEW = Dataset("few", Split(IMAGES[:4], np.arange(4) % 3), Split(IMAGES[::-1], np.arange(10) % 3))
@@ -74,6 +76,18 @@ def test_a_run_that_had_finished_before_is_tested_again(run, monkeypatch):
     np.testing.assert_allclose(seen[0], e / e.sum(axis=1, keepdims=True), rtol=1e-3)
     wrong = (e.argmax(axis=1) != np.arange(10) % 3).sum()
     assert lines[1].startswith(f"test accuracy {10 * (10 - wrong)}.00% ({wrong} of 10 wrong) ")
+
+
+@pytest.mark.filterwarnings("ignore:.* learned nothing in epoch")
+def test_the_bar_of_a_training_counts_its_epochs_and_training_images(run, monkeypatch):
+    seen = []
+
+    def look(progress, step):
+        seen.append((progress.epochs, progress.bar.tasks[0].total, step.images))
+
+    monkeypatch.setattr(EpochProgress, "on_step", look)
+    train_watched(run(), Console(file=io.StringIO()), profile=None, tensorboard=False)
+    assert seen == [(1, 4, 4)]
 
 
 def test_a_profile_is_a_table_of_an_average_step():

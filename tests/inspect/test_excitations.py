@@ -76,8 +76,8 @@ def test_batches_make_no_difference(x):
 
 def test_a_hidden_unit_is_dead_that_is_zero_for_every_image_of_every_batch():
     block = nn.SEBlock(2, hidden=3)
-    block.fc1.weight.value[...] = [[1, 0], [0, -1], [0, 1]]
-    block.fc1.bias.value[...] = [0, 0, -7]
+    block.fc1.weight.value[...] = [[0.01, 0], [0, -1], [0, 0.01]]
+    block.fc1.bias.value[...] = [0, 0, -0.07]
     x = np.ones((5, 2, 3, 3), np.float32)
     x[4, 1] = 8  # wakes the last unit alone
     (dead,) = inspect.dead_units(block, x, batch_size=2).values()

@@ -286,6 +286,7 @@ def test_pictures_of_the_training_and_of_its_mistakes_are_left(tmp_path, trainin
     monkeypatch.setattr("minise.runs.pictures.png", png)
     training.data = training.data._replace(class_names=tuple("abcdefghij"))
     run = runs.Run(tmp_path, training, CONFIG)
+    assert runs.load_run(run.files()["checkpoint"])[1].class_names == tuple("abcdefghij")
     training.history.extend([EPOCH, EPOCH._replace(epoch=2, loss=0.25)])
     test = Split(training.data.test.images[:2], np.array([3, 4]))
     run.finish(test, np.eye(10)[[3, 9]])
