@@ -6,7 +6,6 @@ import pytest
 from minise import gradcheck, nn, ops
 from minise.gradcheck import Verdict
 
-effect = pytest.mark.effect
 X = np.array([0.5, -1.0, 0.25, 2.0])
 
 
@@ -15,7 +14,7 @@ def tanh_off_by(error):
     return ops.tanh, lambda dy, saved: (1 + error) * ops.tanh_backward(dy, saved)
 
 
-@effect("gradcheck.check(subject)", "gradcheck.check(inputs)")
+@pytest.mark.effect("gradcheck.check(subject)", "gradcheck.check(inputs)")
 def test_a_pair_is_checked_with_its_inputs():
     assert gradcheck.check(tanh_off_by(0), X).passed
     assert not gradcheck.check(tanh_off_by(0.01), X).passed
@@ -25,7 +24,7 @@ def test_a_pair_is_checked_with_its_inputs():
     np.testing.assert_allclose(report["x"].analytic * X, report["w"].analytic * (X + 1))
 
 
-@effect("gradcheck.check(tolerance)", "gradcheck.check(method)")
+@pytest.mark.effect("gradcheck.check(tolerance)", "gradcheck.check(method)")
 @pytest.mark.parametrize(
     ("options", "tolerance"),
     [
@@ -43,7 +42,7 @@ def test_an_error_passes_up_to_the_tolerance(options, tolerance):
         assert report.method == options.get("method", "differences")
 
 
-@effect("gradcheck.check(step)")
+@pytest.mark.effect("gradcheck.check(step)")
 @pytest.mark.parametrize("step", [0.1, 0.5])
 def test_the_step_is_relative_to_the_root_mean_square(step):
     found = gradcheck.check(tanh_off_by(0), X, step=step, tolerance=0.9)["x"]
@@ -53,7 +52,7 @@ def test_the_step_is_relative_to_the_root_mean_square(step):
     assert found.step == step
 
 
-@effect("gradcheck.check(sample)")
+@pytest.mark.effect("gradcheck.check(sample)")
 @pytest.mark.parametrize(
     ("size", "options", "compared"),
     [(4, {"sample": 4}, 4), (4, {"sample": 3}, 3), (200, {}, 200), (201, {}, 200)],
@@ -66,7 +65,7 @@ def test_of_more_entries_than_the_sample_some_are_drawn_and_a_direction(size, op
     assert found.overall is (None if compared == size else Verdict.RIGHT)
 
 
-@effect("gradcheck.check(rng)")
+@pytest.mark.effect("gradcheck.check(rng)")
 def test_entries_are_drawn_from_the_generator_and_without_one_are_the_same_each_time():
     def drawn(**options):
         report = gradcheck.check(tanh_off_by(0), np.linspace(-2, 2, 99), sample=5, **options)
@@ -85,14 +84,14 @@ class TwiceInTraining(nn.Layer):
         return (2 * x if training else x + 0), lambda dy: 2 * dy
 
 
-@effect("gradcheck.check(training)")
+@pytest.mark.effect("gradcheck.check(training)")
 def test_a_layer_is_checked_in_the_mode_that_is_asked_for():
     assert gradcheck.check(TwiceInTraining(), X).passed
     assert gradcheck.check(TwiceInTraining(), X, training=True).passed
     assert not gradcheck.check(TwiceInTraining(), X, training=False).passed
 
 
-@effect("gradcheck.check(loss)")
+@pytest.mark.effect("gradcheck.check(loss)")
 def test_a_loss_behind_a_layer_is_part_of_what_is_checked():
     net, labels = nn.Linear(4, 3, dtype=np.float64), np.array([2, 0])
     x = np.stack([X, X**2])
@@ -108,7 +107,7 @@ def test_a_loss_behind_a_layer_is_part_of_what_is_checked():
     assert not gradcheck.check(net, x, labels, loss=wrong).passed
 
 
-@effect(
+@pytest.mark.effect(
     "gradcheck.assert_gradients(subject)",
     "gradcheck.assert_gradients(inputs)",
     "gradcheck.assert_gradients(options)",
