@@ -7,8 +7,6 @@ from watching import Calling
 from minise import nn, train
 from minise.data import Dataset, Split
 
-effect = pytest.mark.effect
-
 
 def images_of(seed):
     """Six to learn from, in batches of four and two, and three to test with, of 2×2 pixels."""
@@ -94,19 +92,25 @@ def numbers(weights, steps, epochs):
 @pytest.mark.parametrize(
     "option",
     [
-        pytest.param({}, marks=effect("train.fit(net)", "train.fit(data)", "train.fit(optimizer)")),
-        pytest.param({"data": images_of(5)}, marks=effect("train.fit(data)")),
-        pytest.param({"weights": weights_of(5)}, marks=effect("train.fit(net)")),
-        pytest.param({"lr": 0.2}, marks=effect("train.fit(optimizer)")),
-        pytest.param({"epochs": 1}, marks=effect("train.fit(epochs)")),
-        pytest.param({"seed": 5}, marks=effect("train.fit(rng)")),
-        pytest.param({"batch_size": 3}, marks=effect("train.fit(batch_size)")),
         pytest.param(
-            {"schedule": lambda step: 0.3 / (1 + step)}, marks=effect("train.fit(schedule)")
+            {},
+            marks=pytest.mark.effect("train.fit(net)", "train.fit(data)", "train.fit(optimizer)"),
         ),
-        pytest.param({"augment": noisy}, marks=effect("train.fit(augment)")),
-        pytest.param({"label_smoothing": 0.3}, marks=effect("train.fit(label_smoothing)")),
-        pytest.param({"test_at_end": True}, marks=effect("train.fit(test_at_end)")),
+        pytest.param({"data": images_of(5)}, marks=pytest.mark.effect("train.fit(data)")),
+        pytest.param({"weights": weights_of(5)}, marks=pytest.mark.effect("train.fit(net)")),
+        pytest.param({"lr": 0.2}, marks=pytest.mark.effect("train.fit(optimizer)")),
+        pytest.param({"epochs": 1}, marks=pytest.mark.effect("train.fit(epochs)")),
+        pytest.param({"seed": 5}, marks=pytest.mark.effect("train.fit(rng)")),
+        pytest.param({"batch_size": 3}, marks=pytest.mark.effect("train.fit(batch_size)")),
+        pytest.param(
+            {"schedule": lambda step: 0.3 / (1 + step)},
+            marks=pytest.mark.effect("train.fit(schedule)"),
+        ),
+        pytest.param({"augment": noisy}, marks=pytest.mark.effect("train.fit(augment)")),
+        pytest.param(
+            {"label_smoothing": 0.3}, marks=pytest.mark.effect("train.fit(label_smoothing)")
+        ),
+        pytest.param({"test_at_end": True}, marks=pytest.mark.effect("train.fit(test_at_end)")),
     ],
     ids=lambda option: next(iter(option), "as it is"),
 )

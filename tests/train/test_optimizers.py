@@ -46,9 +46,6 @@ def test_steps_are_those_of_pytorch(ours, theirs, options):
         np.testing.assert_allclose(parameter.value, tensor.detach().numpy(), rtol=1e-12)
 
 
-effect = pytest.mark.effect
-
-
 def decoupled(*updates, lr, weight_decay):
     """w after each step: it loses its part lr · weight_decay, then the rate times the update."""
     w = 1.0
@@ -61,19 +58,19 @@ def decoupled(*updates, lr, weight_decay):
 BY_HAND = [
     pytest.param(
         train.SGD, {"lr": 0.1}, [0.9, 0.8, 1.0],
-        id="plain", marks=effect("train.SGD(parameters)", "train.SGD(lr)"),
+        id="plain", marks=pytest.mark.effect("train.SGD(parameters)", "train.SGD(lr)"),
     ),
     pytest.param(  # v is 1, 1.5, −1.25
         train.SGD, {"lr": 0.1, "momentum": 0.5}, [0.9, 0.75, 0.875],
-        id="momentum", marks=effect("train.SGD(momentum)"),
+        id="momentum", marks=pytest.mark.effect("train.SGD(momentum)"),
     ),
     pytest.param(  # g + v/2 is 1.5, 1.75, −2.625
         train.SGD, {"lr": 0.1, "momentum": 0.5, "nesterov": True}, [0.85, 0.675, 0.9375],
-        id="nesterov", marks=effect("train.SGD(nesterov)"),
+        id="nesterov", marks=pytest.mark.effect("train.SGD(nesterov)"),
     ),
     pytest.param(  # g is 1 + 0.2, 1 + 0.176, 0.15248 − 2
         train.SGD, {"lr": 0.1, "weight_decay": 0.2}, [0.88, 0.7624, 0.947152],
-        id="decay", marks=effect("train.SGD(weight_decay)"),
+        id="decay", marks=pytest.mark.effect("train.SGD(weight_decay)"),
     ),
     pytest.param(  # v is 1.2, 0.6 + 1.176, 0.888 − 1.85952
         train.SGD, {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.2}, [0.88, 0.7024, 0.799552],
@@ -81,23 +78,23 @@ BY_HAND = [
     ),
     pytest.param(  # the averages of one gradient are this gradient and its square
         train.AdamW, {"lr": 0.1, "betas": (0, 0), "weight_decay": 0}, [0.9, 0.8, 0.9],
-        id="signs", marks=effect("train.AdamW(parameters)", "train.AdamW(lr)"),
+        id="signs", marks=pytest.mark.effect("train.AdamW(parameters)", "train.AdamW(lr)"),
     ),
     pytest.param(
         # m is 1/2, 3/4, −5/8 and v is 1/4, 7/16, 85/64: over 1 − 1/2ᵗ and 1 − (3/4)ᵗ
         train.AdamW, {"lr": 0.1, "betas": (0.5, 0.75), "weight_decay": 0},
         [*decoupled(1, 1, -(5 / 7) / (85 / 37) ** 0.5, lr=0.1, weight_decay=0)],
-        id="averages", marks=effect("train.AdamW(betas)"),
+        id="averages", marks=pytest.mark.effect("train.AdamW(betas)"),
     ),
     pytest.param(
         train.AdamW, {"lr": 0.1, "betas": (0, 0), "eps": 3, "weight_decay": 0},
         [0.975, 0.95, 0.99],  # 1/(1 + 3), 2/(2 + 3)
-        id="eps", marks=effect("train.AdamW(eps)"),
+        id="eps", marks=pytest.mark.effect("train.AdamW(eps)"),
     ),
     pytest.param(
         train.AdamW, {"lr": 0.1, "betas": (0, 0), "weight_decay": 0.5},
         [*decoupled(1, 1, -1, lr=0.1, weight_decay=0.5)],
-        id="decoupled decay", marks=effect("train.AdamW(weight_decay)"),
+        id="decoupled decay", marks=pytest.mark.effect("train.AdamW(weight_decay)"),
     ),
     pytest.param(
         # m is 0.1, 0.19, −0.029 and v is 0.001, 0.001999, 0.005997001
