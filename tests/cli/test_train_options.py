@@ -192,7 +192,7 @@ def test_the_seed_draws_the_order_of_the_images(trained):
     np.testing.assert_array_equal(images[:, 0, 0], TRAIN[order])
 
 
-@pytest.mark.effect("minise train --seed", "minise train --augment")
+@pytest.mark.effect("minise train --seed")
 def test_the_seed_draws_what_is_done_to_each_image(trained):
     rng = np.random.default_rng([3, 1])
     order = rng.permutation(4)
