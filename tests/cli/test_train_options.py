@@ -201,6 +201,12 @@ def test_the_seed_draws_what_is_done_to_each_image(trained):
     np.testing.assert_array_equal(trained("--seed 3 --augment").steps[0].images, changed[:, 0])
 
 
+def test_the_same_seed_gives_the_same_bits(trained):
+    one, other = (trained(f"--out {out}").training.net.state_dict() for out in ("one", "other"))
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name])
+
+
 @pytest.mark.effect("minise train --tensorboard")
 def test_what_tensorboard_shows_is_written_beside_the_weights(trained, monkeypatch):
     package = Mock()
