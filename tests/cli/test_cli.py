@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minise import __version__, backend, cli, data, models, runs, train
+from minise import __version__, cli, data, models, runs, train
 
 QUICK = ["train", "--epochs", "1", "--batch-size", "50", "--no-augment"]
 
@@ -141,31 +141,6 @@ def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small
     monkeypatch.setattr(runs.Run, "on_step", lambda run, step: seen.append("step"))
     assert minise(*QUICK, "--data", small_data, "--batch-size", "200")[0] == 0
     assert seen == [200, 100] * 2 + ["step", "step"]  # first to see what is missing
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--model", "resnet8", "--optimizer", "adamw", "--schedule", "cosine"],
-        ["--backend", "numpy", "--threads", "1", "--lr", "0.02"],
-    ],
-)
-def test_the_options_of_train_work(minise, small_data, options):
-    threads = backend.get_num_threads()
-    try:
-        code, out, err = minise(*QUICK, "--data", small_data, "--out", "here", *options)
-    finally:
-        backend.set_num_threads(threads)
-    assert (code, err) == (0, "")
-    assert "here/model.safetensors" in out
-
-
-def test_the_same_seed_gives_the_same_weights(minise, small_data, tmp_path):
-    for out, seed in [("a", 1), ("b", 1), ("c", 2)]:
-        assert minise(*QUICK, "--data", small_data, "--out", out, "--seed", seed)[0] == 0
-    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
-    assert a == b
-    assert a != c
 
 
 @pytest.mark.parametrize(

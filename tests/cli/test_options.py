@@ -66,17 +66,6 @@ def row(mark, typed, line):
             "inspect runs/says-1 --out here",
             f"  {os.path.join('here', 'gates.png')}",
         ),
-        row(effect("minise summary MODEL"), "summary se-cnn", "Total params: 9,288"),
-        row(
-            effect("minise summary --input"),
-            "summary cnn --input 3,28,28",
-            f"Total params: {9098 + 2 * 8 * 3 * 3:,}",
-        ),
-        row(
-            effect("minise summary --full"),
-            "summary se-cnn --full",
-            "  params: 190 (2.05%)",
-        ),
         row(effect("minise warmup NAMES"), "warmup cnn", "ready: cnn"),
     ],
 )
@@ -84,21 +73,6 @@ def test_a_line_says_what_was_typed(minise, typed, line):
     code, out, err = minise(*typed.split())
     assert code == 0, err
     assert line in out.splitlines()
-
-
-@pytest.mark.effect("minise models PART")
-def test_only_nets_with_that_in_their_names_are_listed(minise):
-    rows = minise("models", "vgg-8k")[1].splitlines()
-    listed = [row.split("│")[1].strip() for row in rows if row.startswith("│")]
-    assert listed == [name for name in models.names() if "vgg-8k" in name]
-
-
-@pytest.mark.effect("minise summary --compare")
-def test_both_nets_stand_side_by_side(minise):
-    out = minise("summary", "se-cnn", "--compare", "cnn")[1]
-    assert ["parameters", "9,288", "9,098", "+190", "+2.09%"] in [
-        line.replace("│", " ").split() for line in out.splitlines()
-    ]
 
 
 @pytest.mark.effect("minise predict --show")
