@@ -60,6 +60,17 @@ def test_a_digit_wider_than_high_on_a_page_wider_than_high_is_one_that_lies():
     np.testing.assert_array_equal(fit_digit(page.T), wide.T)
 
 
+@pytest.mark.parametrize("size", [(100, 400), (400, 100)])
+def test_a_speck_is_small_beside_the_longer_side_of_the_page(size):
+    page = np.full((100, 200), 235, np.uint8)
+    page[40:60, 100:106] = 30
+    assert fit_digit(page).any()
+    long = np.full(size, 235, np.uint8)
+    long[40:60, 40:46] = 30
+    with pytest.raises(InputError, match="there is no digit in the picture"):
+        fit_digit(long)
+
+
 def test_transparent_and_coloured_pictures_are_read(tmp_path):
     picture = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
     picture.paste((0, 0, 200, 255), (18, 5, 22, 35))

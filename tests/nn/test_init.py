@@ -208,6 +208,15 @@ def test_masks_of_dropout_are_drawn_with_the_seed_of_the_net():
     assert models.create("senet154", seed=2).dropout.rng.seed == 2
 
 
+@pytest.mark.parametrize("name", ["se-cnn", "se-resnet8", "se-inception-tiny"])
+def test_no_number_is_drawn_twice_for_a_net(name):
+    state = models.create(name, dtype=np.float64).state_dict()
+    weights = [value for value in state.values() if value.ndim > 1]
+    units = [w.reshape(-1) * sqrt(prod(w.shape[1:])) for w in weights]
+    drawn = np.concatenate([*units, *(unit / sqrt(2) for unit in units)]).round(13)
+    assert len(np.unique(drawn)) == len(drawn)  # by LeCun, by He, or by both
+
+
 @pytest.mark.effect("models.create(filled)")
 def test_weights_that_are_loaded_next_are_not_drawn(monkeypatch):
     generator, same = rng(0), rng(0)
