@@ -302,7 +302,7 @@ def test_rows_beside_neighbours_as_json():
         (cases.se("", 1, 2, 3, 2), 504),
         (cases.norm_relu("", 1, 2, 3), 576),
         (cases.tail("", 1, 2, 3), 576),
-        (cases.pool("", 1, 1, 2), 40),
+        (cases.pool("", 2, 3, 4), 960),
         (cases.step("", "cnn", 7), 7),
         (cases.image("", "cnn"), 1),
     ],
@@ -313,22 +313,37 @@ def test_work_is_counted_as_by_hand(case, amount):
 
 def test_the_name_of_a_case_is_what_it_measures():
     for name, case in {**bench.CASES, **bench.ON_GPU, **bench.SCALING}.items():
+        assert case.name == name
         if isinstance(case, bench.MemoryCase):
             assert name == f"memory-{case.net}"
+            assert case.about.endswith(f"step of {case.net}, {case.batch} images")
             continue
         numbers = [int(part) for part in name.split("-") if part.isdigit()]
         if name.startswith(("scaling", "step")):
             assert case.work.amount == numbers[0]
-        elif len(numbers) == 2 and not name.startswith("linear"):
-            (x,) = (shape for shape in drawn_shapes(case) if len(shape) == 4)
-            assert list(x[1:3]) == numbers, name
+            continue
+        shapes = drawn_shapes(case)
+        if name.startswith("image"):
+            assert (case.about, shapes["x"][0]) == (f"{name[6:]} in evaluation mode, 1 image", 1)
+            continue
+        N, *axes = shapes["x"]
+        assert N in (16, 32, 64)
+        if name.startswith("linear"):
+            assert (*axes, shapes["dy"][1]) == tuple(numbers)
+            assert f", {N} rows, {axes[0]}→{shapes['dy'][1]} features" in case.about
+        else:
+            C, H, W = axes
+            assert (C, H) == tuple(numbers[:2]) or not numbers, name
+            channels = f"{C}→{shapes['dy'][1]}" if name.startswith("conv") else C
+            assert f", {N} images, {channels} channels, {H}²" in case.about
+            assert H == W
 
 
 def drawn_shapes(case):
-    """Of x alone, without drawing it."""
+    """By name; but for nets without drawing them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cases, "draw", lambda shapes: shapes)
-        return [case.arrays()["x"]]
+        return case.arrays()
 
 
 def test_the_sizes_of_a_case_reach_both_its_arrays_and_its_options():

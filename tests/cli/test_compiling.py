@@ -42,7 +42,7 @@ def test_a_pipe_gets_one_line_before_it_begins(shown):
 @pytest.mark.parametrize("width", [60, 80])
 def test_a_bar_counts_kernels_and_leaves_one_line(shown, width):
     text = shown(10, force_terminal=True, width=width, color_system=None)
-    assert "10/10" in text
+    assert "10/10 kernels" in text
     assert "compiled 10 kernels, once for this machine, in 0." in text
     assert all(
         len(line) < width for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()

@@ -97,3 +97,12 @@ def test_the_digest_is_of_the_decompressed_bytes(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere: cannot be read: No such file"):
         read_idx(tmp_path / "nowhere")
+
+
+def test_what_a_packed_file_can_hold_is_told_as_the_most(tmp_path):
+    (tmp_path / "plain").write_bytes(HUGE)
+    (tmp_path / "packed").write_bytes(gzip.compress(HUGE))
+    with pytest.raises(InputError, match=r"but the file has \d"):
+        read_idx(tmp_path / "plain")
+    with pytest.raises(InputError, match=r"but the file has at most \d"):
+        read_idx(tmp_path / "packed")

@@ -19,6 +19,9 @@ from minise import InputError, data
 from minise.data import download as named_download
 from minise.data import named
 
+CLOTHES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"]
+CLOTHES += ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+SYLLABLES = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
 SAMPLE = Path(str(resources.files("minise.data") / "sample"))
 PACKED = {f"{name}.gz": gzip.compress(content) for name, content in QMNIST.items()}
 
@@ -228,3 +231,17 @@ def test_minise_data_with_other_images_is_refused(monkeypatch):
     monkeypatch.setenv("MINISE_DATA", str(SAMPLE))
     with pytest.raises(InputError, match="SHA-256"):
         data.load("mnist")
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        ("fashion-mnist", CLOTHES),
+        ("kmnist", SYLLABLES),
+        ("qmnist", []),
+        ("emnist-digits", []),
+        ("emnist-letters", [chr(code) for code in range(ord("A"), ord("Z") + 1)]),
+    ],
+)
+def test_classes_are_named_in_the_order_of_their_labels(name, classes):
+    assert list(named.NAMED[name].class_names) == classes

@@ -31,6 +31,12 @@ NAMES = [
     ("rows", "columns"),
     ("height", "width"),
 ]
+# What only changes how a picture or a table looks: keywords, and functions called for it.
+STYLE = {
+    "alpha", "bar_width", "figsize", "fontsize", "frameon", "grid", "height", "height_ratios",
+    "highlight",
+    "labelcolor", "labelsize", "linewidth", "lw", "set_axisbelow", "tick_params", "width_ratios",
+}  # fmt: skip
 OTHER = dict(PAIRS) | {b: a for a, b in PAIRS}
 OTHER_NAME = {b: a for a, b in NAMES} | dict(NAMES)
 
@@ -96,7 +102,7 @@ def _of(
 
 
 def _says_nothing(node: ast.AST) -> bool:
-    """Whether a change would be none: docstrings, imports, what only type checkers read."""
+    """Whether a change would be none: docstrings, imports, types; or none but of style."""
     match node:
         case (
             ast.Expr(value=ast.Constant())
@@ -107,6 +113,12 @@ def _says_nothing(node: ast.AST) -> bool:
             | ast.Call(func=ast.Name(id="TypeVar" | "cast"))
         ):
             return True
+        case (
+            ast.keyword(arg=name)
+            | ast.Call(func=ast.Attribute(attr=name))
+            | ast.Expr(value=ast.Call(func=ast.Attribute(attr=name)))
+        ):
+            return name in STYLE
     return False
 
 
@@ -139,7 +151,7 @@ def _wrong(node: ast.AST) -> Iterator[tuple[str, object]]:
         case ast.Call(args=args, keywords=keywords):
             yield from (("args", exchanged) for exchanged in _exchanged(args))
             for i, keyword in enumerate(keywords):
-                if keyword.arg is not None:  # else **options
+                if keyword.arg is not None and keyword.arg not in STYLE:  # None: **options
                     yield "keywords", keywords[:i] + keywords[i + 1 :]
         case ast.Tuple(elts=parts):
             yield from (("elts", exchanged) for exchanged in _exchanged(parts))

@@ -28,6 +28,8 @@ import minise
         ("x, y = a", ["y, x = a"]),
         ("x = f'{a} of {b}'", ["x = f'{b} of {a}'"]),
         ("a.close()", ["None"]),
+        ("x.plot(a, lw=2)", ["None"]),
+        ("x.grid(alpha=0.5)", []),
         ("x: int = a", []),
         ("def f(a: int=b) -> list[int]: 'takes 3'", []),
         ("from a import b", []),

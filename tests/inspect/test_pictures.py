@@ -49,6 +49,15 @@ def test_two_classes_have_a_band_of_one_deviation():
         assert heights.max() == pytest.approx((mean + deviation).max())
 
 
+@pytest.mark.parametrize(
+    ("count", "size"), [(1, (5.4, 3.4)), (2, (9.6, 3.4)), (4, (13.8, 6.2)), (9, (13.8, 9.0))]
+)
+def test_a_picture_has_room_for_its_blocks_three_in_a_row(count, size):
+    figure = inspect.draw_by_class(blocks(count))
+    assert figure.get_size_inches() == pytest.approx(size)
+    assert len(panels(figure)) == count
+
+
 def test_of_many_blocks_and_channels_an_even_choice_is_drawn():
     figure = inspect.draw_by_class(blocks(30, channels=200))
     shown = panels(figure)
@@ -98,6 +107,13 @@ def test_what_was_squeezed_is_bars_and_gates_are_dots(s, limits):
     (opened,) = (axes for axes in figure.axes if axes.get_lines())
     np.testing.assert_array_equal(opened.get_lines()[0].get_ydata(), s)
     assert opened.get_ylim() == limits
+
+
+def test_the_parts_of_a_picture_of_maps_lie_side_by_side():
+    *_, figure = maps(np.linspace(1, 0.01, 12))
+    cells = [axes.get_subplotspec() for axes in figure.axes if not axes.get_lines()]  # no twins
+    taken = [(row, column) for cell in cells for row in cell.rowspan for column in cell.colspan]
+    assert sorted(taken) == [(row, column) for row in range(2) for column in range(10)]
 
 
 def test_a_picture_of_maps_is_a_png_file():
