@@ -235,6 +235,12 @@ def test_the_curve_is_time_over_images(drawn):
     }
     assert axes.get_ylabel() == "µs for each image"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["16", "64"]
+    assert axes.get_title() == "a training step of se-resnet8"
+    # compiled for one of the two sizes alone: no curve
+    compiled = RESULTS[6].pytorch | {"nchw_compiled": at(0.01)}
+    partly = [RESULTS[5], RESULTS[6]._replace(pytorch=compiled)]
+    (axes,) = drawn(REPORT._replace(results=partly)).axes
+    assert [line.get_label() for line in axes.get_lines()] == list(lines)
     alone = drawn(ALONE).axes[1]
     assert [line.get_label() for line in alone.get_lines()] == ["minise"]
 

@@ -16,7 +16,9 @@ def test_all_notebooks_are_copied_as_they_are(minise, tmp_path):
     assert (code, err) == (0, "")
     copied = {path.name: path.read_bytes() for path in (tmp_path / "minise-tutorials").iterdir()}
     assert copied == {path.name: path.read_bytes() for path in HERE}
-    assert out.splitlines()[-2:] == [
+    assert out.splitlines() == [
+        f"minise-tutorials: {len(HERE)} notebooks, the first is {HERE[0].name}",
+        "To work in them:",
         "  python -m pip install jupyterlab",
         "  jupyter lab minise-tutorials",
     ]

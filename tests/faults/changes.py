@@ -110,6 +110,7 @@ def _says_nothing(node: ast.AST) -> bool:
             | ast.ImportFrom()
             | ast.If(test=ast.Name(id="TYPE_CHECKING"))
             | ast.Assign(targets=[ast.Name(id="__all__")])
+            | ast.AnnAssign(annotation=ast.Name(id="TypeAlias"))
             | ast.Call(func=ast.Name(id="TypeVar" | "cast"))
         ):
             return True

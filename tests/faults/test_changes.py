@@ -31,6 +31,7 @@ import minise
         ("x.plot(a, lw=2)", ["None"]),
         ("x.grid(alpha=0.5)", []),
         ("x: int = a", []),
+        ("x: TypeAlias = Callable[[int, str], None]", []),
         ("def f(a: int=b) -> list[int]: 'takes 3'", []),
         ("from a import b", []),
         ("__all__ = ['a', 'b']", []),
