@@ -37,6 +37,8 @@ STYLE = {
     "highlight",
     "labelcolor", "labelsize", "linewidth", "lw", "set_axisbelow", "tick_params", "width_ratios",
 }  # fmt: skip
+# Fields that hold types, or exceptions whose order changes nothing.
+NEITHER = {"annotation", "returns", "type", "type_params", "ctx"}
 OTHER = dict(PAIRS) | {b: a for a, b in PAIRS}
 OTHER_NAME = {b: a for a, b in NAMES} | dict(NAMES)
 
@@ -95,7 +97,7 @@ def _of(
         for field, wrong in _wrong(node):
             yield node, statement, field, wrong
     for field, value in ast.iter_fields(node):
-        if field not in ("annotation", "returns", "type_params", "ctx"):
+        if field not in NEITHER:
             for child in value if isinstance(value, list) else [value]:
                 if isinstance(child, ast.AST):
                     yield from _of(child, statement)

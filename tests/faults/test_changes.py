@@ -30,6 +30,7 @@ import minise
         ("a.close()", ["None"]),
         ("x.plot(a, lw=2)", ["None"]),
         ("x.grid(alpha=0.5)", []),
+        ("try: a\nexcept (B, C): d()", ["try:\n    a\nexcept (B, C):\n    None"]),
         ("x: int = a", []),
         ("x: TypeAlias = Callable[[int, str], None]", []),
         ("def f(a: int=b) -> list[int]: 'takes 3'", []),
