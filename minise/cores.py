@@ -68,6 +68,6 @@ def _ratio(quota: str, period: str) -> float | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8", errors="surrogateescape")  # as names of files are
     except OSError:
         return ""

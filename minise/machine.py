@@ -41,7 +41,7 @@ def processor() -> str:
                 return line.partition(":")[2].strip()
     if platform.system() == "Darwin":
         done = subprocess.run(
-            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, encoding="utf-8"
         )
         if done.returncode == 0:
             return done.stdout.strip()

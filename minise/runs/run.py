@@ -249,7 +249,7 @@ def _revision() -> str | None:
             subprocess.run(
                 ["git", *command],
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 errors="replace",  # names of files may be any bytes
                 timeout=10,
             )
