@@ -44,6 +44,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.gpu)
 
 
+@pytest.fixture(autouse=True)
+def boxes(monkeypatch):
+    """Tables have the same lines everywhere: rich draws others where Windows shows no console."""
+    monkeypatch.setattr("rich.console.detect_legacy_windows", lambda: False)
+
+
 @pytest.fixture(params=backends.NAMES)
 def each_backend(request):
     """Run the test once on every backend that this machine has."""
