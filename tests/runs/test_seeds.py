@@ -53,7 +53,7 @@ def drawn(stripes, seed):
     return state, *(np.stack([np.concatenate(of) for of in some]) for some in (images, labels))
 
 
-@pytest.mark.effect("runs.Config(seed)", "runs.Config(augment)")
+@pytest.mark.effect("runs.Config(seed)")
 def test_two_seeds_share_no_weight_no_order_and_no_augmentation(stripes):
     (a, x_a, labels_a), (b, x_b, labels_b) = (drawn(stripes, seed) for seed in (0, 1))
     for name, value in a.items():
