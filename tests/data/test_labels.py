@@ -42,6 +42,7 @@ QMNIST = np.array([[k, 4, 3000 + 7 * k, 11, 30 + k, 90_000 + k, 0, 0] for k in R
         (np.array(["cat", "dog", "emu"])[RIGHT], RIGHT, "cat, dog, emu", ""),
         (np.array(["a\nb", "\x1b[31m", "c" * 99])[RIGHT], [1, 0, 2, 2, 0, 1, 1, 2],
          f"?[31m, a?b, {59 * 'c'}…", ""),
+        (np.array(["a" * 60, "b" * 61, "c"])[RIGHT], RIGHT, f"{60 * 'a'}, {59 * 'b'}…, c", ""),
         (np.array([b"dog", b"cat", b"emu"])[RIGHT], [1, 0, 2, 2, 0, 1, 1, 2], "cat, dog, emu", ""),
         (np.array(["2", "10", "1"])[RIGHT], [1, 9, 0, 0, 9, 1, 1, 0],
          "1, 2, 3, 4, 5, 6, 7, 8, 9, 10",
