@@ -116,6 +116,13 @@ def test_ink_on_transparent_is_seen_be_it_dark_or_white(tmp_path, seen, ink, mod
     assert (abs(grey - grey[0, 0]) > 90).tolist() == (seen < 128).tolist()
 
 
+@pytest.mark.parametrize(("ink", "hidden", "ground"), [(200, 0, 0), (50, 255, 255)])
+def test_what_is_transparent_has_no_colour_that_counts(tmp_path, ink, hidden, ground):
+    pixels = np.uint8([[[hidden, 0]] * 6, [[ink, 255], *[[hidden, 0]] * 5]])
+    Image.fromarray(pixels).save(tmp_path / "ink.png")
+    assert read_picture(tmp_path / "ink.png").tolist() == [[ground] * 6, [ink, *[ground] * 5]]
+
+
 def test_a_palette_with_a_transparent_colour_is_read(tmp_path, seen):
     picture = Image.fromarray((seen < 128).astype(np.uint8), "P")
     picture.putpalette([255, 0, 0, 0, 0, 80])
