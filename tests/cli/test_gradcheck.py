@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minise import gradcheck, ops
+from minise import gradcheck, nn, ops
 
 OWN = """
 from __future__ import annotations
@@ -93,6 +93,20 @@ def test_a_line_tells_the_entries_that_were_compared_and_the_largest_error(minis
     assert minise("gradcheck", "tanh")[1] == (
         f"tanh   200 entries  worst error {largest}  passed\n"
     )
+
+
+class OnceInEvaluation(nn.Layer):
+    """Twice x in training, x in evaluation; its backward is right for one of them."""
+
+    def forward(self, x, training=True):
+        return (2 * x if training else x + 0), lambda dy: dy
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_example_is_checked_in_its_own_mode(minise, monkeypatch, training):
+    example = gradcheck.Example(OnceInEvaluation(), (np.ones(3),), training=training)
+    monkeypatch.setitem(gradcheck.EXAMPLES, "own", lambda rng: example)
+    assert (minise("gradcheck", "own")[0] == 0) is not training
 
 
 @pytest.mark.slow

@@ -126,6 +126,7 @@ def test_entries_at_a_kink_that_are_wrong_together_are_told():
 def test_where_nothing_could_be_judged_is_told_unless_there_was_nothing(analytic, said):
     told = str(report(right(verdicts=(SMALL,) * 3, analytic=analytic)))
     assert ("none of it could be judged" in told) == said
+    assert told.splitlines()[2].split()[-2:] == ["3.0e-09", "1"]  # its error is told all the same
     assert "none of it" not in str(report(right(verdicts=(SMALL, SMALL, RIGHT))))
 
 
