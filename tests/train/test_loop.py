@@ -136,6 +136,18 @@ def test_less_than_an_epoch_is_refused(stripes):
         fit(stripes, epochs=0)
 
 
+def test_warming_up_takes_a_batch_of_its_size_in_training_and_in_evaluation(monkeypatch):
+    seen, forward = [], nn.Flatten.forward
+
+    def watched(layer, x, training=True):
+        seen.append((x.shape, training))
+        return forward(layer, x, training)
+
+    monkeypatch.setattr(nn.Flatten, "forward", watched)
+    train.warm_up(nn.Sequential(flatten=nn.Flatten(), fc=nn.Linear(6, 3)), (1, 2, 3), 5)
+    assert seen == [((5, 1, 2, 3), True), ((5, 1, 2, 3), False)]
+
+
 def test_warming_up_leaves_the_net_alone_and_finds_images_that_do_not_fit():
     net = models.create("se-resnet8")
     before = net.state_dict()
