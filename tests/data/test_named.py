@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import re
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -244,4 +245,8 @@ def test_minise_data_with_other_images_is_refused(monkeypatch):
     ],
 )
 def test_classes_are_named_in_the_order_of_their_labels(name, classes):
-    assert list(named.NAMED[name].class_names) == classes
+    of = named.NAMED[name]
+    assert list(of.class_names) == classes
+    assert of.root.startswith("http")
+    assert of.root.endswith("/")
+    assert all(re.fullmatch("[0-9a-f]{32}", digest) for digest in of.files.values())

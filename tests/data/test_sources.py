@@ -176,6 +176,16 @@ def test_an_npz_with_other_arrays_lists_them(tmp_path, present, message):
         data.load(tmp_path / "mine.npz")
 
 
+def test_a_file_of_two_arrays_is_no_part_of_a_set_whatever_its_name(tmp_path):
+    path = tmp_path / "kmnist-train-imgs.npz"
+    np.savez(path, arr_0=np.zeros(3))
+    with pytest.raises(InputError, match="has no file named"):
+        data.load(path)
+    np.savez(path, arr_0=np.zeros(3), arr_1=np.zeros(3))
+    with pytest.raises(InputError, match="has the arrays arr_0, arr_1, and no"):
+        data.load(path)
+
+
 def test_an_npz_header_that_claims_too_much_is_not_believed(tmp_path):
     claim = io.BytesIO()
     header = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 10**9)}

@@ -34,7 +34,7 @@ NAMES = [
 # What only changes how a picture or a table looks: keywords, and functions called for it.
 STYLE = {
     "alpha", "bar_width", "figsize", "fontsize", "frameon", "grid", "height", "height_ratios",
-    "highlight",
+    "highlight", "indent",
     "labelcolor", "labelsize", "linewidth", "lw", "set_axisbelow", "tick_params", "width_ratios",
 }  # fmt: skip
 # Fields that hold types, or exceptions whose order changes nothing.

@@ -95,6 +95,8 @@ def test_what_differs_is_named():
     assert differences(THEN | {"numpy": "2.0.0"}, THEN) == [told]
     then, now = (THEN | {"features": features} for features in ("avx avx2 sse", "avx sse4a sse"))
     assert differences(then, now) == ["the processor's features are now without avx2, with sse4a"]
+    then = THEN | {"features": " ".join(f"f{k}" for k in range(environment.MOST))}
+    assert differences(then, THEN | {"features": ""})[0].endswith(", without f5")
     then = THEN | {"features": " ".join(f"f{k}" for k in range(8))}
     (told,) = differences(then, THEN | {"features": ""})
     assert told.endswith("now " + ", ".join(f"without f{k}" for k in range(6)) + " and 2 more")

@@ -110,6 +110,15 @@ def test_a_folder_that_is_claimed_twice_is_refused_the_second_time(tmp_path):
         pass
 
 
+def test_what_is_in_a_folder_is_left_alone_unless_a_run_is_resumed_there(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds files"), claimed(tmp_path, "se-cnn"):
+        pytest.fail("claimed")
+    with claimed(tmp_path, "se-cnn", resumed=True) as folder:
+        assert folder == tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_what_a_killed_run_left_locks_nobody_out(tmp_path):
     (tmp_path / LOCK).write_text("")
     with claimed(tmp_path, "se-cnn"):
