@@ -25,6 +25,17 @@ if RECORD:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """What makes the parameters of tests is run while they are collected."""
+    if RECORD and isinstance(collector, pytest.File):
+        measured.switch_context(collector.nodeid)
+    result = yield
+    if RECORD:
+        measured.switch_context("")
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     if not RECORD:
         return (yield)
