@@ -68,3 +68,19 @@ def marked():
 
 def test_each_option_and_argument_has_a_test_that_sees_its_effect():
     assert set(marked()) == {*options(), *arguments()}
+
+
+def test_a_default_is_shown_in_the_help():
+    shown = 0
+    for name, command in cli.commands.items():
+        context = click.Context(command)
+        for option in command.params:
+            default = option.get_default(context)
+            has_one = (
+                isinstance(default, int | float | str | Path) and default
+            )  # click's is an Enum
+            if has_one and isinstance(option, click.Option) and not option.is_flag:
+                (_, told) = option.get_help_record(context)
+                assert f"[default: {default}" in told, f"minise {name} {option.opts[0]}"
+                shown += 1
+    assert shown >= 10

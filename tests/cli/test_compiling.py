@@ -43,6 +43,7 @@ def test_a_pipe_gets_one_line_before_it_begins(shown):
 def test_a_bar_counts_kernels_and_leaves_one_line(shown, width):
     text = shown(10, force_terminal=True, width=width, color_system=None)
     assert "10/10 kernels" in text
+    assert "\x1b[1A\x1b[2K" in text  # and goes
     assert "compiled 10 kernels, once for this machine, in 0." in text
     assert all(
         len(line) < width for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()

@@ -143,6 +143,7 @@ def row(mark, typed, what, value):
         row(effect("minise train --hold-out"), "--hold-out 1", "sizes", [3, 3]),
         row(effect("minise train --epochs"), "--epochs 3", "tested", [1, 2, 3]),
         row(effect("minise train --batch-size"), "--batch-size 3", "sizes", [3, 1, 3, 1]),
+        row(effect("minise train --batch-size"), "--batch-size 1", "sizes", [1] * 8),
         row(effect("minise train --lr"), "--lr 0.3 --schedule cosine", "rates", [0.3, 0.15]),
         row(effect("minise train --schedule"), "--schedule cosine", "rates", [0.1, 0.05]),
         row(effect("minise train --optimizer"), "--optimizer adamw --lr 0.1", "first_move", 0.1),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from minise import inspect
 from minise.figures import png
@@ -22,9 +23,12 @@ def test_each_class_is_a_curve_of_its_mean_gates():
     figure = inspect.draw_by_class(found)
     assert figure.get_suptitle() == "mean gate of each channel, by class"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2", "all"]
+    assert figure.legends[0].get_title().get_text() == "class"
     for axes, (name, block) in zip(panels(figure), found.items(), strict=True):
         assert axes.get_title() == name
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("channel, of 4", "gate")
+        assert all(tick == int(tick) for tick in axes.get_xticks())
+        assert axes.get_ylim() == figure.axes[0].get_ylim()  # gates are compared between blocks
         *curves, everything = axes.get_lines()
         for k, curve in enumerate(curves):
             assert curve.get_label() == str(k)
@@ -56,6 +60,9 @@ def test_a_picture_has_room_for_its_blocks_three_in_a_row(count, size):
     figure = inspect.draw_by_class(blocks(count))
     assert figure.get_size_inches() == pytest.approx(size)
     assert len(panels(figure)) == count
+    assert [axes.axison for axes in figure.axes] == [True] * count + [False] * (-count % 3) * (
+        count > 2
+    )
 
 
 def test_of_many_blocks_and_channels_an_even_choice_is_drawn():
@@ -105,6 +112,7 @@ def test_what_was_squeezed_is_bars_and_gates_are_dots(s, limits):
     bars = axes["se: squeeze z (grey), gates s"]
     np.testing.assert_allclose([bar.get_height() for bar in bars.patches], seen.squeezed[0])
     (opened,) = (axes for axes in figure.axes if axes.get_lines())
+    assert to_hex(opened.get_lines()[0].get_color()) == to_hex("tab:red")
     np.testing.assert_array_equal(opened.get_lines()[0].get_ydata(), s)
     assert opened.get_ylim() == limits
 

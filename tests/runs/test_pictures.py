@@ -59,6 +59,7 @@ def test_curves_are_the_loss_and_the_error_of_training_and_test():
         assert axes.get_xlabel() == "epoch"
         assert axes.get_xlim() == (0.5, 4.5)
         assert axes.get_ylim()[0] == 0
+        assert list(axes.get_xticks()) == [0, 1, 2, 3, 4, 5]  # no half epochs
         shown = [text.get_text() for text in axes.get_legend().get_texts()]
         assert shown == [line.get_label() for line in axes.get_lines()]
 
@@ -87,6 +88,10 @@ def test_runs_over_one_another_show_training_loss_and_test_error():
         "training loss (cross-entropy)",
         "wrong, % of test images",
     ]
+    for axes in (loss, error):
+        assert axes.get_xlabel() == "epoch"
+        assert axes.get_yscale() == "log"
+        assert all(tick == int(tick) for tick in axes.get_xticks())
     (legend,) = figure.legends
     shown = zip(legend.get_texts(), legend.legend_handles, strict=True)
     assert [(text.get_text(), to_hex(line.get_color())) for text, line in shown] == [
