@@ -22,6 +22,8 @@ def lines(minise, monkeypatch):
     monkeypatch.setattr("minise.cli.evaluate.run_with_data", lambda run, data: (net, about, test))
     code, out, err = minise("eval", "run")
     assert (code, err) == (0, "")
+    assert "│ [cat] │      2 │ 100.00% │" in out  # figures stand below one another
+    assert "│   bee │      3 │  33.33% │" in out
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines()]
 
 

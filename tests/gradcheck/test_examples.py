@@ -16,6 +16,23 @@ SLOW_BLOCKS = [
 SEEDS = int(os.environ.get("MINISE_SEEDS", "1"))
 
 
+def made_of(block):
+    parts = [type(part).__name__ for part in (block.squeeze, block.gate)]
+    return [*parts, *(parameter.value.shape for parameter in block.parameters())]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"squeeze": "max"}, {"squeeze": "avg+max"}, {"rounding": "timm"}, {"gate": "tanh"},
+     {"gate": "relu", "bias": False}, {"gate": "hard_sigmoid"}],
+    ids=str,
+)  # fmt: skip
+def test_an_example_of_se_is_what_it_is_called(options):
+    name = f"SEBlock, {next(iter(options.values()))}"
+    block, usual = (EXAMPLES[n](np.random.default_rng(0)).subject for n in (name, "SEBlock"))
+    assert made_of(block) == made_of(nn.SEBlock(6, 2, **options)) != made_of(usual)
+
+
 def check(name):
     for seed in range(SEEDS):
         example = EXAMPLES[name](np.random.default_rng(seed))

@@ -59,6 +59,7 @@ def test_errors_are_laid_out_as_the_array_is(panels):
     expected[0, 0], expected[0, 3], expected[2, 1], expected[3, 5] = -2, -17, -9, -8
     np.testing.assert_allclose(np.ma.filled(image.get_array(), np.nan), expected)
     assert image.get_clim() == (-16, 0)
+    assert image.get_cmap().name == "RdYlGn_r"  # green is right
     assert axes.get_title() == "relative error, log10"
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("2 × 2 rows", "3 × 2 columns")
 

@@ -89,6 +89,7 @@ def test_maps_are_those_of_the_widest_and_least_open_gates(colours):
     s = np.linspace(1, 0.01, 12)
     seen, image, axes, _ = maps(s, colours)
     picture = axes["image"].images[0].get_array()
+    assert not axes["image"].axison
     expected = image[0] if colours < 3 else image[:3].transpose(1, 2, 0)
     np.testing.assert_array_equal(picture, expected)
     assert [title for title in axes if title.startswith("channel")] == [
