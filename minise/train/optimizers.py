@@ -95,7 +95,7 @@ class SGD(Optimizer):
             raise InputError(
                 f"SGD: momentum {momentum}, expected 0 <= momentum < 1, above 0 for nesterov"
             )
-        self.momentum, self.nesterov = momentum, nesterov
+        self.momentum, self.nesterov = float(momentum), nesterov  # no whole number for a kernel
         self._velocity = _zeros_for(self.parameters)
 
     def step(self, finite: Array | None = None) -> None:
@@ -137,7 +137,7 @@ class AdamW(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         if not all(0 <= beta < 1 for beta in betas):
             raise InputError(f"AdamW: betas {betas}, expected 0 <= beta < 1")
-        self.betas, self.eps = betas, eps
+        self.betas, self.eps = (float(betas[0]), float(betas[1])), float(eps)
         xp = array_module(self.parameters[0].value)
         self._steps = xp.zeros((), float)  # a float, like everything in a state
         self._m, self._v = _zeros_for(self.parameters), _zeros_for(self.parameters)
