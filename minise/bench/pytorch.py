@@ -125,8 +125,9 @@ class Trainer:
 
     def __init__(self, net: str, variant: Variant) -> None:
         self.net, self.variant = made(net, variant), variant
-        # its fastest form, on a processor as on a GPU; the default on a processor is its slowest
-        self.optimizer = torch.optim.SGD(self.net.parameters(), LR, momentum=0.9, fused=True)
+        # its fastest form; the default on a processor is its slowest, and before 2.4 its only one
+        fused = torch.__version__ >= "2.4"  # a TorchVersion: compared by its numbers
+        self.optimizer = torch.optim.SGD(self.net.parameters(), LR, momentum=0.9, fused=fused)
         self.forward: Callable[..., tuple[Tensor, Tensor]] = compiled(self._forward, variant)
 
     def place(self, arrays: Arrays) -> tuple[Tensor, Tensor]:
