@@ -80,7 +80,10 @@ def peaks(monkeypatch):
 
     def are(*peaks):
         left = iter(peaks)
-        traced = lambda: (2**20, next(left) * 2**20)  # noqa: E731
+
+        def traced():
+            return 2**20, next(left) * 2**20
+
         monkeypatch.setattr("minise.layer_table.tracemalloc.get_traced_memory", traced)
 
     return are
