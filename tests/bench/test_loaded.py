@@ -3,7 +3,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -55,10 +54,10 @@ def test_a_neighbour_computes_until_who_started_it_is_gone(monkeypatch):
     hashed, parents = [], iter([7, 7, 7, 1])
     monkeypatch.setattr(loaded.os, "getppid", lambda: next(parents))
     monkeypatch.setattr(hashlib, "sha256", lambda data: hashed.append(len(data)) or hashlib.md5())
-    before = threading.active_count()
+    others = set(threading.enumerate())  # some of which may end meanwhile
     exec(loaded._BUSY.format(threads=1), {})
-    while threading.active_count() > before:
-        time.sleep(0.001)
+    for thread in set(threading.enumerate()) - others:
+        thread.join()
     assert hashed == [1 << 20] * 2
 
 
