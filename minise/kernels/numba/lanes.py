@@ -23,7 +23,6 @@ from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import (
     intrinsic,
     lower_builtin,
-    register_jitable,
     register_model,
     type_callable,
 )
@@ -58,14 +57,15 @@ class _LanesModel(PrimitiveModel):
 
 
 # A product that is added may become one instruction, which rounds once.
-_FLAGS = ("contract", "nsz")
+FLAGS = ("contract", "nsz")
+ALIGN = 4  # bytes: lanes begin at any number
 
 
 def _vector(context: Any, dtype: Any) -> ir.VectorType:
     return ir.VectorType(context.get_value_type(dtype), LANES)
 
 
-def _spread(builder: Any, number: Any, vector: ir.VectorType) -> Any:
+def spread(builder: Any, number: Any, vector: ir.VectorType) -> Any:
     """The same number in all lanes."""
     undefined, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
     first = builder.insert_element(undefined, number, ir.Constant(index, 0))
@@ -73,17 +73,41 @@ def _spread(builder: Any, number: Any, vector: ir.VectorType) -> Any:
     return builder.shuffle_vector(first, undefined, zeros)
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, start: Any) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    at = cgutils.gep_inbounds(builder, data, start)
-    return builder.bitcast(at, _vector(context, array_type.dtype).as_pointer())
+def address(context: Any, builder: Any, array: Any, of: Any, start: Any, length: int) -> Any:
+    """Of `length` numbers of an array of Numba's type `of`, the first of them x[start].
+
+    As with Numba's own arrays, bounds are checked only with `NUMBA_BOUNDSCHECK`.
+    """
+    view = context.make_array(of)(context, builder, array)
+    if config.BOUNDSCHECK:  # type: ignore[attr-defined]
+        end = builder.add(start, start.type(length))
+        before = builder.icmp_signed("<", start, start.type(0))
+        behind = builder.icmp_signed(">", end, view.nitems)
+        with builder.if_then(builder.or_(before, behind), likely=False):
+            context.call_conv.return_user_exc(builder, IndexError, ("lanes: out of bounds",))
+    return cgutils.gep_inbounds(builder, view.data, start)
+
+
+def load_lanes(builder: Any, first: Any, k: int = 0) -> Any:
+    """The lanes that begin k numbers after the address `first`."""
+    return builder.load(_of_lanes(builder, first, k), align=ALIGN)
+
+
+def store_lanes(builder: Any, lanes: Any, first: Any, k: Any = 0) -> None:
+    """The reverse."""
+    builder.store(lanes, _of_lanes(builder, first, k), align=ALIGN)
+
+
+def _of_lanes(builder: Any, first: Any, k: Any) -> Any:
+    at = cgutils.gep_inbounds(builder, first, k)
+    return builder.bitcast(at, ir.VectorType(first.type.pointee, LANES).as_pointer())
 
 
 @intrinsic
 def _load(typing: Any, x: Any, start: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        at = _pointer(context, builder, signature.args[0], *arguments)
-        return builder.load(at, align=x.dtype.bitwidth // 8)
+        array, start = arguments
+        return load_lanes(builder, address(context, builder, array, x, start, LANES))
 
     return LanesType(x.dtype)(x, start), generate
 
@@ -91,9 +115,8 @@ def _load(typing: Any, x: Any, start: Any) -> Any:
 @intrinsic
 def _store(typing: Any, x: Any, start: Any, lanes: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array, first, value = arguments
-        at = _pointer(context, builder, signature.args[0], array, first)
-        builder.store(value, at, align=x.dtype.bitwidth // 8)
+        array, start, value = arguments
+        store_lanes(builder, value, address(context, builder, array, x, start, LANES))
         return context.get_dummy_value()
 
     return types.void(x, start, lanes), generate
@@ -102,7 +125,7 @@ def _store(typing: Any, x: Any, start: Any, lanes: Any) -> Any:
 @intrinsic
 def _fill(typing: Any, number: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _spread(builder, arguments[0], _vector(context, number))
+        return spread(builder, arguments[0], _vector(context, number))
 
     return LanesType(number)(number), generate
 
@@ -123,37 +146,23 @@ def _type_multiply(context: Any) -> Any:
 
 @lower_builtin(operator.add, LanesType, LanesType)
 def _add(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.fadd(*arguments, flags=_FLAGS)
+    return builder.fadd(*arguments, flags=FLAGS)
 
 
 @lower_builtin(operator.sub, LanesType, LanesType)
 def _subtract(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.fsub(*arguments, flags=_FLAGS)
+    return builder.fsub(*arguments, flags=FLAGS)
 
 
 @lower_builtin(operator.mul, LanesType, LanesType)
 def _multiply(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.fmul(*arguments, flags=_FLAGS)
+    return builder.fmul(*arguments, flags=FLAGS)
 
 
 @lower_builtin(operator.mul, types.Float, LanesType)
 def _multiply_by_number(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     number, lanes = arguments
-    return builder.fmul(_spread(builder, number, lanes.type), lanes, flags=_FLAGS)
-
-
-@register_jitable
-def _checked_load(x: Array, start: int) -> Any:
-    if start < 0 or start + LANES > x.size:
-        raise IndexError("load: out of bounds")
-    return _load(x, start)  # type: ignore[call-arg]
-
-
-@register_jitable
-def _checked_store(x: Array, start: int, lanes: Any) -> None:
-    if start < 0 or start + LANES > x.size:
-        raise IndexError("store: out of bounds")
-    _store(x, start, lanes)  # type: ignore[call-arg]
+    return builder.fmul(spread(builder, number, lanes.type), lanes, flags=FLAGS)
 
 
 def _plain_load(x: Array, start: int) -> Array:
@@ -173,14 +182,11 @@ def _plain_fill(number: Any) -> Array:
 
 
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
-# fill(number): the number in every lane. As with Numba's own arrays, bounds are checked only
-# with `NUMBA_BOUNDSCHECK`.
+# fill(number): the number in every lane.
 load: Any
 store: Any
 fill: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
     load, store, fill = _plain_load, _plain_store, _plain_fill
-elif config.BOUNDSCHECK:  # type: ignore[attr-defined]
-    load, store, fill = _checked_load, _checked_store, _fill
 else:
     load, store, fill = _load, _store, _fill
