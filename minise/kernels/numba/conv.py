@@ -2,7 +2,7 @@
 
 - by stretches (`stretches`, `conv_weights`): lanes are images of a batch. The usual form
 - by planes (`planes`): lanes are pixels. For batches too small to fill a register
-- by fewer multiplications (`winograd`): for large 3×3 convolutions
+- by fewer multiplications (`winograd`): 3×3, stride 1, from 16 channels and filters on
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> 
     """y (N, F, OH, OW); see `ops.conv2d`."""
     F, N, size, output = len(w), len(x), (x.shape[2], x.shape[3]), output_sizes(x, window)
     x, by_group = batch_last(x), w.reshape(groups, F // groups, -1)  # (G, F/G, C/G·KH·KW)
-    if winograd.suits(w, window, groups, N, output):
+    if winograd.suits(w, window, groups, N):
         y = winograd.conv3x3(x, w, b, window.padding, output)
     elif N >= LANES:
         y = sum_of_stretches(x, by_group, b, taps(window, size, output, False))
@@ -45,7 +45,7 @@ def conv2d_backward(
     if N < LANES:
         dx, dw = planes.conv2d_backward(dy, x, w, by_channel, window)
         return batch_first(dx), dw, db
-    if winograd.suits(w, window, groups, N, output):
+    if winograd.suits(w, window, groups, N):
         # the same convolution, seen from dy: weights turned round, and padding 2 − padding
         turned = w.swapaxes(0, 1)[:, :, ::-1, ::-1]
         padding = (2 - window.padding[0], 2 - window.padding[1])
