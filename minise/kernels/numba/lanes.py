@@ -144,6 +144,25 @@ def _fill(typing: Any, number: Any) -> Any:
     return LanesType(number)(number), generate
 
 
+@intrinsic
+def _sum_of(typing: Any, lanes: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (values,) = arguments
+        while (half := values.type.count // 2) > 0:
+            lower, upper = (
+                builder.shuffle_vector(
+                    values,
+                    ir.Constant(values.type, ir.Undefined),
+                    ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half))),
+                )
+                for k in (0, half)
+            )
+            values = builder.fadd(lower, upper, flags=FLAGS)
+        return builder.extract_element(values, ir.Constant(ir.IntType(32), 0))
+
+    return lanes.dtype(lanes), generate
+
+
 @type_callable(operator.add)
 @type_callable(operator.sub)
 def _type_add(context: Any) -> Any:
@@ -196,18 +215,27 @@ def _plain_fetch(x: Array, start: int) -> None:
     _plain_load(x, start)
 
 
+def _plain_sum_of(lanes: Array) -> Any:
+    while len(lanes) > 1:
+        lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
+    return lanes[0]
+
+
 def _plain_fill(number: Any) -> Array:
     return np.full(LANES, number)
 
 
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
-# fetch(x, k): these lanes will soon be stored, so the processor gets their place into its cache.
-# fill(number): the number in every lane.
+# fetch(x, k): lanes will soon be stored there, so the processor gets the place into its cache.
+# fill(number): the number in every lane. sum_of(lanes): half of them added to the other half, and
+# so on.
 load: Any
 store: Any
 fetch: Any
 fill: Any
+sum_of: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    load, store, fetch, fill = _plain_load, _plain_store, _plain_fetch, _plain_fill
+    load, store, fetch = _plain_load, _plain_store, _plain_fetch
+    fill, sum_of = _plain_fill, _plain_sum_of
 else:
-    load, store, fetch, fill = _load, _store, _fetch, _fill
+    load, store, fetch, fill, sum_of = _load, _store, _fetch, _fill, _sum_of

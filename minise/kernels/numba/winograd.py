@@ -24,6 +24,7 @@ A pixel that is NaN or infinite can spoil all of a patch that sees it, a weight 
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -42,7 +43,7 @@ from minise.shapes import Pair, Window
 Lanes: TypeAlias = Any
 Six: TypeAlias = tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]
 
-ENOUGH = 16  # channels and filters, from which it pays
+ENOUGH = 16  # channels and filters, from which it pays, where patches are at least half full
 WIDE = COLUMNS * LANES
 R = 0.5**0.5
 G = np.array(
@@ -58,7 +59,7 @@ G = np.array(
 GG = np.kron(G, G)  # (36, 9): G g Gᵀ where g is a column
 
 
-def suits(w: Array, window: Window, groups: int, N: int) -> bool:
+def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
     """Whether a convolution of N images with w (F, C, KH, KW) can and had better be done so."""
     return (
         window.size == (3, 3)
@@ -67,6 +68,7 @@ def suits(w: Array, window: Window, groups: int, N: int) -> bool:
         and groups == 1
         and N >= LANES
         and min(w.shape[:2]) >= ENOUGH
+        and 16 * math.prod(-(-size // 4) for size in output) <= 2 * math.prod(output)
     )
 
 
