@@ -41,6 +41,7 @@ from minise.kernels.numba.tiles import COLUMNS, ROWS, outer, put, tile
 from minise.shapes import Pair, Window
 
 Lanes: TypeAlias = Any
+Sizes: TypeAlias = tuple[int, ...]
 Six: TypeAlias = tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]
 
 ENOUGH = 16  # channels and filters, from which it pays, where patches are at least half full
@@ -81,8 +82,8 @@ def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) ->
     # a little room between rows, or many of them would share one place in the cache
     v = empty((threads, 36, C * WIDE + LANES), x.dtype)
     m = empty((threads, 36, ROWS * WIDE + LANES), x.dtype)
-    half = empty((threads, 36 * LANES), x.dtype)
-    _convolve(x, _transformed(w), b, y, padding, v, m, half)
+    room = empty((threads, 36 * LANES), x.dtype)
+    _convolve(x, _transformed(w), b, y, padding, v, m, room)
     return y
 
 
@@ -117,8 +118,7 @@ def _times_a(m: Six) -> tuple[Lanes, Lanes, Lanes, Lanes]:
 @compiled
 def _six(x: Array, k: int, step: int) -> Six:
     p, q, r = load(x, k), load(x, k + step), load(x, k + 2 * step)
-    s, t, u = load(x, k + 3 * step), load(x, k + 4 * step), load(x, k + 5 * step)
-    return p, q, r, s, t, u
+    return p, q, r, load(x, k + 3 * step), load(x, k + 4 * step), load(x, k + 5 * step)
 
 
 @compiled
@@ -138,90 +138,116 @@ def _pixel(x: Array, at: int, moved: int) -> Lanes:
 
 @compiled
 def _transform(
-    x: Array, moved: int, at: Array, first: int, v: Array, to: int, pitch: int, t: Array
+    x: Array, at: Array, first: int, moved: int, half: Array, v: Array, to: int, pitch: int
 ) -> None:
-    """Bᵀ d B of a patch whose pixels are listed in `at`, to 36 places of v; t is room for Bᵀ d."""
+    """Bᵀ d B to 36 places of v, for the pixels d that `at` lists; `half` is room for Bᵀ d."""
     for j in range(6):
         k = first + j
-        p, q = _pixel(x, at[k], moved), _pixel(x, at[k + 6], moved)
-        r, s = _pixel(x, at[k + 12], moved), _pixel(x, at[k + 18], moved)
-        d4, d5 = _pixel(x, at[k + 24], moved), _pixel(x, at[k + 30], moved)
-        _store_six(t, j * LANES, 6 * LANES, _times_b((p, q, r, s, d4, d5)))
+        p, q, r = _pixel(x, at[k], moved), _pixel(x, at[k + 6], moved), _pixel(x, at[k + 12], moved)
+        s, t = _pixel(x, at[k + 18], moved), _pixel(x, at[k + 24], moved)
+        six = p, q, r, s, t, _pixel(x, at[k + 30], moved)
+        _store_six(half, j * LANES, 6 * LANES, _times_b(six))
     for i in range(6):
-        _store_six(v, to + 6 * i * pitch, pitch, _times_b(_six(t, 6 * i * LANES, LANES)))
+        _store_six(v, to + 6 * i * pitch, pitch, _times_b(_six(half, 6 * i * LANES, LANES)))
 
 
 @compiled
 def _transform_back(
-    m: Array, k: int, pitch: int, bias: float, y: Array, to: int, down: int, right: int,
-    rows: int, columns: int, t: Array,
+    m: Array,
+    k: int,
+    pitch: int,
+    half: Array,
+    b: float,
+    y: Array,
+    to: int,
+    size: Pair,
+    strides: Pair,
 ) -> None:
-    """Aᵀ m A plus the bias, of 36 places of m; those outputs that there are (`shape`) go to y."""
+    """Aᵀ m A + b of 36 places of m, to as many rows and columns of y as there are (`size`)."""
     for j in range(6):
         y0, y1, y2, y3 = _times_a(_six(m, k + j * pitch, 6 * pitch))
-        store(t, j * LANES, y0)
-        store(t, (j + 6) * LANES, y1)
-        store(t, (j + 12) * LANES, y2)
-        store(t, (j + 18) * LANES, y3)
-    b = fill(bias)
+        store(half, j * LANES, y0)
+        store(half, (6 + j) * LANES, y1)
+        store(half, (12 + j) * LANES, y2)
+        store(half, (18 + j) * LANES, y3)
+    (rows, columns), (down, right), bias = size, strides, fill(b)
     for i in range(rows):
-        y0, y1, y2, y3 = _times_a(_six(t, 6 * i * LANES, LANES))
+        y0, y1, y2, y3 = _times_a(_six(half, 6 * i * LANES, LANES))
         n = to + i * down
-        store(y, n, y0 + b)
+        store(y, n, y0 + bias)
         if columns > 1:
-            store(y, n + right, y1 + b)
+            store(y, n + right, y1 + bias)
         if columns > 2:
-            store(y, n + 2 * right, y2 + b)
+            store(y, n + 2 * right, y2 + bias)
         if columns > 3:
-            store(y, n + 3 * right, y3 + b)
+            store(y, n + 3 * right, y3 + bias)
+
+
+@compiled
+def _list_places(
+    first: int, count: int, shape: Sizes, padding: Pair, output: Pair, at: Array, to: Array
+) -> None:
+    """Of `count` patches, where in a channel of x each of the 36 pixels is, or NONE; and in y."""
+    _, H, W, N = shape
+    OH, OW = output
+    lanes, across = (N + LANES - 1) // LANES, (OW + 3) // 4
+    for k in range(count):
+        place, n = (first + k) // lanes, min((first + k) % lanes * LANES, N - LANES)
+        oh, ow = 4 * (place // across), 4 * (place % across)
+        to[k, 0], to[k, 1], to[k, 2] = (oh * OW + ow) * N + n, min(4, OH - oh), min(4, OW - ow)
+        for i in range(36):
+            h, w = oh - padding[0] + i // 6, ow - padding[1] + i % 6
+            at[36 * k + i] = (h * W + w) * N + n if 0 <= h < H and 0 <= w < W else NONE
 
 
 @compiled_parallel
 def _convolve(
-    team: int, x: Array, u: Array, b: Array, y: Array, padding: Pair, v: Array, m: Array, half: Array
+    team: int,
+    x: Array,
+    u: Array,
+    b: Array,
+    y: Array,
+    padding: Pair,
+    room_v: Array,
+    room_m: Array,
+    room: Array,
 ) -> None:
-    """One owner for COLUMNS patches, each of LANES images, that are columns of a tile of sums.
+    """One owner for COLUMNS patches, each of LANES images: they are the columns of a tile.
 
-    Where N is no multiple of LANES, some images are in two patches, with the same result.
+    Where N is no multiple of LANES some images are in two patches, and get the same result twice.
     """
-    C, H, W, N = x.shape
-    F, OH, OW = y.shape[0], y.shape[1], y.shape[2]
-    across, lanes = (OW + 3) // 4, (N + LANES - 1) // LANES
-    patches = (OH + 3) // 4 * across * lanes
-    from_x, to_y, zero, pitch = x.reshape(-1), y.reshape(-1), x.dtype.type(0), m.shape[2]
+    C, N, F, OH, OW = x.shape[0], x.shape[3], y.shape[0], y.shape[1], y.shape[2]
+    patches = (OH + 3) // 4 * ((OW + 3) // 4) * ((N + LANES - 1) // LANES)
+    channel, map_, strides = x.shape[1] * x.shape[2] * N, OH * OW * N, (OW * N, N)
+    from_x, to_y, zero = x.reshape(-1), y.reshape(-1), x.dtype.type(0)
     for task in tasks(invite(team), (patches + COLUMNS - 1) // COLUMNS):
-        me = member(team)  # what my room holds does not matter
-        my_v, my_m, t = v[me].reshape(-1), m[me].reshape(-1), half[me]
+        v, m, half = room_v[member(team)], room_m[member(team)], room[member(team)]
+        to_v, to_m = v.reshape(-1), m.reshape(-1)
         first = task * COLUMNS
         count = min(COLUMNS, patches - first)
         at, to = np.empty(36 * COLUMNS, np.intp), np.empty((COLUMNS, 3), np.intp)
-        for k in range(count):
-            place, n = (first + k) // lanes, min((first + k) % lanes * LANES, N - LANES)
-            oh, ow = 4 * (place // across), 4 * (place % across)
-            to[k, 0], to[k, 1], to[k, 2] = (oh * OW + ow) * N + n, min(4, OH - oh), min(4, OW - ow)
-            for i in range(36):
-                h, w = oh - padding[0] + i // 6, ow - padding[1] + i % 6
-                at[36 * k + i] = (h * W + w) * N + n if 0 <= h < H and 0 <= w < W else NONE
+        _list_places(first, count, x.shape, padding, (OH, OW), at, to)
         for c in range(C):
             for k in range(count):
-                place = c * WIDE + k * LANES
-                _transform(from_x, c * H * W * N, at, 36 * k, my_v, place, v.shape[2], t)
+                n = c * WIDE + k * LANES
+                _transform(from_x, at, 36 * k, c * channel, half, to_v, n, v.shape[1])
         for f in range(0, F, ROWS):
+            filters = min(ROWS, F - f)
             for i in range(36):
-                s, of_u, of_v = tile(zero, ROWS, COLUMNS), u[i, f // ROWS], v[me, i]
+                s, weights, values = tile(zero, ROWS, COLUMNS), u[i, f // ROWS], v[i]
                 for c in range(C):
-                    s = outer(s, of_u, c * ROWS, of_v, c * WIDE)
-                put(s, my_m, i * pitch, WIDE, ROWS)
-                # the rows of y that are written next: i is both a filter and a row
-                row = (f + i % ROWS) * OH + i // ROWS
+                    s = outer(s, weights, c * ROWS, values, c * WIDE)
+                put(s, to_m, i * m.shape[1], WIDE, ROWS)
+                # meanwhile get a row of what will be written: i counts filters, then rows
+                r, row = i % ROWS, i // ROWS
                 for k in range(count):
-                    if f + i % ROWS < F and i // ROWS < to[k, 1]:
+                    if r < filters and row < to[k, 1]:
                         for column in range(to[k, 2]):
-                            fetch(to_y, (row * OW + column) * N + to[k, 0])
-            for r in range(min(ROWS, F - f)):
+                            fetch(to_y, (f + r) * map_ + to[k, 0] + (row * OW + column) * N)
+            for r in range(filters):
                 for k in range(count):
-                    place = (f + r) * OH * OW * N + to[k, 0]
+                    n, size = (f + r) * map_ + to[k, 0], (to[k, 1], to[k, 2])
                     _transform_back(
-                        my_m, r * WIDE + k * LANES, pitch, b[f + r], to_y, place, OW * N, N, to[k, 1],
-                        to[k, 2], t,
-                    )
+                        to_m, r * WIDE + k * LANES, m.shape[1], half, b[f + r],
+                        to_y, n, size, strides,
+                    )  # fmt: skip
