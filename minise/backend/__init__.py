@@ -36,6 +36,7 @@ __all__ = [
     "asnumpy",
     "current",
     "get_num_threads",
+    "on_processor",
     "set_num_threads",
     "use",
     "using",
@@ -86,6 +87,12 @@ def current() -> Backend:
     Where Numba is not installed it is NumPy's, with a warning.
     """
     return _chosen.get() or _of_process()
+
+
+def on_processor() -> NumPy:
+    """The backend for what is computed on the processor: the one in use, or beside a GPU Numba's."""
+    backend = current()
+    return numba() if isinstance(backend, CuPy) else backend
 
 
 def asarray(x: npt.ArrayLike) -> Array:
