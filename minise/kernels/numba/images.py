@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from minise.arrays import Array
@@ -30,7 +28,7 @@ def moved(images: Array, motions: Array) -> Array:
     """`moved` of `minise.data.augment`, to the same bits."""
     N, C, H, W = images.shape
     result = np.empty(images.shape, np.uint8)
-    corners, shares = np.empty((N, 4, W), np.uint32), np.empty((N, 2, W))  # room for a row
+    corners, shares = np.empty((N, 4, W), np.int32), np.empty((N, 2, W))  # room for a row
     _move(_readable(images).reshape(N, C, H * W), motions, corners, shares, result)
     return result
 
@@ -51,10 +49,10 @@ def _look_up(team: int, images: Array, values: Array, x: Array) -> None:
 
 @compiled
 @as_written
-def _neighbours(x: float, size: int) -> tuple[int, int, float]:
+def _neighbours(x: float, size: int) -> tuple[float, float, float]:
     x = min(max(x, 0.0), float(size)) - 0.5
-    low = math.floor(x)
-    return max(low, 0), min(low + 1, size - 1), x - low
+    low = np.floor(x)
+    return max(low, 0.0), min(low + 1.0, size - 1.0), x - low
 
 
 @compiled_parallel
