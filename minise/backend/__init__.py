@@ -36,7 +36,6 @@ __all__ = [
     "asnumpy",
     "current",
     "get_num_threads",
-    "on_processor",
     "set_num_threads",
     "use",
     "using",
@@ -90,7 +89,7 @@ def current() -> Backend:
 
 
 def on_processor() -> NumPy:
-    """The backend for what is computed on the processor: the one in use, or beside a GPU Numba's."""
+    """The backend for arrays that are never on a GPU: the one in use, or beside "cupy" Numba's."""
     backend = current()
     return numba() if isinstance(backend, CuPy) else backend
 

@@ -19,8 +19,8 @@ def shift_and_rotate(
     `Image.rotate(angle, BILINEAR, translate=shift)` does it.
     """
     N, _, H, W = images.shape
-    shifts = rng.uniform(-max_shift, max_shift, (N, 2))
-    angles = rng.uniform(-max_angle, max_angle, N)
+    shifts: Array = rng.uniform(-max_shift, max_shift, (N, 2))
+    angles: Array = rng.uniform(-max_angle, max_angle, N)
     kernel = on_processor().find("images.moved", images) if images.dtype == np.uint8 else None
     return (kernel or moved)(images, _motions(shifts, angles, H, W))
 
@@ -62,7 +62,8 @@ def _neighbours(x: Array, size: int) -> tuple[Array, Array, Array]:
 
 
 def _between(a: Array, b: Array, share: Array) -> Array:
-    return a + (b - a) * share
+    mixed: Array = a + (b - a) * share
+    return mixed
 
 
 def _motions(shifts: Array, angles: Array, H: int, W: int) -> Array:
