@@ -19,8 +19,8 @@ def shift_and_rotate(
     `Image.rotate(angle, BILINEAR, translate=shift)` does it.
     """
     N, _, H, W = images.shape
-    shifts: Array = rng.uniform(-max_shift, max_shift, (N, 2))
-    angles: Array = rng.uniform(-max_angle, max_angle, N)
+    shifts = rng.uniform(-max_shift, max_shift, (N, 2))
+    angles = rng.uniform(-max_angle, max_angle, (N,))
     kernel = on_processor().find("images.moved", images) if images.dtype == np.uint8 else None
     return (kernel or moved)(images, _motions(shifts, angles, H, W))
 
@@ -40,13 +40,13 @@ def moved(images: Array, motions: Array) -> Array:
     h, w = np.arange(H)[:, None] + 0.5, np.arange(W) + 0.5
     x = cos * w + sin * h + right  # (N, H, W)
     y = -sin * w + cos * h + down
-    left, right, dx = _neighbours(x, W)
-    top, bottom, dy = _neighbours(y, H)
+    x0, x1, dx = _neighbours(x, W)
+    y0, y1, dy = _neighbours(y, H)
     n, outside = np.arange(N)[:, None, None], (x < 0) | (x >= W) | (y < 0) | (y >= H)
     result = np.empty_like(images)
     for c, channel in enumerate(images.astype(float).swapaxes(0, 1)):
-        above = _between(channel[n, top, left], channel[n, top, right], dx)
-        below = _between(channel[n, bottom, left], channel[n, bottom, right], dx)
+        above = _between(channel[n, y0, x0], channel[n, y0, x1], dx)
+        below = _between(channel[n, y1, x0], channel[n, y1, x1], dx)
         result[:, c] = np.where(outside, 0, _between(above, below, dy))
     return result
 

@@ -55,6 +55,12 @@ def _neighbours(x: float, size: int) -> tuple[float, float, float]:
     return max(low, 0.0), min(low + 1.0, size - 1.0), x - low
 
 
+@compiled
+@as_written
+def _between(a: float, b: float, share: float) -> float:
+    return a + (float(b) - a) * share
+
+
 @compiled_parallel
 @as_written
 def _move(
@@ -70,20 +76,18 @@ def _move(
                 x = cos * (w + 0.5) + sin * (h + 0.5) + right
                 y = -sin * (w + 0.5) + cos * (h + 0.5) + down
                 inside = (x >= 0) & (x < W) & (y >= 0) & (y < H)
-                low, high, dx[w] = _neighbours(x, W)
-                top, bottom, dy[w] = _neighbours(y, H)
-                corner[0, w] = top * W + low if inside else outside
-                corner[1, w] = top * W + high
-                corner[2, w] = bottom * W + low
-                corner[3, w] = bottom * W + high
+                x0, x1, dx[w] = _neighbours(x, W)
+                y0, y1, dy[w] = _neighbours(y, H)
+                corner[0, w] = y0 * W + x0 if inside else outside
+                corner[1, w] = y0 * W + x1
+                corner[2, w] = y1 * W + x0
+                corner[3, w] = y1 * W + x1
             for c in range(C):
                 image, row = images[n, c], result[n, c, h]
                 for w in range(W):
                     if corner[0, w] == outside:
                         row[w] = 0
                     else:
-                        a, b = float(image[corner[0, w]]), float(image[corner[1, w]])
-                        e, d = float(image[corner[2, w]]), float(image[corner[3, w]])
-                        a += (b - a) * dx[w]
-                        e += (d - e) * dx[w]
-                        row[w] = a + (e - a) * dy[w]
+                        above = _between(image[corner[0, w]], image[corner[1, w]], dx[w])
+                        below = _between(image[corner[2, w]], image[corner[3, w]], dx[w])
+                        row[w] = _between(above, below, dy[w])
