@@ -68,3 +68,11 @@ def test_moved_images_have_the_bits_of_the_specification(shape):
     with memory_is_fenced():
         moved = kernels.moved(images, motions)
     np.testing.assert_array_equal(moved, augment.moved(images, motions))
+
+
+def test_a_sum_that_falls_on_a_whole_grey_is_rounded_as_by_the_specification():
+    images = drawn(200, 1, 28, 28)
+    shifts = np.random.default_rng(3).integers(-30, 30, (2, 200)) / 15
+    motions = np.stack([np.ones(200), np.zeros(200), *shifts], axis=1)
+    moved = kernels.moved(images, motions)
+    np.testing.assert_array_equal(moved, augment.moved(images, motions))
