@@ -130,6 +130,34 @@ def _fill(typing: Any, number: Any) -> Any:
     return LanesType(number)(number), generate
 
 
+@intrinsic
+def _positive(typing: Any, v: Any, p: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        v, p = arguments
+        zero = ir.Constant(p.type, None)
+        return builder.select(builder.fcmp_ordered(">", v, zero), p, zero)
+
+    return p(v, p), generate
+
+
+@intrinsic
+def _total(typing: Any, p: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes, width, index = arguments[0], LANES, ir.IntType(32)
+        while width > 1:
+            width //= 2
+            lower, upper = (
+                ir.Constant(ir.VectorType(index, width), list(range(k, k + width)))
+                for k in (0, width)
+            )
+            none = ir.Constant(lanes.type, ir.Undefined)
+            halves = (builder.shuffle_vector(lanes, none, which) for which in (lower, upper))
+            lanes = builder.fadd(*halves)
+        return builder.extract_element(lanes, ir.Constant(index, 0))
+
+    return p.dtype(p), generate
+
+
 @type_callable(operator.add)
 @type_callable(operator.sub)
 def _type_add(context: Any) -> Any:
@@ -181,12 +209,26 @@ def _plain_fill(number: Any) -> Array:
     return np.full(LANES, number)
 
 
+def _plain_positive(v: Array, p: Array) -> Array:
+    return np.where(v > 0, p, p.dtype.type(0))
+
+
+def _plain_total(p: Array) -> Any:
+    while p.size > 1:
+        p = p[: p.size // 2] + p[p.size // 2 :]
+    return p[0]
+
+
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
-# fill(number): the number in every lane.
+# fill(number): the number in every lane. positive(v, p): p where v > 0, else 0.
+# total(p): the sum of all lanes, of which one half is added to the other, and so on.
 load: Any
 store: Any
 fill: Any
+positive: Any
+total: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
     load, store, fill = _plain_load, _plain_store, _plain_fill
+    positive, total = _plain_positive, _plain_total
 else:
-    load, store, fill = _load, _store, _fill
+    load, store, fill, positive, total = _load, _store, _fill, _positive, _total
