@@ -145,22 +145,31 @@ def _fill(typing: Any, number: Any) -> Any:
 
 
 @intrinsic
-def _sum_of(typing: Any, lanes: Any) -> Any:
+def _positive(typing: Any, v: Any, p: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (values,) = arguments
-        while (half := values.type.count // 2) > 0:
-            lower, upper = (
-                builder.shuffle_vector(
-                    values,
-                    ir.Constant(values.type, ir.Undefined),
-                    ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half))),
-                )
-                for k in (0, half)
-            )
-            values = builder.fadd(lower, upper, flags=FLAGS)
-        return builder.extract_element(values, ir.Constant(ir.IntType(32), 0))
+        v, p = arguments
+        zero = ir.Constant(p.type, None)
+        return builder.select(builder.fcmp_ordered(">", v, zero), p, zero)
 
-    return lanes.dtype(lanes), generate
+    return p(v, p), generate
+
+
+@intrinsic
+def _sum_of(typing: Any, p: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes, width, index = arguments[0], LANES, ir.IntType(32)
+        while width > 1:
+            width //= 2
+            lower, upper = (
+                ir.Constant(ir.VectorType(index, width), list(range(k, k + width)))
+                for k in (0, width)
+            )
+            none = ir.Constant(lanes.type, ir.Undefined)
+            halves = (builder.shuffle_vector(lanes, none, which) for which in (lower, upper))
+            lanes = builder.fadd(*halves, flags=FLAGS)
+        return builder.extract_element(lanes, ir.Constant(index, 0))
+
+    return p.dtype(p), generate
 
 
 @type_callable(operator.add)
@@ -225,17 +234,23 @@ def _plain_fill(number: Any) -> Array:
     return np.full(LANES, number)
 
 
+def _plain_positive(v: Array, p: Array) -> Array:
+    return np.where(v > 0, p, p.dtype.type(0))
+
+
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
 # fetch(x, k): lanes will soon be stored there, so the processor gets the place into its cache.
-# fill(number): the number in every lane. sum_of(lanes): half of them added to the other half, and
-# so on.
+# fill(number): the number in every lane. positive(v, p): p where v > 0, else 0.
+# sum_of(p): the sum of all lanes, of which one half is added to the other, and so on.
 load: Any
 store: Any
 fetch: Any
 fill: Any
+positive: Any
 sum_of: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    load, store, fetch = _plain_load, _plain_store, _plain_fetch
-    fill, sum_of = _plain_fill, _plain_sum_of
+    load, store, fetch, fill = _plain_load, _plain_store, _plain_fetch, _plain_fill
+    positive, sum_of = _plain_positive, _plain_sum_of
 else:
-    load, store, fetch, fill, sum_of = _load, _store, _fetch, _fill, _sum_of
+    load, store, fetch, fill = _load, _store, _fetch, _fill
+    positive, sum_of = _positive, _sum_of

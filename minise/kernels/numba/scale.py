@@ -29,6 +29,14 @@ def channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]
     return batch_first(dx), batch_first(ds_of_rows.sum(axis=0))
 
 
+def gates_gradient(dy: Array, x: Array) -> Array:
+    """ds (N, C), the sum of dy · x over each map."""
+    dy, x = batch_last(dy), batch_last(x)
+    ds_of_rows = _of_rows(x)
+    _gates_gradient(dy, x, ds_of_rows, parts(x.shape[1]))
+    return batch_first(ds_of_rows.sum(axis=0))
+
+
 def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
@@ -78,6 +86,20 @@ def _scale_backward(
                 above, source, target = dy[c, h, w], x[c, h, w], dx[c, h, w]
                 for n in range(target.size):
                     target[n] = gate[n] * above[n]
+                    total[n] += above[n] * source[n]
+
+
+@compiled_parallel
+def _gates_gradient(team: int, dy: Array, x: Array, ds_of_rows: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
+    for task in tasks(invite(team), H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            total = ds_of_rows[h, c]
+            total[:] = 0
+            for w in range(W):
+                above, source = dy[c, h, w], x[c, h, w]
+                for n in range(total.size):
                     total[n] += above[n] * source[n]
 
 
