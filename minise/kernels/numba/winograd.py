@@ -1,12 +1,11 @@
 """3×3 convolution with stride 1 by fewer multiplications (Winograd 1980; Lavin & Gray 2016).
 
-A patch of 4×4 outputs sees 6×6 pixels d. Each output is a sum of 9 products with the weights g, 144
-in all. Shared cleverly, 36 are enough:
+A patch of 4×4 outputs sees 6×6 pixels d. Each output is the sum of 9 products with the weights g,
+which makes 144. Shared cleverly, 36 are enough:
 
     y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
-In one dimension, a convolution multiplies polynomials, and 6 points fix the product: here 0, ±1/√2,
-±√2 and ∞ (tutorial 8 derives it). With r = 1/√2 the matrices are
+Polynomials are evaluated at the points 0, ±r, ±2r and ∞, and multiplied there (see tutorial 8):
 
     ⎡ 1   0  −5/2  0   1  0 ⎤       ⎡  1     0     0  ⎤
     ⎢ 0 −2r   −2   r   1  0 ⎥       ⎢−2/3 −2r/3 −1/3 ⎥       ⎡ 1   1    1   1   1  0 ⎤
@@ -15,11 +14,10 @@ In one dimension, a convolution multiplies polynomials, and 6 points fix the pro
     ⎢ 0   r  −1/2 −2r  1  0 ⎥       ⎢ 1/6  −r/3  1/3 ⎥       ⎣ 0  r/2 −r/2 4r −4r  1 ⎦
     ⎣ 0   1    0  −5/2 0  1 ⎦       ⎣  0     0     1  ⎦
 
-Summed over channels, each of the 36 products is a product of matrices, filters × channels times
-channels × patches: there the time goes. To transform a patch takes 12 · 14 operations for each
-channel and 10 · 12 for each filter, so there should be some of both. The points are as near to ±1
-as they can be apart: rounding is about twice that of `stretches`, for ±1 and ±2 four times.
-A pixel that is NaN or infinite can spoil all of a patch that sees it, a weight all of its filter.
+With r = 1/√2 the rounding error is about twice that of `stretches`, with r = 1 four times. Summed
+over channels, each of the 36 products is a product of matrices, filters × channels times channels ×
+patches. A patch costs 12 · 14 operations for each channel and 10 · 13 for each filter besides. A
+pixel that is NaN or infinite can make all outputs of its patches NaN, a weight all of its filter.
 """
 
 from __future__ import annotations
@@ -44,9 +42,9 @@ Lanes: TypeAlias = Any
 Six: TypeAlias = tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]
 Sizes: TypeAlias = tuple[int, ...]
 
-ENOUGH = 16  # channels and filters, from which it pays, where patches are at least half full
+ENOUGH = 16  # channels, and filters, from which it pays if patches are at least half full
 WIDE = COLUMNS * LANES
-R = 0.5**0.5
+R = 0.5**0.5  # r
 POINTS = np.array([0, R, -R, 2 * R, -2 * R])
 SCALES = np.array([1, -2 / 3, -2 / 3, 1 / 6, 1 / 6])
 G = np.vstack([SCALES[:, None] * POINTS[:, None] ** [0, 1, 2], [0, 0, 1]])
@@ -160,7 +158,7 @@ def _transform_back(
 def _list_places(
     first: int, count: int, shape: Sizes, padding: Pair, output: Pair, at: Array, to: Array
 ) -> None:
-    """Of `count` patches, where in a channel of x each of the 36 pixels is, or NONE; and in y."""
+    """Where some patches lie: their pixels, or NONE, in a channel of x; their outputs in y's."""
     _, H, W, N = shape
     OH, OW = output
     lanes, across = (N + LANES - 1) // LANES, (OW + 3) // 4
@@ -175,14 +173,7 @@ def _list_places(
 
 @compiled_parallel
 def _convolve(
-    team: int,
-    x: Array,
-    u: Array,
-    b: Array,
-    y: Array,
-    padding: Pair,
-    room_v: Array,
-    room_m: Array,
+    team: int, x: Array, u: Array, b: Array, y: Array, padding: Pair, room_v: Array, room_m: Array
 ) -> None:
     """One owner for COLUMNS patches, each of LANES images: they are the columns of a tile.
 
@@ -210,7 +201,7 @@ def _convolve(
                 for c in range(C):
                     s = outer(s, weights, c * ROWS, values, c * WIDE)
                 put(s, to_m, i * m.shape[1], WIDE, ROWS)
-                # meanwhile get a row of what will be written: i counts filters, then rows
+                # meanwhile one row of one filter of y is fetched, where the sums will be stored
                 r, row = i % ROWS, i // ROWS
                 for k in range(count):
                     if r < filters and row < to[k, 1]:
