@@ -20,7 +20,9 @@ def machine(monkeypatch, tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
 
-    return write
+    most_threads.cache_clear()
+    yield write
+    most_threads.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,5 @@ def test_who_asks_for_a_number_gets_it(machine, monkeypatch):
     os.environ["NUMBA_NUM_THREADS"] = "100"
     assert cores.cores() == 100
     assert most_threads() == 100
+    os.environ["NUMBA_NUM_THREADS"] = "200"
+    assert most_threads() == 100, "kernels have made room for as many"

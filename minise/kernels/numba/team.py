@@ -24,7 +24,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 import numpy as np
 from numba import config
 
-from minise.cores import cores
+from minise.cores import cores, most_threads
 from minise.kernels.numba.ahead import seen
 from minise.kernels.numba.cache import kept
 from minise.kernels.numba.compile import compiled
@@ -229,7 +229,7 @@ def _current() -> Team:
     global _team
     with _changing:
         if _team is None:
-            _team = Team(get_num_threads())
+            _team = Team(min(get_num_threads(), most_threads()))
         return _team
 
 
