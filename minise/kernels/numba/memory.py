@@ -11,11 +11,13 @@ import math
 import threading
 import weakref
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from minise.arrays import Array
+from minise.kernels.numba.watch import watcher
 
 CACHE_LINE = 64  # bytes
 SMALL = 32 * 1024  # bytes: below, NumPy's own way is as fast
@@ -70,11 +72,10 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 
     Then no load of neighbouring numbers straddles two lines.
     """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    if size < SMALL:
-        return np.empty(shape, dtype)
-    return _pool.lease(size).view(dtype).reshape(shape)
+    array = _new(shape, np.dtype(dtype))
+    if watching := watcher.get():
+        watching.made(array, None)
+    return array
 
 
 def release() -> None:
@@ -84,9 +85,18 @@ def release() -> None:
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """The same, filled with zeros."""
-    array = empty(shape, dtype)
+    array = _new(shape, np.dtype(dtype))
     array.fill(0)
+    if watching := watcher.get():
+        watching.made(array, 0)
     return array
+
+
+def _new(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    size = math.prod(shape) * dtype.itemsize
+    if size < SMALL:
+        return np.empty(shape, dtype)
+    return _pool.lease(size).view(dtype).reshape(shape)
 
 
 def _aligned(size: int) -> Block:

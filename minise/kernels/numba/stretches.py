@@ -20,7 +20,7 @@ from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, store
 from minise.kernels.numba.layout import parts
-from minise.kernels.numba.memory import empty
+from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.taps import NONE, Taps
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -33,7 +33,7 @@ def sum_of_stretches(x: Array, w: Array, b: Array | None, table: Taps) -> Array:
     G, F = w.shape[:2]
     OH, OW = len(table.source), int(table.runs[:, 3].sum())
     y = empty((G * F, OH, OW, x.shape[3]), x.dtype)
-    b = np.zeros(G * F, x.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    b = zeros((G * F,), x.dtype) if b is None else np.require(b, requirements=["C", "W"])
     w = np.require(w, requirements=["C", "W"])
     blocks = G * -(-F // FILTERS)
     _sum_rows(x, w, b, y, *table, min(blocks, parts(OH)))
