@@ -185,8 +185,8 @@ def _fill(
                 for k in range(target.size):
                     target[k] = source[k]
             else:
-                for w in range(width):
-                    for n in range(N):
+                for n in range(N):
+                    for w in range(width):
                         target[w * N + n] = row[(left + w * step_across) * N + n]
 
 

@@ -94,24 +94,25 @@ def _max(
 def _max_of_one(
     team: int, x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Array
 ) -> None:
-    """The same for one image, x (C, H, W): a row of windows at once, tap by tap."""
+    """The same for one image, x (C, H, W): the best of a window is a number, not a row."""
     C, OH, OW = y.shape
-    _, H, W = x.shape
     for c in tasks(invite(team), C):
         for oh in range(OH):
-            i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], H)
+            i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
             best, won = y[c, oh], winner[c, oh]
-            won[:] = -1
+            for ow in range(OW):
+                left = max(0, ow * stride[1] - padding[1])
+                best[ow] = x[c, top + i_low, left]
+                won[ow] = i_low * size[1] + left - ow * stride[1] + padding[1]
             for i in range(i_low, i_high):
                 row = x[c, top + i]
                 for j in range(size[1]):
                     tap, moved = np.int32(i * size[1] + j), j - padding[1]
                     low = max(0, -(moved // stride[1]))  # rounded up
-                    for ow in range(low, min(OW, (W - 1 - moved) // stride[1] + 1)):
-                        value = row[ow * stride[1] + moved]
-                        larger = value > best[ow] or (value != value and best[ow] == best[ow])
-                        wins = larger or won[ow] < 0
-                        best[ow] = value if wins else best[ow]
+                    for ow in range(low, min(OW, (x.shape[2] - 1 - moved) // stride[1] + 1)):
+                        value, before = row[ow * stride[1] + moved], best[ow]
+                        wins = (value > before) | ((value != value) & (before == before))
+                        best[ow] = value if wins else before
                         won[ow] = tap if wins else won[ow]
 
 

@@ -7,7 +7,7 @@ by row first, since threads divide the work by rows, and then over the rows.
 from __future__ import annotations
 
 from minise.arrays import Array
-from minise.kernels.numba.layout import batch_first, batch_last, parts
+from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -17,7 +17,7 @@ def channel_scale(x: Array, s: Array) -> Array:
     """y (N, C, H, W) = s · x."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale(x, batch_last(s), y, parts(x.shape[1]))
+    _scale(rows(x), batch_last(s), rows(y), parts(x.shape[1]))
     return batch_first(y)
 
 
@@ -33,7 +33,7 @@ def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale_add_relu(x, batch_last(s), batch_last(r), y, parts(x.shape[1]))
+    _scale_add_relu(rows(x), batch_last(s), rows(batch_last(r)), rows(y), parts(x.shape[1]))
     return batch_first(y)
 
 
@@ -53,15 +53,20 @@ def _of_rows(x: Array) -> Array:
 
 @compiled_parallel
 def _scale(team: int, x: Array, s: Array, y: Array, parts: int) -> None:
-    C, H, W, _ = x.shape
+    C, H, L = x.shape
+    N = max(1, s.shape[1])
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
-            gate = s[c]
-            for w in range(W):
-                source, target = x[c, h, w], y[c, h, w]
-                for n in range(target.size):
-                    target[n] = gate[n] * source[n]
+            if N == 1:  # one image: its row has one gate
+                gate, source, target = s[c, 0], x[c, h], y[c, h]
+                for k in range(target.size):
+                    target[k] = gate * source[k]
+            else:
+                for k in range(0, L, N):
+                    gates, source, target = s[c], x[c, h, k : k + N], y[c, h, k : k + N]
+                    for n in range(target.size):
+                        target[n] = gates[n] * source[n]
 
 
 @compiled_parallel
@@ -83,17 +88,23 @@ def _scale_backward(
 
 @compiled_parallel
 def _scale_add_relu(team: int, x: Array, s: Array, r: Array, y: Array, parts: int) -> None:
-    C, H, W, _ = x.shape
-    zero = x.dtype.type(0)
+    C, H, L = x.shape
+    N, zero = max(1, s.shape[1]), x.dtype.type(0)
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
-            gate = s[c]
-            for w in range(W):
-                source, shortcut, target = x[c, h, w], r[c, h, w], y[c, h, w]
-                for n in range(target.size):
-                    v = gate[n] * source[n] + shortcut[n]
-                    target[n] = zero if v <= zero else v  # a comparison with NaN is never true
+            if N == 1:
+                gate, source, shortcut, target = s[c, 0], x[c, h], r[c, h], y[c, h]
+                for k in range(target.size):
+                    v = gate * source[k] + shortcut[k]
+                    target[k] = zero if v <= zero else v  # a comparison with NaN is never true
+            else:
+                for k in range(0, L, N):
+                    gates, source = s[c], x[c, h, k : k + N]
+                    shortcut, target = r[c, h, k : k + N], y[c, h, k : k + N]
+                    for n in range(target.size):
+                        v = gates[n] * source[n] + shortcut[n]
+                        target[n] = zero if v <= zero else v
 
 
 @compiled_parallel

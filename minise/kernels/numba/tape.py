@@ -1,12 +1,13 @@
 """A tape of the loops that a piece of work calls, to call them again without Python between them.
 
-Arguments are checked, arrays made and loops chosen in Python, which for one small image takes longer
-than the loops themselves. All of that comes out the same the next time, since it depends on shapes
-alone. So a tape keeps what the loops were given, and plays them into the same arrays.
+For one small image, Python takes longer than the loops. But all that it decides follows from shapes
+and comes out the same the next time: which loops are called, and with which arrays. A tape keeps
+that, and plays it into the same arrays.
 
-What is not a loop is not on a tape. So each array that a loop is given must be known: one of those
-that the work began with, one that was made for a loop to write to, or a view of such an array. What
-NumPy has computed is none of these. Only tables, whole numbers made from shapes, may be unknown.
+What is not a loop is not on the tape. So each array of numbers that a loop is given must be known:
+one that the work began with, one made for a loop to write to, or a view of such an array. What NumPy
+has computed is none of these, and then the tape is not whole. Whole numbers are tables, made from
+shapes.
 """
 
 from __future__ import annotations
@@ -31,31 +32,27 @@ def maker() -> type[Tape] | None:
 
 
 class Tape:
-    """The loops of one piece of work, with the arrays that they read and write."""
+    """The loops of a piece of work, and the arrays that they read and write."""
 
     def __init__(self, given: Iterable[Array], most: int) -> None:
-        """`given`: what the work begins with. It may make arrays of `most` bytes in all."""
+        """`given` is what the work begins with. It may make arrays of `most` bytes in all."""
         self._known = {id(root): root for root in map(_root, given)}
         self._made: list[tuple[Array, int | None]] = []
+        self._room = most
         self._loops: list[tuple[Any, Any]] = []
-        self._room, self._fits = most, True
+        self.is_whole = True  # whether `play` repeats the work, and may be called
 
     def record(self, work: Callable[[], Array]) -> Array:
-        """Do the work, and keep its loops. `is_whole` tells whether these are all of it."""
+        """Do the work, which gives one of the arrays that loops write to; keep its loops."""
         token = watcher.set(self)
         try:
             y = work()
         finally:
             watcher.reset(token)
-        self._fits &= id(_root(y)) in self._known and bool(self._loops)
+        self.is_whole &= bool(self._loops) and self._knows(y)
         if self.is_whole:
             self._write_frames()
         return y
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether `play` repeats the work. Otherwise it must not be called."""
-        return self._fits
 
     def play(self) -> None:
         """Do it again, with what the given arrays hold now."""
@@ -63,34 +60,34 @@ class Tape:
             raise MemoryError("a loop found no memory for what it works in")
 
     def spoil(self) -> None:
-        """Fill what the loops write with NaN, which is seen where a number is not written again."""
+        """Fill what the loops write to with NaN: a number that none of them writes will be seen."""
         for array, contents in self._made:
             array.fill(np.nan if contents is None and array.dtype.kind == "f" else contents or 0)
 
     def called(self, loop: Any, call: Callable[..., Any], first: Any, arguments: Any) -> Any:
-        """As `Watcher` says: it is called, and kept."""
-        for array in arguments:
-            if isinstance(array, np.ndarray) and array.dtype.kind == "f":
-                self._fits &= id(_root(array)) in self._known
-        self._fits &= bool(first)  # else a loop of one thread, which has no frame
-        self._loops.append((loop, arguments))
+        """See `Watcher`: the loop is kept, and called."""
+        arrays = [a for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        # a loop of one thread, which is given nothing first, has no frame
+        self.is_whole &= bool(first) and all(map(self._knows, arrays))
+        if self.is_whole:
+            self._loops.append((loop, arguments))
         return call(*arguments)
 
     def made(self, array: Array, contents: int | None) -> None:
-        """As `Watcher` says."""
+        """See `Watcher`."""
         self._room -= array.nbytes
-        self._fits &= self._room >= 0
-        if self._fits:
+        self.is_whole &= self._room >= 0
+        if self.is_whole:
             self._known[id(_root(array))] = _root(array)
             self._made.append((array, contents))
-        else:
-            self._loops.clear()
+
+    def _knows(self, array: Array) -> bool:
+        return id(_root(array)) in self._known
 
     def _write_frames(self) -> None:
-        """Call each loop once more, as one whose frame has a place of its own; see `tasks`."""
-        memory = zeros((len(self._loops), ROOM // 8), np.int64)
-        self._frames = memory.ctypes.data + ROOM * np.arange(len(memory))
-        self._memory = memory
+        """Call each loop once more, with a frame of its own for its arguments; see `tasks`."""
+        self._memory = zeros((len(self._loops), ROOM // 8), np.int64)
+        self._frames = self._memory.ctypes.data + ROOM * np.arange(len(self._loops))
         words, team = team_of_one()
         for frame, (loop, arguments) in zip(self._frames, self._loops, strict=True):
             words[FRAME // 8] = frame
