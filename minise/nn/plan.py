@@ -1,9 +1,9 @@
 """One image through a net: a plan is made, and then followed.
 
-For one image Python takes longer than the arithmetic. But all that it decides depends on the image's
-shape alone: which loops run, and on which arrays. So when a net is given a second image of a shape,
-the loops that it calls are put on a tape, and for further images the tape is played. The result is
-the same to the last bit, since the loops are the same.
+For one image Python takes longer than the arithmetic. But all that it decides follows from the
+image's shape: which loops run, and on which arrays. So when a net is given a second image of a
+shape, the loops that it calls are put on a tape, and for further images the tape is played. The
+result is the same to the last bit, since the loops are the same.
 
 The ordinary way is taken, without a word, where a plan would not be the net itself:
 

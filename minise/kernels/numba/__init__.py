@@ -6,4 +6,9 @@ has checked shapes and dtypes: a compiled loop checks no bounds.
 
 from minise.kernels.numba import ahead, memory, tape, team
 
-__all__ = ["ahead", "memory", "tape", "team"]  # what `minise.backend` asks of them besides the kernels
+__all__ = [
+    "ahead",
+    "memory",
+    "tape",
+    "team",
+]  # what `minise.backend` asks of them besides the kernels

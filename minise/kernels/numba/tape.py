@@ -5,9 +5,9 @@ and comes out the same the next time: which loops are called, and with which arr
 that, and plays it into the same arrays.
 
 What is not a loop is not on the tape. So each array of numbers that a loop is given must be known:
-one that the work began with, one made for a loop to write to, or a view of such an array. What NumPy
-has computed is none of these, and then the tape is not whole. Whole numbers are tables, made from
-shapes.
+one that the work began with, one made for a loop to write to, or a view of such an array. What
+NumPy has computed is none of these, and then the tape is not whole. Whole numbers are tables, made
+from shapes.
 """
 
 from __future__ import annotations
