@@ -21,14 +21,14 @@ POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
 
 def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> Array:
     """y (N, F, OH, OW); see `ops.conv2d`."""
-    F, N, size, output = len(w), len(x), (x.shape[2], x.shape[3]), output_sizes(x, window)
-    x, by_group = batch_last(x), w.reshape(groups, F // groups, -1)  # (G, F/G, C/G·KH·KW)
+    N, size, output = len(x), (x.shape[2], x.shape[3]), output_sizes(x, window)
+    x = batch_last(x)
     if winograd.suits(w, window, groups, N, output):
         y = winograd.conv3x3(x, w, b, window.padding, output)
     elif N >= LANES:
-        y = sum_of_stretches(x, by_group, b, taps(window, size, output, False))
+        y = sum_of_stretches(x, w, b, groups, taps(window, size, output, False))
     else:
-        y = planes.conv2d(x, by_group, b, window, output)
+        y = planes.conv2d(x, w, b, groups, window, output)
     return batch_first(y)
 
 
@@ -38,12 +38,9 @@ def conv2d_backward(
     """(dx, dw, db); see `ops.conv2d_backward`."""
     db = dy.sum(axis=(0, 2, 3)) if has_bias else None
     N, size, output = len(x), (x.shape[2], x.shape[3]), (dy.shape[2], dy.shape[3])
-    F, C = w.shape[:2]
     dy, x = batch_last(dy), batch_last(x)
-    by_filter = w.reshape(groups, F // groups, C, -1).swapaxes(1, 2)
-    by_channel = by_filter.reshape(groups, C, -1)  # (G, C/G, F/G·KH·KW)
     if N < LANES:
-        dx, dw = planes.conv2d_backward(dy, x, w, by_channel, window)
+        dx, dw = planes.conv2d_backward(dy, x, w, groups, window)
         return batch_first(dx), dw, db
     if winograd.suits(w, window, groups, N, output):
         # the same convolution, seen from dy: weights turned round, and padding 2 − padding
@@ -51,6 +48,7 @@ def conv2d_backward(
         padding = (2 - window.padding[0], 2 - window.padding[1])
         dx = winograd.conv3x3(dy, turned, None, padding, size)
     else:
-        dx = sum_of_stretches(dy, by_channel, None, taps(window, output, size, True))
+        table = taps(window, output, size, True)
+        dx = sum_of_stretches(dy, w, None, groups, table, transposed=True)
     dw = dots_of_stretches(dy, x, w.shape, meetings(window, size, output))
     return batch_first(dx), dw, db

@@ -3,28 +3,30 @@
     dw[f, t] = Σ over rows and columns of dy[f, stretch] · x[stretch moved by tap t]
 
 for every filter f and tap t = (c, i, j). For one row of dy and one j, a stretch is all the columns
-where tap j meets x. Four filters and three taps are in flight at once, twelve sums in registers, so
-that each number of dy that is loaded is used three times and each of x four times.
+where tap j meets x. A tile has a row for each of ROWS filters, and a column for each of three taps:
+each number of dy that is loaded is used three times and each of x ROWS times.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
-from minise.kernels.numba.lanes import LANES, load, store
+from minise.kernels.numba.lanes import LANES, load, sum_of
 from minise.kernels.numba.layout import TASKS
 from minise.kernels.numba.taps import Integers
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
+from minise.kernels.numba.tiles import ROWS, dots, keep, tile
 from minise.shapes import Pair, Window
 
-TAPS = 3  # in flight at once
-STRETCH = 1024  # numbers: as many of three taps and four filters stay in the first cache
+TAPS = 3  # columns of a tile
+FEW = 4  # rows of a tile for the last filters, where fewer than ROWS are left
+STRETCH = 1024  # numbers: as many of three taps and ROWS filters stay in the first cache
 
 
 class Meetings(NamedTuple):
@@ -41,11 +43,14 @@ def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], meetings: Mee
     F, C = shape[0] // groups, shape[1]
     # a task is a block of filters and one of channels: large, to read dy and x less often
     filters, channels = min(16, F), min(8, C)
-    while groups * -(-F // filters) * -(-C // channels) < TASKS and max(filters // 4, channels) > 1:
-        if filters > 4:
-            filters //= 2
+    while (
+        groups * -(-F // filters) * -(-C // channels) < TASKS
+        and max(filters - ROWS, channels - 1) > 0
+    ):
+        if filters > ROWS:
+            filters = ROWS
         else:
-            channels //= 2
+            channels = (channels + 1) // 2
     dw = np.empty(shape, x.dtype)
     _dot_blocks(dy, x, dw, groups, filters, channels, *meetings)
     return dw
@@ -67,25 +72,8 @@ def _meetings(window: Window, axis: int, source: int, target: int) -> Integers:
 
 
 @compiled
-def _load_four(total: Array, k: int) -> tuple[Array, ...]:
-    return (
-        load(total, k),
-        load(total, k + LANES),
-        load(total, k + 2 * LANES),
-        load(total, k + 3 * LANES),
-    )
-
-
-@compiled
-def _store_four(total: Array, k: int, a: Array, b: Array, c: Array, d: Array) -> None:
-    store(total, k, a)
-    store(total, k + LANES, b)
-    store(total, k + 2 * LANES, c)
-    store(total, k + 3 * LANES, d)
-
-
-@compiled
-def _dot_four(
+def _dot(
+    s: Any,
     dy: Array,
     to: int,
     to_step: int,
@@ -99,65 +87,15 @@ def _dot_four(
     slot: Array,
     t: int,
 ) -> None:
-    """total[slot[u], f] += dy[to + f·stride…] · x[at[u]…], for the terms u = t … t + 2, four f.
+    """total[slot[t + c], r] += dy[to + r·stride …] · x[at[t + c] …] for a tile.
 
-    Each stretch is made of pieces, a step apart. `total` (slots · 4 · LANES,) has lanes for each
-    dot product, which are added up at the end.
+    Each stretch is made of pieces, a step apart. `total` has lanes for each dot product, which are
+    added up at the end.
     """
-    k0, k1, k2 = slot[t] * 4 * LANES, slot[t + 1] * 4 * LANES, slot[t + 2] * 4 * LANES
-    a0, b0, c0, d0 = _load_four(total, k0)
-    a1, b1, c1, d1 = _load_four(total, k1)
-    a2, b2, c2, d2 = _load_four(total, k2)
     for piece in range(pieces):
-        n, m = piece * at_step, to + piece * to_step
-        n0, n1, n2 = at[t] + n, at[t + 1] + n, at[t + 2] + n
         for k in range(0, length, LANES):
-            x0, x1, x2 = load(x, n0 + k), load(x, n1 + k), load(x, n2 + k)
-            p = load(dy, m + k)
-            a0, a1, a2 = a0 + p * x0, a1 + p * x1, a2 + p * x2
-            p = load(dy, m + stride + k)
-            b0, b1, b2 = b0 + p * x0, b1 + p * x1, b2 + p * x2
-            p = load(dy, m + 2 * stride + k)
-            c0, c1, c2 = c0 + p * x0, c1 + p * x1, c2 + p * x2
-            p = load(dy, m + 3 * stride + k)
-            d0, d1, d2 = d0 + p * x0, d1 + p * x1, d2 + p * x2
-    _store_four(total, k0, a0, b0, c0, d0)
-    _store_four(total, k1, a1, b1, c1, d1)
-    _store_four(total, k2, a2, b2, c2, d2)
-
-
-@compiled
-def _dot_one(
-    dy: Array,
-    to: int,
-    to_step: int,
-    f: int,
-    x: Array,
-    at: Array,
-    at_step: int,
-    pieces: int,
-    length: int,
-    total: Array,
-    slot: Array,
-    t: int,
-) -> None:
-    """The same for one of the four filters alone."""
-    k0, k1 = (slot[t] * 4 + f) * LANES, (slot[t + 1] * 4 + f) * LANES
-    k2 = (slot[t + 2] * 4 + f) * LANES
-    s0, s1, s2 = load(total, k0), load(total, k1), load(total, k2)
-    for piece in range(pieces):
-        n, m = piece * at_step, to + piece * to_step
-        n0, n1, n2 = at[t] + n, at[t + 1] + n, at[t + 2] + n
-        for k in range(0, length, LANES):
-            p = load(dy, m + k)
-            s0, s1, s2 = (
-                s0 + p * load(x, n0 + k),
-                s1 + p * load(x, n1 + k),
-                s2 + p * load(x, n2 + k),
-            )
-    store(total, k0, s0)
-    store(total, k1, s1)
-    store(total, k2, s2)
+            s = dots(s, dy, to + piece * to_step + k, stride, x, at, t, piece * at_step + k)
+    keep(s, total, slot, t)
 
 
 @compiled
@@ -228,6 +166,7 @@ def _dot_blocks(
     F, C, KH, KW = dw.shape[0] // groups, dw.shape[1], dw.shape[2], dw.shape[3]
     OH, OW, N = dy.shape[1], dy.shape[2], dy.shape[3]
     from_x, from_dy, stride = x.reshape(-1), dy.reshape(-1), OH * OW * N
+    zero = x.dtype.type(0)
     f_blocks = (F + most_filters - 1) // most_filters
     c_blocks = (C + most_channels - 1) // most_channels
     for task in tasks(invite(team), groups * f_blocks * c_blocks):
@@ -238,7 +177,10 @@ def _dot_blocks(
         at = np.empty(channels * KH + 2, np.intp)
         slot = np.empty(channels * KH + 2, np.intp)
         spare = channels * KH * KW  # one slot more than there are taps
-        total = np.zeros(((filters + 3) // 4, (spare + 1) * 4 * LANES), x.dtype)
+        few = FEW if filters >= FEW else 1  # rows of the tiles for what is left of the filters
+        full = filters // ROWS
+        blocks = full + (filters - full * ROWS + few - 1) // few
+        total = np.zeros((blocks, (spare + 1) * ROWS * LANES), x.dtype)
         for row in range(OH):
             for j in range(KW):
                 column, source_column, count = across[j, 0], across[j, 1], across[j, 2]
@@ -259,34 +201,53 @@ def _dot_blocks(
                 whole = piece // LANES * LANES
                 for low in range(0, whole, longest):
                     length = min(longest, whole - low)
-                    for k in range(filters):
-                        to = begin + k * stride + low
-                        if k % 4 == 0 and filters - k >= 4:
-                            for t in range(0, terms, TAPS):
-                                _dot_four(
-                                    from_dy, to, to_step, stride, from_x, at, at_step,
-                                    pieces, length, total[k // 4], slot, t,
+                    for block in range(blocks):
+                        to = begin + _first(block, full, few, filters) * stride + low
+                        for t in range(0, terms, TAPS):
+                            if block < full:
+                                _dot(
+                                    tile(zero, ROWS, TAPS), from_dy, to, to_step, stride, from_x,
+                                    at, at_step, pieces, length, total[block], slot, t,
                                 )  # fmt: skip
-                        elif k >= filters // 4 * 4:
-                            for t in range(0, terms, TAPS):
-                                _dot_one(
-                                    from_dy, to, to_step, k % 4, from_x, at, at_step,
-                                    pieces, length, total[k // 4], slot, t,
+                            elif few == FEW:
+                                _dot(
+                                    tile(zero, FEW, TAPS), from_dy, to, to_step, stride, from_x,
+                                    at, at_step, pieces, length, total[block], slot, t,
+                                )  # fmt: skip
+                            else:
+                                _dot(
+                                    tile(zero, 1, TAPS), from_dy, to, to_step, stride, from_x,
+                                    at, at_step, pieces, length, total[block], slot, t,
                                 )  # fmt: skip
                     for t in range(terms):
                         at[t] += length
                 if whole < piece:
-                    for k in range(filters):
-                        for t in range(terms):
-                            n = (slot[t] * 4 + k % 4) * LANES
-                            _dot_rest(
-                                from_dy, begin + k * stride, to_step, from_x, at[t] - whole,
-                                at_step, pieces, whole, piece, total[k // 4, n : n + LANES],
-                            )  # fmt: skip
-        for k in range(filters):
-            for channel in range(channels):
-                for tap in range(KH * KW):
-                    n, dot = ((channel * KH * KW + tap) * 4 + k % 4) * LANES, x.dtype.type(0)
-                    for lane in range(LANES):
-                        dot += total[k // 4, n + lane]
-                    dw[f + k, c + channel, tap // KW, tap % KW] = dot
+                    for block in range(blocks):
+                        rows, first = (
+                            ROWS if block < full else few,
+                            _first(block, full, few, filters),
+                        )
+                        for r in range(rows):
+                            for t in range(terms):
+                                n = (slot[t] * rows + r) * LANES
+                                _dot_rest(
+                                    from_dy, begin + (first + r) * stride, to_step, from_x,
+                                    at[t] - whole, at_step, pieces, whole, piece,
+                                    total[block, n : n + LANES],
+                                )  # fmt: skip
+        for block in range(blocks):
+            rows, first = ROWS if block < full else few, _first(block, full, few, filters)
+            for r in range(rows):
+                for channel in range(channels):
+                    for tap in range(KH * KW):
+                        n = ((channel * KH * KW + tap) * rows + r) * LANES
+                        dot = sum_of(load(total[block], n))
+                        dw[f + first + r, c + channel, tap // KW, tap % KW] = dot
+
+
+@compiled
+def _first(block: int, full: int, few: int, filters: int) -> int:
+    """The first filter of a block; the last may be in two blocks."""
+    if block < full:
+        return block * ROWS
+    return min(full * ROWS + (block - full) * few, filters - few)

@@ -130,6 +130,25 @@ def _fill(typing: Any, number: Any) -> Any:
     return LanesType(number)(number), generate
 
 
+@intrinsic
+def _sum_of(typing: Any, lanes: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        (values,) = arguments
+        while (half := values.type.count // 2) > 0:
+            lower, upper = (
+                builder.shuffle_vector(
+                    values,
+                    ir.Constant(values.type, ir.Undefined),
+                    ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half))),
+                )
+                for k in (0, half)
+            )
+            values = builder.fadd(lower, upper, flags=FLAGS)
+        return builder.extract_element(values, ir.Constant(ir.IntType(32), 0))
+
+    return lanes.dtype(lanes), generate
+
+
 @type_callable(operator.add)
 @type_callable(operator.sub)
 def _type_add(context: Any) -> Any:
@@ -177,16 +196,24 @@ def _plain_store(x: Array, start: int, lanes: Array) -> None:
     x[start : start + LANES] = lanes
 
 
+def _plain_sum_of(lanes: Array) -> Any:
+    while len(lanes) > 1:
+        lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
+    return lanes[0]
+
+
 def _plain_fill(number: Any) -> Array:
     return np.full(LANES, number)
 
 
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
-# fill(number): the number in every lane.
+# fill(number): the number in every lane. sum_of(lanes): half of them added to the other half, and
+# so on.
 load: Any
 store: Any
 fill: Any
+sum_of: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    load, store, fill = _plain_load, _plain_store, _plain_fill
+    load, store, fill, sum_of = _plain_load, _plain_store, _plain_fill, _plain_sum_of
 else:
-    load, store, fill = _load, _store, _fill
+    load, store, fill, sum_of = _load, _store, _fill, _sum_of

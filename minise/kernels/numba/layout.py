@@ -1,7 +1,8 @@
 """Batch-last memory: arrays are logically (N, C, H, W), in memory they run C, H, W, N.
 
 A row of an image, over all images of the batch, is then one contiguous run of W·N numbers, and a
-channel is one contiguous block. An array in another order is copied once.
+channel is one contiguous block. An array in another order is copied once, to memory that begins at a
+cache line: elsewhere, each load of 16 numbers takes from two of them.
 
 Every kernel divides its work between threads in the same way: by rows of the image, and where they
 are few, by parts of the channels of one row. So a thread finds in its own cache what it wrote in
@@ -11,9 +12,8 @@ took eight times as long.
 
 from __future__ import annotations
 
-import numpy as np
-
 from minise.arrays import Array
+from minise.kernels.numba.memory import empty
 
 TASKS = 8  # at least: more than the threads of most machines
 
@@ -26,7 +26,11 @@ def batch_last(x: Array) -> Array:
     """(N, …) -> (…, N), contiguous and writable: a view of x where memory runs so already."""
     x = x.transpose(_TO_LAST[x.ndim])
     # writable, because Numba would compile a second version of each kernel for read-only arrays
-    return x if x.flags.carray else np.require(x, requirements=["C", "A", "W"])
+    if x.flags.carray:
+        return x
+    copy = empty(x.shape, x.dtype)
+    copy[...] = x
+    return copy
 
 
 def batch_first(x: Array) -> Array:

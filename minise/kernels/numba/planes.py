@@ -53,21 +53,21 @@ class _Plan(NamedTuple):
     meetings: Meetings
 
 
-def conv2d(x: Array, w: Array, b: Array | None, window: Window, output: Pair) -> Array:
-    """y (F, OH, OW, N) for x (C, H, W, N), w (G, F/G, C/G·KH·KW), b (F,)."""
+def conv2d(x: Array, w: Array, b: Array | None, groups: int, window: Window, output: Pair) -> Array:
+    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C/G, KH, KW), b (F,)."""
     N = x.shape[3]
     plan = _plan(window, (x.shape[1], x.shape[2]), output, N)
     planes = _to_planes(x, plan)
-    y = sum_of_stretches(planes[:, None, :, None], w, b, plan.forward)  # (F, 1, length, 1)
+    y = sum_of_stretches(planes[:, None, :, None], w, b, groups, plan.forward)  # (F, 1, length, 1)
     wide, y = y.reshape(len(y), -1), empty((len(y), *output, N), x.dtype)
     _take(wide, plan.shape[3] * N, rows(y))
     return y
 
 
 def conv2d_backward(
-    dy: Array, x: Array, w: Array, transposed: Array, window: Window
+    dy: Array, x: Array, w: Array, groups: int, window: Window
 ) -> tuple[Array, Array]:
-    """(dx, dw) for dy (F, OH, OW, N), w (F, C/G, KH, KW), transposed (G, C/G, F/G·KH·KW)."""
+    """(dx, dw) for dy (F, OH, OW, N), x (C, H, W, N), w (F, C/G, KH, KW)."""
     output, N = (dy.shape[1], dy.shape[2]), x.shape[3]
     plan = _plan(window, (x.shape[1], x.shape[2]), output, N)
     pitch = plan.farthest + plan.length
@@ -75,7 +75,8 @@ def conv2d_backward(
     inner = wide[:, plan.farthest :][:, : output[0] * plan.shape[3] * N]
     inner.reshape(len(dy), output[0], plan.shape[3], N)[:, :, : output[1]] = dy
     wide = wide[:, None, :, None]
-    dx = _from_planes(sum_of_stretches(wide, transposed, None, plan.backward), plan, x.shape)
+    dx = sum_of_stretches(wide, w, None, groups, plan.backward, transposed=True)
+    dx = _from_planes(dx, plan, x.shape)
     planes = _to_planes(x, plan)
     return dx, dots_of_stretches(wide, planes[:, :, None, None], w.shape, plan.meetings)
 

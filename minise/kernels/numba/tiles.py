@@ -72,6 +72,29 @@ def _tile(typing: Any, number: Any, rows: Any, columns: Any) -> Any:
     return made(number, rows, columns), generate
 
 
+@intrinsic
+def _column(typing: Any, s: Any, w: Any, k: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sums, weights, start = arguments
+        of_w = address(context, builder, weights, w, start, s.rows)
+        for r in range(s.rows):
+            weight = builder.load(cgutils.gep_inbounds(builder, of_w, r))
+            lanes = spread(builder, weight, sums.type.element)
+            for c in range(s.columns):
+                sums = builder.insert_value(sums, lanes, r * s.columns + c)
+        return sums
+
+    return s(s, w, k), generate
+
+
+@intrinsic
+def _width(typing: Any, s: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.get_constant(types.intp, s.columns * LANES)
+
+    return types.intp(s), generate
+
+
 def _add_product(builder: Any, s: Any, k: int, a: Any, b: Any) -> Any:
     product = builder.fmul(a, b, flags=FLAGS)
     return builder.insert_value(s, builder.fadd(builder.extract_value(s, k), product, FLAGS), k)
@@ -156,15 +179,26 @@ def _plain_tile(number: Any, rows: int, columns: int) -> Array:
     return np.full((rows, columns, LANES), number)
 
 
+def _plain_column(s: Array, w: Array, k: int) -> Array:
+    rows, columns, _ = s.shape
+    return np.tile(w[k : k + rows, None, None], (1, columns, LANES))
+
+
+def _plain_width(s: Array) -> int:
+    return int(s.shape[1]) * LANES
+
+
 def _row(x: Array, start: int, columns: int) -> Array:
     if not 0 <= start <= x.size - columns * LANES:
         raise IndexError(f"a tile of {columns} lanes at {start} of {x.size}")
-    return x[start : start + columns * LANES].reshape(columns, LANES)
+    row: Array = x[start : start + columns * LANES].reshape(columns, LANES)
+    return row
 
 
 def _plain_outer(s: Array, w: Array, k: int, x: Array, n: int) -> Array:
     rows, columns, _ = s.shape
-    return s + w[k : k + rows, None, None] * _row(x, n, columns)
+    added: Array = s + w[k : k + rows, None, None] * _row(x, n, columns)
+    return added
 
 
 def _plain_dots(
@@ -173,7 +207,8 @@ def _plain_dots(
     rows, columns, _ = s.shape
     above = np.concatenate([_row(dy, m + r * stride, 1) for r in range(rows)])
     below = np.concatenate([_row(x, at[t + c] + n, 1) for c in range(columns)])
-    return s + above[:, None] * below
+    added: Array = s + above[:, None] * below
+    return added
 
 
 def _plain_put(s: Array, y: Array, to: int, stride: int, rows: int) -> None:
@@ -187,16 +222,22 @@ def _plain_keep(s: Array, total: Array, slot: Array, t: int) -> None:
         _row(total, slot[t + c] * rows * LANES, rows)[...] += s[:, c]
 
 
-# tile(number, rows, columns): a tile whose sums are all that number; rows and columns are constants.
+# tile(number, rows, columns): one whose sums are all that number; rows and columns are constants.
+# column(s, w, k): a tile like s, with s[r, c] = w[k + r].
+# width(s): of a row of it, in numbers.
 # outer and put: see above; put leaves rows from `rows` on.
 # dots(s, dy, m, stride, x, at, t, n): s[r, c] + dy[m + r·stride …] · x[at[t + c] + n …].
 # keep(s, total, slot, t): total[(slot[t + c] · rows + r) · LANES …] += s[r, c].
 tile: Any
+column: Any
+width: Any
 outer: Any
 dots: Any
 put: Any
 keep: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    tile, outer, dots, put, keep = _plain_tile, _plain_outer, _plain_dots, _plain_put, _plain_keep
+    tile, column, width = _plain_tile, _plain_column, _plain_width
+    outer, dots, put, keep = _plain_outer, _plain_dots, _plain_put, _plain_keep
 else:
-    tile, outer, dots, put, keep = _tile, _outer, _dots, _put, _keep
+    tile, column, width = _tile, _column, _width
+    outer, dots, put, keep = _outer, _dots, _put, _keep
