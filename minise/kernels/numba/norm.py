@@ -13,7 +13,7 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.kernels.numba.compile import compiled, compiled_serial
-from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
+from minise.kernels.numba.layout import batch_first, batch_last, maps, parts, rows
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -67,7 +67,7 @@ def _forward(
     else:
         mean, var = (batch_last(s) for s in statistics)
     y, low = empty(x.shape, x.dtype), x.dtype.type(lowest)
-    _normalise(rows(x), w, b, mean, var, eps, low, rows(y), parts(x.shape[1]))
+    _normalise(maps(x), w, b, mean, var, eps, low, maps(y), parts(maps(x).shape[1]))
     return batch_first(y), mean, var
 
 

@@ -179,16 +179,15 @@ def _fill(
         begin, height, top = down[number // len(across)]
         column, width, left = across[number % len(across)]
         for h in range(height):
-            row = x[c, top + h * step_down]
+            source = x[c, top + h * step_down, left * N :]
             target = plane[(begin + h) * pitch + column * N :][: width * N]
             if step_across == 1:
-                source = row[left * N :][: width * N]
                 for k in range(target.size):
                     target[k] = source[k]
             else:
                 for n in range(N):
                     for w in range(width):
-                        target[w * N + n] = row[(left + w * step_across) * N + n]
+                        target[w * N + n] = source[w * step_across * N + n]
 
 
 @compiled_parallel

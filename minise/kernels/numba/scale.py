@@ -7,7 +7,7 @@ by row first, since threads divide the work by rows, and then over the rows.
 from __future__ import annotations
 
 from minise.arrays import Array
-from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
+from minise.kernels.numba.layout import batch_first, batch_last, maps, parts
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -17,7 +17,7 @@ def channel_scale(x: Array, s: Array) -> Array:
     """y (N, C, H, W) = s · x."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale(rows(x), batch_last(s), rows(y), parts(x.shape[1]))
+    _scale(maps(x), batch_last(s), maps(y), parts(maps(x).shape[1]))
     return batch_first(y)
 
 
@@ -33,7 +33,9 @@ def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale_add_relu(rows(x), batch_last(s), rows(batch_last(r)), rows(y), parts(x.shape[1]))
+    _scale_add_relu(
+        maps(x), batch_last(s), maps(batch_last(r)), maps(y), parts(maps(x).shape[1])
+    )
     return batch_first(y)
 
 
@@ -58,7 +60,7 @@ def _scale(team: int, x: Array, s: Array, y: Array, parts: int) -> None:
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
-            if N == 1:  # one image: its row has one gate
+            if N == 1:  # one image: a row has one gate
                 gate, source, target = s[c, 0], x[c, h], y[c, h]
                 for k in range(target.size):
                     target[k] = gate * source[k]

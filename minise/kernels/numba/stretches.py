@@ -63,14 +63,20 @@ def _pack(team: int, w: Array, strides: Sizes, shape: Sizes, b: Array, packed: A
     groups, F, C, area = shape
     blocks = packed.shape[1]
     for task in tasks(invite(team), groups * blocks):
-        g, block = task // blocks, task % blocks
-        for r in range(ROWS):
-            f, to = block * ROWS + r, packed[g, block]
-            at = g * strides[0] + f * strides[1]
-            to[0, r] = b[g * F + f] if f < F else 0
-            for c in range(C):
-                for k in range(area):
-                    to[1 + c * area + k, r] = w[at + c * strides[2] + k] if f < F else 0
+        g, first, to = task // blocks, task % blocks * ROWS, packed[task // blocks, task % blocks]
+        rows, at = min(ROWS, F - first), g * strides[0] + first * strides[1]
+        if rows < ROWS:
+            to[:] = 0
+        to[0, :rows] = b[g * F + first :][:rows]
+        for c in range(C):
+            for k in range(area):
+                source, term = w[at + c * strides[2] + k :], to[1 + c * area + k]
+                if rows == ROWS:  # a number that the compiler knows
+                    for r in range(ROWS):
+                        term[r] = source[r * strides[1]]
+                else:
+                    for r in range(rows):
+                        term[r] = source[r * strides[1]]
 
 
 @compiled
