@@ -46,7 +46,7 @@ def rows(x: Array) -> Array:
 
 
 def maps(x: Array) -> Array:
-    """The same for number by number: one image, whose rows are short, is a long row for each map."""
+    """The same for number by number: one image, whose rows are short, has a long row for a map."""
     return x.reshape(len(x), 1, -1) if x.ndim == 4 and x.shape[3] == 1 and x.size else rows(x)
 
 

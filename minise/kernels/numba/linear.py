@@ -22,8 +22,9 @@ MANY = 2**14  # weights, a task of one row
 def linear(x: Array, w: Array, b: Array | None) -> Array:
     """y (N, out) = x wᵀ + b; see `ops.linear`."""
     if len(x) == 1:
-        y = empty((len(w), 1), x.dtype)
-        _one_row(batch_last(x)[:, 0], w, zeros(w.shape[:1], w.dtype) if b is None else b, y)
+        b = zeros(w.shape[:1], w.dtype) if b is None else batch_last(b)
+        w, y = np.require(w, requirements=["C", "W"]), empty((len(w), 1), x.dtype)
+        _one_row(batch_last(x)[:, 0], w, b, y, shares(w))
         return batch_first(y)
     if _few(x, w):
         y = (w @ x.T).T
@@ -42,6 +43,11 @@ def linear_backward(
     return dx[:, :, 0, 0], dw[:, :, 0, 0], db
 
 
+def shares(w: Array) -> int:
+    """Into how many parts the outputs of one row are divided."""
+    return 1 + w.size // MANY
+
+
 def _few(x: Array, w: Array) -> bool:
     return len(x) * w.size <= FEW_PRODUCTS and w.size <= FEW_WEIGHTS
 
@@ -52,11 +58,10 @@ def _pixels(x: Array) -> Array:
 
 
 @compiled_parallel
-def _one_row(team: int, x: Array, w: Array, b: Array, y: Array) -> None:
+def _one_row(team: int, x: Array, w: Array, b: Array, y: Array, parts: int) -> None:
     """y (out, 1) for x (in,): the products of each output, LANES at a time, and what is left."""
     outputs, inputs = w.shape
     whole = inputs // LANES * LANES
-    parts = 1 + w.size // MANY
     for part in tasks(invite(team), parts):
         sums = np.empty(LANES, x.dtype)
         for o in range(part * outputs // parts, (part + 1) * outputs // parts):

@@ -33,9 +33,7 @@ def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale_add_relu(
-        maps(x), batch_last(s), maps(batch_last(r)), maps(y), parts(maps(x).shape[1])
-    )
+    _scale_add_relu(maps(x), batch_last(s), maps(batch_last(r)), maps(y), parts(maps(x).shape[1]))
     return batch_first(y)
 
 
