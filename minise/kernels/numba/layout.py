@@ -1,8 +1,8 @@
 """Batch-last memory: arrays are logically (N, C, H, W), in memory they run C, H, W, N.
 
 A row of an image, over all images of the batch, is then one contiguous run of W·N numbers, and a
-channel is one contiguous block. An array in another order is copied once, to memory that begins at a
-cache line: elsewhere, each load of 16 numbers takes from two of them.
+channel is one contiguous block. An array in another order is copied once, to memory that begins at
+a cache line: elsewhere, each load of 16 numbers takes from two of them.
 
 Every kernel divides its work between threads in the same way: by rows of the image, and where they
 are few, by parts of the channels of one row. So a thread finds in its own cache what it wrote in
