@@ -13,6 +13,7 @@ import minise
 from minise import backend, models, nn, train
 from minise.nn import plan
 
+with_compiler = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled: no plans")
 NET, SHAPE = "se-resnet8", (1, 1, 28, 28)
 # Inception joins maps, and other layers weigh pixels, compare or halve, by NumPy: there is no loop.
 PLANNED = [name for name in models.names() if "inception" not in name]
@@ -65,7 +66,8 @@ def is_planned(net, x):
     """Whether `net` follows a plan for x, once it has seen such an image twice."""
     for _ in range(2):
         net(images(x.shape, 9, x.dtype))
-    return bool(plan._plans[net]._idle.get((x.shape, x.dtype)))
+    plans = plan._plans.get(net)
+    return plans is not None and bool(plans._idle.get((x.shape, x.dtype)))
 
 
 def check(net, x, *, planned=True):
@@ -216,6 +218,7 @@ def test_a_forward_put_into_a_class_is_noticed(monkeypatch):
         np.testing.assert_array_equal(net(x), plain(net, x))
 
 
+@with_compiler
 def test_a_net_that_is_always_another_makes_no_plan():
     net, x = models.create("se-cnn"), images()
     for _ in range(4):
@@ -317,6 +320,7 @@ def test_copies_have_plans_of_their_own():
         np.testing.assert_array_equal(net(x), plain(net, x))
 
 
+@with_compiler
 def test_a_plan_ends_with_its_net():
     net, x = models.create("se-cnn"), images()
     is_planned(net, x)
@@ -328,7 +332,7 @@ def test_a_plan_ends_with_its_net():
     assert of_net() is None
 
 
-@pytest.mark.skipif(config.DISABLE_JIT, reason="without a compiler there are no plans")
+@with_compiler
 def test_large_images_and_many_shapes_have_no_plan():
     net = models.create(NET)
     assert not is_planned(net, images((1, 1, 200, 200)))
