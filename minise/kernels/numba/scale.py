@@ -7,7 +7,7 @@ by row first, since threads divide the work by rows, and then over the rows.
 from __future__ import annotations
 
 from minise.arrays import Array
-from minise.kernels.numba.layout import batch_first, batch_last, maps, parts
+from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -17,7 +17,10 @@ def channel_scale(x: Array, s: Array) -> Array:
     """y (N, C, H, W) = s · x."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale(maps(x), batch_last(s), maps(y), parts(maps(x).shape[1]))
+    if x.shape[3] == 1:
+        _scale_one(*(a.reshape(len(x), -1) for a in (x, batch_last(s), y)))
+    else:
+        _scale(x, batch_last(s), y, parts(x.shape[1]))
     return batch_first(y)
 
 
@@ -29,11 +32,22 @@ def channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]
     return batch_first(dx), batch_first(ds_of_rows.sum(axis=0))
 
 
+def gates_gradient(dy: Array, x: Array) -> Array:
+    """ds (N, C), the sum of dy · x over each map."""
+    dy, x = batch_last(dy), batch_last(x)
+    ds_of_rows = _of_rows(x)
+    _gates_gradient(dy, x, ds_of_rows, parts(x.shape[1]))
+    return batch_first(ds_of_rows.sum(axis=0))
+
+
 def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
-    y = empty(x.shape, x.dtype)
-    _scale_add_relu(maps(x), batch_last(s), maps(batch_last(r)), maps(y), parts(maps(x).shape[1]))
+    y, r = empty(x.shape, x.dtype), batch_last(r)
+    if x.shape[3] == 1:
+        _scale_add_relu_one(*(a.reshape(len(x), -1) for a in (x, batch_last(s), r, y)))
+    else:
+        _scale_add_relu(x, batch_last(s), r, y, parts(x.shape[1]))
     return batch_first(y)
 
 
@@ -53,20 +67,24 @@ def _of_rows(x: Array) -> Array:
 
 @compiled_parallel
 def _scale(team: int, x: Array, s: Array, y: Array, parts: int) -> None:
-    C, H, L = x.shape
-    N = max(1, s.shape[1])
+    C, H, W, _ = x.shape
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
-            if N == 1:  # one image: a row has one gate
-                gate, source, target = s[c, 0], x[c, h], y[c, h]
-                for k in range(target.size):
-                    target[k] = gate * source[k]
-            else:
-                for k in range(0, L, N):
-                    gates, source, target = s[c], x[c, h, k : k + N], y[c, h, k : k + N]
-                    for n in range(target.size):
-                        target[n] = gates[n] * source[n]
+            gate = s[c]
+            for w in range(W):
+                source, target = x[c, h, w], y[c, h, w]
+                for n in range(target.size):
+                    target[n] = gate[n] * source[n]
+
+
+@compiled_parallel
+def _scale_one(team: int, x: Array, s: Array, y: Array) -> None:
+    """The same for one image (C, H·W), whose maps have one gate each."""
+    for c in tasks(invite(team), len(x)):
+        gate, source, target = s[c, 0], x[c], y[c]
+        for k in range(target.size):
+            target[k] = gate * source[k]
 
 
 @compiled_parallel
@@ -87,24 +105,43 @@ def _scale_backward(
 
 
 @compiled_parallel
-def _scale_add_relu(team: int, x: Array, s: Array, r: Array, y: Array, parts: int) -> None:
-    C, H, L = x.shape
-    N, zero = max(1, s.shape[1]), x.dtype.type(0)
+def _gates_gradient(team: int, dy: Array, x: Array, ds_of_rows: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
-            if N == 1:
-                gate, source, shortcut, target = s[c, 0], x[c, h], r[c, h], y[c, h]
-                for k in range(target.size):
-                    v = gate * source[k] + shortcut[k]
-                    target[k] = zero if v <= zero else v  # a comparison with NaN is never true
-            else:
-                for k in range(0, L, N):
-                    gates, source = s[c], x[c, h, k : k + N]
-                    shortcut, target = r[c, h, k : k + N], y[c, h, k : k + N]
-                    for n in range(target.size):
-                        v = gates[n] * source[n] + shortcut[n]
-                        target[n] = zero if v <= zero else v
+            total = ds_of_rows[h, c]
+            total[:] = 0
+            for w in range(W):
+                above, source = dy[c, h, w], x[c, h, w]
+                for n in range(total.size):
+                    total[n] += above[n] * source[n]
+
+
+@compiled_parallel
+def _scale_add_relu(team: int, x: Array, s: Array, r: Array, y: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
+    zero = x.dtype.type(0)
+    for task in tasks(invite(team), H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            gate = s[c]
+            for w in range(W):
+                source, shortcut, target = x[c, h, w], r[c, h, w], y[c, h, w]
+                for n in range(target.size):
+                    v = gate[n] * source[n] + shortcut[n]
+                    target[n] = zero if v <= zero else v  # a comparison with NaN is never true
+
+
+@compiled_parallel
+def _scale_add_relu_one(team: int, x: Array, s: Array, r: Array, y: Array) -> None:
+    """The same for one image."""
+    zero = x.dtype.type(0)
+    for c in tasks(invite(team), len(x)):
+        gate, source, shortcut, target = s[c, 0], x[c], r[c], y[c]
+        for k in range(target.size):
+            v = gate * source[k] + shortcut[k]
+            target[k] = zero if v <= zero else v
 
 
 @compiled_parallel
