@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -26,6 +27,7 @@ def cores() -> int:
     return count if quota is None else max(1, min(count, math.ceil(quota)))
 
 
+@functools.cache  # what it asks is in files, and kernels ask it in each call
 def most_threads() -> int:
     """The largest number of threads that can be set: the processors of the machine."""
     return max(cores(), os.cpu_count() or 1)

@@ -135,11 +135,20 @@ def check_linear(operation: str, x: Array, w: Array, b: Array | None) -> None:
         )
 
 
-def check_squeezed(operation: str, dz: Array, x: Array, add_to: Array | None) -> None:
-    """dz (N, C) is a gradient of the squeezed x (N, C, H, W), and `add_to` one of x itself."""
+def check_squeezed(
+    operation: str, dz: Array, x: Array, add_to: Array | None, scaled_by: Array | None
+) -> None:
+    """dz (N, C) is a gradient of the squeezed x (N, C, H, W), and `add_to` one of x itself.
+
+    Or it will be, once it is scaled by gates (N, C).
+    """
     check_cotangent(operation, dz, x, x.shape[:2])
     if add_to is not None:
         check_cotangent(operation, add_to, x)
+    if scaled_by is not None:
+        if add_to is None:
+            raise ValueError(f"{operation}: scaled_by without add_to: there is nothing to scale")
+        check_gates(operation, x, scaled_by)
 
 
 def check_cotangent(

@@ -34,16 +34,15 @@ def layer(name, wrong, **patches):
     return Mutant(example, wrong, patches)
 
 
-def squeeze_without_mean(dz, saved, add_to=None):
-    dx = np.broadcast_to(dz[:, :, None, None], saved.x.shape).copy()
-    return dx if add_to is None else add_to + dx
+def squeeze_without_mean(dz, saved, add_to=None, scaled_by=None):
+    return ops.squeeze.global_avg_pool_backward(dz * saved.x[0, 0].size, saved, add_to, scaled_by)
 
 
-def squeeze_left_out(dz, saved, add_to=None):
-    return np.zeros(saved.x.shape) if add_to is None else add_to
+def squeeze_left_out(dz, saved, add_to=None, scaled_by=None):
+    return ops.squeeze.global_avg_pool_backward(0 * dz, saved, add_to, scaled_by)
 
 
-def squeeze_alone(dz, saved, add_to=None):
+def squeeze_alone(dz, saved, add_to=None, scaled_by=None):
     return ops.squeeze.global_avg_pool_backward(dz, saved)
 
 
@@ -65,10 +64,7 @@ OF_LAYERS = {
     "SEBlock: mean over H·W in the gates": layer(
         "SEBlock",
         {"x", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"},
-        channel_scale_backward=lambda dy, s: (
-            dy * s.s[:, :, None, None],
-            (dy * s.x).mean(axis=(2, 3)),
-        ),
+        gates_gradient=lambda dy, s: (dy * s.x).mean(axis=(2, 3)),
     ),
     "SEBlock: relu between the maps forgotten": layer(
         "SEBlock", {"x", "fc1.weight", "fc1.bias"}, relu_backward=lambda dy, s: dy
@@ -81,10 +77,7 @@ OF_LAYERS = {
     "Bottleneck: the mean over H·W in the gates": layer(
         "Bottleneck, post",
         {"se.fc1.weight", "se.fc2.weight"},
-        channel_scale_backward=lambda dy, s: (
-            dy * s.s[:, :, None, None],
-            (dy * s.x).mean(axis=(2, 3)),
-        ),
+        gates_gradient=lambda dy, s: (dy * s.x).mean(axis=(2, 3)),
     ),
     "Residual, standard: relu after the sum forgotten": layer(
         "Residual, standard",

@@ -181,6 +181,14 @@ def test_an_operation_of_somebody_else_is_not_taken_for_its_namesake():
     assert (backend.accelerated(_channel_scale)(x, np.ones((20, 3))) == 2).all()
 
 
+def test_what_is_done_beside_a_gpu_has_the_kernels_of_the_processor(monkeypatch):
+    for name in ("numpy", "numba"):
+        with backend.using(name) as chosen:
+            assert backend.on_processor() is chosen
+    monkeypatch.setattr(backend, "current", backend.CuPy)
+    assert backend.on_processor().name == "numba"
+
+
 def test_only_what_a_file_of_kernels_defines_is_a_kernel():
     with backend.using("numba") as numba:
         assert numba.find("scale.channel_scale", np.ones(2)) is not None

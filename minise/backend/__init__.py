@@ -88,6 +88,12 @@ def current() -> Backend:
     return _chosen.get() or _of_process()
 
 
+def on_processor() -> NumPy:
+    """The backend for arrays that are never on a GPU: the one in use, or beside "cupy" Numba's."""
+    backend = current()
+    return numba() if isinstance(backend, CuPy) else backend
+
+
 def asarray(x: npt.ArrayLike) -> Array:
     """x as an array of the backend in use: on the GPU for "cupy", else NumPy's.
 

@@ -114,6 +114,11 @@ class Numba(NumPy):
         kernels = _numba_kernels()
         return kernels.tape.maker() if kernels else None
 
+    def place(self, images: Array, values: Array | None = None) -> Array:
+        """As `NumPy.place` says; a large array begins at a cache line."""
+        placed: Array = _kernel("images.placed")(images, values)  # type: ignore[misc]
+        return placed
+
     def release_memory(self) -> None:
         """Give back the memory of dead arrays, which is kept for new ones of the same size."""
         if kernels := _numba_kernels():

@@ -192,8 +192,9 @@ def prepare(settings: Settings, console: Console) -> train.Training:
             show(console, f"{settings.folder} {news}")
 
     def passes() -> None:
-        for images in training.batches.sizes():
-            train.warm_up(training.net, dataset.image_shape, images)
+        batches = training.batches
+        for images in batches.sizes():
+            train.warm_up(training.net, dataset.image_shape, images, batches.augment)
 
     warm_up(console, passes)
     return training

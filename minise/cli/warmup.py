@@ -10,6 +10,7 @@ from minise import models, train
 from minise.backend import asarray
 from minise.cli.compiling import warm_up
 from minise.cli.options import computing
+from minise.data import shift_and_rotate
 
 
 @click.command("warmup", short_help="Compile ahead what training will need.")
@@ -30,7 +31,7 @@ def warmup_command(names: tuple[str, ...], batch_size: int) -> None:
 
     def passes() -> None:
         for name, net in nets.items():
-            train.warm_up(net, models.image_shape(name), batch_size)
+            train.warm_up(net, models.image_shape(name), batch_size, shift_and_rotate)
             net(asarray(np.zeros((1, *models.image_shape(name)), np.float32)))
 
     warm_up(console, passes)

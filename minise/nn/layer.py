@@ -194,16 +194,21 @@ def _listed(names: Sequence[str], most: int = 6) -> str:
 
 
 def chain(layers: list[Layer], x: Array, training: bool = True) -> tuple[Array, Backward]:
-    """Run layers one after the other; their backwards run in reverse order."""
+    """Run layers one after the other; their backwards run in reverse order.
+
+    Each gradient is handed over and not kept, so that its memory is free as early as it can be.
+    """
     backwards: list[Backward] = []
     for layer in layers:
         x, backward_of_layer = layer.forward(x, training)
         backwards.append(backward_of_layer)
 
     def backward(dy: Array) -> Array:
+        in_hand = [dy]
+        del dy
         for backward_of_layer in reversed(backwards):
-            dy = backward_of_layer(dy)
-        return dy
+            in_hand.append(backward_of_layer(in_hand.pop()))
+        return in_hand.pop()
 
     return x, backward
 

@@ -73,18 +73,26 @@ class AvgPool2d(Layer):
 class AddingBackward(Protocol):
     """A backward that adds its dx to `add_to`, the gradient of x along another path.
 
-    `add_to` may be overwritten: use what is returned.
+    `add_to` may be overwritten: use what is returned. With gates (N, C) in `scaled_by` it is added
+    to their product with `add_to`, which stays as it is.
     """
 
-    def __call__(self, dy: Array, /, add_to: Array | None = None) -> Array: ...
+    def __call__(
+        self, dy: Array, /, *, add_to: Array | None = None, scaled_by: Array | None = None
+    ) -> Array: ...
 
 
 def adding(backward: Backward) -> AddingBackward:
     """The same backward, with a pass over memory to add its dx to `add_to`."""
 
-    def adding_backward(dy: Array, /, add_to: Array | None = None) -> Array:
+    def adding_backward(
+        dy: Array, /, *, add_to: Array | None = None, scaled_by: Array | None = None
+    ) -> Array:
         dx = backward(dy)
-        return dx if add_to is None else ops.add(add_to, dx)[0]
+        if add_to is None:
+            return dx
+        other = add_to if scaled_by is None else ops.channel_scale(add_to, scaled_by)[0]
+        return ops.add(other, dx)[0]
 
     return adding_backward
 
@@ -97,7 +105,7 @@ class GlobalAvgPool(Layer):
     def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """(N, C, H, W) -> (N, C)."""
         z, saved = ops.global_avg_pool(x)
-        return z, lambda dz, add_to=None: ops.global_avg_pool_backward(dz, saved, add_to)
+        return z, lambda dz, /, **path: ops.global_avg_pool_backward(dz, saved, **path)
 
 
 class GlobalMaxPool(Layer):
@@ -108,7 +116,7 @@ class GlobalMaxPool(Layer):
     def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """(N, C, H, W) -> (N, C)."""
         z, saved = ops.global_max_pool(x)
-        return z, lambda dz, add_to=None: ops.global_max_pool_backward(dz, saved, add_to)
+        return z, lambda dz, /, **path: ops.global_max_pool_backward(dz, saved, **path)
 
 
 class GlobalAvgMaxPool(Layer):
@@ -121,9 +129,9 @@ class GlobalAvgMaxPool(Layer):
         average, average_saved = ops.global_avg_pool(x)
         largest, largest_saved = ops.global_max_pool(x)
 
-        def backward(dz: Array, /, add_to: Array | None = None) -> Array:
+        def backward(dz: Array, /, **path: Array | None) -> Array:
             half = dz / 2
-            dx = ops.global_max_pool_backward(half, largest_saved, add_to)
+            dx = ops.global_max_pool_backward(half, largest_saved, **path)
             return ops.global_avg_pool_backward(half, average_saved, dx)
 
         return (average + largest) / 2, backward

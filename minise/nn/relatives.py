@@ -202,8 +202,8 @@ class ECA(Layer):
         y, saved = ops.channel_scale(x, s)
 
         def backward(dy: Array) -> Array:
-            dx, ds = ops.channel_scale_backward(dy, saved)
-            return gates_backward(ds, add_to=dx)  # x went along two paths
+            ds = ops.gates_gradient(dy, saved)
+            return gates_backward(ds, add_to=dy, scaled_by=s)  # x went along two paths
 
         return y, backward
 
@@ -215,10 +215,10 @@ class ECA(Layer):
         g, conv_backward = self.conv.forward(z.reshape(N, 1, C, 1), training)
         s, gate_backward = self.gate.forward(g.reshape(N, C), training)
 
-        def backward(ds: Array, /, add_to: Array | None = None) -> Array:
+        def backward(ds: Array, /, **path: Array | None) -> Array:
             dg = gate_backward(ds).reshape(N, 1, C, 1)
             dz = conv_backward(dg).reshape(N, C)
-            return squeeze_backward(dz, add_to=add_to)
+            return squeeze_backward(dz, **path)
 
         return s, backward
 
@@ -238,8 +238,8 @@ class GatherExcite(Layer):
         y, saved = ops.channel_scale(x, s)
 
         def backward(dy: Array) -> Array:
-            dx, ds = ops.channel_scale_backward(dy, saved)
-            return gates_backward(ds, add_to=dx)  # x went along two paths
+            ds = ops.gates_gradient(dy, saved)
+            return gates_backward(ds, add_to=dy, scaled_by=s)  # x went along two paths
 
         return y, backward
 
@@ -248,7 +248,7 @@ class GatherExcite(Layer):
         z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C)
         s, gate_backward = self.gate.forward(z, training)
 
-        def backward(ds: Array, /, add_to: Array | None = None) -> Array:
-            return squeeze_backward(gate_backward(ds), add_to=add_to)
+        def backward(ds: Array, /, **path: Array | None) -> Array:
+            return squeeze_backward(gate_backward(ds), **path)
 
         return s, backward

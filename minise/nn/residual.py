@@ -110,10 +110,11 @@ class Residual(Layer):
         y, post_backward = chain(self._se_at("post"), v, training)
 
         def backward(dy: Array) -> Array:
-            dv = post_backward(dy)
-            du, dr = join_backward(dv)
+            du_dr = list(join_backward(post_backward(dy)))
+            del dy  # and each of the two is handed over, as in `chain`
+            dx = shortcut_backward(du_dr.pop())
             # x went along two paths: its gradient is the sum of both
-            return ops.add(branch_backward(du), shortcut_backward(dr))[0]
+            return ops.add(branch_backward(du_dr.pop()), dx)[0]
 
         return y, backward
 

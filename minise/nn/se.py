@@ -112,9 +112,9 @@ class SEBlock(Layer):
         y, saved = ops.channel_scale(x, s)  # (N, C, H, W) · (N, C)
 
         def backward(dy: Array) -> Array:
-            dx, ds = ops.channel_scale_backward(dy, saved)
-            # x went along two paths: its gradient is the sum of both
-            return gates_backward(ds, add_to=dx)
+            ds = ops.gates_gradient(dy, saved)
+            # x went along two paths: its gradient is the sum of both, s · dy and the squeeze's
+            return gates_backward(ds, add_to=dy, scaled_by=s)
 
         return y, backward
 
@@ -126,12 +126,12 @@ class SEBlock(Layer):
         g, fc2_backward = self.fc2.forward(a, training)  # (N, hidden) -> (N, C)
         s, gate_backward = self.gate.forward(g, training)
 
-        def backward(ds: Array, /, add_to: Array | None = None) -> Array:
+        def backward(ds: Array, /, **path: Array | None) -> Array:
             dg = gate_backward(ds)
             da = fc2_backward(dg)
             dh = relu_backward(da)
             dz = fc1_backward(dh)
-            return squeeze_backward(dz, add_to=add_to)
+            return squeeze_backward(dz, **path)
 
         return s, backward
 

@@ -19,6 +19,7 @@ from minise.backend import accelerated
 __all__ = [
     "channel_scale",
     "channel_scale_backward",
+    "gates_gradient",
     "multiply",
     "multiply_backward",
     "scale_add_relu",
@@ -56,8 +57,23 @@ def channel_scale_backward(dy: Array, saved: ChannelScaleSaved) -> tuple[Array, 
 @accelerated
 def _channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]:
     dx = dy * s[:, :, None, None]  # a pixel was scaled by its gate: so is its gradient
-    ds = (dy * x).sum(axis=(2, 3))  # one gate scaled H·W pixels: the sum over them
-    return dx, ds
+    return dx, _gates_gradient(dy, x)
+
+
+def gates_gradient(dy: Array, saved: ChannelScaleSaved) -> Array:
+    """ds (N, C) alone, of the gradients that `channel_scale_backward` gives.
+
+    Where the gates were computed from x, dx is not complete without ds; the squeeze's backward then
+    writes all of it at once, with `scaled_by`.
+    """
+    door.check_cotangent("gates_gradient", dy, saved.x)
+    return _gates_gradient(dy, saved.x)
+
+
+@accelerated
+def _gates_gradient(dy: Array, x: Array) -> Array:
+    ds: Array = (dy * x).sum(axis=(2, 3))  # one gate scaled H·W pixels: the sum over them
+    return ds
 
 
 class MultiplySaved(NamedTuple):

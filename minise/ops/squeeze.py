@@ -5,7 +5,8 @@ z[n, c] = (1/HW) Σ over h, w of x[n, c, h, w]          (Hu et al., eq. 2)
 or the largest pixel instead. x then goes along two paths, through the squeeze and to the
 scale, and its gradient is the sum of both: a backward adds its own to `add_to`, the gradient that
 came along the other path. Where it saves memory, this is done in place: `add_to` may be
-overwritten, so use what is returned.
+overwritten, so use what is returned. With `scaled_by`, gates (N, C), it is added to their product
+with `add_to`, which then stays as it is: what a scale by these gates would give back first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from minise import door
 from minise.arrays import Array, array_module
 from minise.backend import accelerated
+from minise.ops.scale import _channel_scale
 
 __all__ = [
     "global_avg_pool",
@@ -45,17 +47,24 @@ def _global_avg_pool(x: Array) -> Array:
 
 
 def global_avg_pool_backward(
-    dz: Array, saved: GlobalAvgPoolSaved, add_to: Array | None = None
+    dz: Array,
+    saved: GlobalAvgPoolSaved,
+    add_to: Array | None = None,
+    scaled_by: Array | None = None,
 ) -> Array:
-    """dx (N, C, H, W) = dz / HW for each pixel, plus `add_to`, which may be overwritten."""
-    door.check_squeezed("global_avg_pool_backward", dz, saved.x, add_to)
-    return _global_avg_pool_backward(dz, saved.x, add_to)
+    """dx (N, C, H, W) = dz / HW for each pixel, plus `add_to`, as above."""
+    door.check_squeezed("global_avg_pool_backward", dz, saved.x, add_to, scaled_by)
+    return _global_avg_pool_backward(dz, saved.x, add_to, scaled_by)
 
 
 @accelerated
-def _global_avg_pool_backward(dz: Array, x: Array, add_to: Array | None) -> Array:
+def _global_avg_pool_backward(
+    dz: Array, x: Array, add_to: Array | None, scaled_by: Array | None
+) -> Array:
     H, W = x.shape[2:]
     dx: Array = array_module(x).zeros_like(x) if add_to is None else add_to
+    if scaled_by is not None:
+        dx = _channel_scale(dx, scaled_by)
     dx += (dz / (H * W))[:, :, None, None]  # each pixel had a share of 1/HW in its mean
     return dx
 
@@ -85,10 +94,15 @@ def _global_max_pool(x: Array) -> tuple[Array, Array]:
 
 
 def global_max_pool_backward(
-    dz: Array, saved: GlobalMaxPoolSaved, add_to: Array | None = None
+    dz: Array,
+    saved: GlobalMaxPoolSaved,
+    add_to: Array | None = None,
+    scaled_by: Array | None = None,
 ) -> Array:
     """dx (N, C, H, W) = dz for the pixel that won, 0 for all others, plus `add_to`, as above."""
-    door.check_squeezed("global_max_pool_backward", dz, saved.x, add_to)
+    door.check_squeezed("global_max_pool_backward", dz, saved.x, add_to, scaled_by)
+    if add_to is not None and scaled_by is not None:
+        add_to = _channel_scale(add_to, scaled_by)
     return _global_max_pool_backward(dz, *saved, add_to)
 
 

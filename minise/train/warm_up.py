@@ -8,20 +8,28 @@ import numpy as np
 
 from minise import models
 from minise.arrays import array_module
-from minise.data import to_input
+from minise.data import Augment, to_input
 from minise.errors import InputError
 from minise.nn import Layer
 
 
-def warm_up(net: Layer, image_shape: tuple[int, int, int], batch_size: int) -> None:
+def warm_up(
+    net: Layer,
+    image_shape: tuple[int, int, int],
+    batch_size: int,
+    augment: Augment | None = None,
+) -> None:
     """Run a batch of blank images forward and backward through a copy of `net`.
 
-    Batches of another size may use other kernels. Raises `InputError` where images of this shape,
-    (C, H, W), do not fit the net.
+    They go through `augment` first. Batches of another size may use other kernels. Raises
+    `InputError` where images of this shape, (C, H, W), do not fit the net.
     """
     net = copy.deepcopy(net)
     dtype = net.parameters()[0].value.dtype
-    images = to_input(np.zeros((batch_size, *image_shape), np.uint8), 0.0, 1.0, dtype)
+    blank = np.zeros((batch_size, *image_shape), np.uint8)
+    if augment is not None:
+        blank = augment(blank, np.random.default_rng())
+    images = to_input(blank, 0.0, 1.0, dtype)
     try:
         scores, backward = net.forward(images, training=True)
     except ValueError as error:

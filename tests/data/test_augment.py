@@ -4,9 +4,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from laws import assert_drawn, assert_independent
+from PIL import Image
 from scipy import stats
 
+from minise import backend
 from minise.data import Batches, Split, shift_and_rotate
 
 H, W, APART = 20, 36, 18
@@ -108,3 +112,62 @@ def test_all_channels_move_alike_and_the_images_given_stay(dots):
     own = images.copy()
     assert not np.array_equal(shift_and_rotate(own, np.random.default_rng(0)), own)
     np.testing.assert_array_equal(own, images)
+
+
+LAYOUTS = (
+    np.ascontiguousarray,
+    lambda images: np.moveaxis(np.moveaxis(images, 0, -1).copy(), -1, 0),  # the batch last
+    lambda images: images[:, :, ::-1, ::-1],
+    lambda images: images[:, :1].repeat(2, axis=0)[::2],
+)
+
+
+class Given:
+    """A generator that "draws" these, in turn."""
+
+    def __init__(self, *drawn):
+        self.drawn = list(drawn)
+
+    def uniform(self, low, high, size):
+        return np.broadcast_to(self.drawn.pop(0), size)
+
+
+def by_pillow(images, shift, angle):
+    turned = (
+        Image.fromarray(channel).rotate(angle, Image.Resampling.BILINEAR, translate=shift)
+        for channel in images.reshape(-1, *images.shape[2:])
+    )
+    return np.array([np.asarray(channel) for channel in turned], np.uint8).reshape(images.shape)
+
+
+@given(
+    size=st.tuples(*(st.integers(1, most) for most in (4, 3, 40, 40))),
+    shift=st.tuples(*[st.floats(-50, 50) | st.integers(-20, 20).map(lambda n: n / 4)] * 2),
+    angle=st.floats(-400, 400) | st.sampled_from([0, 45, 90, -180, 270]),
+    layout=st.sampled_from(LAYOUTS),
+)
+@example((1, 1, 1, 1), (0.5, -0.5), 45, LAYOUTS[0])
+def test_each_grey_is_pillows_and_the_kernel_gives_the_bits_of_the_specification(
+    size, shift, angle, layout
+):
+    images = layout(np.random.default_rng(0).integers(0, 256, size, np.uint8))
+    images.flags.writeable = False  # as those of a file mapped into memory
+    changed = {}
+    for name in ("numpy", "numba"):
+        with backend.using(name):
+            changed[name] = shift_and_rotate(images, Given(shift, angle))
+            assert changed[name].dtype == np.uint8
+    np.testing.assert_array_equal(changed["numba"], changed["numpy"])
+    expected = by_pillow(np.ascontiguousarray(images), shift, angle)
+    np.testing.assert_allclose(changed["numpy"].astype(int), expected, atol=1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.int32])
+@pytest.mark.parametrize("shape", [(0, 1, 28, 28), (3, 0, 4, 4), (2, 3, 0, 5), (7, 2, 9, 4)])
+def test_without_a_shift_and_an_angle_images_stay_as_they_are(shape, dtype):
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    for name in ("numpy", "numba"):
+        with backend.using(name):
+            same = shift_and_rotate(images, np.random.default_rng(0), max_shift=0, max_angle=0)
+        assert same.dtype == dtype
+        np.testing.assert_array_equal(same, images)

@@ -19,7 +19,7 @@ FOR = [
     ),
 ]
 VARIANTS = {
-    "squeeze.cu": ["-DADD=0", "-DADD=1"],
+    "squeeze.cu": ["-DADD=0", "-DADD=1", "-DADD=2"],
     "norm.cu": ["-DRELU=0 -DFROM_BATCH=1", "-DRELU=1 -DFROM_BATCH=0"],
     "conv.cu": [
         f"-DTM={TM} -DTN={TN} -DWINDOW={window}"

@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,51 @@ def test_a_parameter_shows_its_shape_and_dtype():
     parameter = nn.Parameter(np.zeros((2, 3), np.float32))
     assert repr(parameter) == "Parameter(shape=(2, 3), dtype=float32)"
     assert parameter.grad.shape == (2, 3)
+
+
+class Doubled(nn.Layer):
+    """y = 2x; knows which of the gradients that it gave are held by anybody."""
+
+    def __init__(self):
+        self.given = []
+
+    def forward(self, x, training=True):
+        def backward(dy):
+            dx = 2 * dy
+            self.given.append(weakref.ref(dx))
+            return dx
+
+        return 2 * x, backward
+
+    @property
+    def held(self):
+        return [ref() is not None for ref in self.given]
+
+
+class Looks(Doubled):
+    """Notes in its backward whether what `other` gave is still held."""
+
+    def __init__(self, other):
+        super().__init__()
+        self.other = other
+
+    def forward(self, x, training=True):
+        y, backward_of_doubled = super().forward(x, training)
+
+        def backward(dy):
+            self.seen = self.other.held
+            return backward_of_doubled(dy)
+
+        return y, backward
+
+
+def test_a_gradient_dies_when_the_next_one_is_there(x):
+    """However deep the layers are nested: nobody on the way holds what a layer has used up."""
+    last = Doubled()
+    inner = nn.Sequential(Looks(last), Doubled())
+    net = nn.Sequential(nn.Sequential(inner), last)
+    _, backward = net.forward(x)
+    for _ in range(2):
+        np.testing.assert_array_equal(backward(x), 8 * x)
+    assert last.held == [False, False]
+    assert getattr(inner, "0").seen == [False, False]

@@ -1,3 +1,4 @@
+import weakref
 from functools import partial
 
 import numpy as np
@@ -125,3 +126,36 @@ def test_a_subclass_of_the_block_that_does_more_than_scale_does_it():
     twice.load_state_dict(plain.state_dict())
     assert not np.allclose(plain.predict(x), twice.predict(x))
     assert_gradients(twice, x, training=False)
+
+
+@pytest.mark.parametrize("se", [None, SE])
+def test_the_gradients_of_a_block_die_when_they_are_used_up(x, se, monkeypatch):
+    """At its first convolution neither the block's own gradient is there nor that of its branch."""
+    block, refs, alive = nn.Residual(4, 4, se=se, **F64), [], []
+    join, first = block.join, block.conv1.forward
+
+    def watched_join(u, r, training):
+        y, join_backward = join(u, r, training)
+
+        def backward(dy):
+            du, dr = join_backward(dy)
+            du = du.copy()  # of its own, where it is dr as well
+            refs.extend([weakref.ref(dy), weakref.ref(du)])
+            return du, dr
+
+        return y, backward
+
+    def watched_first(x, training):
+        y, first_backward = first(x, training)
+
+        def backward(dy):
+            alive.extend(ref() is not None for ref in refs)
+            return first_backward(dy)
+
+        return y, backward
+
+    monkeypatch.setattr(block, "join", watched_join)
+    monkeypatch.setattr(block.conv1, "forward", watched_first)
+    y, backward = nn.Sequential(block).forward(x)
+    backward(np.ones_like(y))
+    assert alive == [False, False]

@@ -67,6 +67,25 @@ def test_batch_norm_relu_is_its_two_steps_one_after_the_other(data, case):
 
 
 @pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_relu_lets_the_gradient_through_exactly_where_the_output_is_above_zero(dtype):
+    """However close to zero an output is, and whatever its rounding was."""
+    rng = np.random.default_rng(0)
+    w, b, mean = (rng.standard_normal(3).astype(dtype) for _ in range(3))
+    var = rng.uniform(0.5, 2, 3).astype(dtype)
+    at_zero = mean - b * np.sqrt(var) / w
+    steps = rng.integers(-6, 7, (16, 3, 7, 5)) * np.finfo(dtype).eps
+    x = (at_zero[:, None, None] * (1 + steps)).astype(dtype)
+    x[0, 0, 0, 0] = np.nan
+    y, saved = ops.batch_norm_relu(x, w, b, statistics=(mean, var))
+    through = y > 0
+    assert 0.1 < through.mean() < 0.9
+    dx, _, db = ops.batch_norm_relu_backward(np.ones_like(x), saved)
+    np.testing.assert_array_equal(dx[~np.isnan(x)] != 0, through[~np.isnan(x)])
+    np.testing.assert_array_equal(db, through.sum(axis=(0, 2, 3)))
+
+
+@pytest.mark.usefixtures("each_backend")
 def test_no_channels_are_no_trouble():
     x, none = np.zeros((2, 0, 3, 3)), np.zeros(0)
     y, saved = ops.batch_norm(x, none, none)

@@ -117,8 +117,8 @@ ROWS = [
             "relu forgotten": Mutant(
                 "x w b", lambda right, dy, s: ops.batch_norm_backward(dy, s.norm)
             ),
-            "mask of the input": Mutant(
-                "x w b", lambda right, dy, s: right(dy, s._replace(y=s.norm.x))
+            "mask without the bias": Mutant(
+                "x w b", lambda right, dy, s: right(dy, s._replace(b=0 * s.b))
             ),
         },
         refused=REFUSED,

@@ -148,6 +148,18 @@ def test_warming_up_takes_a_batch_of_its_size_in_training_and_in_evaluation(monk
     assert seen == [((5, 1, 2, 3), True), ((5, 1, 2, 3), False)]
 
 
+def test_warming_up_augments_blank_images():
+    seen = []
+
+    def augment(images, rng):
+        seen.append((images.shape, images.dtype, images.any()))
+        return images[:, :, 1:]
+
+    net = nn.Sequential(flatten=nn.Flatten(), fc=nn.Linear(3, 3))
+    train.warm_up(net, (1, 2, 3), 5, augment)
+    assert seen == [((5, 1, 2, 3), np.uint8, False)]
+
+
 def test_warming_up_leaves_the_net_alone_and_finds_images_that_do_not_fit():
     net = models.create("se-resnet8")
     before = net.state_dict()

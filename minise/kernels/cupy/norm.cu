@@ -66,6 +66,11 @@ extern "C" __global__ void channel_moments(
     }
 }
 
+// y before relu. Both passes need the same bits of it, so the product is not left to the compiler.
+__device__ T straight(T x, T middle, T spread, T weight, T bias) {
+    return fma(weight, (x - middle) * spread, bias);
+}
+
 // y of every pack. A thread for each.
 extern "C" __global__ void normalise(
     const T* x, const T* w, const T* b, const T* mean, const T* var, T* y, T eps, int C,
@@ -76,39 +81,35 @@ extern "C" __global__ void normalise(
     T middle = mean[c], spread = 1 / sqrt(var[c] + eps), weight = w[c], bias = b[c];
     Pack pack = load(x, i);
     for (int k = 0; k < WIDTH; k++) {
-        T v = weight * ((pack.v[k] - middle) * spread) + bias;
+        T v = straight(pack.v[k], middle, spread, weight, bias);
         pack.v[k] = RELU && v <= 0 ? 0 : v;
     }
     store(y, i, pack);
 }
 
-// What relu lets through of dy; y is not looked at without it.
-__device__ Pack passed(const T* dy, const T* y, int i) {
-    Pack pack = load(dy, i);
-    if (RELU) {
-        Pack out = load(y, i);
-        for (int k = 0; k < WIDTH; k++)
-            if (!(out.v[k] > 0)) pack.v[k] = 0;
-    }
-    return pack;
+// What relu lets through of dy: all of it without one.
+__device__ T passed(T dy, T x, T middle, T spread, T weight, T bias) {
+    return !RELU || straight(x, middle, spread, weight, bias) > 0 ? dy : T(0);
 }
 
 // Σ dy and Σ dy · x̂ of each slab: (C, slabs) both.
 extern "C" __global__ void slab_gradients(
-    const T* dy, const T* y, const T* x, const T* mean, const T* var, T eps, T* dw, T* db,
-    int N, int C, int HW, int images) {
-    T middle = mean[blockIdx.x], spread = 1 / sqrt(var[blockIdx.x] + eps);
+    const T* dy, const T* x, const T* w, const T* b, const T* mean, const T* var, T eps, T* dw,
+    T* db, int N, int C, int HW, int images) {
+    int c = blockIdx.x;
+    T middle = mean[c], spread = 1 / sqrt(var[c] + eps), weight = w[c], bias = b[c];
     T along = 0, sum = 0;
     struct Packs {
         Pack above, in;
     };
     for_slab(
         N, C, HW, images,
-        [&](int i) { return Packs{passed(dy, y, i), load(x, i)}; },
+        [&](int i) { return Packs{load(dy, i), load(x, i)}; },
         [&](Packs at) {
             for (int k = 0; k < WIDTH; k++) {
-                sum += at.above.v[k];
-                along += at.above.v[k] * ((at.in.v[k] - middle) * spread);
+                T above = passed(at.above.v[k], at.in.v[k], middle, spread, weight, bias);
+                sum += above;
+                along += above * ((at.in.v[k] - middle) * spread);
             }
         });
     sum = block_sum(sum);
@@ -139,19 +140,18 @@ extern "C" __global__ void channel_gradients(
 // dx = w / √(σ² + ε) · (dy − db/M − x̂ · dw/M), with M the values in a channel; the last two terms
 // only where the statistics came from the batch (FROM_BATCH is 1).
 extern "C" __global__ void batch_norm_dx(
-    const T* dy, const T* y, const T* x, const T* w, const T* mean, const T* var, const T* dw,
+    const T* dy, const T* x, const T* w, const T* b, const T* mean, const T* var, const T* dw,
     const T* db, T* dx, T eps, T M, int C, int count, int HW) {
     int i = element();
     if (i >= count) return;
     int c = i / HW % C;
-    T spread = 1 / sqrt(var[c] + eps), weight = w[c] * spread;
-    Pack above = passed(dy, y, i);
-    if (FROM_BATCH) {
-        T middle = mean[c], shift = db[c] / M, along = dw[c] / M;
-        Pack in = load(x, i);
-        for (int k = 0; k < WIDTH; k++)
-            above.v[k] -= shift + (in.v[k] - middle) * spread * along;
+    T middle = mean[c], spread = 1 / sqrt(var[c] + eps), weight = w[c], bias = b[c];
+    T shift = FROM_BATCH ? db[c] / M : T(0), along = FROM_BATCH ? dw[c] / M : T(0);
+    Pack above = load(dy, i), in = load(x, i);
+    for (int k = 0; k < WIDTH; k++) {
+        T v = passed(above.v[k], in.v[k], middle, spread, weight, bias);
+        if (FROM_BATCH) v -= shift + (in.v[k] - middle) * spread * along;
+        above.v[k] = v * (weight * spread);
     }
-    for (int k = 0; k < WIDTH; k++) above.v[k] *= weight;
     store(dx, i, above);
 }

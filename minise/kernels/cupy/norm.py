@@ -32,14 +32,14 @@ def batch_norm_backward(
     dy: Array, x: Array, w: Array, mean: Array, var: Array, eps: float, from_batch: bool
 ) -> tuple[Array, Array, Array]:
     """(dx, dw, db)."""
-    return _backward(dy, dy, x, w, mean, var, eps, from_batch, relu=0)
+    return _backward(dy, x, w, w, mean, var, eps, from_batch, relu=0)  # no b is needed
 
 
 def batch_norm_relu_backward(
-    dy: Array, y: Array, x: Array, w: Array, mean: Array, var: Array, eps: float, from_batch: bool
+    dy: Array, b: Array, x: Array, w: Array, mean: Array, var: Array, eps: float, from_batch: bool
 ) -> tuple[Array, Array, Array]:
     """(dx, dw, db), with dy passed back through relu first."""
-    return _backward(dy, y, x, w, mean, var, eps, from_batch, relu=1)
+    return _backward(dy, x, w, b, mean, var, eps, from_batch, relu=1)
 
 
 def _forward(
@@ -65,24 +65,24 @@ def _moments(x: Array) -> tuple[Array, Array]:
 
 def _backward(
     dy: Array,
-    y: Array,
     x: Array,
     w: Array,
+    b: Array,
     mean: Array,
     var: Array,
     eps: float,
     from_batch: bool,
     relu: int,
 ) -> tuple[Array, Array, Array]:
-    dy, y, x, w, mean, var = contiguous(dy, y, x, w, mean, var)
+    dy, x, w, b, mean, var = contiguous(dy, x, w, b, mean, var)
     N, C, H, W = x.shape
     dx, dw, db = (cupy.empty(shape, x.dtype) for shape in (x.shape, C, C))
-    slabs = _Slabs.of(dy, y, x)
-    of_slabs = slabs.start("slab_gradients", dy, y, x, mean, var, eps, RELU=relu)
+    slabs, given = _Slabs.of(dy, x), (dy, x, w, b, mean, var)
+    of_slabs = slabs.start("slab_gradients", *given, eps, RELU=relu)
     slabs.finish("channel_gradients", *of_slabs, dw, db)
-    arguments = (dy, y, x, w, mean, var, dw, db, dx, eps, float(N * H * W), C)
+    arguments = (*given, dw, db, dx, eps, float(N * H * W), C)
     options = {"RELU": relu, "FROM_BATCH": int(from_batch)}
-    each_pack("norm.cu", "batch_norm_dx", maps_of(dy, y, x, dx), *arguments, **options)
+    each_pack("norm.cu", "batch_norm_dx", maps_of(dy, x, dx), *arguments, **options)
     return dx, dw, db
 
 

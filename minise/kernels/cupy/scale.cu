@@ -37,6 +37,26 @@ extern "C" __global__ void scale_backward(
     if (threadIdx.x == 0) ds[map] = sum;
 }
 
+// ds alone
+extern "C" __global__ void gates_gradient(const T* dy, const T* x, T* ds, int HW) {
+    int map = blockIdx.x;
+    T sum = 0;
+    struct Packs {
+        Pack above, in;
+    };
+    for_each(
+        HW,
+        [&](int pixel) {
+            int i = map * HW + pixel;
+            return Packs{load(dy, i), load(x, i)};
+        },
+        [&](int, Packs at) {
+            for (int k = 0; k < WIDTH; k++) sum += at.above.v[k] * at.in.v[k];
+        });
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) ds[map] = sum;
+}
+
 // y = max(s · x + r, 0)
 extern "C" __global__ void scale_add_relu(
     const T* x, const T* s, const T* r, T* y, int count, int HW) {

@@ -24,6 +24,14 @@ def channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]
     return dx, ds
 
 
+def gates_gradient(dy: Array, x: Array) -> Array:
+    """ds (N, C), the sum of dy · x over each map."""
+    dy, x = contiguous(dy, x)
+    ds = cupy.empty(x.shape[:2], x.dtype)
+    each_map("scale.cu", "gates_gradient", maps_of(dy, x), dy, x, ds)
+    return ds
+
+
 def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x, s, r = contiguous(x, s, r)

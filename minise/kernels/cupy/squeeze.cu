@@ -12,14 +12,16 @@ extern "C" __global__ void global_avg_pool(const T* x, T* z, int HW) {
     if (threadIdx.x == 0) z[map] = sum / (HW * WIDTH);
 }
 
-// dx = dz / HW, on top of what is there already where ADD is 1. A thread for each pack.
-extern "C" __global__ void global_avg_pool_backward(const T* dz, T* dx, int count, int HW) {
+// dx = dz / HW; where ADD is 1 on top of `above`, which may be dx itself, and where it is 2 on top of
+// s · above. A thread for each pack.
+extern "C" __global__ void global_avg_pool_backward(
+    const T* dz, const T* above, const T* s, T* dx, int count, int HW) {
     int i = element();
     if (i >= count) return;
-    T share = dz[i / HW] / (HW * WIDTH);
+    T share = dz[i / HW] / (HW * WIDTH), gate = ADD == 2 ? s[i / HW] : T(1);
     Pack pack;
-    if (ADD) pack = load(dx, i);
-    for (int k = 0; k < WIDTH; k++) pack.v[k] = ADD ? pack.v[k] + share : share;
+    if (ADD) pack = load(above, i);
+    for (int k = 0; k < WIDTH; k++) pack.v[k] = ADD ? gate * pack.v[k] + share : share;
     store(dx, i, pack);
 }
 

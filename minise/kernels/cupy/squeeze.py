@@ -17,11 +17,19 @@ def global_avg_pool(x: Array) -> Array:
     return z
 
 
-def global_avg_pool_backward(dz: Array, x: Array, add_to: Array | None) -> Array:
+def global_avg_pool_backward(
+    dz: Array, x: Array, add_to: Array | None, scaled_by: Array | None
+) -> Array:
     """dx, every pixel dz / HW; added to `add_to` where there is one."""
-    dx, add = _target(x, add_to)
     (dz,) = contiguous(dz)
-    each_pack("squeeze.cu", "global_avg_pool_backward", maps_of(dx), dz, dx, ADD=add)
+    if add_to is not None and scaled_by is not None:
+        above, s = contiguous(add_to, scaled_by)
+        dx, add = cupy.empty(x.shape, x.dtype), 2
+    else:
+        dx, add = _target(x, add_to)
+        above, s = dx, dz
+    maps = maps_of(above, dx)
+    each_pack("squeeze.cu", "global_avg_pool_backward", maps, dz, above, s, dx, ADD=add)
     return dx
 
 

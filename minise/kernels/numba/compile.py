@@ -22,8 +22,15 @@ def compiled(function: Function) -> Function:
     """A function of one thread, called by others in its own file."""
     njit: Any = numba.njit
     # a division by zero gives infinity or NaN, as in NumPy: checking for it would cost each loop
-    options = {"fastmath": _FASTMATH, "nogil": True, "error_model": "numpy"}
+    fastmath = getattr(function, "fastmath", _FASTMATH)
+    options = {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
     return njit(**options)(function)  # type: ignore[no-any-return]
+
+
+def as_written(function: Function) -> Function:
+    """Marks a function in which each product and sum is rounded by itself, as NumPy's are."""
+    function.fastmath = False  # type: ignore[attr-defined]
+    return function
 
 
 def compiled_serial(function: Function) -> Function:

@@ -2,7 +2,7 @@
 
 - by stretches (`stretches`, `conv_weights`): lanes are images of a batch. The usual form
 - by planes (`planes`): lanes are pixels. For batches too small to fill a register
-- by fewer multiplications (`winograd`): for large 3×3 convolutions
+- by fewer multiplications (`winograd`): 3×3, stride 1, from 16 channels and filters on
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def conv2d_backward(
     if N < LANES:
         dx, dw = planes.conv2d_backward(dy, x, w, groups, window)
         return batch_first(dx), dw, db
-    if winograd.suits(w, window, groups, N, output):
+    if winograd.suits(w, window, groups, N, size):
         # the same convolution, seen from dy: weights turned round, and padding 2 − padding
         turned = w.swapaxes(0, 1)[:, :, ::-1, ::-1]
         padding = (2 - window.padding[0], 2 - window.padding[1])

@@ -123,6 +123,20 @@ def _store(typing: Any, x: Any, start: Any, lanes: Any) -> Any:
 
 
 @intrinsic
+def _fetch(typing: Any, x: Any, start: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, first = arguments
+        at = address(context, builder, array, x, first, LANES)
+        hint = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [at.type, hint, hint, hint])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(prefetch, [at, hint(1), hint(3), hint(1)])  # to write, to keep, of data
+        return context.get_dummy_value()
+
+    return types.void(x, start), generate
+
+
+@intrinsic
 def _fill(typing: Any, number: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return spread(builder, arguments[0], _vector(context, number))
@@ -131,22 +145,31 @@ def _fill(typing: Any, number: Any) -> Any:
 
 
 @intrinsic
-def _sum_of(typing: Any, lanes: Any) -> Any:
+def _positive(typing: Any, v: Any, p: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        (values,) = arguments
-        while (half := values.type.count // 2) > 0:
-            lower, upper = (
-                builder.shuffle_vector(
-                    values,
-                    ir.Constant(values.type, ir.Undefined),
-                    ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half))),
-                )
-                for k in (0, half)
-            )
-            values = builder.fadd(lower, upper, flags=FLAGS)
-        return builder.extract_element(values, ir.Constant(ir.IntType(32), 0))
+        v, p = arguments
+        zero = ir.Constant(p.type, None)
+        return builder.select(builder.fcmp_ordered(">", v, zero), p, zero)
 
-    return lanes.dtype(lanes), generate
+    return p(v, p), generate
+
+
+@intrinsic
+def _sum_of(typing: Any, p: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes, width, index = arguments[0], LANES, ir.IntType(32)
+        while width > 1:
+            width //= 2
+            lower, upper = (
+                ir.Constant(ir.VectorType(index, width), list(range(k, k + width)))
+                for k in (0, width)
+            )
+            none = ir.Constant(lanes.type, ir.Undefined)
+            halves = (builder.shuffle_vector(lanes, none, which) for which in (lower, upper))
+            lanes = builder.fadd(*halves, flags=FLAGS)
+        return builder.extract_element(lanes, ir.Constant(index, 0))
+
+    return p.dtype(p), generate
 
 
 @type_callable(operator.add)
@@ -158,7 +181,7 @@ def _type_add(context: Any) -> Any:
 @type_callable(operator.mul)
 def _type_multiply(context: Any) -> Any:
     def of(a: Any, b: Any) -> Any:
-        return b if isinstance(b, LanesType) and a in (b, b.dtype) else None
+        return b if isinstance(b, LanesType) and (a == b or isinstance(a, types.Float)) else None
 
     return of
 
@@ -180,7 +203,8 @@ def _multiply(context: Any, builder: Any, signature: Any, arguments: Any) -> Any
 
 @lower_builtin(operator.mul, types.Float, LanesType)
 def _multiply_by_number(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    number, lanes = arguments
+    (given, kind), (number, lanes) = signature.args, arguments
+    number = context.cast(builder, number, given, kind.dtype)
     return builder.fmul(spread(builder, number, lanes.type), lanes, flags=FLAGS)
 
 
@@ -196,6 +220,10 @@ def _plain_store(x: Array, start: int, lanes: Array) -> None:
     x[start : start + LANES] = lanes
 
 
+def _plain_fetch(x: Array, start: int) -> None:
+    _plain_load(x, start)
+
+
 def _plain_sum_of(lanes: Array) -> Any:
     while len(lanes) > 1:
         lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
@@ -206,14 +234,23 @@ def _plain_fill(number: Any) -> Array:
     return np.full(LANES, number)
 
 
+def _plain_positive(v: Array, p: Array) -> Array:
+    return np.where(v > 0, p, p.dtype.type(0))
+
+
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
-# fill(number): the number in every lane. sum_of(lanes): half of them added to the other half, and
-# so on.
+# fetch(x, k): lanes will soon be stored there, so the processor gets the place into its cache.
+# fill(number): the number in every lane. positive(v, p): p where v > 0, else 0.
+# sum_of(p): the sum of all lanes, of which one half is added to the other, and so on.
 load: Any
 store: Any
+fetch: Any
 fill: Any
+positive: Any
 sum_of: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    load, store, fill, sum_of = _plain_load, _plain_store, _plain_fill, _plain_sum_of
+    load, store, fetch, fill = _plain_load, _plain_store, _plain_fetch, _plain_fill
+    positive, sum_of = _plain_positive, _plain_sum_of
 else:
-    load, store, fill, sum_of = _load, _store, _fill, _sum_of
+    load, store, fetch, fill = _load, _store, _fetch, _fill
+    positive, sum_of = _positive, _sum_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.kernels.numba.conv import POINT, conv2d, conv2d_backward
-from minise.kernels.numba.lanes import LANES, fill, load, store
+from minise.kernels.numba.lanes import LANES, fill, load, sum_of
 from minise.kernels.numba.layout import batch_first, batch_last
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.tasks import invite, tasks
@@ -63,14 +63,11 @@ def _one_row(team: int, x: Array, w: Array, b: Array, y: Array, parts: int) -> N
     outputs, inputs = w.shape
     whole = inputs // LANES * LANES
     for part in tasks(invite(team), parts):
-        sums = np.empty(LANES, x.dtype)
         for o in range(part * outputs // parts, (part + 1) * outputs // parts):
-            row, s, total = w[o], fill(x.dtype.type(0)), b[o]
+            row, s = w[o], fill(x.dtype.type(0))
             for i in range(0, whole, LANES):
                 s = s + load(row, i) * load(x, i)
-            store(sums, 0, s)
-            for k in range(LANES):
-                total += sums[k]
+            total = b[o] + sum_of(s)
             for i in range(whole, inputs):
                 total += row[i] * x[i]
             y[o, 0] = total

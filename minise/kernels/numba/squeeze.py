@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from minise.arrays import Array
-from minise.kernels.numba.lanes import LANES, fill, load, store
+from minise.kernels.numba.lanes import LANES, fill, load, sum_of
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.tasks import invite, tasks
@@ -28,11 +28,18 @@ def global_avg_pool(x: Array) -> Array:
     return batch_first(of_rows.mean(axis=0))
 
 
-def global_avg_pool_backward(dz: Array, x: Array, add_to: Array | None) -> Array:
+def global_avg_pool_backward(
+    dz: Array, x: Array, add_to: Array | None, scaled_by: Array | None
+) -> Array:
     """dx, shaped as x (N, C, H, W): each pixel a share of 1/HW, added to `add_to`."""
     N, C, H, W = x.shape
-    dx = zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
-    _share(batch_last(dz) / (H * W), dx, parts(H))
+    share = batch_last(dz) / (H * W)
+    if add_to is not None and scaled_by is not None:
+        dx = empty((C, H, W, N), dz.dtype)
+        _scale_and_share(batch_last(add_to), batch_last(scaled_by), share, dx, parts(H))
+    else:
+        dx = zeros((C, H, W, N), dz.dtype) if add_to is None else batch_last(add_to)
+        _share(share, dx, parts(H))
     return batch_first(dx)
 
 
@@ -61,12 +68,10 @@ def _means(team: int, x: Array, z: Array) -> None:
     C, pixels = x.shape
     whole = pixels // LANES * LANES
     for c in tasks(invite(team), C):
-        sums, total, s = np.empty(LANES, x.dtype), x.dtype.type(0), fill(x.dtype.type(0))
+        s = fill(x.dtype.type(0))
         for k in range(0, whole, LANES):
             s = s + load(x[c], k)
-        store(sums, 0, s)
-        for k in range(LANES):
-            total += sums[k]
+        total = sum_of(s)
         for k in range(whole, pixels):
             total += x[c, k]
         z[c, 0] = total / pixels
@@ -99,6 +104,19 @@ def _share(team: int, dz: Array, dx: Array, parts: int) -> None:
                 target = dx[c, h, w]
                 for n in range(target.size):
                     target[n] += share[n]
+
+
+@compiled_parallel
+def _scale_and_share(team: int, dy: Array, s: Array, share: Array, dx: Array, parts: int) -> None:
+    C, H, W, _ = dx.shape
+    for task in tasks(invite(team), H * parts):
+        h, part = task // parts, task % parts
+        for c in range(part * C // parts, (part + 1) * C // parts):
+            gate, more = s[c], share[c]
+            for w in range(W):
+                above, target = dy[c, h, w], dx[c, h, w]
+                for n in range(target.size):
+                    target[n] = gate[n] * above[n] + more[n]
 
 
 @compiled_parallel

@@ -29,7 +29,7 @@ from minise.kernels.numba.tiles import COLUMNS, ROWS, column, outer, put, tile, 
 Sizes: TypeAlias = tuple[int, ...]
 
 FEW = 4  # rows of a tile for the last filters of a group, where so few are left
-LONG = 4  # columns of a tile for a filter that is alone in its group
+LONG = 8  # columns of a tile for a filter that is alone in its group
 
 
 def sum_of_stretches(
@@ -124,6 +124,7 @@ def _sum_blocks(
     terms: int,
     moved: int,
     w: Array,
+    of_group: int,
     size: int,
     first: int,
     last: int,
@@ -136,7 +137,7 @@ def _sum_blocks(
     """A stretch of the filters in blocks first … last − 1, by wide tiles as long as that goes."""
     widths = length // width(wide) * width(wide)
     for block in range(first, last):
-        k, rows, here = block * size, F - block * ROWS, to + block * ROWS * stride
+        k, rows, here = of_group + block * size, F - block * ROWS, to + block * ROWS * stride
         for n in range(0, widths, width(wide)):
             _put_sums(wide, x, at, slot, terms, moved + n, w, k, y, here + n, stride, rows)
         for low in range(widths, length, LANES):
@@ -159,7 +160,7 @@ def _sum_rows(
     groups, blocks, size = w.shape[0], w.shape[1], w.shape[2] * ROWS
     C, N, zero = x.shape[0] // groups, x.shape[3], x.dtype.type(0)
     OH, OW, pixels = y.shape[1], y.shape[2], x.shape[1] * x.shape[2]
-    stride, from_x, to_y = OH * OW * N, x.reshape(-1), y.reshape(-1)
+    stride, from_x, from_w, to_y = OH * OW * N, x.reshape(-1), w.reshape(-1), y.reshape(-1)
     full = blocks if ROWS * blocks - F < ROWS - FEW else blocks - 1  # with more than FEW filters
     for task in tasks(invite(team), OH * parts):
         row, part = task // parts, task % parts
@@ -174,25 +175,24 @@ def _sum_rows(
             pieces, length = (1, runs[run, 3] * N) if together else (runs[run, 3], N)
             for g in range(first // blocks, (last - 1) // blocks + 1):
                 begin, end = max(first - g * blocks, 0), min(last - g * blocks, blocks)
-                weights = w[g].reshape(-1)
                 for piece in range(pieces):
                     moved = (g * C * pixels + piece * source_step) * N
                     to = ((g * F * OH + row) * OW + begins + piece * step) * N
                     if begin < full:
                         _sum_blocks(
                             tile(zero, ROWS, COLUMNS), tile(zero, ROWS, 1),
-                            from_x, at, slot, terms, moved, weights, size,
+                            from_x, at, slot, terms, moved, from_w, g * blocks * size, size,
                             begin, min(end, full), F, to_y, to, stride, length,
                         )  # fmt: skip
                     if end > full and F % ROWS > 1:
                         _sum_blocks(
                             tile(zero, FEW, COLUMNS), tile(zero, FEW, 1),
-                            from_x, at, slot, terms, moved, weights, size,
+                            from_x, at, slot, terms, moved, from_w, g * blocks * size, size,
                             full, end, F, to_y, to, stride, length,
                         )  # fmt: skip
                     elif end > full:
                         _sum_blocks(
                             tile(zero, 1, LONG), tile(zero, 1, 1),
-                            from_x, at, slot, terms, moved, weights, size,
+                            from_x, at, slot, terms, moved, from_w, g * blocks * size, size,
                             full, end, F, to_y, to, stride, length,
                         )  # fmt: skip

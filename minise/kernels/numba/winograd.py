@@ -1,37 +1,63 @@
 """3×3 convolution with stride 1 by fewer multiplications (Winograd 1980; Lavin & Gray 2016).
 
-Four neighbouring outputs, a tile of 2×2, need 36 products of a pixel and a weight. Shared
-cleverly, 16 are enough:
+A patch of 4×4 outputs sees 6×6 pixels d. Each output is a sum of 9 products with the weights g, 144
+in all. Shared cleverly, 36 are enough:
 
-    Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
+    y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
-for the 4×4 pixels d that the tile sees and the 3×3 weights g. Bᵀ, G and Aᵀ only add and halve:
+In one dimension, a convolution multiplies polynomials, and 6 points fix the product: here 0, ±1/√2,
+±√2 and ∞ (tutorial 8 derives it). With r = 1/√2 the matrices are
 
-    Bᵀ d = (d₀ − d₂, d₁ + d₂, d₂ − d₁, d₁ − d₃)          for rows, then the same for columns
-    G g  = (g₀, (g₀ + g₁ + g₂)/2, (g₀ − g₁ + g₂)/2, g₂)
-    Aᵀ m = (m₀ + m₁ + m₂, m₁ − m₂ − m₃)
+    ⎡ 1   0  −5/2  0   1  0 ⎤       ⎡  1     0     0  ⎤
+    ⎢ 0 −2r   −2   r   1  0 ⎥       ⎢−2/3 −2r/3 −1/3 ⎥       ⎡ 1   1    1   1   1  0 ⎤
+    ⎢ 0  2r   −2  −r   1  0 ⎥ = Bᵀ  ⎢−2/3  2r/3 −1/3 ⎥ = G   ⎢ 0   r   −r  2r −2r  0 ⎥ = Aᵀ
+    ⎢ 0  −r  −1/2 2r   1  0 ⎥       ⎢ 1/6   r/3  1/3 ⎥       ⎢ 0  1/2  1/2  2   2  0 ⎥
+    ⎢ 0   r  −1/2 −2r  1  0 ⎥       ⎢ 1/6  −r/3  1/3 ⎥       ⎣ 0  r/2 −r/2 4r −4r  1 ⎦
+    ⎣ 0   1    0  −5/2 0  1 ⎦       ⎣  0     0     1  ⎦
 
-Summed over channels, each of the 16 products is a matrix product, filters × channels times
-channels × pixels, and with many channels and filters that is where the time goes. Rounding differs
-from that of `conv`, and an infinite pixel makes its whole tile infinite or NaN.
+Summed over channels, each of the 36 products is a product of matrices, filters × channels times
+channels × patches: there the time goes. To transform a patch takes 12 · 14 operations for each
+channel and 10 · 12 for each filter, so there should be some of both. The points are as near to ±1
+as they can be apart: rounding is about twice that of `stretches`, for ±1 and ±2 four times.
+A pixel that is NaN or infinite can spoil all of a patch that sees it, a weight all of its filter.
 """
 
 from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from minise.arrays import Array
 from minise.cores import most_threads
 from minise.kernels.numba.compile import compiled
-from minise.kernels.numba.lanes import LANES, fill, load, store
+from minise.kernels.numba.lanes import LANES, fetch, fill, load, store
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.taps import NONE
 from minise.kernels.numba.tasks import invite, member, tasks
 from minise.kernels.numba.team import compiled_parallel
+from minise.kernels.numba.tiles import COLUMNS, ROWS, outer, put, tile
 from minise.shapes import Pair, Window
 
-FILTERS = 4  # whose sums are in registers at once
-IN_CACHE = 1_600_000  # bytes: transformed pixels and products of some tiles stay in the cache
-MUCH = 2**20  # products of channels, filters and pixels of one image, from which it pays
+Lanes: TypeAlias = Any
+Sizes: TypeAlias = tuple[int, ...]
+Six: TypeAlias = tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]
+
+ENOUGH = 16  # channels and filters, from which it pays, where patches are at least half full
+WIDE = COLUMNS * LANES
+R = 0.5**0.5
+G = np.array(
+    [
+        [1, 0, 0],
+        [-2 / 3, -2 / 3 * R, -1 / 3],
+        [-2 / 3, 2 / 3 * R, -1 / 3],
+        [1 / 6, R / 3, 1 / 3],
+        [1 / 6, -R / 3, 1 / 3],
+        [0, 0, 1],
+    ]
+)
+GG = np.kron(G, G)  # (36, 9): G g Gᵀ where g is a column
 
 
 def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
@@ -42,171 +68,186 @@ def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
         and max(window.padding) <= 2  # so that the gradient's padding, what is left of 2, is none
         and groups == 1
         and N >= LANES
-        and w.shape[0] * w.shape[1] * output[0] * output[1] >= MUCH
+        and min(w.shape[:2]) >= ENOUGH
+        and 16 * math.prod(-(-size // 4) for size in output) <= 2 * math.prod(output)
     )
 
 
 def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) -> Array:
     """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,)."""
     F, C, N = len(w), len(x), x.shape[3]
-    u = _transformed(w)
     y = empty((F, *output, N), x.dtype)
     b = np.zeros(F, x.dtype) if b is None else np.require(b, requirements=["C", "W"])
-    tiles = max(1, IN_CACHE // (16 * (C + F) * N * x.itemsize))
+    threads = most_threads()
     # a little room between rows, or many of them would share one place in the cache
-    stride = tiles * N + LANES
-    room = empty((most_threads(), 16, (C + u.shape[1]) * stride + LANES), x.dtype)
-    _tile_rows(x, u, b, y, padding, tiles, stride, room)
+    v = empty((threads, 36, C * WIDE + LANES), x.dtype)
+    m = empty((threads, 36, ROWS * WIDE + LANES), x.dtype)
+    room = empty((threads, 36 * LANES), x.dtype)
+    _convolve(x, _transformed(w), b, y, padding, v, m, room)
     return y
 
 
 def _transformed(w: Array) -> Array:
-    """G g Gᵀ of all weights: (F, C, 3, 3) -> (16, F, C), F filled up to whole FILTERS."""
+    """G g Gᵀ of all weights: (F, C, 3, 3) -> (36, F/ROWS, C·ROWS), F filled up to whole ROWS."""
     F, C = w.shape[:2]
-    g = np.zeros((3, 3, -(-F // FILTERS) * FILTERS, C), w.dtype)
-    g[:, :, :F] = w.transpose(2, 3, 0, 1)
-    for axis in (0, 1):
-        g0, g1, g2 = np.moveaxis(g, axis, 0)
-        g = np.stack([g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2], axis=axis)
-    return g.reshape(16, -1, C)
+    blocks = -(-F // ROWS)
+    if F % ROWS:
+        w = w[np.minimum(np.arange(blocks * ROWS), F - 1)]
+    g = w.reshape(blocks, ROWS, C, 9).transpose(3, 0, 2, 1)
+    return (GG.astype(w.dtype) @ g.reshape(9, -1)).reshape(36, blocks, C * ROWS)
 
 
 @compiled
-def _differences(
-    x: Array, c: int, top: int, left: int, tiles: int, rows: Array, v: Array, stride: int
+def _times_b(d: Six) -> Six:
+    """Bᵀ d."""
+    d0, d1, d2, d3, d4, d5 = d
+    p, q = d4 - 2.0 * d2, R * (d3 - 2.0 * d1)
+    s, t = d4 - 0.5 * d2, 2 * R * (d3 - 0.5 * d1)
+    return d0 - 2.5 * d2 + d4, p + q, p - q, s + t, s - t, d1 - 2.5 * d3 + d5
+
+
+@compiled
+def _times_a(m: Six) -> tuple[Lanes, Lanes, Lanes, Lanes]:
+    """Aᵀ m."""
+    m0, m1, m2, m3, m4, m5 = m
+    p, q = m1 + m2, R * (m1 - m2)
+    s, t = m3 + m4, 2 * R * (m3 - m4)
+    return m0 + p + s, q + t, 0.5 * p + 2.0 * s, 0.5 * q + 2.0 * t + m5
+
+
+@compiled
+def _six(x: Array, k: int, step: int) -> Six:
+    p, q, r = load(x, k), load(x, k + step), load(x, k + 2 * step)
+    return p, q, r, load(x, k + 3 * step), load(x, k + 4 * step), load(x, k + 5 * step)
+
+
+@compiled
+def _store_six(x: Array, k: int, step: int, six: Six) -> None:
+    store(x, k, six[0])
+    store(x, k + step, six[1])
+    store(x, k + 2 * step, six[2])
+    store(x, k + 3 * step, six[3])
+    store(x, k + 4 * step, six[4])
+    store(x, k + 5 * step, six[5])
+
+
+@compiled
+def _pixel(x: Array, at: int, moved: int) -> Lanes:
+    return load(x, at + moved) if at != NONE else fill(x.dtype.type(0))
+
+
+@compiled
+def _transform(
+    x: Array, at: Array, first: int, moved: int, half: Array, v: Array, to: int, pitch: int
 ) -> None:
-    """Bᵀ d B of channel c, for tiles whose pixels begin at row `top` and column `left`.
-
-    `rows` (4, columns · N) is room for Bᵀ d; the result goes to row c of each of the 16 of v.
-    """
-    H, W, N = x.shape[1], x.shape[2], x.shape[3]
-    number, columns = x.dtype.type, 2 * tiles + 2
-    zero = number(0)
-    low, high = max(0, -left), min(columns, W - left)  # the columns that lie in the image
-    for i in range(4):
-        # d₀ − d₂, d₁ + d₂, d₂ − d₁, d₁ − d₃
-        first, second = top + (0, 1, 2, 1)[i], top + (2, 2, 1, 3)[i]
-        row = rows[i]
-        row[: low * N], row[high * N : columns * N] = zero, zero
-        target, here = row[low * N : high * N], slice((left + low) * N, (left + high) * N)
-        # a row outside the image is all zeros
-        one = number(1 if 0 <= first < H else 0)
-        other = number((1 if i == 1 else -1) if 0 <= second < H else 0)
-        minuend = x[c, min(max(first, 0), H - 1)].reshape(-1)[here]
-        subtrahend = x[c, min(max(second, 0), H - 1)].reshape(-1)[here]
-        for k in range(target.size):
-            target[k] = one * minuend[k] + other * subtrahend[k]
-        v0, v1, v2, v3 = v[4 * i], v[4 * i + 1], v[4 * i + 2], v[4 * i + 3]
-        for tile in range(tiles):
-            for begin in range(0, N, LANES):
-                n = min(begin, N - LANES)  # the last lanes may be computed twice
-                k, to = 2 * tile * N + n, c * stride + tile * N + n
-                d0, d1 = load(row, k), load(row, k + N)
-                d2, d3 = load(row, k + 2 * N), load(row, k + 3 * N)
-                store(v0, to, d0 - d2)
-                store(v1, to, d1 + d2)
-                store(v2, to, d2 - d1)
-                store(v3, to, d1 - d3)
+    """Bᵀ d B to 36 places of v, for the pixels d that `at` lists; `half` is room for Bᵀ d."""
+    for j in range(6):
+        k = first + j
+        p, q, r = _pixel(x, at[k], moved), _pixel(x, at[k + 6], moved), _pixel(x, at[k + 12], moved)
+        s, t = _pixel(x, at[k + 18], moved), _pixel(x, at[k + 24], moved)
+        six = p, q, r, s, t, _pixel(x, at[k + 30], moved)
+        _store_six(half, j * LANES, 6 * LANES, _times_b(six))
+    for i in range(6):
+        _store_six(v, to + 6 * i * pitch, pitch, _times_b(_six(half, 6 * i * LANES, LANES)))
 
 
 @compiled
-def _product(u: Array, v: Array, m: Array, stride: int, f: int, length: int) -> None:
-    """Row f of m = Σ over c of u[f, c] · row c of v, for four filters f … at once."""
-    u0, u1, u2, u3 = u[f], u[f + 1], u[f + 2], u[f + 3]
-    zero = fill(v.dtype.type(0))
-    threes = length // (3 * LANES) * 3 * LANES
-    for n in range(0, threes, 3 * LANES):
-        a0 = a1 = a2 = b0 = b1 = b2 = c0 = c1 = c2 = d0 = d1 = d2 = zero
-        for c in range(np.uintp(u.shape[1])):
-            at = c * np.uintp(stride) + np.uintp(n)
-            p, q = load(v, at), load(v, at + np.uintp(LANES))
-            r = load(v, at + np.uintp(2 * LANES))
-            a0, a1, a2 = a0 + u0[c] * p, a1 + u0[c] * q, a2 + u0[c] * r
-            b0, b1, b2 = b0 + u1[c] * p, b1 + u1[c] * q, b2 + u1[c] * r
-            c0, c1, c2 = c0 + u2[c] * p, c1 + u2[c] * q, c2 + u2[c] * r
-            d0, d1, d2 = d0 + u3[c] * p, d1 + u3[c] * q, d2 + u3[c] * r
-        _store_three(m, f * stride + n, a0, a1, a2)
-        _store_three(m, (f + 1) * stride + n, b0, b1, b2)
-        _store_three(m, (f + 2) * stride + n, c0, c1, c2)
-        _store_three(m, (f + 3) * stride + n, d0, d1, d2)
-    for low in range(threes, length, LANES):
-        n = min(low, length - LANES)  # the last lanes may be computed twice
-        a0 = b0 = c0 = d0 = zero
-        for c in range(np.uintp(u.shape[1])):
-            p = load(v, c * np.uintp(stride) + np.uintp(n))
-            a0, b0, c0, d0 = a0 + u0[c] * p, b0 + u1[c] * p, c0 + u2[c] * p, d0 + u3[c] * p
-        store(m, f * stride + n, a0)
-        store(m, (f + 1) * stride + n, b0)
-        store(m, (f + 2) * stride + n, c0)
-        store(m, (f + 3) * stride + n, d0)
+def _transform_back(
+    m: Array,
+    k: int,
+    pitch: int,
+    half: Array,
+    b: float,
+    y: Array,
+    to: int,
+    size: Pair,
+    strides: Pair,
+) -> None:
+    """Aᵀ m A + b of 36 places of m, to as many rows and columns of y as there are (`size`)."""
+    for j in range(6):
+        y0, y1, y2, y3 = _times_a(_six(m, k + j * pitch, 6 * pitch))
+        store(half, j * LANES, y0)
+        store(half, (6 + j) * LANES, y1)
+        store(half, (12 + j) * LANES, y2)
+        store(half, (18 + j) * LANES, y3)
+    (rows, columns), (down, right), bias = size, strides, fill(b)
+    for i in range(rows):
+        y0, y1, y2, y3 = _times_a(_six(half, 6 * i * LANES, LANES))
+        n = to + i * down
+        store(y, n, y0 + bias)
+        if columns > 1:
+            store(y, n + right, y1 + bias)
+        if columns > 2:
+            store(y, n + 2 * right, y2 + bias)
+        if columns > 3:
+            store(y, n + 3 * right, y3 + bias)
 
 
 @compiled
-def _store_three(m: Array, to: int, p: Array, q: Array, r: Array) -> None:
-    store(m, to, p)
-    store(m, to + LANES, q)
-    store(m, to + 2 * LANES, r)
-
-
-@compiled
-def _sums(m: Array, stride: int, f: int, b: float, y: Array, oh: int, ow: int, tiles: int) -> None:
-    """Aᵀ m A plus b, for row f of each of the 16 of m: y from row oh and column ow on."""
-    OH, OW, N = y.shape[1], y.shape[2], y.shape[3]
-    to_y, bias = y[f].reshape(-1), fill(b)
-    for tile in range(tiles):
-        for low in range(0, N, LANES):
-            n = min(low, N - LANES)
-            k = f * stride + tile * N + n
-            at = (oh * OW + ow + 2 * tile) * N + n
-            right = ow + 2 * tile + 1 < OW
-            a0, a1 = _sum_columns(m, 0, k)
-            b0, b1 = _sum_columns(m, 1, k)
-            c0, c1 = _sum_columns(m, 2, k)
-            store(to_y, at, a0 + b0 + c0 + bias)
-            if right:
-                store(to_y, at + N, a1 + b1 + c1 + bias)
-            if oh + 1 < OH:
-                d0, d1 = _sum_columns(m, 3, k)
-                store(to_y, at + OW * N, b0 - c0 - d0 + bias)
-                if right:
-                    store(to_y, at + OW * N + N, b1 - c1 - d1 + bias)
-
-
-@compiled
-def _sum_columns(m: Array, i: int, k: int) -> tuple[Array, Array]:
-    """Aᵀ along the columns of row i."""
-    m0, m1 = load(m[4 * i], k), load(m[4 * i + 1], k)
-    m2, m3 = load(m[4 * i + 2], k), load(m[4 * i + 3], k)
-    return m0 + m1 + m2, m1 - m2 - m3
+def _list_places(
+    first: int, count: int, shape: Sizes, padding: Pair, output: Pair, at: Array, to: Array
+) -> None:
+    """Of `count` patches, where in a channel of x each of the 36 pixels is, or NONE; and in y."""
+    _, H, W, N = shape
+    OH, OW = output
+    lanes, across = (N + LANES - 1) // LANES, (OW + 3) // 4
+    for k in range(count):
+        place, n = (first + k) // lanes, min((first + k) % lanes * LANES, N - LANES)
+        oh, ow = 4 * (place // across), 4 * (place % across)
+        to[k, 0], to[k, 1], to[k, 2] = (oh * OW + ow) * N + n, min(4, OH - oh), min(4, OW - ow)
+        for i in range(36):
+            h, w = oh - padding[0] + i // 6, ow - padding[1] + i % 6
+            at[36 * k + i] = (h * W + w) * N + n if 0 <= h < H and 0 <= w < W else NONE
 
 
 @compiled_parallel
-def _tile_rows(
+def _convolve(
     team: int,
     x: Array,
     u: Array,
     b: Array,
     y: Array,
     padding: Pair,
-    tiles: int,
-    stride: int,
+    room_v: Array,
+    room_m: Array,
     room: Array,
 ) -> None:
-    """One owner for the left or right half of a row of tiles."""
+    """One owner for COLUMNS patches, each of LANES images: they are the columns of a tile.
+
+    Where N is no multiple of LANES some images are in two patches, and get the same result twice.
+    """
     C, N, F, OH, OW = x.shape[0], x.shape[3], y.shape[0], y.shape[1], y.shape[2]
-    per_row = (OW + 1) // 2
-    for task in tasks(invite(team), (OH + 1) // 2 * 2):
-        oh, half = task // 2 * 2, task % 2
-        mine = room[member(team)]  # room to work in: what it holds does not matter
-        v, m = mine[:, : C * stride], mine[:, C * stride :]
-        rows = np.empty((4, (2 * tiles + 2) * N), x.dtype)
-        first, last = half * per_row // 2, (half + 1) * per_row // 2
-        for tile in range(first, last, tiles):
-            count = min(tiles, last - tile)
-            for c in range(C):
-                _differences(x, c, oh - padding[0], 2 * tile - padding[1], count, rows, v, stride)
-            for k in range(16):
-                for f in range(0, u.shape[1], FILTERS):
-                    _product(u[k], v[k], m[k], stride, f, count * N)
-            for f in range(F):
-                _sums(m, stride, f, b[f], y, oh, 2 * tile, count)
+    patches = (OH + 3) // 4 * ((OW + 3) // 4) * ((N + LANES - 1) // LANES)
+    channel, map_, strides = x.shape[1] * x.shape[2] * N, OH * OW * N, (OW * N, N)
+    from_x, to_y, zero = x.reshape(-1), y.reshape(-1), x.dtype.type(0)
+    for task in tasks(invite(team), (patches + COLUMNS - 1) // COLUMNS):
+        v, m, half = room_v[member(team)], room_m[member(team)], room[member(team)]
+        to_v, to_m = v.reshape(-1), m.reshape(-1)
+        first = task * COLUMNS
+        count = min(COLUMNS, patches - first)
+        at, to = np.empty(36 * COLUMNS, np.intp), np.empty((COLUMNS, 3), np.intp)
+        _list_places(first, count, x.shape, padding, (OH, OW), at, to)
+        for c in range(C):
+            for k in range(count):
+                n = c * WIDE + k * LANES
+                _transform(from_x, at, 36 * k, c * channel, half, to_v, n, v.shape[1])
+        for f in range(0, F, ROWS):
+            filters = min(ROWS, F - f)
+            for i in range(36):
+                s, weights, values = tile(zero, ROWS, COLUMNS), u[i, f // ROWS], v[i]
+                for c in range(C):
+                    s = outer(s, weights, c * ROWS, values, c * WIDE)
+                put(s, to_m, i * m.shape[1], WIDE, ROWS)
+                # meanwhile get a row of what will be written: i counts filters, then rows
+                r, row = i % ROWS, i // ROWS
+                for k in range(count):
+                    if r < filters and row < to[k, 1]:
+                        for column in range(to[k, 2]):
+                            fetch(to_y, (f + r) * map_ + to[k, 0] + (row * OW + column) * N)
+            for r in range(filters):
+                for k in range(count):
+                    n, size = (f + r) * map_ + to[k, 0], (to[k, 1], to[k, 2])
+                    _transform_back(
+                        to_m, r * WIDE + k * LANES, m.shape[1], half, b[f + r],
+                        to_y, n, size, strides,
+                    )  # fmt: skip

@@ -69,7 +69,7 @@ def _operations(shape: tuple[int, int, int, int]) -> list[Operation]:
         Operation("scale", _pair("channel_scale"), ("x", "s"), "dy", ("x", "s")),
         Operation("tail", _pair("scale_add_relu"), ("x", "s", "r"), "dy", ("x", "s", "y")),
         Operation("batch norm + relu", _pair("batch_norm_relu"), ("x", "w", "b"), "dy",
-                  ("x", "w", "y"), goal=None, by_image=False),
+                  ("x", "w", "b"), goal=None, by_image=False),
         Operation("convolution 3×3", _pair("conv2d"), ("x", "filters"), "dy", ("x", "filters"),
                   {"padding": 1}, goal=None, operations=2.0 * N * H * W * C * C * 9),
     ]  # fmt: skip

@@ -176,13 +176,13 @@ def test_what_takes_long_is_known_by_its_name():
 
 CALLS = """
 import numpy as np
-from minise import models, train
+from minise import data, models, train
 from minise.kernels.numba import ahead
 
 def work():
     for name in ("se-resnet8", "se-inception-tiny", "se-mobilenet-tiny"):
         net = models.create(name)
-        train.warm_up(net, (1, 28, 28), 9)
+        train.warm_up(net, (1, 28, 28), 9, data.shift_and_rotate)
         net(np.zeros((1, 1, 28, 28), np.float32))
 
 ahead.Kernel.is_kept = False

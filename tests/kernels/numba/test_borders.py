@@ -182,9 +182,9 @@ def test_planes_shorter_and_longer_than_a_register():
 
 
 def test_rows_of_batch_norm_at_the_ends_of_its_sums():
-    """Sums of WIDTH side by side, which are taken together after each STRETCH."""
-    assert norm.STRETCH % norm.WIDTH == 0
-    for whole in (norm.WIDTH, norm.STRETCH, 2 * norm.STRETCH):
+    """Sums in lanes, which are taken together after each STRETCH."""
+    assert norm.STRETCH % norm.PASS == 0
+    for whole in (LANES, norm.PASS, norm.STRETCH, 2 * norm.STRETCH):
         for length in (whole - 1, whole, whole + 1):
             norm_agrees((1, 2, 2, length))
     for shape in [(2, 1, 1, 1), (3, 3, 1, 1), (1, 2, 2, 1), (LANES, 2, 1, 3)]:
