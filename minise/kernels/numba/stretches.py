@@ -161,7 +161,7 @@ def _sum_rows(
     C, N, zero = x.shape[0] // groups, x.shape[3], x.dtype.type(0)
     OH, OW, pixels = y.shape[1], y.shape[2], x.shape[1] * x.shape[2]
     stride, from_x, from_w, to_y = OH * OW * N, x.reshape(-1), w.reshape(-1), y.reshape(-1)
-    full = blocks if ROWS * blocks - F < ROWS - FEW else blocks - 1  # with more than FEW filters
+    full = blocks if ROWS * blocks - F < max(1, ROWS - FEW) else blocks - 1  # more than FEW
     for task in tasks(invite(team), OH * parts):
         row, part = task // parts, task % parts
         # blocks of filters are counted over all groups
