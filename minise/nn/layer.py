@@ -75,7 +75,8 @@ class Layer:
     def predict(self, x: Array) -> Array:
         """The output alone, in evaluation mode; `layer(x)` is short for it.
 
-        One image of a shape that came before is sooner done, as `minise.nn.plan` says.
+        For single images of one shape, what was decided for the first is not decided again: see
+        `minise/nn/plan.py`. The result is that of `forward`, to the last bit.
         """
         return plan.predict(self, x)
 
