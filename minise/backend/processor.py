@@ -104,7 +104,7 @@ class Numba(NumPy):
             return None
         kernel = _kernel(name)
         few: int = getattr(kernel, "few", -1)
-        return kernel if few < 0 or np.size(x) > few else None
+        return kernel if few < 0 or x.size > few else None
 
     def place(self, images: Array, values: Array | None = None) -> Array:
         """As `NumPy.place` says; a large array begins at a cache line."""

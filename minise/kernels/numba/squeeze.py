@@ -19,8 +19,8 @@ def global_avg_pool(x: Array) -> Array:
     x = batch_last(x)
     C, H, _, N = x.shape
     of_rows = empty((H, C, N), x.dtype)
-    _row_means(x, of_rows, parts(H))
-    return batch_first(of_rows.mean(axis=0))
+    _row_shares(x, of_rows, parts(H))
+    return batch_first(of_rows.sum(axis=0))
 
 
 def global_avg_pool_backward(
@@ -58,8 +58,9 @@ def global_max_pool_backward(dz: Array, x: Array, winner: Array, add_to: Array |
 
 
 @compiled_parallel
-def _row_means(team: int, x: Array, of_rows: Array, parts: int) -> None:
+def _row_shares(team: int, x: Array, of_rows: Array, parts: int) -> None:
     C, H, W, N = x.shape
+    pixels = x.dtype.type(H * W)
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
@@ -74,7 +75,7 @@ def _row_means(team: int, x: Array, of_rows: Array, parts: int) -> None:
                     for n in range(total.size):
                         total[n] += pixel[n]
             for n in range(total.size):
-                total[n] /= W
+                total[n] /= pixels
 
 
 @compiled_parallel

@@ -7,11 +7,12 @@ import itertools
 
 import numpy as np
 import pytest
-from kernels.agreement import assert_agrees, between_fences
+from closeness import assert_close
+from kernels.agreement import assert_agrees, between_fences, memory_is_fenced
 from rows import ROWS
 from rows.row import Call
 
-from minise import backend
+from minise import backend, ops
 from minise.kernels.numba import (
     activation,
     conv,
@@ -205,6 +206,7 @@ def test_channels_are_divided_where_rows_are_few(height):
         x, r = normal((2, C, height, 2), (2, C, height, 2))
         (s,) = normal((2, C))
         assert_agrees(ROWS["channel_scale"], Call(x, s))
+        se_agrees(x, r, s)
         assert_agrees(ROWS["scale_add_relu"], Call(x, s, r))
         assert_agrees(ROWS["add"], Call(x, r))
         assert_agrees(ROWS["global_avg_pool"], Call(x))
@@ -212,6 +214,24 @@ def test_channels_are_divided_where_rows_are_few(height):
         assert_agrees(ROWS["global_max_pool"], Call(x))
         assert_agrees(ROWS["relu"], Call(x))
         norm_agrees(x.shape)
+
+
+def se_agrees(x, dy, s):
+    """The two passes back through an SE block, as the specification takes them."""
+
+    def gradients():
+        ds = ops.gates_gradient(dy, ops.channel_scale(x, s)[1])
+        _, saved = ops.global_avg_pool(x)
+        return ds, ops.global_avg_pool_backward(ds, saved, add_to=dy, scaled_by=s)
+
+    x, dy, s = (between_fences(array, len(x)) for array in (x, dy, s))
+    with backend.using("numpy"):
+        expected = gradients()
+    gradients()  # compiled
+    with memory_is_fenced():
+        found = gradients()
+    for got, right in zip(found, expected, strict=True):
+        assert_close(got, right)
 
 
 def norm_agrees(shape):
