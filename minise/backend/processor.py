@@ -106,7 +106,7 @@ class Numba(NumPy):
             return None
         kernel = _kernel(name)
         few: int = getattr(kernel, "few", -1)
-        return kernel if few < 0 or np.size(x) > few or np.shape(x)[:1] == (1,) else None
+        return kernel if few < 0 or x.size > few or x.shape[:1] == (1,) else None
 
     @property
     def make_tape(self) -> Callable[..., Any] | None:  # type: ignore[override]

@@ -23,17 +23,15 @@ CACHE_LINE = 64  # bytes
 SMALL = 32 * 1024  # bytes: below, NumPy's own way is as fast
 MOST_IDLE = 512 * 1024**2  # bytes
 
-Block = npt.NDArray[np.uint8]
-
 
 class _Pool:
     def __init__(self) -> None:
-        self.idle: defaultdict[int, list[Block]] = defaultdict(list)
+        self.idle: defaultdict[int, list[memoryview]] = defaultdict(list)
         self.idle_bytes = 0
         self.leases: dict[int, weakref.ref[Array]] = {}
         self.lock = threading.RLock()  # a lease may end, by garbage collection, within `lease`
 
-    def lease(self, size: int) -> Array:
+    def lease(self, size: int, dtype: npt.DTypeLike) -> Array:
         """A block of `size` bytes that is returned when no array uses it any more."""
         with self.lock:
             blocks = self.idle[size]
@@ -43,7 +41,7 @@ class _Pool:
             else:
                 block = _aligned(size)
             # an array over a memoryview, so that every array made of it refers to this one
-            lease: Array = np.frombuffer(block.data, np.uint8)
+            lease: Array = np.frombuffer(block, dtype)
             key = id(block)
 
             def end(_: object) -> None:
@@ -96,10 +94,10 @@ def _new(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     size = math.prod(shape) * dtype.itemsize
     if size < SMALL:
         return np.empty(shape, dtype)
-    return _pool.lease(size).view(dtype).reshape(shape)
+    return _pool.lease(size, dtype).reshape(shape)
 
 
-def _aligned(size: int) -> Block:
+def _aligned(size: int) -> memoryview:
     memory = np.empty(size + CACHE_LINE, np.uint8)
     start = -memory.__array_interface__["data"][0] % CACHE_LINE
-    return memory[start : start + size]
+    return memory[start : start + size].data

@@ -24,8 +24,8 @@ def global_avg_pool(x: Array) -> Array:
         _means(x.reshape(C, -1), z)
         return batch_first(z)
     of_rows = empty((H, C, N), x.dtype)
-    _row_means(x, of_rows, parts(H))
-    return batch_first(of_rows.mean(axis=0))
+    _row_shares(x, of_rows, parts(H))
+    return batch_first(of_rows.sum(axis=0))
 
 
 def global_avg_pool_backward(
@@ -78,8 +78,9 @@ def _means(team: int, x: Array, z: Array) -> None:
 
 
 @compiled_parallel
-def _row_means(team: int, x: Array, of_rows: Array, parts: int) -> None:
+def _row_shares(team: int, x: Array, of_rows: Array, parts: int) -> None:
     C, H, W, _ = x.shape
+    pixels = x.dtype.type(H * W)
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
@@ -90,7 +91,7 @@ def _row_means(team: int, x: Array, of_rows: Array, parts: int) -> None:
                 for n in range(total.size):
                     total[n] += pixel[n]
             for n in range(total.size):
-                total[n] /= W
+                total[n] /= pixels
 
 
 @compiled_parallel

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
-from numba import config
+from numba import config, types
 
 from minise.arrays import Array
 from minise.cores import cores
@@ -41,12 +41,14 @@ from minise.kernels.numba.tasks import (
     NAP,
     NAP_TIME,
     NAPS,
+    NEXT,
     NUMBER,
     ROOM,
     SIZE,
     STATE,
     close,
     look,
+    next_task,
     one_nap,
     serve,
 )
@@ -81,6 +83,8 @@ class Team:
         self._put(SIZE, size)
         self._put(FRAME, self.base + lines)
         self._put(LOOKS, _looks(self.base))
+        self._put(NEXT, _address_of_next())
+        _ALONE[NEXT // 8] = _address_of_next()
         for offset, value in zip((NAP, NAP_TIME), _nap_of_system(), strict=True):
             self._put(offset, value)
         self._nap = _quickest(lambda: one_nap(self.base))
@@ -165,6 +169,16 @@ class Team:
         """Let its threads end."""
         self._stopping = True
         self._wake()
+
+
+@functools.cache
+def _address_of_next() -> int:
+    """Where the machine code of `next_task` begins, as C calls it."""
+    word: Any = types.int64
+    compiled: Any = next_task
+    result = compiled.get_compile_result(word(word, word, word))
+    address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
+    return address
 
 
 def _looks(address: int) -> int:

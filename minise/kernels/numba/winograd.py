@@ -1,12 +1,11 @@
 """3×3 convolution with stride 1 by fewer multiplications (Winograd 1980; Lavin & Gray 2016).
 
-A patch of 4×4 outputs sees 6×6 pixels d. Each output is a sum of 9 products with the weights g, 144
-in all. Shared cleverly, 36 are enough:
+A patch of 4×4 outputs sees 6×6 pixels d. Each output is the sum of 9 products with the weights g,
+which makes 144. Shared cleverly, 36 are enough:
 
     y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
-In one dimension, a convolution multiplies polynomials, and 6 points fix the product: here 0, ±1/√2,
-±√2 and ∞ (tutorial 8 derives it). With r = 1/√2 the matrices are
+Polynomials are evaluated at the points 0, ±r, ±2r and ∞, and multiplied there (see tutorial 8):
 
     ⎡ 1   0  −5/2  0   1  0 ⎤       ⎡  1     0     0  ⎤
     ⎢ 0 −2r   −2   r   1  0 ⎥       ⎢−2/3 −2r/3 −1/3 ⎥       ⎡ 1   1    1   1   1  0 ⎤
@@ -15,11 +14,10 @@ In one dimension, a convolution multiplies polynomials, and 6 points fix the pro
     ⎢ 0   r  −1/2 −2r  1  0 ⎥       ⎢ 1/6  −r/3  1/3 ⎥       ⎣ 0  r/2 −r/2 4r −4r  1 ⎦
     ⎣ 0   1    0  −5/2 0  1 ⎦       ⎣  0     0     1  ⎦
 
-Summed over channels, each of the 36 products is a product of matrices, filters × channels times
-channels × patches: there the time goes. To transform a patch takes 12 · 14 operations for each
-channel and 10 · 12 for each filter, so there should be some of both. The points are as near to ±1
-as they can be apart: rounding is about twice that of `stretches`, for ±1 and ±2 four times.
-A pixel that is NaN or infinite can spoil all of a patch that sees it, a weight all of its filter.
+With r = 1/√2 the rounding error is about twice that of `stretches`, with r = 1 four times. Summed
+over channels, each of the 36 products is a product of matrices, filters × channels times channels ×
+patches. A patch costs 12 · 14 operations for each channel and 10 · 13 for each filter besides. A
+pixel that is NaN or infinite can make all outputs of its patches NaN, a weight all of its filter.
 """
 
 from __future__ import annotations
@@ -41,22 +39,15 @@ from minise.kernels.numba.tiles import COLUMNS, ROWS, outer, put, tile
 from minise.shapes import Pair, Window
 
 Lanes: TypeAlias = Any
-Sizes: TypeAlias = tuple[int, ...]
 Six: TypeAlias = tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]
+Sizes: TypeAlias = tuple[int, ...]
 
-ENOUGH = 16  # channels and filters, from which it pays, where patches are at least half full
+ENOUGH = 16  # channels, and filters, from which it pays if patches are at least half full
 WIDE = COLUMNS * LANES
-R = 0.5**0.5
-G = np.array(
-    [
-        [1, 0, 0],
-        [-2 / 3, -2 / 3 * R, -1 / 3],
-        [-2 / 3, 2 / 3 * R, -1 / 3],
-        [1 / 6, R / 3, 1 / 3],
-        [1 / 6, -R / 3, 1 / 3],
-        [0, 0, 1],
-    ]
-)
+R = 0.5**0.5  # r
+POINTS = np.array([0, R, -R, 2 * R, -2 * R])
+SCALES = np.array([1, -2 / 3, -2 / 3, 1 / 6, 1 / 6])
+G = np.vstack([SCALES[:, None] * POINTS[:, None] ** [0, 1, 2], [0, 0, 1]])
 GG = np.kron(G, G)  # (36, 9): G g Gᵀ where g is a column
 
 
@@ -81,9 +72,8 @@ def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) ->
     threads = most_threads()
     # a little room between rows, or many of them would share one place in the cache
     v = empty((threads, 36, C * WIDE + LANES), x.dtype)
-    m = empty((threads, 36, ROWS * WIDE + LANES), x.dtype)
-    room = empty((threads, 36 * LANES), x.dtype)
-    _convolve(x, _transformed(w), b, y, padding, v, m, room)
+    m = empty((threads, 36 + 3, ROWS * WIDE + LANES), x.dtype)  # the last rows: of one patch
+    _convolve(x, _transformed(w), b, y, padding, v, m)
     return y
 
 
@@ -98,37 +88,35 @@ def _transformed(w: Array) -> Array:
 
 
 @compiled
-def _times_b(d: Six) -> Six:
-    """Bᵀ d."""
-    d0, d1, d2, d3, d4, d5 = d
-    p, q = d4 - 2.0 * d2, R * (d3 - 2.0 * d1)
-    s, t = d4 - 0.5 * d2, 2 * R * (d3 - 0.5 * d1)
-    return d0 - 2.5 * d2 + d4, p + q, p - q, s + t, s - t, d1 - 2.5 * d3 + d5
-
-
-@compiled
-def _times_a(m: Six) -> tuple[Lanes, Lanes, Lanes, Lanes]:
-    """Aᵀ m."""
-    m0, m1, m2, m3, m4, m5 = m
-    p, q = m1 + m2, R * (m1 - m2)
-    s, t = m3 + m4, 2 * R * (m3 - m4)
-    return m0 + p + s, q + t, 0.5 * p + 2.0 * s, 0.5 * q + 2.0 * t + m5
-
-
-@compiled
 def _six(x: Array, k: int, step: int) -> Six:
     p, q, r = load(x, k), load(x, k + step), load(x, k + 2 * step)
     return p, q, r, load(x, k + 3 * step), load(x, k + 4 * step), load(x, k + 5 * step)
 
 
 @compiled
-def _store_six(x: Array, k: int, step: int, six: Six) -> None:
-    store(x, k, six[0])
-    store(x, k + step, six[1])
-    store(x, k + 2 * step, six[2])
-    store(x, k + 3 * step, six[3])
-    store(x, k + 4 * step, six[4])
-    store(x, k + 5 * step, six[5])
+def _times_b(d: Six, to: Array, n: int, step: int) -> None:
+    """Bᵀ d, to six places of `to`."""
+    d0, d1, d2, d3, d4, d5 = d
+    store(to, n, d0 - 2.5 * d2 + d4)
+    even, odd = d4 - 2.0 * d2, R * (d3 - 2.0 * d1)
+    store(to, n + step, even + odd)
+    store(to, n + 2 * step, even - odd)
+    even, odd = d4 - 0.5 * d2, 2 * R * (d3 - 0.5 * d1)
+    store(to, n + 3 * step, even + odd)
+    store(to, n + 4 * step, even - odd)
+    store(to, n + 5 * step, d1 - 2.5 * d3 + d5)
+
+
+@compiled
+def _times_a(m: Six, to: Array, n: int, step: int) -> None:
+    """Aᵀ m, to four places of `to`."""
+    m0, m1, m2, m3, m4, m5 = m
+    even, odd = m1 + m2, R * (m1 - m2)
+    even_2, odd_2 = m3 + m4, 2 * R * (m3 - m4)
+    store(to, n, m0 + even + even_2)
+    store(to, n + step, odd + odd_2)
+    store(to, n + 2 * step, 0.5 * even + 2.0 * even_2)
+    store(to, n + 3 * step, 0.5 * odd + 2.0 * odd_2 + m5)
 
 
 @compiled
@@ -138,56 +126,39 @@ def _pixel(x: Array, at: int, moved: int) -> Lanes:
 
 @compiled
 def _transform(
-    x: Array, at: Array, first: int, moved: int, half: Array, v: Array, to: int, pitch: int
+    x: Array, at: Array, first: int, moved: int, t: Array, v: Array, to: int, pitch: int
 ) -> None:
-    """Bᵀ d B to 36 places of v, for the pixels d that `at` lists; `half` is room for Bᵀ d."""
+    """Bᵀ d B to 36 places of v, for the pixels d that `at` lists; t is room for Bᵀ d."""
     for j in range(6):
         k = first + j
         p, q, r = _pixel(x, at[k], moved), _pixel(x, at[k + 6], moved), _pixel(x, at[k + 12], moved)
-        s, t = _pixel(x, at[k + 18], moved), _pixel(x, at[k + 24], moved)
-        six = p, q, r, s, t, _pixel(x, at[k + 30], moved)
-        _store_six(half, j * LANES, 6 * LANES, _times_b(six))
+        s, u = _pixel(x, at[k + 18], moved), _pixel(x, at[k + 24], moved)
+        six = p, q, r, s, u, _pixel(x, at[k + 30], moved)
+        _times_b(six, t, j * LANES, 6 * LANES)
     for i in range(6):
-        _store_six(v, to + 6 * i * pitch, pitch, _times_b(_six(half, 6 * i * LANES, LANES)))
+        _times_b(_six(t, 6 * i * LANES, LANES), v, to + 6 * i * pitch, pitch)
 
 
 @compiled
 def _transform_back(
-    m: Array,
-    k: int,
-    pitch: int,
-    half: Array,
-    b: float,
-    y: Array,
-    to: int,
-    size: Pair,
-    strides: Pair,
+    m: Array, k: int, pitch: int, t: Array, b: float, y: Array, to: int, size: Pair, strides: Pair
 ) -> None:
     """Aᵀ m A + b of 36 places of m, to as many rows and columns of y as there are (`size`)."""
+    bias = fill(b)
     for j in range(6):
-        y0, y1, y2, y3 = _times_a(_six(m, k + j * pitch, 6 * pitch))
-        store(half, j * LANES, y0)
-        store(half, (6 + j) * LANES, y1)
-        store(half, (12 + j) * LANES, y2)
-        store(half, (18 + j) * LANES, y3)
-    (rows, columns), (down, right), bias = size, strides, fill(b)
-    for i in range(rows):
-        y0, y1, y2, y3 = _times_a(_six(half, 6 * i * LANES, LANES))
-        n = to + i * down
-        store(y, n, y0 + bias)
-        if columns > 1:
-            store(y, n + right, y1 + bias)
-        if columns > 2:
-            store(y, n + 2 * right, y2 + bias)
-        if columns > 3:
-            store(y, n + 3 * right, y3 + bias)
+        _times_a(_six(m, k + j * pitch, 6 * pitch), t, j * LANES, 6 * LANES)
+    for i in range(size[0]):
+        row = 6 * i * LANES
+        _times_a(_six(t, row, LANES), t, row, LANES)
+        for j in range(size[1]):
+            store(y, to + i * strides[0] + j * strides[1], load(t, row + j * LANES) + bias)
 
 
 @compiled
 def _list_places(
     first: int, count: int, shape: Sizes, padding: Pair, output: Pair, at: Array, to: Array
 ) -> None:
-    """Of `count` patches, where in a channel of x each of the 36 pixels is, or NONE; and in y."""
+    """Where some patches lie: their pixels, or NONE, in a channel of x; their outputs in y's."""
     _, H, W, N = shape
     OH, OW = output
     lanes, across = (N + LANES - 1) // LANES, (OW + 3) // 4
@@ -202,15 +173,7 @@ def _list_places(
 
 @compiled_parallel
 def _convolve(
-    team: int,
-    x: Array,
-    u: Array,
-    b: Array,
-    y: Array,
-    padding: Pair,
-    room_v: Array,
-    room_m: Array,
-    room: Array,
+    team: int, x: Array, u: Array, b: Array, y: Array, padding: Pair, room_v: Array, room_m: Array
 ) -> None:
     """One owner for COLUMNS patches, each of LANES images: they are the columns of a tile.
 
@@ -221,8 +184,8 @@ def _convolve(
     channel, map_, strides = x.shape[1] * x.shape[2] * N, OH * OW * N, (OW * N, N)
     from_x, to_y, zero = x.reshape(-1), y.reshape(-1), x.dtype.type(0)
     for task in tasks(invite(team), (patches + COLUMNS - 1) // COLUMNS):
-        v, m, half = room_v[member(team)], room_m[member(team)], room[member(team)]
-        to_v, to_m = v.reshape(-1), m.reshape(-1)
+        v, m = room_v[member(team)], room_m[member(team)]  # what they hold does not matter
+        to_v, to_m, t = v.reshape(-1), m.reshape(-1), m[36:].reshape(-1)
         first = task * COLUMNS
         count = min(COLUMNS, patches - first)
         at, to = np.empty(36 * COLUMNS, np.intp), np.empty((COLUMNS, 3), np.intp)
@@ -230,7 +193,7 @@ def _convolve(
         for c in range(C):
             for k in range(count):
                 n = c * WIDE + k * LANES
-                _transform(from_x, at, 36 * k, c * channel, half, to_v, n, v.shape[1])
+                _transform(from_x, at, 36 * k, c * channel, t, to_v, n, v.shape[1])
         for f in range(0, F, ROWS):
             filters = min(ROWS, F - f)
             for i in range(36):
@@ -238,7 +201,7 @@ def _convolve(
                 for c in range(C):
                     s = outer(s, weights, c * ROWS, values, c * WIDE)
                 put(s, to_m, i * m.shape[1], WIDE, ROWS)
-                # meanwhile get a row of what will be written: i counts filters, then rows
+                # meanwhile one row of one filter of y is fetched, where the sums will be stored
                 r, row = i % ROWS, i // ROWS
                 for k in range(count):
                     if r < filters and row < to[k, 1]:
@@ -248,6 +211,6 @@ def _convolve(
                 for k in range(count):
                     n, size = (f + r) * map_ + to[k, 0], (to[k, 1], to[k, 2])
                     _transform_back(
-                        to_m, r * WIDE + k * LANES, m.shape[1], half, b[f + r],
+                        to_m, r * WIDE + k * LANES, m.shape[1], t, b[f + r],
                         to_y, n, size, strides,
                     )  # fmt: skip

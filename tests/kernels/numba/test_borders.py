@@ -7,11 +7,12 @@ import itertools
 
 import numpy as np
 import pytest
-from kernels.agreement import assert_agrees, between_fences
+from closeness import assert_close
+from kernels.agreement import assert_agrees, between_fences, memory_is_fenced
 from rows import ROWS
 from rows.row import Call
 
-from minise import backend
+from minise import backend, ops
 from minise.kernels.numba import (
     activation,
     conv,
@@ -20,10 +21,10 @@ from minise.kernels.numba import (
     linear,
     memory,
     norm,
+    tiles,
     winograd,
 )
 from minise.kernels.numba.lanes import LANES
-from minise.shapes import Window
 
 
 def normal(*shapes):
@@ -74,8 +75,8 @@ def test_from_a_register_full_of_images_on_they_are_the_lanes(forms, N, form):
     assert forms in (form, 2 * form)  # the first time only to be compiled
 
 
-# 2 · 3 · 6 · 5 products
-SUITS = {"C": 2, "F": 3, "size": (4, 5), "kernel": (3, 3), "padding": (2, 1)}
+# y (6, 8), dx (4, 8): each more than half of 4×4 patches
+SUITS = {"C": 2, "F": 3, "size": (4, 8), "kernel": (3, 3), "padding": (2, 1)}
 
 
 @pytest.mark.parametrize(
@@ -97,20 +98,39 @@ SUITS = {"C": 2, "F": 3, "size": (4, 5), "kernel": (3, 3), "padding": (2, 1)}
     ],
 )
 def test_fewer_multiplications_where_they_can_be_had(forms, monkeypatch, change, form):
-    monkeypatch.setattr(winograd, "MUCH", 0)
+    monkeypatch.setattr(winograd, "ENOUGH", 2)
     conv_agrees(**{"N": LANES} | SUITS | change)
     assert forms in (form, 2 * form)
 
 
-def test_fewer_multiplications_where_there_are_many(forms, monkeypatch):
-    """In backward dx has another number of pixels than y; what is counted is y's."""
-    w, window = np.empty((3, 2, 3, 3)), Window((3, 3), (1, 1), (2, 1))
-    for most, form in [(2 * 3 * 6 * 5, WINOGRAD), (2 * 3 * 6 * 5 + 1, STRETCHES)]:
-        monkeypatch.setattr(winograd, "MUCH", most)
-        assert winograd.suits(w, window, 1, LANES, (6, 5)) == (form is WINOGRAD)
+def test_fewer_multiplications_from_some_channels_and_filters_on(forms):
+    enough = winograd.ENOUGH
+    for C, F, form in [
+        (enough, enough, WINOGRAD),
+        (enough - 1, enough, STRETCHES),
+        (enough, enough - 1, STRETCHES),
+    ]:
         forms.clear()
-        conv_agrees(LANES, **SUITS)
+        conv_agrees(LANES, C, F, (4, 4), padding=1)
         assert forms in (form, 2 * form)
+
+
+def test_fewer_multiplications_where_patches_are_half_full(forms, monkeypatch):
+    """Each way by its own result: y of the forward pass, dx of the backward pass."""
+    monkeypatch.setattr(winograd, "ENOUGH", 2)
+    neither, both = STRETCHES, WINOGRAD
+    for size, padding, form in [
+        ((4, 2), 1, both),
+        ((4, 1), 1, neither),
+        ((3, 3), 1, both),
+        ((5, 5), 1, neither),
+        ((7, 7), 1, both),
+        ((4, 4), 0, ["sum_of_stretches", "conv3x3", "dots_of_stretches"]),
+        ((5, 5), 2, ["conv3x3", "sum_of_stretches", "dots_of_stretches"]),
+    ]:
+        forms.clear()
+        conv_agrees(LANES, 2, 3, size, padding=padding)
+        assert forms in (form, 2 * form), size
 
 
 AROUND = sorted({k * LANES + d for k in (1, 2, 3, 4, 6, 7) for d in (-1, 0, 1)} - {LANES - 1})
@@ -146,31 +166,19 @@ def test_rows_are_cut_into_stretches_for_the_gradient_of_the_weights():
 
 
 @pytest.mark.parametrize("N", [LANES, LANES + 1, 2 * LANES - 1, 2 * LANES])
-def test_tiles_of_two_by_two_for_any_size(N, monkeypatch):
-    monkeypatch.setattr(winograd, "MUCH", 0)
-    for H, W in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (4, 4), (2, 11), (1, 14)]:
+def test_patches_of_four_by_four_for_any_size(N, monkeypatch):
+    """They fill the columns of their tiles of sums or do not, and so do the filters the rows."""
+    monkeypatch.setattr(winograd, "suits", lambda *_: True)
+    for H, W in [(1, 1), (1, 2), (3, 4), (4, 3), (4, 4), (5, 4), (2, 11), (1, 14), (8, 9)]:
         conv_agrees(N, 2, 5, (H, W), padding=1)
-    for F, padding in [(1, 0), (3, 2), (4, (0, 2)), (8, (2, 0))]:
+    for F, padding in [(1, 0), (tiles.ROWS - 1, 2), (tiles.ROWS, (0, 2)), (tiles.ROWS + 1, (2, 0))]:
         conv_agrees(N, 3, F, (3, 4), padding=padding)
 
 
-@pytest.mark.parametrize("tiles", [1, 2, 3])
-def test_as_many_tiles_at_once_as_the_cache_holds(monkeypatch, tiles):
-    monkeypatch.setattr(winograd, "MUCH", 0)
-    bytes_of_a_tile = 16 * (2 + 5) * LANES * 8
-    for room in (tiles * bytes_of_a_tile, tiles * bytes_of_a_tile - 1):
-        monkeypatch.setattr(winograd, "IN_CACHE", room)
-        asked = []
-        watch_tiles(monkeypatch, asked)
-        conv_agrees(LANES, 2, 5, (2, 11), padding=1)
-        assert asked[0] == max(1, room // bytes_of_a_tile)
-
-
-def watch_tiles(monkeypatch, asked):
-    loop = winograd._tile_rows
-    monkeypatch.setattr(
-        winograd, "_tile_rows", lambda *given: (asked.append(given[5]), loop(*given))
-    )
+@pytest.mark.parametrize("patches", range(1, 2 * tiles.COLUMNS + 2))
+def test_as_many_patches_as_a_tile_has_columns_and_other_numbers(monkeypatch, patches):
+    monkeypatch.setattr(winograd, "suits", lambda *_: True)
+    conv_agrees(LANES, 2, 3, (4, 4 * patches), padding=1)
 
 
 def test_planes_shorter_and_longer_than_a_register():
@@ -199,12 +207,31 @@ def test_channels_are_divided_where_rows_are_few(height):
         (s,) = normal((2, C))
         for N in (1, 2):  # one image: along its rows
             assert_agrees(ROWS["channel_scale"], Call(x[:N], s[:N]))
+            se_agrees(x[:N], r[:N], s[:N])
             assert_agrees(ROWS["scale_add_relu"], Call(x[:N], s[:N], r[:N]))
             assert_agrees(ROWS["global_avg_pool"], Call(x[:N]))
             assert_agrees(ROWS["relu"], Call(x[:N]))
             norm_agrees(x[:N].shape)
         assert_agrees(ROWS["add"], Call(x, r))
         assert_agrees(ROWS["global_max_pool"], Call(x))
+
+
+def se_agrees(x, dy, s):
+    """The two passes back through an SE block, as the specification takes them."""
+
+    def gradients():
+        ds = ops.gates_gradient(dy, ops.channel_scale(x, s)[1])
+        _, saved = ops.global_avg_pool(x)
+        return ds, ops.global_avg_pool_backward(ds, saved, add_to=dy, scaled_by=s)
+
+    x, dy, s = (between_fences(array, len(x)) for array in (x, dy, s))
+    with backend.using("numpy"):
+        expected = gradients()
+    gradients()  # compiled
+    with memory_is_fenced():
+        found = gradients()
+    for got, right in zip(found, expected, strict=True):
+        assert_close(got, right)
 
 
 def norm_agrees(shape):
