@@ -33,11 +33,16 @@ def complex_allowed() -> Iterator[None]:
 
 def check_arrays(operation: str, **arrays: Array | None) -> None:
     """All arrays of one kind and one dtype, float32 or float64. None is skipped."""
-    given = [array for array in arrays.values() if array is not None]
-    if all(type(array) is np.ndarray and array.dtype is given[0].dtype for array in given) and (
-        given[0].dtype in FLOATS
-    ):
-        return  # nearly every call, checked quickly: a single image waits for this
+    dtype = None
+    for array in arrays.values():  # nearly every call is right: seen quickly, for a single image
+        if array is None:
+            continue
+        if type(array) is not np.ndarray or array.dtype is not (dtype or array.dtype):
+            break
+        dtype = array.dtype
+    else:
+        if dtype in FLOATS:
+            return
     _refuse_arrays(operation, {name: a for name, a in arrays.items() if a is not None})
 
 

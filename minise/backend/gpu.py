@@ -42,6 +42,7 @@ class CuPy:
     name: ClassVar[str] = "cupy"
     on_gpu: ClassVar[bool] = True
     read_every: ClassVar[int] = 50  # steps between two readings of their counts
+    make_tape = None
 
     @classmethod
     def with_device(cls, device: int | None) -> CuPy:

@@ -28,6 +28,8 @@ class NumPy:
     on_gpu: ClassVar[bool] = False
     array_module: types.ModuleType = np
     read_every: ClassVar[int] = 1  # steps between two readings of their counts
+    # makes a tape of loops, as `kernels.numba.tape` says, or None where there can be none
+    make_tape: Callable[..., Any] | None = None
 
     def find(self, name: str, x: Any) -> Kernel | None:
         """The kernel called `name`, as in "scale.channel_scale", for arrays like x, if any."""
@@ -104,7 +106,13 @@ class Numba(NumPy):
             return None
         kernel = _kernel(name)
         few: int = getattr(kernel, "few", -1)
-        return kernel if few < 0 or np.size(x) > few else None
+        return kernel if few < 0 or x.size > few or x.shape[:1] == (1,) else None
+
+    @property
+    def make_tape(self) -> Callable[..., Any] | None:  # type: ignore[override]
+        """What makes a tape of loops, unless they are watched already."""
+        kernels = _numba_kernels()
+        return kernels.tape.maker() if kernels else None
 
     def place(self, images: Array, values: Array | None = None) -> Array:
         """As `NumPy.place` says; a large array begins at a cache line."""

@@ -15,6 +15,7 @@ import numpy as np
 from minise import backend
 from minise.arrays import Array, array_module, asnumpy
 from minise.errors import InputError
+from minise.nn import plan
 
 __all__ = ["Backward", "Buffer", "Layer", "Parameter", "Sequential", "differences", "moved"]
 
@@ -72,8 +73,12 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def predict(self, x: Array) -> Array:
-        """The output alone, in evaluation mode; `layer(x)` is short for it."""
-        return self.forward(x, training=False)[0]
+        """The output alone, in evaluation mode; `layer(x)` is short for it.
+
+        For single images of one shape, what was decided for the first is not decided again: see
+        `minise/nn/plan.py`. The result is that of `forward`, to the last bit.
+        """
+        return plan.predict(self, x)
 
     def __call__(self, x: Array) -> Array:
         """`predict`."""

@@ -104,3 +104,19 @@ def test_a_squeeze_adds_to_the_gradient_of_another_way(name, data, x):
     dz, other = data.draw(arrays_like(z)), data.draw(arrays_like(x))
     expected = other + backward(dz, saved)
     np.testing.assert_array_equal(backward(dz, saved, add_to=batch_last(other)), expected)
+
+
+@pytest.mark.parametrize("name", ["global_avg_pool", "global_max_pool"])
+@given(data=st.data(), x=arrays_NCHW())
+def test_the_gradient_of_another_way_may_be_scaled_first(name, data, x):
+    z, saved = getattr(ops, name)(x)
+    backward = getattr(ops, f"{name}_backward")
+    dz, dy = data.draw(arrays_like(z)), data.draw(arrays_like(x))
+    s, before = data.draw(arrays_like(z)), dy.copy()
+    expected = ops.channel_scale(dy, s)[0] + backward(dz, saved)
+    assert_close(backward(dz, saved, add_to=dy, scaled_by=s), expected)
+    np.testing.assert_array_equal(dy, before)
+    with pytest.raises(ValueError, match="scaled_by without add_to"):
+        backward(dz, saved, scaled_by=s)
+    with pytest.raises(ValueError, match=r"s has shape"):
+        backward(dz, saved, add_to=dy, scaled_by=s[:, 1:])

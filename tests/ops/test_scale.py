@@ -15,6 +15,7 @@ def test_the_backward_is_the_adjoint_of_the_scale(data, x):
     y, saved = ops.channel_scale(x, s)
     dx, ds = ops.channel_scale_backward(dy, saved)
     assert_same_products((y, dy), (x, dx), (s, ds))
+    assert_close(ops.gates_gradient(dy, saved), ds)
 
 
 @pytest.mark.usefixtures("each_backend")

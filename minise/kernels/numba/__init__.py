@@ -4,6 +4,11 @@ Every kernel takes arrays in any memory order and gives batch-last ones; see `la
 has checked shapes and dtypes: a compiled loop checks no bounds.
 """
 
-from minise.kernels.numba import ahead, memory, team
+from minise.kernels.numba import ahead, memory, tape, team
 
-__all__ = ["ahead", "memory", "team"]  # what `minise.backend` asks of them besides the kernels
+__all__ = [
+    "ahead",
+    "memory",
+    "tape",
+    "team",
+]  # what `minise.backend` asks of them besides the kernels

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from minise.arrays import Array
 from minise.kernels.numba.compile import compiled, for_more_than
-from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
+from minise.kernels.numba.layout import batch_first, batch_last, maps, parts, rows
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -25,7 +25,7 @@ def relu(x: Array) -> Array:
     """max(x, 0), NaN stays NaN."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _relu(rows(x), rows(y), parts(rows(x).shape[1]))
+    _relu(maps(x), maps(y), parts(maps(x).shape[1]))
     return batch_first(y)
 
 

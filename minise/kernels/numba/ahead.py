@@ -18,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
@@ -26,6 +25,7 @@ import numpy as np
 
 from minise.cores import cores
 from minise.kernels.numba.cache import KernelCache
+from minise.kernels.numba.watch import watcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -49,7 +49,6 @@ help_out()
 """
 
 _loops: dict[tuple[str, str], Any] = {}
-_calls: ContextVar[dict[Kernel, None] | None] = ContextVar("minise_calls", default=None)
 
 
 class Kernel(NamedTuple):
@@ -87,26 +86,38 @@ class Kernel(NamedTuple):
 
 
 def seen(loop: Function, call: Function, *first: object) -> Function:
-    """`call`, the way in which Python calls `loop`, which within `missing` is seen and not done.
+    """`call`, the way in which Python calls `loop`, left to whoever watches, if anybody does.
 
     `first` are arguments that `call` gives to the loop before its own.
     """
     dispatcher: Any = loop
     if not hasattr(dispatcher, "overloads"):  # NUMBA_DISABLE_JIT
         return call
-    module, name = dispatcher.py_func.__module__, dispatcher.py_func.__qualname__
-    _loops[module, name] = dispatcher
+    _loops[_name(dispatcher)] = dispatcher
 
     @functools.wraps(call)
     def or_seen(*arguments: Any) -> Any:
-        calls = _calls.get()
-        if calls is None:
+        watching = watcher.get()
+        if watching is None:
             return call(*arguments)
-        types = map(dispatcher.typeof_pyval, (*first, *arguments))
-        calls[Kernel(module, name, tuple(types))] = None
-        return None
+        return watching.called(dispatcher, call, first, arguments)
 
     return cast(Function, or_seen)
+
+
+def _name(loop: Any) -> tuple[str, str]:
+    return loop.py_func.__module__, loop.py_func.__qualname__
+
+
+class _Calls(dict[Kernel, None]):
+    """The kernels that were called, in order: none of them is run."""
+
+    def called(self, loop: Any, call: Function, first: Any, arguments: Any) -> None:
+        types = map(loop.typeof_pyval, (*first, *arguments))
+        self[Kernel(*_name(loop), tuple(types))] = None
+
+    def made(self, array: object, contents: int | None) -> None:
+        pass
 
 
 def missing(work: Callable[[], object]) -> list[Kernel]:
@@ -116,13 +127,13 @@ def missing(work: Callable[[], object]) -> list[Kernel]:
     """
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return []
-    calls: dict[Kernel, None] = {}
-    token = _calls.set(calls)
+    calls = _Calls()
+    token = watcher.set(calls)
     try:
         with np.errstate(all="ignore"):
             work()
     finally:
-        _calls.reset(token)
+        watcher.reset(token)
     return [kernel for kernel in calls if not (kernel.is_compiled or kernel.is_kept)]
 
 

@@ -45,6 +45,11 @@ def rows(x: Array) -> Array:
     return x.reshape(len(x) if x.ndim > 1 else 1, 1, -1) if x.size else x.reshape(0, 0, 0)
 
 
+def maps(x: Array) -> Array:
+    """The same for number by number: one image, whose rows are short, has a long row for a map."""
+    return x.reshape(len(x), 1, -1) if x.ndim == 4 and x.shape[3] == 1 and x.size else rows(x)
+
+
 def parts(height: int) -> int:
     """Into how many parts the channels of each row are divided, so that there are enough tasks."""
     return -(-TASKS // height) if height else 1

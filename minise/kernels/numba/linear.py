@@ -1,4 +1,4 @@
-"""A linear map of many rows: a 1×1 convolution of images of one pixel."""
+"""A linear map of many rows: a 1×1 convolution of images of one pixel; and of one row."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.kernels.numba.conv import POINT, conv2d, conv2d_backward
+from minise.kernels.numba.lanes import LANES, fill, load, sum_of
+from minise.kernels.numba.layout import batch_first, batch_last
+from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 
 # Multiply-adds, and weights, up to which NumPy's BLAS uses one thread. It is quick there; beyond,
 # its threads would compete with those of the kernels for the processor's cores: the next kernel
 # then took 4 ms instead of 0.07.
 FEW_PRODUCTS, FEW_WEIGHTS = 2**17, 2**13
+MANY = 2**14  # weights, a task of one row
 
 
 def linear(x: Array, w: Array, b: Array | None) -> Array:
     """y (N, out) = x wᵀ + b; see `ops.linear`."""
+    if len(x) == 1:
+        b = zeros(w.shape[:1], w.dtype) if b is None else batch_last(b)
+        w, y = np.require(w, requirements=["C", "W"]), empty((len(w), 1), x.dtype)
+        _one_row(batch_last(x)[:, 0], w, b, y, shares(w))
+        return batch_first(y)
     if _few(x, w):
         y = (w @ x.T).T
         return y if b is None else y + b
@@ -32,6 +43,11 @@ def linear_backward(
     return dx[:, :, 0, 0], dw[:, :, 0, 0], db
 
 
+def shares(w: Array) -> int:
+    """Into how many parts the outputs of one row are divided."""
+    return 1 + w.size // MANY
+
+
 def _few(x: Array, w: Array) -> bool:
     return len(x) * w.size <= FEW_PRODUCTS and w.size <= FEW_WEIGHTS
 
@@ -39,3 +55,19 @@ def _few(x: Array, w: Array) -> bool:
 def _pixels(x: Array) -> Array:
     """(N, C) -> (N, C, 1, 1)."""
     return x[:, :, np.newaxis, np.newaxis]
+
+
+@compiled_parallel
+def _one_row(team: int, x: Array, w: Array, b: Array, y: Array, parts: int) -> None:
+    """y (out, 1) for x (in,): the products of each output, LANES at a time, and what is left."""
+    outputs, inputs = w.shape
+    whole = inputs // LANES * LANES
+    for part in tasks(invite(team), parts):
+        for o in range(part * outputs // parts, (part + 1) * outputs // parts):
+            row, s = w[o], fill(x.dtype.type(0))
+            for i in range(0, whole, LANES):
+                s = s + load(row, i) * load(x, i)
+            total = b[o] + sum_of(s)
+            for i in range(whole, inputs):
+                total += row[i] * x[i]
+            y[o, 0] = total

@@ -11,27 +11,27 @@ import math
 import threading
 import weakref
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from minise.arrays import Array
+from minise.kernels.numba.watch import watcher
 
 CACHE_LINE = 64  # bytes
 SMALL = 32 * 1024  # bytes: below, NumPy's own way is as fast
 MOST_IDLE = 512 * 1024**2  # bytes
 
-Block = npt.NDArray[np.uint8]
-
 
 class _Pool:
     def __init__(self) -> None:
-        self.idle: defaultdict[int, list[Block]] = defaultdict(list)
+        self.idle: defaultdict[int, list[memoryview]] = defaultdict(list)
         self.idle_bytes = 0
         self.leases: dict[int, weakref.ref[Array]] = {}
         self.lock = threading.RLock()  # a lease may end, by garbage collection, within `lease`
 
-    def lease(self, size: int) -> Array:
+    def lease(self, size: int, dtype: npt.DTypeLike) -> Array:
         """A block of `size` bytes that is returned when no array uses it any more."""
         with self.lock:
             blocks = self.idle[size]
@@ -41,7 +41,7 @@ class _Pool:
             else:
                 block = _aligned(size)
             # an array over a memoryview, so that every array made of it refers to this one
-            lease: Array = np.frombuffer(block.data, np.uint8)
+            lease: Array = np.frombuffer(block, dtype)
             key = id(block)
 
             def end(_: object) -> None:
@@ -70,11 +70,10 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 
     Then no load of neighbouring numbers straddles two lines.
     """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    if size < SMALL:
-        return np.empty(shape, dtype)
-    return _pool.lease(size).view(dtype).reshape(shape)
+    array = _new(shape, np.dtype(dtype))
+    if watching := watcher.get():
+        watching.made(array, None)
+    return array
 
 
 def release() -> None:
@@ -84,12 +83,21 @@ def release() -> None:
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """The same, filled with zeros."""
-    array = empty(shape, dtype)
+    array = _new(shape, np.dtype(dtype))
     array.fill(0)
+    if watching := watcher.get():
+        watching.made(array, 0)
     return array
 
 
-def _aligned(size: int) -> Block:
+def _new(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    size = math.prod(shape) * dtype.itemsize
+    if size < SMALL:
+        return np.empty(shape, dtype)
+    return _pool.lease(size, dtype).reshape(shape)
+
+
+def _aligned(size: int) -> memoryview:
     memory = np.empty(size + CACHE_LINE, np.uint8)
     start = -memory.__array_interface__["data"][0] % CACHE_LINE
-    return memory[start : start + size]
+    return memory[start : start + size].data

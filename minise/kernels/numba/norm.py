@@ -16,7 +16,7 @@ import numpy as np
 from minise.arrays import Array
 from minise.kernels.numba.compile import compiled, compiled_serial
 from minise.kernels.numba.lanes import LANES, fill, load, positive, sum_of
-from minise.kernels.numba.layout import batch_first, batch_last, parts, rows
+from minise.kernels.numba.layout import batch_first, batch_last, maps, parts, rows
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -69,9 +69,9 @@ def _forward(
         _statistics(of_rows, x.shape[2] * x.shape[3], mean, var)
     else:
         mean, var = (batch_last(s) for s in statistics)
-    y, low, scale = empty(x.shape, x.dtype), x.dtype.type(lowest), np.empty_like(w)
+    y, low, scale = empty(x.shape, x.dtype), x.dtype.type(lowest), empty(w.shape, w.dtype)
     _scale(w, var, eps, scale)
-    _normalise(rows(x), mean, scale, b, low, rows(y), parts(x.shape[1]))
+    _normalise(maps(x), mean, scale, b, low, maps(y), parts(maps(x).shape[1]))
     return batch_first(y), mean, var
 
 
@@ -146,11 +146,12 @@ def _statistics(of_rows: Array, length: int, mean: Array, var: Array) -> None:
         mean[c], var[c] = centre, squares / (H * length)
 
 
-@compiled_serial
-def _scale(w: Array, var: Array, eps: float, scale: Array) -> None:
+@compiled_parallel
+def _scale(team: int, w: Array, var: Array, eps: float, scale: Array) -> None:
     """What differences from the mean are multiplied by: in one place, so always the same bits."""
-    for c in range(scale.size):
-        scale[c] = w[c] / math.sqrt(var[c] + eps)
+    for _ in tasks(invite(team), 1):
+        for c in range(scale.size):
+            scale[c] = w[c] / math.sqrt(var[c] + eps)
 
 
 @compiled_parallel

@@ -20,9 +20,12 @@ import numpy as np
 from minise.arrays import Array
 from minise.kernels.numba.conv_weights import Meetings, dots_of_stretches
 from minise.kernels.numba.lanes import LANES
+from minise.kernels.numba.layout import rows
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.stretches import sum_of_stretches
 from minise.kernels.numba.taps import NONE, Integers, Taps
+from minise.kernels.numba.tasks import invite, tasks
+from minise.kernels.numba.team import compiled_parallel
 from minise.shapes import Pair, Window
 
 
@@ -33,6 +36,7 @@ class _Axis(NamedTuple):
     step: Integers  # (kernel,): how far from the output's place
     length: int  # of the planes
     pixels: list[tuple[slice, slice]]  # for each plane: these of its pixels are those of x
+    inside: Integers  # (planes, 3): of these the first and the number, and the first of x
 
 
 class _Plan(NamedTuple):
@@ -40,6 +44,8 @@ class _Plan(NamedTuple):
 
     shape: tuple[int, int, int, int]  # planes down and across, rows and columns of each
     pixels: list[tuple[tuple[int, slice, slice], tuple[slice, slice]]]  # of a plane, and of x
+    inside: tuple[Integers, Integers]  # down and across, as above
+    stride: Pair
     length: int  # of the stretch, the output
     farthest: int  # of the distances
     forward: Taps
@@ -53,11 +59,8 @@ def conv2d(x: Array, w: Array, b: Array | None, groups: int, window: Window, out
     plan = _plan(window, (x.shape[1], x.shape[2]), output, N)
     planes = _to_planes(x, plan)
     y = sum_of_stretches(planes[:, None, :, None], w, b, groups, plan.forward)  # (F, 1, length, 1)
-    wide = y[:, 0, : output[0] * plan.shape[3] * N].reshape(len(y), output[0], plan.shape[3], N)
-    if output[1] == plan.shape[3]:
-        return wide
-    y = empty((len(y), *output, N), x.dtype)
-    y[...] = wide[:, :, : output[1]]
+    wide, y = y.reshape(len(y), -1), empty((len(y), *output, N), x.dtype)
+    _take(wide, plan.shape[3] * N, rows(y))
     return y
 
 
@@ -80,11 +83,9 @@ def conv2d_backward(
 
 def _to_planes(x: Array, plan: _Plan) -> Array:
     """(C, H, W, N) -> (C, planes · pitch)."""
-    down, across, H, W = plan.shape
-    planes = zeros((len(x), down * across, plan.farthest + plan.length), x.dtype)
-    inner = planes[:, :, : H * W * x.shape[3]].reshape(len(x), down * across, H, W, -1)
-    for here, there in plan.pixels:
-        inner[:, *here] = x[:, *there]
+    down, across, _, W = plan.shape
+    planes = empty((len(x), down * across, plan.farthest + plan.length), x.dtype)
+    _fill(rows(x), x.shape[3], *plan.inside, *plan.stride, W * x.shape[3], planes)
     return planes.reshape(len(x), -1)
 
 
@@ -101,25 +102,28 @@ def _from_planes(planes: Array, plan: _Plan, shape: tuple[int, ...]) -> Array:
 @functools.lru_cache(maxsize=1024)
 def _plan(window: Window, size: Pair, output: Pair, N: int) -> _Plan:
     down, across = (_axis(window, axis, size[axis], output[axis]) for axis in (0, 1))
-    rows, columns, width = len(down.pixels), len(across.pixels), across.length
+    planes_down, planes_across = len(down.pixels), len(across.pixels)
+    width = across.length
     length = max(output[0] * width * N, LANES)
     farthest = (int(down.step.max()) * width + int(across.step.max())) * N
     pitch = farthest + length
     # where tap (i, j) meets x is a sum of two: one for i, one for j
-    at_row = down.plane * columns * pitch + down.step * width * N
+    at_row = down.plane * planes_across * pitch + down.step * width * N
     at_column = across.plane * pitch + across.step * N
     distance = ((down.step * width)[:, None] + across.step).reshape(-1) * N  # (KH·KW,)
-    plane = ((down.plane * columns)[:, None] + across.plane).reshape(-1)  # (KH·KW,)
-    met_by = plane == np.arange(rows * columns)[:, None]  # (planes, KH·KW)
+    plane = ((down.plane * planes_across)[:, None] + across.plane).reshape(-1)  # (KH·KW,)
+    met_by = plane == np.arange(planes_down * planes_across)[:, None]  # (planes, KH·KW)
     back = np.where(met_by, farthest - distance, NONE)
     return _Plan(
-        shape=(rows, columns, down.length, width),
+        shape=(planes_down, planes_across, down.length, width),
         pixels=[
-            ((k * columns + m, *here), there)
+            ((k * planes_across + m, *here), there)
             for k, (h, h_x) in enumerate(down.pixels)
             for m, (w, w_x) in enumerate(across.pixels)
             for here, there in [((h, w), (h_x, w_x))]
         ],
+        inside=(down.inside, across.inside),
+        stride=window.stride,
         length=length,
         farthest=farthest,
         forward=Taps((at_row[:, None] + at_column).reshape(1, 1, -1), _one_run(length)),
@@ -150,7 +154,51 @@ def _axis(window: Window, axis: int, source: int, target: int) -> _Axis:
         at = first + begin * stride - padding
         count = max(0, min(length - begin, (source - 1 - at) // stride + 1))
         pixels.append((slice(begin, begin + count), slice(at, at + count * stride, stride)))
-    return _Axis(plane, step, length, pixels)
+    inside = np.array([(a.start, a.stop - a.start, b.start) for a, b in pixels], np.intp)
+    return _Axis(plane, step, length, pixels, inside)
+
+
+@compiled_parallel
+def _fill(
+    team: int,
+    x: Array,
+    N: int,
+    down: Array,
+    across: Array,
+    step_down: int,
+    step_across: int,
+    pitch: int,
+    planes: Array,
+) -> None:
+    """One owner for each plane: (C, H, W·N) -> (C, planes, numbers), its rows `pitch` numbers."""
+    C, count, _ = planes.shape
+    for task in tasks(invite(team), C * count):
+        c, number = task // count, task % count
+        plane = planes[c, number]
+        plane[:] = 0
+        begin, height, top = down[number // len(across)]
+        column, width, left = across[number % len(across)]
+        for h in range(height):
+            source = x[c, top + h * step_down, left * N :]
+            target = plane[(begin + h) * pitch + column * N :][: width * N]
+            if step_across == 1:
+                for k in range(target.size):
+                    target[k] = source[k]
+            else:
+                for n in range(N):
+                    for w in range(width):
+                        target[w * N + n] = source[w * step_across * N + n]
+
+
+@compiled_parallel
+def _take(team: int, wide: Array, pitch: int, y: Array) -> None:
+    """The output's pixels (F, OH, OW·N) of rows of `pitch` numbers, (F, numbers)."""
+    F, OH, _ = y.shape
+    for f in tasks(invite(team), F):
+        for h in range(OH):
+            source, target = wide[f, h * pitch :], y[f, h]
+            for k in range(target.size):
+                target[k] = source[k]
 
 
 def _one_run(length: int) -> Integers:

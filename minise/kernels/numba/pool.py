@@ -18,7 +18,10 @@ def max_pool2d(x: Array, window: Window, output: Pair) -> tuple[Array, Array]:
     x = batch_last(x)  # (C, H, W, N)
     y = empty((x.shape[0], *output, x.shape[3]), x.dtype)
     winner = empty(y.shape, np.int32)
-    _max(x, *window[:3], y, winner)
+    if x.shape[3] == 1:
+        _max_of_one(x[..., 0], *window[:3], y[..., 0], winner[..., 0])
+    else:
+        _max(x, *window[:3], y, winner)
     return batch_first(y), batch_first(winner)
 
 
@@ -85,6 +88,32 @@ def _max(
                         wins = value > best[n] or (value != value and best[n] == best[n])
                         best[n] = value if wins else best[n]
                         won[n] = tap if wins else won[n]
+
+
+@compiled_parallel
+def _max_of_one(
+    team: int, x: Array, size: Pair, stride: Pair, padding: Pair, y: Array, winner: Array
+) -> None:
+    """The same for one image, x (C, H, W): the best of a window is a number, not a row."""
+    C, OH, OW = y.shape
+    for c in tasks(invite(team), C):
+        for oh in range(OH):
+            i_low, i_high, top = _inside(oh, size[0], stride[0], padding[0], x.shape[1])
+            best, won = y[c, oh], winner[c, oh]
+            for ow in range(OW):
+                left = max(0, ow * stride[1] - padding[1])
+                best[ow] = x[c, top + i_low, left]
+                won[ow] = i_low * size[1] + left - ow * stride[1] + padding[1]
+            for i in range(i_low, i_high):
+                row = x[c, top + i]
+                for j in range(size[1]):
+                    tap, moved = np.int32(i * size[1] + j), j - padding[1]
+                    low = max(0, -(moved // stride[1]))  # rounded up
+                    for ow in range(low, min(OW, (x.shape[2] - 1 - moved) // stride[1] + 1)):
+                        value, before = row[ow * stride[1] + moved], best[ow]
+                        wins = (value > before) | ((value != value) & (before == before))
+                        best[ow] = value if wins else before
+                        won[ow] = tap if wins else won[ow]
 
 
 @compiled_parallel

@@ -17,7 +17,10 @@ def channel_scale(x: Array, s: Array) -> Array:
     """y (N, C, H, W) = s · x."""
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
-    _scale(x, batch_last(s), y, parts(x.shape[1]))
+    if x.shape[3] == 1:
+        _scale_one(*(a.reshape(len(x), -1) for a in (x, batch_last(s), y)))
+    else:
+        _scale(x, batch_last(s), y, parts(x.shape[1]))
     return batch_first(y)
 
 
@@ -40,8 +43,11 @@ def gates_gradient(dy: Array, x: Array) -> Array:
 def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     """y (N, C, H, W) = max(s · x + r, 0)."""
     x = batch_last(x)
-    y = empty(x.shape, x.dtype)
-    _scale_add_relu(x, batch_last(s), batch_last(r), y, parts(x.shape[1]))
+    y, r = empty(x.shape, x.dtype), batch_last(r)
+    if x.shape[3] == 1:
+        _scale_add_relu_one(*(a.reshape(len(x), -1) for a in (x, batch_last(s), r, y)))
+    else:
+        _scale_add_relu(x, batch_last(s), r, y, parts(x.shape[1]))
     return batch_first(y)
 
 
@@ -70,6 +76,15 @@ def _scale(team: int, x: Array, s: Array, y: Array, parts: int) -> None:
                 source, target = x[c, h, w], y[c, h, w]
                 for n in range(target.size):
                     target[n] = gate[n] * source[n]
+
+
+@compiled_parallel
+def _scale_one(team: int, x: Array, s: Array, y: Array) -> None:
+    """The same for one image (C, H·W), whose maps have one gate each."""
+    for c in tasks(invite(team), len(x)):
+        gate, source, target = s[c, 0], x[c], y[c]
+        for k in range(target.size):
+            target[k] = gate * source[k]
 
 
 @compiled_parallel
@@ -116,6 +131,17 @@ def _scale_add_relu(team: int, x: Array, s: Array, r: Array, y: Array, parts: in
                 for n in range(target.size):
                     v = gate[n] * source[n] + shortcut[n]
                     target[n] = zero if v <= zero else v  # a comparison with NaN is never true
+
+
+@compiled_parallel
+def _scale_add_relu_one(team: int, x: Array, s: Array, r: Array, y: Array) -> None:
+    """The same for one image."""
+    zero = x.dtype.type(0)
+    for c in tasks(invite(team), len(x)):
+        gate, source, shortcut, target = s[c, 0], x[c], r[c], y[c]
+        for k in range(target.size):
+            v = gate * source[k] + shortcut[k]
+            target[k] = zero if v <= zero else v
 
 
 @compiled_parallel

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from minise.arrays import Array
+from minise.kernels.numba.lanes import LANES, fill, load, sum_of
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.tasks import invite, tasks
@@ -18,9 +19,13 @@ def global_avg_pool(x: Array) -> Array:
     """z (N, C), the mean of each map."""
     x = batch_last(x)
     C, H, _, N = x.shape
+    if N == 1:
+        z = empty((C, 1), x.dtype)
+        _means(x.reshape(C, -1), z)
+        return batch_first(z)
     of_rows = empty((H, C, N), x.dtype)
-    _row_means(x, of_rows, parts(H))
-    return batch_first(of_rows.mean(axis=0))
+    _row_shares(x, of_rows, parts(H))
+    return batch_first(of_rows.sum(axis=0))
 
 
 def global_avg_pool_backward(
@@ -44,7 +49,7 @@ def global_max_pool(x: Array) -> tuple[Array, Array]:
     C, H, _, N = x.shape
     largest, winners = empty((H, C, N), x.dtype), empty((H, C, N), np.int32)
     _row_winners(x, largest, winners, parts(H))
-    z, winner = np.empty((C, N), x.dtype), np.empty((C, N), np.int32)
+    z, winner = empty((C, N), x.dtype), empty((C, N), np.int32)
     _best_row(largest, winners, z, winner)
     return batch_first(z), batch_first(winner)
 
@@ -58,23 +63,35 @@ def global_max_pool_backward(dz: Array, x: Array, winner: Array, add_to: Array |
 
 
 @compiled_parallel
-def _row_means(team: int, x: Array, of_rows: Array, parts: int) -> None:
-    C, H, W, N = x.shape
+def _means(team: int, x: Array, z: Array) -> None:
+    """z (C, 1) of one image (C, H·W): LANES sums side by side, and what is left."""
+    C, pixels = x.shape
+    whole = pixels // LANES * LANES
+    for c in tasks(invite(team), C):
+        s = fill(x.dtype.type(0))
+        for k in range(0, whole, LANES):
+            s = s + load(x[c], k)
+        total = sum_of(s)
+        for k in range(whole, pixels):
+            total += x[c, k]
+        z[c, 0] = total / pixels
+
+
+@compiled_parallel
+def _row_shares(team: int, x: Array, of_rows: Array, parts: int) -> None:
+    C, H, W, _ = x.shape
+    pixels = x.dtype.type(H * W)
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
             total = of_rows[h, c]
             total[:] = 0
-            if N == 1:  # one image: add along its row
-                for w in range(W):
-                    total[0] += x[c, h, w, 0]
-            else:
-                for w in range(W):
-                    pixel = x[c, h, w]
-                    for n in range(total.size):
-                        total[n] += pixel[n]
+            for w in range(W):
+                pixel = x[c, h, w]
+                for n in range(total.size):
+                    total[n] += pixel[n]
             for n in range(total.size):
-                total[n] /= W
+                total[n] /= pixels
 
 
 @compiled_parallel

@@ -17,10 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minise.arrays import Array
-from minise.kernels.numba.compile import compiled, compiled_serial
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES
 from minise.kernels.numba.layout import parts
-from minise.kernels.numba.memory import empty
+from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.taps import NONE, Taps
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -45,7 +45,7 @@ def sum_of_stretches(
         by_group = by_group.swapaxes(1, 2)  # (G, C/G, F/G, KH·KW)
     F, C, area = by_group.shape[1:]
     packed = empty((groups, -(-F // ROWS), 1 + C * area, ROWS), w.dtype)
-    b = np.zeros(groups * F, w.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    b = zeros((groups * F,), w.dtype) if b is None else np.require(b, requirements=["C", "W"])
     strides = tuple(stride // w.itemsize for stride in by_group.strides)
     _pack(w.reshape(-1), strides, by_group.shape, b, packed)
     OH, OW = len(table.source), int(table.runs[:, 3].sum())
@@ -54,22 +54,29 @@ def sum_of_stretches(
     return y
 
 
-@compiled_serial
-def _pack(w: Array, strides: Sizes, shape: Sizes, b: Array, packed: Array) -> None:
+@compiled_parallel
+def _pack(team: int, w: Array, strides: Sizes, shape: Sizes, b: Array, packed: Array) -> None:
     """The weights of ROWS filters side by side: (G, blocks, 1 + terms, ROWS), filled up with zeros.
 
     The first term is the bias, a weight of a pixel that is always 1.
     """
     groups, F, C, area = shape
-    for g in range(groups):
-        for block in range(packed.shape[1]):
-            for r in range(ROWS):
-                f, to = block * ROWS + r, packed[g, block]
-                at = g * strides[0] + f * strides[1]
-                to[0, r] = b[g * F + f] if f < F else 0
-                for c in range(C):
-                    for k in range(area):
-                        to[1 + c * area + k, r] = w[at + c * strides[2] + k] if f < F else 0
+    blocks = packed.shape[1]
+    for task in tasks(invite(team), groups * blocks):
+        g, first, to = task // blocks, task % blocks * ROWS, packed[task // blocks, task % blocks]
+        rows, at = min(ROWS, F - first), g * strides[0] + first * strides[1]
+        if rows < ROWS:
+            to[:] = 0
+        to[0, :rows] = b[g * F + first :][:rows]
+        for c in range(C):
+            for k in range(area):
+                source, term = w[at + c * strides[2] + k :], to[1 + c * area + k]
+                if rows == ROWS:  # a number that the compiler knows
+                    for r in range(ROWS):
+                        term[r] = source[r * strides[1]]
+                else:
+                    for r in range(rows):
+                        term[r] = source[r * strides[1]]
 
 
 @compiled
@@ -154,7 +161,7 @@ def _sum_rows(
     C, N, zero = x.shape[0] // groups, x.shape[3], x.dtype.type(0)
     OH, OW, pixels = y.shape[1], y.shape[2], x.shape[1] * x.shape[2]
     stride, from_x, from_w, to_y = OH * OW * N, x.reshape(-1), w.reshape(-1), y.reshape(-1)
-    full = blocks if ROWS * blocks - F < ROWS - FEW else blocks - 1  # with more than FEW filters
+    full = blocks if ROWS * blocks - F < max(1, ROWS - FEW) else blocks - 1  # more than FEW
     for task in tasks(invite(team), OH * parts):
         row, part = task // parts, task % parts
         # blocks of filters are counted over all groups

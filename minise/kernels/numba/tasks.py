@@ -21,6 +21,7 @@ from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
 
+from minise.arrays import Array
 from minise.kernels.numba.atomic import (
     Word,
     add,
@@ -42,10 +43,10 @@ STATE = 0  # how many have joined, plus OPEN while others may, plus FAILED for e
 LAUNCH = 8  # how many loops there have been
 OPEN, FAILED = 2**20, 2**32
 # … what does not change, and how often the caller has napped, …
-SIZE, FRAME, LOOKS, NAP, NAP_TIME, NAPS = (LINE + 8 * word for word in range(6))
+SIZE, FRAME, LOOKS, NAP, NAP_TIME, NAPS, NEXT = (LINE + 8 * word for word in range(7))
 # … a line for each member, …
 MEMBERS = 2 * LINE
-NUMBER, BASE, TAKEN, ASLEEP, SEEN = (8 * word for word in range(5))
+NUMBER, BASE, TAKEN, ASLEEP, SEEN, TURN = (8 * word for word in range(6))
 FROM_PYTHON = 1  # added to the address of a line where Python calls, and no member
 # … and the frame: the kernel of the current loop, and its arguments.
 ROOM = 8 * 512  # an array of four axes takes 13 words of 8 bytes
@@ -131,29 +132,26 @@ def _enter(typing: Any, frame: Any, line: Any) -> Any:
     return types.int64(types.int64, types.int64), generate
 
 
+@intrinsic
+def _call(typing: Any, address: Any, team: Any, task: Any, count: Any) -> Any:
+    """Call `next_task` by its address, so that it is not compiled again within each kernel."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = ir.FunctionType(Word, [Word] * 3).as_pointer()
+        return builder.call(builder.inttoptr(arguments[0], function), arguments[1:])
+
+    return types.int64(*[types.int64] * 4), generate
+
+
 @numba.njit(error_model="numpy")  # not cached: what Numba has cached of a generator it cannot use
 def _tasks(team: int, count: int) -> Iterator[int]:
     """The numbers from 0 to count − 1 that this member takes."""
-    if team == 0:
-        return
-    base, number = read(team + BASE), read(team + NUMBER)
-    if read(base + SIZE) == 1 or count < 2:
-        for task in range(count):
+    if team != 0:
+        address = read(read(team + BASE) + NEXT)
+        task = _call(address, team, -1, count)
+        while task >= 0:
             yield task
-    else:
-        if number == 0:
-            _open(base)
-        size = read(base + SIZE)
-        for k in range(size):
-            owner = (number + k) % size
-            if k == 1:
-                _let_work(base, number, count)
-            task = _take(base, owner, count)
-            while task >= 0:
-                yield task
-                task = _take(base, owner, count)
-        if number == 0:
-            close(base)
+            task = _call(address, team, task, count)
 
 
 @compiled
@@ -207,6 +205,31 @@ def _open(base: int) -> None:
 
 @kept
 @compiled
+def next_task(team: int, task: int, count: int) -> int:
+    """The task that a member takes after this one, or first if it is -1; -1 where none is left."""
+    base, number = read(team + BASE), read(team + NUMBER)
+    size = read(base + SIZE)
+    if size == 1 or count < 2:
+        return task + 1 if task + 1 < count else -1
+    if task < 0:
+        write(team + TURN, 0)  # its own share; then that of the next member
+        if number == 0:
+            _open(base)
+    turn = read(team + TURN)
+    task = _take(base, (number + turn) % size, count)
+    while task < 0 and turn < size - 1:
+        turn += 1
+        write(team + TURN, turn)
+        if turn == 1:
+            _let_work(base, number, count)
+        task = _take(base, (number + turn) % size, count)
+    if task < 0 and number == 0:
+        close(base)
+    return task
+
+
+@kept
+@compiled
 def one_nap(base: int) -> None:
     nap(read(base + NAP), read(base + NAP_TIME))
 
@@ -244,6 +267,28 @@ def serve(line: int) -> None:
             looks += 1
             pause()
     write(line + ASLEEP, 1)
+
+
+@kept
+@compiled
+def replay(team: int, frames: Array) -> int:
+    """Run the kernels of these frames, given their addresses, one after the other.
+
+    Returns 1 where a buffer found no memory, else 0.
+    """
+    line = team - FROM_PYTHON
+    base = read(line + BASE)
+    of_team, others, failed = read(base + FRAME), read(base + SIZE) > 1, 0
+    for k in range(frames.size):
+        if others:
+            write(base + FRAME, frames[k])  # nobody reads it now: no loop is open
+        failed = _enter(frames[k], line)
+        if failed:
+            break
+    if others:
+        close(base)
+        write(base + FRAME, of_team)
+    return failed
 
 
 @kept

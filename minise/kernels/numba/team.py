@@ -22,8 +22,9 @@ from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
-from numba import config
+from numba import config, types
 
+from minise.arrays import Array
 from minise.cores import cores, most_threads
 from minise.kernels.numba.ahead import seen
 from minise.kernels.numba.cache import kept
@@ -40,12 +41,14 @@ from minise.kernels.numba.tasks import (
     NAP,
     NAP_TIME,
     NAPS,
+    NEXT,
     NUMBER,
     ROOM,
     SIZE,
     STATE,
     close,
     look,
+    next_task,
     one_nap,
     serve,
 )
@@ -80,6 +83,8 @@ class Team:
         self._put(SIZE, size)
         self._put(FRAME, self.base + lines)
         self._put(LOOKS, _looks(self.base))
+        self._put(NEXT, _address_of_next())
+        _ALONE[NEXT // 8] = _address_of_next()
         for offset, value in zip((NAP, NAP_TIME), _nap_of_system(), strict=True):
             self._put(offset, value)
         self._nap = _quickest(lambda: one_nap(self.base))
@@ -166,6 +171,16 @@ class Team:
         self._wake()
 
 
+@functools.cache
+def _address_of_next() -> int:
+    """Where the machine code of `next_task` begins, as C calls it."""
+    word: Any = types.int64
+    compiled: Any = next_task
+    result = compiled.get_compile_result(word(word, word, word))
+    address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
+    return address
+
+
 def _looks(address: int) -> int:
     """How many looks take LOOK_OUT."""
     times = 500
@@ -191,13 +206,16 @@ def _nap_of_system() -> tuple[int, int]:
     return ctypes.cast(function, ctypes.c_void_p).value or 0, shortest
 
 
-# What a kernel is given for `team` where no thread helps: the line and the base of a team of one,
-# without a frame. They are only read, so many threads of Python may share them.
-_ALONE = np.zeros(MEMBERS + LINE, np.uint8).view(np.int64)
-_ALONE[SIZE // 8] = 1
-_ALONE[(MEMBERS + NUMBER) // 8] = -1
-_ALONE[(MEMBERS + BASE) // 8] = _ALONE.ctypes.data
-ALONE = _ALONE.ctypes.data + MEMBERS + FROM_PYTHON
+def team_of_one() -> tuple[Array, int]:
+    """The memory of a team without threads, as words, and what a kernel is given for `team`."""
+    words = np.zeros(MEMBERS + LINE, np.uint8).view(np.int64)
+    words[SIZE // 8] = 1
+    words[(MEMBERS + NUMBER) // 8] = -1
+    words[(MEMBERS + BASE) // 8] = words.ctypes.data
+    return words, words.ctypes.data + MEMBERS + FROM_PYTHON
+
+
+_ALONE, ALONE = team_of_one()  # only read, so many threads of Python may share them
 
 _asked: int | None = None  # by `set_num_threads`
 _team: Team | None = None
@@ -256,13 +274,17 @@ def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> 
 
     @functools.wraps(function)
     def shared(*arguments: Arguments.args, **_: Arguments.kwargs) -> None:
-        team = _team or _current()
-        if not team.turn.acquire(blocking=False):
-            loop(ALONE, *arguments)
-            return
-        try:
-            team.run(loop, arguments)
-        finally:
-            team.turn.release()
+        run_shared(loop, *arguments)
 
     return seen(loop, shared, ALONE)  # type: ignore[no-any-return]
+
+
+def run_shared(loop: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a loop with the team, or where that is at work without it."""
+    team = _team or _current()
+    if not team.turn.acquire(blocking=False):
+        return loop(ALONE, *arguments)
+    try:
+        return team.run(loop, arguments)
+    finally:
+        team.turn.release()

@@ -7,11 +7,12 @@ import itertools
 
 import numpy as np
 import pytest
-from kernels.agreement import assert_agrees, between_fences
+from closeness import assert_close
+from kernels.agreement import assert_agrees, between_fences, memory_is_fenced
 from rows import ROWS
 from rows.row import Call
 
-from minise import backend
+from minise import backend, ops
 from minise.kernels.numba import (
     activation,
     conv,
@@ -204,14 +205,33 @@ def test_channels_are_divided_where_rows_are_few(height):
     for C in (1, 2, 3, 8, 9):
         x, r = normal((2, C, height, 2), (2, C, height, 2))
         (s,) = normal((2, C))
-        assert_agrees(ROWS["channel_scale"], Call(x, s))
-        assert_agrees(ROWS["scale_add_relu"], Call(x, s, r))
+        for N in (1, 2):  # one image: along its rows
+            assert_agrees(ROWS["channel_scale"], Call(x[:N], s[:N]))
+            se_agrees(x[:N], r[:N], s[:N])
+            assert_agrees(ROWS["scale_add_relu"], Call(x[:N], s[:N], r[:N]))
+            assert_agrees(ROWS["global_avg_pool"], Call(x[:N]))
+            assert_agrees(ROWS["relu"], Call(x[:N]))
+            norm_agrees(x[:N].shape)
         assert_agrees(ROWS["add"], Call(x, r))
-        assert_agrees(ROWS["global_avg_pool"], Call(x))
-        assert_agrees(ROWS["global_avg_pool"], Call(x[:1]))  # one image: along its rows
         assert_agrees(ROWS["global_max_pool"], Call(x))
-        assert_agrees(ROWS["relu"], Call(x))
-        norm_agrees(x.shape)
+
+
+def se_agrees(x, dy, s):
+    """The two passes back through an SE block, as the specification takes them."""
+
+    def gradients():
+        ds = ops.gates_gradient(dy, ops.channel_scale(x, s)[1])
+        _, saved = ops.global_avg_pool(x)
+        return ds, ops.global_avg_pool_backward(ds, saved, add_to=dy, scaled_by=s)
+
+    x, dy, s = (between_fences(array, len(x)) for array in (x, dy, s))
+    with backend.using("numpy"):
+        expected = gradients()
+    gradients()  # compiled
+    with memory_is_fenced():
+        found = gradients()
+    for got, right in zip(found, expected, strict=True):
+        assert_close(got, right)
 
 
 def norm_agrees(shape):
@@ -228,6 +248,7 @@ def test_activations_from_a_few_numbers_on():
         for operation in ("relu", "sigmoid", "tanh", "hard_sigmoid"):
             for name in (f"activation.{operation}", f"activation.{operation}_backward"):
                 assert numba.find(name, np.zeros(few)) is None
+                assert numba.find(name, np.zeros((1, few))) is not None  # of one image
                 assert numba.find(name, np.zeros(few + 1)) is not None
                 assert numba.find(name, np.zeros((few, 2))) is not None
 
@@ -246,8 +267,8 @@ def test_activations_at_the_ends_of_their_stretches(operation):
     [
         (16, 64, 128, True),  # 2¹⁷ products, 2¹³ weights
         (17, 64, 128, False),
-        (1, 64, 128, True),
-        (1, 1, 2**13 + 1, False),
+        (2, 64, 128, True),
+        (2, 1, 2**13 + 1, False),
         (2**16, 1, 2, True),
         (2**16 + 1, 1, 2, False),
     ],
@@ -261,6 +282,23 @@ def test_linear_maps_of_few_products_are_numpys(monkeypatch, N, outputs, inputs,
     assert called in (form, 2 * form)
 
 
+@pytest.mark.parametrize("operation", ["linear", "global_avg_pool"])
+def test_a_row_and_a_map_of_any_length_are_added_by_lanes(operation):
+    for length in (1, *AROUND):
+        arrays = [(1, 2, 1, length)]
+        if operation == "linear":
+            arrays = [(1, length), (3, length), (3,)]
+        assert_agrees(ROWS[operation], Call(*normal(*arrays)))
+
+
+def test_many_weights_of_one_row_are_shared_out(monkeypatch):
+    for outputs, inputs in [(3, 5), (5, 3), (1, 15), (4, 4), (1, 16)]:
+        for many in (15, 16, 1):
+            monkeypatch.setattr(linear, "MANY", many)
+            assert linear.shares(np.empty((outputs, inputs))) == 1 + outputs * inputs // many
+            assert_agrees(ROWS["linear"], Call(*normal((1, inputs), (outputs, inputs), (outputs,))))
+
+
 def test_windows_of_any_size_stride_and_padding():
     """Those that overlap, touch, leave gaps, or begin in the padding."""
     for kernel, stride, H in itertools.product((1, 2, 3), (1, 2, 3), (3, 4, 5)):
@@ -269,6 +307,7 @@ def test_windows_of_any_size_stride_and_padding():
             (x,) = normal((2, 1, H, 3))
             for name in ("max_pool2d", "avg_pool2d"):
                 assert_agrees(ROWS[name], Call(x, kernel_size=kernel, **options))
+                assert_agrees(ROWS[name], Call(x[:1], kernel_size=kernel, **options))
 
 
 def test_memory_is_used_again_from_some_size_on():
