@@ -155,6 +155,28 @@ def test_images_come_in_any_order_in_memory():
         np.testing.assert_array_equal(net(other), expected)
 
 
+def read_only(value):
+    value = value.copy()
+    value.flags.writeable = False
+    return value
+
+
+@pytest.mark.parametrize(
+    "odd", [read_only, np.asfortranarray, lambda value: np.repeat(value, 2, axis=0)[::2]]
+)
+def test_weights_that_are_copied_for_each_image_have_no_plan(odd):
+    for name in ("conv2", "fc"):
+        net = models.create("se-cnn")
+        weight = getattr(net, name).weight
+        weight.value = odd(weight.value)
+        check(net, images(), planned=False)
+
+
+def test_there_may_be_no_channels():
+    for layer in (nn.GlobalAvgPool(), nn.ReLU(), nn.GatherExcite(), nn.MaxPool2d(2)):
+        check(layer, images((1, 0, 4, 4)))
+
+
 def sgd_step(net):
     optimizer = train.SGD(net.parameters(), 0.1)
     _, backward = net.forward(images((4, 1, 28, 28)))

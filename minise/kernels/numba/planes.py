@@ -36,7 +36,6 @@ class _Axis(NamedTuple):
     step: Integers  # (kernel,): how far from the output's place
     length: int  # of the planes
     pixels: list[tuple[slice, slice]]  # for each plane: these of its pixels are those of x
-    inside: Integers  # (planes, 3): of these the first and the number, and the first of x
 
 
 class _Plan(NamedTuple):
@@ -44,7 +43,7 @@ class _Plan(NamedTuple):
 
     shape: tuple[int, int, int, int]  # planes down and across, rows and columns of each
     pixels: list[tuple[tuple[int, slice, slice], tuple[slice, slice]]]  # of a plane, and of x
-    inside: tuple[Integers, Integers]  # down and across, as above
+    inside: list[Integers]  # down and across (planes, 3): first pixel, how many, first of x
     stride: Pair
     length: int  # of the stretch, the output
     farthest: int  # of the distances
@@ -122,7 +121,10 @@ def _plan(window: Window, size: Pair, output: Pair, N: int) -> _Plan:
             for m, (w, w_x) in enumerate(across.pixels)
             for here, there in [((h, w), (h_x, w_x))]
         ],
-        inside=(down.inside, across.inside),
+        inside=[
+            np.array([(a.start, a.stop - a.start, b.start) for a, b in axis.pixels], np.intp)
+            for axis in (down, across)
+        ],
         stride=window.stride,
         length=length,
         farthest=farthest,
@@ -154,8 +156,7 @@ def _axis(window: Window, axis: int, source: int, target: int) -> _Axis:
         at = first + begin * stride - padding
         count = max(0, min(length - begin, (source - 1 - at) // stride + 1))
         pixels.append((slice(begin, begin + count), slice(at, at + count * stride, stride)))
-    inside = np.array([(a.start, a.stop - a.start, b.start) for a, b in pixels], np.intp)
-    return _Axis(plane, step, length, pixels, inside)
+    return _Axis(plane, step, length, pixels)
 
 
 @compiled_parallel

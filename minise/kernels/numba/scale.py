@@ -18,7 +18,7 @@ def channel_scale(x: Array, s: Array) -> Array:
     x = batch_last(x)
     y = empty(x.shape, x.dtype)
     if x.shape[3] == 1:
-        _scale_one(*(a.reshape(len(x), -1) for a in (x, batch_last(s), y)))
+        _scale_one(_maps(x), batch_last(s), _maps(y))
     else:
         _scale(x, batch_last(s), y, parts(x.shape[1]))
     return batch_first(y)
@@ -45,7 +45,7 @@ def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
     x = batch_last(x)
     y, r = empty(x.shape, x.dtype), batch_last(r)
     if x.shape[3] == 1:
-        _scale_add_relu_one(*(a.reshape(len(x), -1) for a in (x, batch_last(s), r, y)))
+        _scale_add_relu_one(_maps(x), batch_last(s), _maps(r), _maps(y))
     else:
         _scale_add_relu(x, batch_last(s), r, y, parts(x.shape[1]))
     return batch_first(y)
@@ -57,6 +57,11 @@ def scale_add_relu_backward(dy: Array, x: Array, s: Array, y: Array) -> tuple[Ar
     dx, dr, ds_of_rows = empty(x.shape, x.dtype), empty(x.shape, x.dtype), _of_rows(x)
     _scale_add_relu_backward(dy, x, s, y, dx, ds_of_rows, dr, parts(x.shape[1]))
     return batch_first(dx), batch_first(ds_of_rows.sum(axis=0)), batch_first(dr)
+
+
+def _maps(x: Array) -> Array:
+    """(C, H, W, 1) -> (C, H·W)."""
+    return x.reshape(len(x), x.shape[1] * x.shape[2])
 
 
 def _of_rows(x: Array) -> Array:

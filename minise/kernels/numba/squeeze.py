@@ -18,10 +18,10 @@ from minise.kernels.numba.team import compiled_parallel
 def global_avg_pool(x: Array) -> Array:
     """z (N, C), the mean of each map."""
     x = batch_last(x)
-    C, H, _, N = x.shape
+    C, H, W, N = x.shape
     if N == 1:
         z = empty((C, 1), x.dtype)
-        _means(x.reshape(C, -1), z)
+        _means(x.reshape(C, H * W), z)
         return batch_first(z)
     of_rows = empty((H, C, N), x.dtype)
     _row_shares(x, of_rows, parts(H))

@@ -65,18 +65,17 @@ def _pack(team: int, w: Array, strides: Sizes, shape: Sizes, b: Array, packed: A
     for task in tasks(invite(team), groups * blocks):
         g, first, to = task // blocks, task % blocks * ROWS, packed[task // blocks, task % blocks]
         rows, at = min(ROWS, F - first), g * strides[0] + first * strides[1]
-        if rows < ROWS:
-            to[:] = 0
-        to[0, :rows] = b[g * F + first :][:rows]
+        for r in range(ROWS):
+            to[0, r] = b[g * F + first + r] if r < rows else 0
         for c in range(C):
             for k in range(area):
                 source, term = w[at + c * strides[2] + k :], to[1 + c * area + k]
-                if rows == ROWS:  # a number that the compiler knows
+                if rows == ROWS:  # most of them, and the compiler knows how many there are
                     for r in range(ROWS):
                         term[r] = source[r * strides[1]]
                 else:
-                    for r in range(rows):
-                        term[r] = source[r * strides[1]]
+                    for r in range(ROWS):
+                        term[r] = source[r * strides[1]] if r < rows else 0
 
 
 @compiled

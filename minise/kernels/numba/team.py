@@ -83,8 +83,8 @@ class Team:
         self._put(SIZE, size)
         self._put(FRAME, self.base + lines)
         self._put(LOOKS, _looks(self.base))
-        self._put(NEXT, _address_of_next())
-        _ALONE[NEXT // 8] = _address_of_next()
+        self._put(NEXT, address_of_next())
+        _ALONE[NEXT // 8] = address_of_next()
         for offset, value in zip((NAP, NAP_TIME), _nap_of_system(), strict=True):
             self._put(offset, value)
         self._nap = _quickest(lambda: one_nap(self.base))
@@ -172,7 +172,7 @@ class Team:
 
 
 @functools.cache
-def _address_of_next() -> int:
+def address_of_next() -> int:
     """Where the machine code of `next_task` begins, as C calls it."""
     word: Any = types.int64
     compiled: Any = next_task
