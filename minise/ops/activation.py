@@ -67,8 +67,9 @@ def sigmoid(x: Array) -> tuple[Array, ActivationSaved]:
 @accelerated
 def _sigmoid(x: Array) -> Array:
     xp = array_module(x)
-    e = xp.exp(xp.where(x >= 0, -x, x))  # in (0, 1]: the exponent is never positive
-    y: Array = xp.where(x >= 0, 1, e) / (1 + e)
+    positive = x >= 0
+    e = xp.exp(xp.where(positive, -x, x))  # in (0, 1]: the exponent is never positive
+    y: Array = xp.where(positive, 1, e) / (1 + e)
     return y
 
 
