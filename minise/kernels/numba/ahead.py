@@ -130,7 +130,7 @@ def missing(work: Callable[[], object], besides: Sequence[Kernel] = ()) -> list[
     """
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return []
-    calls = _Calls.fromkeys(besides)
+    calls = _Calls((kernel, None) for kernel in besides)
     token = watcher.set(calls)
     try:
         with np.errstate(all="ignore"):

@@ -221,7 +221,6 @@ def _alone() -> tuple[Array, int]:
     return team_of_one()
 
 
-
 # What a team calls besides kernels.
 CALLED: list[Kernel] = []
 if not config.DISABLE_JIT:  # type: ignore[attr-defined]
