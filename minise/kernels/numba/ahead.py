@@ -41,9 +41,11 @@ WORTH_A_PROCESS = 2.0  # seconds of compiling: it needs more than one to start, 
 MOST_PROCESSES = 4  # more have to wait for the slowest kernel
 
 # What another process runs: it finds its modules where this one does, whatever folder that is.
+# Numba would import SciPy, where there is one, for functions that no kernel calls.
 _HELPER = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
+sys.modules["scipy"] = None
 from minise.kernels.numba.ahead import help_out
 help_out()
 """
