@@ -127,7 +127,7 @@ class Numba(NumPy):
     def missing_kernels(self, work: Callable[[], object]) -> list[Any]:
         """As `NumPy.missing_kernels` says."""
         kernels = _numba_kernels()
-        return [] if kernels is None else kernels.ahead.missing(work)
+        return [] if kernels is None else kernels.ahead.missing(work, kernels.team.CALLED)
 
     def compile_kernels(self, missing: list[Any], tell: Callable[[], object]) -> None:
         """As `NumPy.compile_kernels` says."""

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -41,9 +41,11 @@ WORTH_A_PROCESS = 2.0  # seconds of compiling: it needs more than one to start, 
 MOST_PROCESSES = 4  # more have to wait for the slowest kernel
 
 # What another process runs: it finds its modules where this one does, whatever folder that is.
+# Numba would import SciPy, where there is one, for functions that no kernel calls.
 _HELPER = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
+sys.modules["scipy"] = None
 from minise.kernels.numba.ahead import help_out
 help_out()
 """
@@ -85,6 +87,13 @@ class Kernel(NamedTuple):
         return SECONDS.get(self.name, 1.0)
 
 
+def known(loop: Any) -> tuple[str, str]:
+    """The module and the name by which each process finds a loop from here on."""
+    name = loop.py_func.__module__, loop.py_func.__qualname__
+    _loops[name] = loop
+    return name
+
+
 def seen(loop: Function, call: Function, *first: object) -> Function:
     """`call`, the way in which Python calls `loop`, left to whoever watches, if anybody does.
 
@@ -93,7 +102,7 @@ def seen(loop: Function, call: Function, *first: object) -> Function:
     dispatcher: Any = loop
     if not hasattr(dispatcher, "overloads"):  # NUMBA_DISABLE_JIT
         return call
-    _loops[_name(dispatcher)] = dispatcher
+    known(dispatcher)
 
     @functools.wraps(call)
     def or_seen(*arguments: Any) -> Any:
@@ -105,29 +114,25 @@ def seen(loop: Function, call: Function, *first: object) -> Function:
     return cast(Function, or_seen)
 
 
-def _name(loop: Any) -> tuple[str, str]:
-    return loop.py_func.__module__, loop.py_func.__qualname__
-
-
 class _Calls(dict[Kernel, None]):
     """The kernels that were called, in order: none of them is run."""
 
     def called(self, loop: Any, call: Function, first: Any, arguments: Any) -> None:
         types = map(loop.typeof_pyval, (*first, *arguments))
-        self[Kernel(*_name(loop), tuple(types))] = None
+        self[Kernel(*known(loop), tuple(types))] = None
 
     def made(self, array: object, contents: int | None) -> None:
         pass
 
 
-def missing(work: Callable[[], object]) -> list[Kernel]:
-    """The kernels that `work` calls, and that neither this process nor the cache has.
+def missing(work: Callable[[], object], besides: Sequence[Kernel] = ()) -> list[Kernel]:
+    """The kernels that `work` calls, or `besides`, that neither this process nor the cache has.
 
     `work` is done without its loops: results have the right shapes and arbitrary contents.
     """
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return []
-    calls = _Calls()
+    calls = _Calls((kernel, None) for kernel in besides)
     token = watcher.set(calls)
     try:
         with np.errstate(all="ignore"):

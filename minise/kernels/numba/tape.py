@@ -20,8 +20,8 @@ from numba import config
 
 from minise.arrays import Array
 from minise.kernels.numba.memory import zeros
-from minise.kernels.numba.tasks import FRAME, NEXT, ROOM, replay
-from minise.kernels.numba.team import address_of_next, run_shared, team_of_one
+from minise.kernels.numba.tasks import FRAME, ROOM, replay
+from minise.kernels.numba.team import run_shared, team_of_one
 from minise.kernels.numba.watch import watcher
 
 
@@ -89,7 +89,6 @@ class Tape:
         self._memory = zeros((len(self._loops), ROOM // 8), np.int64)
         self._frames = self._memory.ctypes.data + ROOM * np.arange(len(self._loops))
         words, team = team_of_one()
-        words[NEXT // 8] = address_of_next()
         for frame, (loop, arguments) in zip(self._frames, self._loops, strict=True):
             words[FRAME // 8] = frame
             loop(team, *arguments)

@@ -191,7 +191,7 @@ def _let_work(base: int, number: int, count: int) -> None:
 def _member(team: int) -> int:
     """The number of the thread that asks, from 0 on."""
     number: int = read(team + NUMBER)
-    return max(0, number)  # of `ALONE` it is -1
+    return max(0, number)  # of a team of one it is -1
 
 
 @compiled

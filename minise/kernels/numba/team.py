@@ -26,7 +26,7 @@ from numba import config, types
 
 from minise.arrays import Array
 from minise.cores import cores, most_threads
-from minise.kernels.numba.ahead import seen
+from minise.kernels.numba.ahead import Kernel, known, seen
 from minise.kernels.numba.cache import kept
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.tasks import (
@@ -83,8 +83,8 @@ class Team:
         self._put(SIZE, size)
         self._put(FRAME, self.base + lines)
         self._put(LOOKS, _looks(self.base))
-        self._put(NEXT, address_of_next())
-        _ALONE[NEXT // 8] = address_of_next()
+        self._put(NEXT, _address_of_next())
+        _alone()
         for offset, value in zip((NAP, NAP_TIME), _nap_of_system(), strict=True):
             self._put(offset, value)
         self._nap = _quickest(lambda: one_nap(self.base))
@@ -115,7 +115,7 @@ class Team:
         """Call a kernel; others help if they can. `turn` is held meanwhile."""
         began = time.perf_counter()
         if began < self._alone_until:
-            return loop(ALONE, *arguments)
+            return loop(_alone()[1], *arguments)
         if self._pace > WORTH:
             self._wake()
         self._loops += 1
@@ -172,11 +172,11 @@ class Team:
 
 
 @functools.cache
-def address_of_next() -> int:
+def _address_of_next() -> int:
     """Where the machine code of `next_task` begins, as C calls it."""
-    word: Any = types.int64
     compiled: Any = next_task
-    result = compiled.get_compile_result(word(word, word, word))
+    compiled.compile(three := (types.int64,) * 3)
+    result = compiled.overloads[three]
     address: int = result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name)
     return address
 
@@ -209,13 +209,23 @@ def _nap_of_system() -> tuple[int, int]:
 def team_of_one() -> tuple[Array, int]:
     """The memory of a team without threads, as words, and what a kernel is given for `team`."""
     words = np.zeros(MEMBERS + LINE, np.uint8).view(np.int64)
-    words[SIZE // 8] = 1
+    words[SIZE // 8], words[NEXT // 8] = 1, _address_of_next()
     words[(MEMBERS + NUMBER) // 8] = -1
     words[(MEMBERS + BASE) // 8] = words.ctypes.data
     return words, words.ctypes.data + MEMBERS + FROM_PYTHON
 
 
-_ALONE, ALONE = team_of_one()  # only read, so many threads of Python may share them
+@functools.cache
+def _alone() -> tuple[Array, int]:
+    """It is only read, so many threads of Python may share it; the first `Team` makes it."""
+    return team_of_one()
+
+
+# What a team calls besides kernels.
+CALLED: list[Kernel] = []
+if not config.DISABLE_JIT:  # type: ignore[attr-defined]
+    for called, words in ((next_task, 3), (serve, 1), (look, 2)):
+        CALLED.append(Kernel(*known(called), (types.int64,) * words))
 
 _asked: int | None = None  # by `set_num_threads`
 _team: Team | None = None
@@ -269,21 +279,21 @@ def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> 
     of threads. Where the team is at work for another thread of Python, the caller does all tasks.
     """
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
-        return functools.wraps(function)(functools.partial(function, ALONE))
+        return functools.wraps(function)(functools.partial(function, 0))
     loop: Any = kept(compiled(function))
 
     @functools.wraps(function)
     def shared(*arguments: Arguments.args, **_: Arguments.kwargs) -> None:
         run_shared(loop, *arguments)
 
-    return seen(loop, shared, ALONE)  # type: ignore[no-any-return]
+    return seen(loop, shared, 0)  # type: ignore[no-any-return]
 
 
 def run_shared(loop: Callable[..., Any], *arguments: Any) -> Any:
     """Call a loop with the team, or where that is at work without it."""
     team = _team or _current()
     if not team.turn.acquire(blocking=False):
-        return loop(ALONE, *arguments)
+        return loop(_alone()[1], *arguments)
     try:
         return team.run(loop, arguments)
     finally:

@@ -177,7 +177,7 @@ def test_what_takes_long_is_known_by_its_name():
 CALLS = """
 import numpy as np
 from minise import data, models, train
-from minise.kernels.numba import ahead
+from minise.kernels.numba import ahead, team
 
 def work():
     for name in ("se-resnet8", "se-inception-tiny", "se-mobilenet-tiny"):
@@ -186,7 +186,7 @@ def work():
         net(np.zeros((1, 1, 28, 28), np.float32))
 
 ahead.Kernel.is_kept = False
-missing = ahead.missing(work)
+missing = ahead.missing(work, team.CALLED)
 assert not any(loop.overloads for loop in ahead._loops.values()), "a loop ran"
 work()
 compiled = {
