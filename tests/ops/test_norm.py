@@ -73,7 +73,7 @@ def test_relu_lets_the_gradient_through_exactly_where_the_output_is_above_zero(d
     rng = np.random.default_rng(0)
     w, b, mean = (rng.standard_normal(3).astype(dtype) for _ in range(3))
     var = rng.uniform(0.5, 2, 3).astype(dtype)
-    at_zero = mean - b * np.sqrt(var) / w
+    at_zero = mean - b * np.sqrt(var + 1e-5) / w
     steps = rng.integers(-6, 7, (16, 3, 7, 5)) * np.finfo(dtype).eps
     x = (at_zero[:, None, None] * (1 + steps)).astype(dtype)
     x[0, 0, 0, 0] = np.nan

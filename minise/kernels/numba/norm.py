@@ -244,7 +244,9 @@ def _gradients(
             total_x += of_rows[1, c, h]
         spread = math.sqrt(var[c] + eps)
         db[c], dw[c] = total, total_x / spread
-        lost[c], along[c] = total / M, total_x / (spread * spread * M)
+        lost[c] = along[c] = 0
+        if M < math.inf:  # else a NaN in one pixel would reach them all
+            lost[c], along[c] = total / M, total_x / (spread * spread * M)
 
 
 @compiled_parallel

@@ -84,7 +84,9 @@ def _to_planes(x: Array, plan: _Plan) -> Array:
     """(C, H, W, N) -> (C, planes · pitch)."""
     down, across, _, W = plan.shape
     planes = empty((len(x), down * across, plan.farthest + plan.length), x.dtype)
-    _fill(rows(x), x.shape[3], *plan.inside, *plan.stride, W * x.shape[3], planes)
+    (rows_of, columns_of), (step_down, step_across) = plan.inside, plan.stride
+    pitch = W * x.shape[3]
+    _fill(rows(x), x.shape[3], rows_of, columns_of, step_down, step_across, pitch, planes)
     return planes.reshape(len(x), -1)
 
 
