@@ -5,7 +5,7 @@ which makes 144. Shared cleverly, 36 are enough:
 
     y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
-Polynomials are evaluated at the points 0, ±r, ±2r and ∞, and multiplied there (see tutorial 8):
+Polynomials are multiplied by their values at 0, ±r, ±2r and ∞, where r = 1/√2 (see tutorial 8):
 
     ⎡ 1   0  −5/2  0   1  0 ⎤       ⎡  1     0     0  ⎤
     ⎢ 0 −2r   −2   r   1  0 ⎥       ⎢−2/3 −2r/3 −1/3 ⎥       ⎡ 1   1    1   1   1  0 ⎤
@@ -14,10 +14,11 @@ Polynomials are evaluated at the points 0, ±r, ±2r and ∞, and multiplied the
     ⎢ 0   r  −1/2 −2r  1  0 ⎥       ⎢ 1/6  −r/3  1/3 ⎥       ⎣ 0  r/2 −r/2 4r −4r  1 ⎦
     ⎣ 0   1    0  −5/2 0  1 ⎦       ⎣  0     0     1  ⎦
 
-With r = 1/√2 the rounding error is about twice that of `stretches`, with r = 1 four times. Summed
-over channels, each of the 36 products is a product of matrices, filters × channels times channels ×
-patches. A patch costs 12 · 14 operations for each channel and 10 · 13 for each filter besides. A
-pixel that is NaN or infinite can make all outputs of its patches NaN, a weight all of its filter.
+The rounding error is about twice that of `stretches`; with the points 0, ±1, ±2 and ∞ it would be
+four times. Summed over channels, each of the 36 products is a product of matrices, filters ×
+channels times channels × patches. Besides, a patch costs 12 · 14 operations for each channel and
+10 · 13 for each filter. A pixel that is NaN or infinite can make all outputs of its patches NaN,
+a weight all of its filter.
 """
 
 from __future__ import annotations
