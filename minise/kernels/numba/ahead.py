@@ -30,13 +30,7 @@ from minise.kernels.numba.watch import watcher
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Seconds that compiling takes, measured on one core; all others take about one.
-SECONDS = {
-    "_dot_blocks": 5.0,
-    "_sum_rows": 4.0,
-    "_convolve": 3.0,
-    "_row_sums": 2.0,
-    "_row_statistics": 2.0,
-}
+SECONDS = {"_dot_blocks": 3.0, "_sum_rows": 2.5, "_convolve": 2.5}
 WORTH_A_PROCESS = 2.0  # seconds of compiling: it needs more than one to start, and 200 MB
 MOST_PROCESSES = 4  # more have to wait for the slowest kernel
 
