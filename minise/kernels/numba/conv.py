@@ -43,10 +43,8 @@ def conv2d_backward(
         dx, dw = planes.conv2d_backward(dy, x, w, groups, window)
         return batch_first(dx), dw, db
     if winograd.suits(w, window, groups, N, size):
-        # the same convolution, seen from dy: weights turned round, and padding 2 − padding
-        turned = w.swapaxes(0, 1)[:, :, ::-1, ::-1]
         padding = (2 - window.padding[0], 2 - window.padding[1])
-        dx = winograd.conv3x3(dy, turned, None, padding, size)
+        dx = winograd.conv3x3(dy, w, None, padding, size, transposed=True)
     else:
         table = taps(window, output, size, True)
         dx = sum_of_stretches(dy, w, None, groups, table, transposed=True)

@@ -39,37 +39,51 @@ def sum_of_stretches(
 
     `transposed` is the gradient of the input: x has the F channels of w, and y the C.
     """
-    w = np.require(w, requirements=["C", "W"])
-    by_group = w.reshape(groups, len(w) // groups, w.shape[1], -1)  # (G, F/G, C/G, KH·KW)
-    if transposed:
-        by_group = by_group.swapaxes(1, 2)  # (G, C/G, F/G, KH·KW)
-    F, C, area = by_group.shape[1:]
-    packed = empty((groups, -(-F // ROWS), 1 + C * area, ROWS), w.dtype)
-    b = zeros((groups * F,), w.dtype) if b is None else np.require(b, requirements=["C", "W"])
-    strides = tuple(stride // w.itemsize for stride in by_group.strides)
-    _pack(w.reshape(-1), strides, by_group.shape, b, packed)
+    F = w.shape[1] if transposed else len(w) // groups
+    packed = pack(w, b, groups, transposed=transposed)
     OH, OW = len(table.source), int(table.runs[:, 3].sum())
     y = empty((groups * F, OH, OW, x.shape[3]), x.dtype)
     _sum_rows(x, packed, F, y, *table, min(groups * packed.shape[1], parts(OH)))
     return y
 
 
+def pack(
+    w: Array, b: Array | None, groups: int, *, transposed: bool, taps_first: bool = False
+) -> Array:
+    """The weights of ROWS filters side by side: (G, blocks, 1 + C/G·KH·KW, ROWS), then zeros.
+
+    The first term is the bias, a weight of a pixel that is always 1; those of a channel follow one
+    another, or with `taps_first` those of a tap. `transposed` exchanges the filters and the
+    channels of w (F, C/G, KH, KW).
+    """
+    w = np.require(w, requirements=["C", "W"])
+    by_group = w.reshape(groups, len(w) // groups, w.shape[1], -1)  # (G, F/G, C/G, KH·KW)
+    if transposed:
+        by_group = by_group.swapaxes(1, 2)  # (G, C/G, F/G, KH·KW)
+    if taps_first:
+        by_group = by_group.swapaxes(2, 3)
+    _, F, outer_terms, inner_terms = by_group.shape
+    terms = outer_terms * inner_terms
+    packed = empty((groups, -(-F // ROWS), 1 + terms, ROWS), w.dtype)
+    b = zeros((groups * F,), w.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    strides = tuple(stride // w.itemsize for stride in by_group.strides)
+    _pack(w.reshape(-1), strides, by_group.shape, b, packed)
+    return packed
+
+
 @compiled_parallel
 def _pack(team: int, w: Array, strides: Sizes, shape: Sizes, b: Array, packed: Array) -> None:
-    """The weights of ROWS filters side by side: (G, blocks, 1 + terms, ROWS), filled up with zeros.
-
-    The first term is the bias, a weight of a pixel that is always 1.
-    """
-    groups, F, C, area = shape
+    groups, F, outer_terms, inner_terms = shape
     blocks = packed.shape[1]
     for task in tasks(invite(team), groups * blocks):
         g, first, to = task // blocks, task % blocks * ROWS, packed[task // blocks, task % blocks]
         rows, at = min(ROWS, F - first), g * strides[0] + first * strides[1]
         for r in range(ROWS):
             to[0, r] = b[g * F + first + r] if r < rows else 0
-        for c in range(C):
-            for k in range(area):
-                source, term = w[at + c * strides[2] + k :], to[1 + c * area + k]
+        for i in range(outer_terms):
+            for j in range(inner_terms):
+                source = w[at + i * strides[2] + j * strides[3] :]
+                term = to[1 + i * inner_terms + j]
                 if rows == ROWS:  # most of them, and the compiler knows how many there are
                     for r in range(ROWS):
                         term[r] = source[r * strides[1]]

@@ -33,6 +33,7 @@ from minise.cores import most_threads
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fetch, fill, load, store
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.stretches import pack
 from minise.kernels.numba.taps import NONE
 from minise.kernels.numba.tasks import invite, member, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -49,7 +50,8 @@ R = 0.5**0.5  # r
 POINTS = np.array([0, R, -R, 2 * R, -2 * R])
 SCALES = np.array([1, -2 / 3, -2 / 3, 1 / 6, 1 / 6])
 G = np.vstack([SCALES[:, None] * POINTS[:, None] ** [0, 1, 2], [0, 0, 1]])
-GG = np.kron(G, G)  # (36, 9): G g Gᵀ where g is a column
+GG = np.kron(G, G).T  # (9, 36): G g Gᵀ where g is a row
+GG = np.pad(GG, ((0, 0), (0, ROWS)))  # a tile may read beyond
 
 
 def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
@@ -65,27 +67,51 @@ def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
     )
 
 
-def conv3x3(x: Array, w: Array, b: Array | None, padding: Pair, output: Pair) -> Array:
-    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,)."""
-    F, C, N = len(w), len(x), x.shape[3]
-    y = empty((F, *output, N), x.dtype)
-    b = np.zeros(F, x.dtype) if b is None else np.require(b, requirements=["C", "W"])
+def conv3x3(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    padding: Pair,
+    output: Pair,
+    *,
+    transposed: bool = False,
+) -> Array:
+    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,), at least two channels and filters.
+
+    `transposed` is the gradient of the input, the same convolution seen from dy: w is then
+    (C, F, 3, 3), and turned round.
+    """
+    packed = pack(w, b, 1, transposed=transposed, taps_first=True)[0]  # (blocks, 1 + 9·C, ROWS)
+    C, N = len(x), x.shape[3]
+    u = empty((36, len(packed), C * ROWS), w.dtype)
+    gg = GG[::-1] if transposed else GG
+    _transform_weights(packed, gg.astype(w.dtype, "C"), u)
+    y = empty((w.shape[1] if transposed else len(w), *output, N), x.dtype)
     threads = most_threads()
     # a little room between rows, or many of them would share one place in the cache
     v = empty((threads, 36, C * WIDE + LANES), x.dtype)
     m = empty((threads, 36 + 3, ROWS * WIDE + LANES), x.dtype)  # the last rows: of one patch
-    _convolve(x, _transformed(w), b, y, padding, v, m)
+    _convolve(x, u, packed, y, padding, v, m)
     return y
 
 
-def _transformed(w: Array) -> Array:
-    """G g Gᵀ of all weights: (F, C, 3, 3) -> (36, F/ROWS, C·ROWS), F filled up to whole ROWS."""
-    F, C = w.shape[:2]
-    blocks = -(-F // ROWS)
-    if F % ROWS:
-        w = w[np.minimum(np.arange(blocks * ROWS), F - 1)]
-    g = w.reshape(blocks, ROWS, C, 9).transpose(3, 0, 2, 1)
-    return (GG.astype(w.dtype) @ g.reshape(9, -1)).reshape(36, blocks, C * ROWS)
+@compiled_parallel
+def _transform_weights(team: int, w: Array, gg: Array, u: Array) -> None:
+    """G g Gᵀ of all weights, for each block of filters the product of ggᵀ and (9, C·ROWS).
+
+    After a product by NumPy its threads would wait, for a while, on the processor of the next task.
+    """
+    blocks, length, zero = u.shape[1], u.shape[2], u.dtype.type(0)
+    of_gg, to_u = gg.reshape(-1), u.reshape(-1)
+    for block in tasks(invite(team), blocks):
+        g = w[block, 1:].reshape(-1)
+        for low in range(0, length, LANES):
+            n = min(low, length - LANES)
+            for i in range(0, 36, ROWS):
+                s = tile(zero, ROWS, 1)
+                for k in range(9):
+                    s = outer(s, of_gg, k * gg.shape[1] + i, g, k * length + n)
+                put(s, to_u, (i * blocks + block) * length + n, blocks * length, 36 - i)
 
 
 @compiled
@@ -174,7 +200,14 @@ def _list_places(
 
 @compiled_parallel
 def _convolve(
-    team: int, x: Array, u: Array, b: Array, y: Array, padding: Pair, room_v: Array, room_m: Array
+    team: int,
+    x: Array,
+    u: Array,
+    packed: Array,
+    y: Array,
+    padding: Pair,
+    room_v: Array,
+    room_m: Array,
 ) -> None:
     """One owner for COLUMNS patches, each of LANES images: they are the columns of a tile.
 
@@ -212,6 +245,6 @@ def _convolve(
                 for k in range(count):
                     n, size = (f + r) * map_ + to[k, 0], (to[k, 1], to[k, 2])
                     _transform_back(
-                        to_m, r * WIDE + k * LANES, m.shape[1], t, b[f + r],
+                        to_m, r * WIDE + k * LANES, m.shape[1], t, packed[f // ROWS, 0, r],
                         to_y, n, size, strides,
                     )  # fmt: skip
