@@ -70,8 +70,8 @@ class _Plans:
         self._arrays = [entry.value for entry in self._state]
         self._options = [vars(layer) for layer in layers]  # not the layers: `_plans` is weak
         self._options_then = [dict(options) for options in self._options]
-        self._kinds = list({type(layer) for layer in layers})
-        self._forwards = [kind.forward for kind in self._kinds]
+        self._kinds = list({kind: None for layer in layers for kind in type(layer).__mro__[:-1]})
+        self._methods_then = [dict(vars(kind)) for kind in self._kinds]
         parts = {id(part) for part in (*layers, *self._state)}
         self._ours = all(kind.__module__[:7] == "minise." for kind in self._kinds) and all(
             id(value) in parts or isinstance(value, OPTIONS)
@@ -83,18 +83,21 @@ class _Plans:
 
     def still_hold(self) -> bool:
         """Whether the net is as it was."""
-        return not self._ours or (
-            all(map(is_, map(attrgetter("value"), self._state), self._arrays))
-            and self._options == self._options_then
-            and [kind.forward for kind in self._kinds] == self._forwards
-        )
+        try:
+            return not self._ours or (
+                all(map(is_, map(attrgetter("value"), self._state), self._arrays))
+                and self._options == self._options_then
+                and list(map(vars, self._kinds)) == self._methods_then
+            )
+        except ValueError:  # an array in place of an option: it is unequal in several ways
+            return False
 
     def follow(self, net: Layer, x: Array, make_tape: Callable[..., Any]) -> Array | None:
         """The output for x by a plan, which is made if need be; None if there can be none."""
         key = x.shape, x.dtype
         if key not in self._idle and (not self._ours or len(self._idle) == MOST_SHAPES):
             return None
-        idle = self._idle.setdefault(key, [])
+        idle = self._idle.get(key, [])
         if idle is None:
             return None
         try:
@@ -106,6 +109,7 @@ class _Plans:
             return None
         y = plan.follow(x)
         idle.append(plan)
+        self._idle.setdefault(key, idle)  # only now: an image that does not fit takes no place
         return y
 
     def _make(self, net: Layer, x: Array, make_tape: Callable[..., Any]) -> _Plan | None:

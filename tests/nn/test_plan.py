@@ -240,6 +240,23 @@ def test_a_forward_put_into_a_class_is_noticed(monkeypatch):
         np.testing.assert_array_equal(net(x), plain(net, x))
 
 
+def test_so_is_another_method_that_forward_calls(monkeypatch):
+    layer, x = nn.SEBlock(4, 2), images((1, 4, 6, 6))
+    is_planned(layer, x)
+    monkeypatch.setattr(nn.SEBlock, "gates", lambda self, x, training=True: (x[:, :, 0, 0], None))
+    for _ in range(3):
+        np.testing.assert_array_equal(layer(x), plain(layer, x))
+
+
+def test_an_array_may_take_the_place_of_an_option():
+    net, x = models.create("se-cnn"), images()
+    net.note = None
+    is_planned(net, x)
+    net.note = np.arange(3)
+    for _ in range(3):
+        np.testing.assert_array_equal(net(x), plain(net, x))
+
+
 @with_compiler
 def test_a_net_that_is_always_another_makes_no_plan():
     net, x = models.create("se-cnn"), images()
@@ -291,6 +308,16 @@ def test_what_does_not_fit_gives_the_same_error(wrong):
         with pytest.raises(type(expected.value)) as found:
             net(wrong)
         assert str(found.value) == str(expected.value)
+
+
+@with_compiler
+def test_what_does_not_fit_takes_no_place_of_a_plan():
+    net = models.create(NET)
+    is_planned(net, images())
+    for size in range(plan.MOST_SHAPES):
+        with pytest.raises(ValueError, match="channels"):
+            net(images((1, 3, 20 + size, 20)))
+    assert is_planned(net, images((1, 1, 20, 20)))
 
 
 def test_threads_of_python_share_a_net():
