@@ -107,7 +107,9 @@ def _row_statistics(team: int, x: Array, of_rows: Array, parts: int) -> None:
     for task in tasks(invite(team), H * parts):
         h, part = task // parts, task % parts
         for c in range(part * C // parts, (part + 1) * C // parts):
-            mean = _sum(x[c, h], x.dtype.type(0), False) / L
+            # around its first number: where all are far from 0, little is rounded off
+            centre = x[c, h, 0]
+            mean = centre + _sum(x[c, h], centre, False) / L
             of_rows[0, c, h] = mean
             of_rows[1, c, h] = _sum(x[c, h], x.dtype.type(mean), True)
 

@@ -76,7 +76,7 @@ def conv3x3(
     *,
     transposed: bool = False,
 ) -> Array:
-    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,), at least two channels and filters.
+    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,); F and C are at least 2.
 
     `transposed` is the gradient of the input, the same convolution seen from dy: w is then
     (C, F, 3, 3), and turned round.

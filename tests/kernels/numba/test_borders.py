@@ -199,6 +199,15 @@ def test_rows_of_batch_norm_at_the_ends_of_its_sums():
         norm_agrees(shape)
 
 
+@pytest.mark.parametrize("value", [1000.3, 1e30])
+def test_a_map_of_one_number_has_no_variance(value):
+    """Its sum is rounded, and the mean would be off by more than √eps."""
+    x, b = np.full((LANES, 2, 12, 28), value, np.float32), np.array([1, 2], np.float32)
+    y, saved = ops.batch_norm(x, np.ones(2, np.float32), b)
+    assert saved.var.tolist() == [0, 0]
+    np.testing.assert_array_equal(y, np.broadcast_to(b[:, None, None], x.shape))
+
+
 @pytest.mark.parametrize("height", [1, 2, 3, 7, 8, 9])
 def test_channels_are_divided_where_rows_are_few(height):
     assert layout.parts(height) == {1: 8, 2: 4, 3: 3, 7: 2, 8: 1, 9: 1}[height]
