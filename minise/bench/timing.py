@@ -13,9 +13,10 @@ Clock: TypeAlias = Callable[[], float]
 
 ROUNDS = 7
 LONG_ENOUGH = 0.02  # seconds that the calls of one round take: a clock's cost is then negligible
-# Seconds of untimed calls first: the threads of the library that ran last still spin for a
-# millisecond or so, and the caches are full of its arrays.
-SETTLING = 0.003
+# Seconds of rest first: the threads of the library that ran last watch for more work for up to ten
+# milliseconds, on processors that the next one needs.
+RESTING = 0.03
+SETTLING = 0.003  # seconds of untimed calls then: the caches are full of the other's arrays
 
 
 class Measured(NamedTuple):
@@ -50,6 +51,7 @@ def alternate(
     rounds: int = ROUNDS,
     clock: Clock = time.perf_counter,
     wait: Callable[[], object] = nothing,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> dict[str, Measured]:
     """Time all `calls` in turn, for at least this many rounds and seconds in all.
 
@@ -64,6 +66,7 @@ def alternate(
     done = 0
     while done < rounds or clock() - began < seconds:
         for name in order:
+            sleep(RESTING)
             samples[name].append(_one_call(calls[name], counts[name], clock, wait))
         order.append(order.pop(0))
         done += 1
