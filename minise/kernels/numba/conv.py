@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from minise.arrays import Array
 from minise.kernels.numba import planes, winograd
-from minise.kernels.numba.conv_weights import dots_of_stretches, meetings
+from minise.kernels.numba.conv_weights import dots_of_stretches, meetings, sums_of_maps
 from minise.kernels.numba.lanes import LANES
 from minise.kernels.numba.layout import batch_first, batch_last
 from minise.kernels.numba.stretches import sum_of_stretches
@@ -36,9 +36,9 @@ def conv2d_backward(
     dy: Array, x: Array, w: Array, has_bias: bool, window: Window, groups: int
 ) -> tuple[Array, Array, Array | None]:
     """(dx, dw, db); see `ops.conv2d_backward`."""
-    db = dy.sum(axis=(0, 2, 3)) if has_bias else None
     N, size, output = len(x), (x.shape[2], x.shape[3]), (dy.shape[2], dy.shape[3])
     dy, x = batch_last(dy), batch_last(x)
+    db = sums_of_maps(dy) if has_bias else None
     if N < LANES:
         dx, dw = planes.conv2d_backward(dy, x, w, groups, window)
         return batch_first(dx), dw, db

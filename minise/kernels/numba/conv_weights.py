@@ -1,4 +1,4 @@
-"""The gradient of a convolution's weights: dot products of stretches.
+"""The gradient of a convolution's weights: dot products of stretches; and that of its bias.
 
     dw[f, t] = Σ over rows and columns of dy[f, stretch] · x[stretch moved by tap t]
 
@@ -16,8 +16,8 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
-from minise.kernels.numba.lanes import LANES, load, sum_of
-from minise.kernels.numba.layout import TASKS
+from minise.kernels.numba.lanes import LANES, fill, load, sum_of
+from minise.kernels.numba.layout import TASKS, parts, rows
 from minise.kernels.numba.taps import Integers
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -54,6 +54,31 @@ def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], meetings: Mee
     dw = np.empty(shape, x.dtype)
     _dot_blocks(dy, x, dw, groups, filters, channels, *meetings)
     return dw
+
+
+def sums_of_maps(dy: Array) -> Array:
+    """db (F,), for dy (F, OH, OW, N)."""
+    of_rows = np.empty(dy.shape[:2])
+    _sum_maps(rows(dy), of_rows, parts(dy.shape[1]))
+    db: Array = of_rows.sum(axis=1).astype(dy.dtype)
+    return db
+
+
+@compiled_parallel
+def _sum_maps(team: int, dy: Array, of_rows: Array, parts: int) -> None:
+    """The sum of each row of each map (F, OH, OW·N)."""
+    F, OH, length = dy.shape
+    whole = length // LANES * LANES
+    for task in tasks(invite(team), OH * parts):
+        h, part = task // parts, task % parts
+        for f in range(part * F // parts, (part + 1) * F // parts):
+            row, s = dy[f, h], fill(dy.dtype.type(0))
+            for k in range(0, whole, LANES):
+                s = s + load(row, k)
+            total = sum_of(s)
+            for k in range(whole, length):
+                total += row[k]
+            of_rows[f, h] = total
 
 
 @functools.lru_cache(maxsize=1024)
