@@ -7,6 +7,7 @@ from typing import NamedTuple
 from minise.arrays import Array
 
 Pair = tuple[int, int]
+Sizes = tuple[int, ...]
 
 
 class Window(NamedTuple):
@@ -16,6 +17,9 @@ class Window(NamedTuple):
     stride: Pair
     padding: Pair
     dilation: Pair = (1, 1)
+
+
+POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
 
 
 def output_size(size: int, window: Window, axis: int, *, ceil_mode: bool = False) -> int:

@@ -14,9 +14,7 @@ import cupy
 from minise.arrays import Array
 from minise.kernels.cupy.cublas import cublas
 from minise.kernels.cupy.launch import contiguous, start
-from minise.shapes import Pair, Window, output_sizes
-
-POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
+from minise.shapes import POINT, Pair, Window, output_sizes
 
 GIVEN = "{KH,KW,SH,SW,PH,PW,DH,DW}"  # the kernel's own arguments
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from minise.arrays import Array
-from minise.kernels.cupy.conv import POINT, conv2d, conv2d_backward
+from minise.kernels.cupy.conv import conv2d, conv2d_backward
 from minise.kernels.cupy.cublas import cublas
+from minise.shapes import POINT
 
 
 def linear(x: Array, w: Array, b: Array | None) -> Array:

@@ -1,8 +1,10 @@
 """The three forms of a convolution, and which of them is used.
 
-- by stretches (`stretches`, `conv_weights`): lanes are images of a batch. The usual form
+- by stretches (`stretches`, `conv_weights`): lanes run along a row, over columns and images. The
+  usual form, and the only one of the gradient of the weights
 - by planes (`planes`): lanes are pixels. For batches too small to fill a register
-- by fewer multiplications (`winograd`): 3×3, stride 1, from 16 channels and filters on
+- by fewer multiplications (`winograd`): 3×3, stride 1, from 16 channels and filters on. Lanes are
+  images. Only for y and dx
 """
 
 from __future__ import annotations
@@ -16,19 +18,17 @@ from minise.kernels.numba.stretches import sum_of_stretches
 from minise.kernels.numba.taps import taps
 from minise.shapes import Window, output_sizes
 
-POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
-
 
 def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> Array:
     """y (N, F, OH, OW); see `ops.conv2d`."""
     N, size, output = len(x), (x.shape[2], x.shape[3]), output_sizes(x, window)
     x = batch_last(x)
-    if winograd.suits(w, window, groups, N, output):
-        y = winograd.conv3x3(x, w, b, window.padding, output)
-    elif N >= LANES:
-        y = sum_of_stretches(x, w, b, groups, taps(window, size, output, False))
-    else:
+    if N < LANES:
         y = planes.conv2d(x, w, b, groups, window, output)
+    elif winograd.suits(w, window, groups, output):
+        y = winograd.conv3x3(x, w, b, window.padding, output)
+    else:
+        y = sum_of_stretches(x, w, b, groups, taps(window, size, output, False))
     return batch_first(y)
 
 
@@ -42,7 +42,8 @@ def conv2d_backward(
     if N < LANES:
         dx, dw = planes.conv2d_backward(dy, x, w, groups, window)
         return batch_first(dx), dw, db
-    if winograd.suits(w, window, groups, N, size):
+    if winograd.suits(w, window, groups, size):
+        # KH − 1 zeros around dy, less the p that would be cut off dx again
         padding = (2 - window.padding[0], 2 - window.padding[1])
         dx = winograd.conv3x3(dy, w, None, padding, size, transposed=True)
     else:

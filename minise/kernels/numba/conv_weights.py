@@ -3,8 +3,9 @@
     dw[f, t] = Σ over rows and columns of dy[f, stretch] · x[stretch moved by tap t]
 
 for every filter f and tap t = (c, i, j). For one row of dy and one j, a stretch is all the columns
-where tap j meets x. A tile has a row for each of ROWS filters, and a column for each of three taps:
-each number of dy that is loaded is used three times and each of x ROWS times.
+where tap j meets x; the taps are then the pairs (c, i), three at a time. A tile has a row for each
+of ROWS filters and a column for each of three taps, and each of its sums is LANES sums, which are
+added up at the end. So each number of dy that is loaded is used three times, each of x ROWS times.
 """
 
 from __future__ import annotations
@@ -15,26 +16,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minise.arrays import Array
+from minise.kernels.numba import layout
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, sum_of
-from minise.kernels.numba.layout import TASKS, parts, rows
 from minise.kernels.numba.taps import Integers
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
-from minise.kernels.numba.tiles import ROWS, dots, keep, tile
-from minise.shapes import Pair, Window
+from minise.kernels.numba.tiles import FEW, ROWS, dots, keep, tile
+from minise.shapes import Pair, Sizes, Window
 
 TAPS = 3  # columns of a tile
-FEW = 4  # rows of a tile for the last filters, where fewer than ROWS are left
-STRETCH = 1024  # numbers: as many of three taps and ROWS filters stay in the first cache
+STRETCH = 1024  # numbers: stretches of so many, of three taps and ROWS filters, stay in the cache
 
 
 class Meetings(NamedTuple):
     """Where each tap of a window first meets x, seen from dy and from x, and how often."""
 
-    down: Integers  # (KH, 3)
-    across: Integers  # (KW, 3)
-    stride: Pair
+    down: Integers  # (KH, 3): the first row of dy that the tap meets, that of x, how many rows
+    across: Integers  # (KW, 3): the same of columns
+    stride: Pair  # of the window: so far apart are the next ones in x
 
 
 def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], meetings: Meetings) -> Array:
@@ -44,7 +44,7 @@ def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], meetings: Mee
     # a task is a block of filters and one of channels: large, to read dy and x less often
     filters, channels = min(16, F), min(8, C)
     while (
-        groups * -(-F // filters) * -(-C // channels) < TASKS
+        groups * -(-F // filters) * -(-C // channels) < layout.TASKS
         and max(filters - ROWS, channels - 1) > 0
     ):
         if filters > ROWS:
@@ -58,14 +58,14 @@ def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], meetings: Mee
 
 def sums_of_maps(dy: Array) -> Array:
     """db (F,), for dy (F, OH, OW, N)."""
-    of_rows = np.empty(dy.shape[:2])
-    _sum_maps(rows(dy), of_rows, parts(dy.shape[1]))
+    of_rows = np.empty(dy.shape[:2])  # float64
+    _sum_rows_of_maps(layout.rows(dy), of_rows, layout.parts(dy.shape[1]))
     db: Array = of_rows.sum(axis=1).astype(dy.dtype)
     return db
 
 
 @compiled_parallel
-def _sum_maps(team: int, dy: Array, of_rows: Array, parts: int) -> None:
+def _sum_rows_of_maps(team: int, dy: Array, of_rows: Array, parts: int) -> None:
     """The sum of each row of each map (F, OH, OW·N)."""
     F, OH, length = dy.shape
     whole = length // LANES * LANES
@@ -102,24 +102,24 @@ def _dot(
     dy: Array,
     to: int,
     to_step: int,
-    stride: int,
+    map_: int,
     x: Array,
     at: Array,
     at_step: int,
     pieces: int,
-    length: int,
+    low: int,
+    high: int,
     total: Array,
     slot: Array,
     t: int,
 ) -> None:
-    """total[slot[t + c], r] += dy[to + r·stride …] · x[at[t + c] …] for a tile.
+    """total[slot[t + c], r] += dy[to + r·map_ …] · x[at[t + c] …] for a tile.
 
-    Each stretch is made of pieces, a step apart. `total` has lanes for each dot product, which are
-    added up at the end.
+    Each stretch is made of pieces, a step apart; these are their numbers low … high − 1.
     """
     for piece in range(pieces):
-        for k in range(0, length, LANES):
-            s = dots(s, dy, to + piece * to_step + k, stride, x, at, t, piece * at_step + k)
+        for k in range(low, high, LANES):
+            s = dots(s, dy, to + piece * to_step + k, map_, x, at, t, piece * at_step + k)
     keep(s, total, slot, t)
 
 
@@ -145,33 +145,42 @@ def _dot_rest(
 
 
 @compiled
-def _list_terms(
-    x: Array,
+def _list_taps_of_row(
+    shape: Sizes,
     c: int,
     channels: int,
     down: Array,
     row: int,
     row_stride: int,
-    column: int,
-    taps: Pair,
+    source_column: int,
+    KW: int,
+    j: int,
     at: Array,
     slot: Array,
 ) -> int:
-    """The taps (c, i) that meet x at this row of dy, for one j = taps[1] of KW = taps[0]; how many.
+    """The taps (c, i) that meet x (C, H, W, N) at this row of dy, for one j; how many.
 
     `at` says where the stretch that each meets begins, `slot` which tap it is.
     """
-    H, W, N = x.shape[1], x.shape[2], x.shape[3]
+    _, H, W, N = shape
     terms = 0
     for channel in range(channels):
         for i in range(len(down)):
-            first_row, source_row, rows = down[i, 0], down[i, 1], down[i, 2]
-            if first_row <= row < first_row + rows:
+            first_row, source_row, count = down[i, 0], down[i, 1], down[i, 2]
+            if first_row <= row < first_row + count:
                 h = source_row + (row - first_row) * row_stride
-                at[terms] = (((c + channel) * H + h) * W + column) * N
-                slot[terms] = (channel * len(down) + i) * taps[0] + taps[1]
+                at[terms] = (((c + channel) * H + h) * W + source_column) * N
+                slot[terms] = (channel * len(down) + i) * KW + j
                 terms += 1
     return terms
+
+
+@compiled
+def _filters(block: int, full: int, few: int, filters: int) -> Pair:
+    """The first filter of a block, and how many it has: the last may repeat some of another."""
+    if block < full:
+        return block * ROWS, ROWS
+    return min(full * ROWS + (block - full) * few, filters - few), few
 
 
 @compiled_parallel
@@ -190,7 +199,7 @@ def _dot_blocks(
     """One owner for a block of filters and one of channels."""
     F, C, KH, KW = dw.shape[0] // groups, dw.shape[1], dw.shape[2], dw.shape[3]
     OH, OW, N = dy.shape[1], dy.shape[2], dy.shape[3]
-    from_x, from_dy, stride = x.reshape(-1), dy.reshape(-1), OH * OW * N
+    from_x, from_dy, map_ = x.reshape(-1), dy.reshape(-1), OH * OW * N
     zero = x.dtype.type(0)
     f_blocks = (F + most_filters - 1) // most_filters
     c_blocks = (C + most_channels - 1) // most_channels
@@ -199,18 +208,18 @@ def _dot_blocks(
         f, c = rest // c_blocks * most_filters, rest % c_blocks * most_channels
         filters, channels = min(most_filters, F - f), min(most_channels, C - c)
         f += g * F
-        at = np.empty(channels * KH + 2, np.intp)
-        slot = np.empty(channels * KH + 2, np.intp)
+        at = np.empty(channels * KH + TAPS - 1, np.intp)
+        slot = np.empty(channels * KH + TAPS - 1, np.intp)
         spare = channels * KH * KW  # one slot more than there are taps
         few = FEW if filters >= FEW else 1  # rows of the tiles for what is left of the filters
         full = filters // ROWS
         blocks = full + (filters - full * ROWS + few - 1) // few
-        total = np.zeros((blocks, (spare + 1) * ROWS * LANES), x.dtype)
+        total = np.zeros((blocks, (spare + 1) * ROWS * LANES), x.dtype)  # slots, rows, lanes
         for row in range(OH):
             for j in range(KW):
-                column, source_column, count = across[j, 0], across[j, 1], across[j, 2]
-                terms = _list_terms(
-                    x, g * C + c, channels, down, row, strides[0], source_column, (KW, j), at, slot
+                column, source, count = across[j, 0], across[j, 1], across[j, 2]
+                terms = _list_taps_of_row(
+                    x.shape, g * C + c, channels, down, row, strides[0], source, KW, j, at, slot
                 )
                 if terms == 0 or count == 0:
                     continue
@@ -225,54 +234,40 @@ def _dot_blocks(
                 to_step, at_step = N, strides[1] * N
                 whole = piece // LANES * LANES
                 for low in range(0, whole, longest):
-                    length = min(longest, whole - low)
+                    high = min(low + longest, whole)
                     for block in range(blocks):
-                        to = begin + _first(block, full, few, filters) * stride + low
+                        first, rows = _filters(block, full, few, filters)
+                        to = begin + first * map_
                         for t in range(0, terms, TAPS):
-                            if block < full:
+                            if rows == ROWS:
                                 _dot(
-                                    tile(zero, ROWS, TAPS), from_dy, to, to_step, stride, from_x,
-                                    at, at_step, pieces, length, total[block], slot, t,
+                                    tile(zero, ROWS, TAPS), from_dy, to, to_step, map_, from_x,
+                                    at, at_step, pieces, low, high, total[block], slot, t,
                                 )  # fmt: skip
-                            elif few == FEW:
+                            elif rows == FEW:
                                 _dot(
-                                    tile(zero, FEW, TAPS), from_dy, to, to_step, stride, from_x,
-                                    at, at_step, pieces, length, total[block], slot, t,
+                                    tile(zero, FEW, TAPS), from_dy, to, to_step, map_, from_x,
+                                    at, at_step, pieces, low, high, total[block], slot, t,
                                 )  # fmt: skip
                             else:
                                 _dot(
-                                    tile(zero, 1, TAPS), from_dy, to, to_step, stride, from_x,
-                                    at, at_step, pieces, length, total[block], slot, t,
+                                    tile(zero, 1, TAPS), from_dy, to, to_step, map_, from_x,
+                                    at, at_step, pieces, low, high, total[block], slot, t,
                                 )  # fmt: skip
-                    for t in range(terms):
-                        at[t] += length
                 if whole < piece:
                     for block in range(blocks):
-                        rows, first = (
-                            ROWS if block < full else few,
-                            _first(block, full, few, filters),
-                        )
+                        first, rows = _filters(block, full, few, filters)
                         for r in range(rows):
                             for t in range(terms):
                                 n = (slot[t] * rows + r) * LANES
                                 _dot_rest(
-                                    from_dy, begin + (first + r) * stride, to_step, from_x,
-                                    at[t] - whole, at_step, pieces, whole, piece,
-                                    total[block, n : n + LANES],
+                                    from_dy, begin + (first + r) * map_, to_step, from_x, at[t],
+                                    at_step, pieces, whole, piece, total[block, n : n + LANES],
                                 )  # fmt: skip
         for block in range(blocks):
-            rows, first = ROWS if block < full else few, _first(block, full, few, filters)
+            first, rows = _filters(block, full, few, filters)
             for r in range(rows):
-                for channel in range(channels):
-                    for tap in range(KH * KW):
-                        n = ((channel * KH * KW + tap) * rows + r) * LANES
-                        dot = sum_of(load(total[block], n))
-                        dw[f + first + r, c + channel, tap // KW, tap % KW] = dot
-
-
-@compiled
-def _first(block: int, full: int, few: int, filters: int) -> int:
-    """The first filter of a block; the last may be in two blocks."""
-    if block < full:
-        return block * ROWS
-    return min(full * ROWS + (block - full) * few, filters - few)
+                for tap in range(channels * KH * KW):
+                    n = (tap * rows + r) * LANES
+                    channel, i, j = tap // (KH * KW), tap // KW % KH, tap % KW
+                    dw[f + first + r, c + channel, i, j] = sum_of(load(total[block], n))

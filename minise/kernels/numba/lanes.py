@@ -31,7 +31,7 @@ from minise.arrays import Array
 
 
 def _register_holds() -> int:
-    """How many float32 fit into one register: 16 with AVX-512, 8 elsewhere."""
+    """How many float32 are lanes: 16, a register of AVX-512; else 8, one of AVX or two of Arm."""
     features = config.CPU_FEATURES  # type: ignore[attr-defined]
     if features is None:
         features = binding.get_host_cpu_features().flatten()

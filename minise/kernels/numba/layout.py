@@ -2,9 +2,9 @@
 
 A row of an image, over all images of the batch, is then one contiguous run of W·N numbers, and a
 channel is one contiguous block. An array in another order is copied once, to memory that begins at
-a cache line: elsewhere, each load of 16 numbers takes from two of them.
+a cache line: in other memory each load of 16 numbers would touch two of them.
 
-Every kernel divides its work between threads in the same way: by rows of the image, and where they
+Most kernels divide their work between threads in the same way: by rows of the image, and where they
 are few, by parts of the channels of one row. So a thread finds in its own cache what it wrote in
 the previous kernel. Where two cores do not share a cache, taking turns between rows and channels
 took eight times as long.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from minise.arrays import Array
-from minise.kernels.numba.conv import POINT, conv2d, conv2d_backward
+from minise.kernels.numba.conv import conv2d, conv2d_backward
 from minise.kernels.numba.lanes import LANES, fill, load, sum_of
 from minise.kernels.numba.layout import batch_first, batch_last
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
+from minise.shapes import POINT
 
 # Multiply-adds, and weights, up to which NumPy's BLAS uses one thread. It is quick there; beyond,
 # its threads would compete with those of the kernels for the processor's cores: the next kernel

@@ -7,7 +7,7 @@ every output pixel at the same distance, so that the whole output is one stretch
     y[f, n] = b[f] + Σ over c, i, j of w[f, c, i, j] · plane_ij[c, n + distance_ij]
 
 where n counts the output's pixels in rows as wide as those of the planes. What y gets beyond OW is
-dropped, and is 0 in dy. So the kernels in `conv` and `conv_weights` serve here as well.
+dropped, and is 0 in dy. So the kernels in `stretches` and `conv_weights` serve here as well.
 """
 
 from __future__ import annotations

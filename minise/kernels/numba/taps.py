@@ -3,7 +3,8 @@
 Forward, output o meets tap k at source o·stride − padding + k·dilation. The gradient of the input
 asks the other way round: source i of the forward was met by tap k of the output at
 (i + padding − k·dilation) / stride, where that is a whole number. Both are the same kind of table,
-so one kernel serves for both. What lies outside the image is in no table: nothing is ever padded.
+so one kernel serves for both. What lies outside the image is in no table, so `stretches` needs no
+padding.
 """
 
 from __future__ import annotations

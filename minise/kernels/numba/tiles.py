@@ -7,8 +7,9 @@
 
 That is a product of matrices: each pass takes a column of w and a row of x. Each number of x that
 is loaded is used ROWS times, and each of w COLUMNS times. With AVX-512 a processor has 32
-registers, room for 8 × 3 sums and what they are made of; others have 16, or 32 of half the size,
-for 4 × 3. Numba would write such sums back to memory in each pass. Without a compiler
+registers, room for 8 × 3 sums and the few that they are made of. Others have 16, or 32 of half the
+size: room for 4 × 3. Lanes of float64 are twice as large, and some sums leave their registers: it
+is for checks. Numba would write all of them back to memory in each pass. Without a compiler
 (`NUMBA_DISABLE_JIT`) a tile is an array (rows, columns, LANES).
 """
 
@@ -36,6 +37,7 @@ from minise.kernels.numba.lanes import (
 
 ROWS = 8 if LANES == 16 else 4
 COLUMNS = 3
+FEW = 4  # rows of a tile for the last filters, where so few are left
 
 
 class TileType(types.Type):
@@ -225,7 +227,7 @@ def _plain_keep(s: Array, total: Array, slot: Array, t: int) -> None:
 # tile(number, rows, columns): one whose sums are all that number; rows and columns are constants.
 # column(s, w, k): a tile like s, with s[r, c] = w[k + r].
 # width(s): of a row of it, in numbers.
-# outer and put: see above; put leaves rows from `rows` on.
+# outer and put: see above; put does not store rows from `rows` on.
 # dots(s, dy, m, stride, x, at, t, n): s[r, c] + dy[m + r·stride …] · x[at[t + c] + n …].
 # keep(s, total, slot, t): total[(slot[t + c] · rows + r) · LANES …] += s[r, c].
 tile: Any

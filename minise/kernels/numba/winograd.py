@@ -1,11 +1,11 @@
 """3×3 convolution with stride 1 by fewer multiplications (Winograd 1980; Lavin & Gray 2016).
 
-A patch of 4×4 outputs sees 6×6 pixels d. Each output is the sum of 9 products with the weights g,
-which makes 144. Shared cleverly, 36 are enough:
+A patch of 4×4 outputs (here of LANES images at once) sees 6×6 pixels d. Each output is the sum of
+9 products with the weights g, which makes 144. Shared cleverly, 36 are enough:
 
     y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
-Polynomials are multiplied by their values at 0, ±r, ±2r and ∞, where r = 1/√2 (see tutorial 8):
+Polynomials are multiplied through their values at 0, ±r, ±2r and ∞, where r = 1/√2 (see tutorial 8):
 
     ⎡ 1   0  −5/2  0   1  0 ⎤       ⎡  1     0     0  ⎤
     ⎢ 0 −2r   −2   r   1  0 ⎥       ⎢−2/3 −2r/3 −1/3 ⎥       ⎡ 1   1    1   1   1  0 ⎤
@@ -16,9 +16,9 @@ Polynomials are multiplied by their values at 0, ±r, ±2r and ∞, where r = 1/
 
 The rounding error is about twice that of `stretches`; with the points 0, ±1, ±2 and ∞ it would be
 four times. Summed over channels, each of the 36 products is a product of matrices, filters ×
-channels times channels × patches. Besides, a patch costs 12 · 14 operations for each channel and
-10 · 13 for each filter. A pixel that is NaN or infinite can make all outputs of its patches NaN,
-a weight all of its filter.
+channels times channels × patches. Besides, a patch costs 12 transforms of 14 operations for each
+channel (6 columns, 6 rows) and 10 for each filter (6 columns, 4 rows). A pixel that is NaN or
+infinite can make all outputs of its patches NaN, a weight all of its filter.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ from minise.kernels.numba.taps import NONE
 from minise.kernels.numba.tasks import invite, member, tasks
 from minise.kernels.numba.team import compiled_parallel
 from minise.kernels.numba.tiles import COLUMNS, ROWS, outer, put, tile
-from minise.shapes import Pair, Window
+from minise.shapes import Pair, Sizes, Window
 
 Lanes: TypeAlias = Any
 Six: TypeAlias = tuple[Lanes, Lanes, Lanes, Lanes, Lanes, Lanes]
-Sizes: TypeAlias = tuple[int, ...]
 
 ENOUGH = 16  # channels, and filters, from which it pays if patches are at least half full
 WIDE = COLUMNS * LANES
@@ -50,18 +49,17 @@ R = 0.5**0.5  # r
 POINTS = np.array([0, R, -R, 2 * R, -2 * R])
 SCALES = np.array([1, -2 / 3, -2 / 3, 1 / 6, 1 / 6])
 G = np.vstack([SCALES[:, None] * POINTS[:, None] ** [0, 1, 2], [0, 0, 1]])
-GG = np.kron(G, G).T  # (9, 36): G g Gᵀ where g is a row
-GG = np.pad(GG, ((0, 0), (0, ROWS)))  # a tile may read beyond
+# (9, 36), and room as a tile may read beyond: g @ GG is G g Gᵀ, both written as one row
+GG = np.pad(np.kron(G, G).T, ((0, 0), (0, ROWS)))
 
 
-def suits(w: Array, window: Window, groups: int, N: int, output: Pair) -> bool:
-    """Whether a convolution of N images with w (F, C, KH, KW) can and had better be done so."""
+def suits(w: Array, window: Window, groups: int, output: Pair) -> bool:
+    """Whether this form fits a convolution with w (F, C, KH, KW) of LANES images, and is faster."""
     return (
         window.size == (3, 3)
         and window.stride == window.dilation == (1, 1)
-        and max(window.padding) <= 2  # so that the gradient's padding, what is left of 2, is none
+        and max(window.padding) <= 2  # or the gradient's padding, 2 − padding, would be negative
         and groups == 1
-        and N >= LANES
         and min(w.shape[:2]) >= ENOUGH
         and 16 * math.prod(-(-size // 4) for size in output) <= 2 * math.prod(output)
     )
@@ -76,30 +74,31 @@ def conv3x3(
     *,
     transposed: bool = False,
 ) -> Array:
-    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,); F and C are at least 2.
+    """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,); C is at least 2.
 
-    `transposed` is the gradient of the input, the same convolution seen from dy: w is then
-    (C, F, 3, 3), and turned round.
+    `transposed` is the gradient of the input, the same convolution seen from dy: w, then
+    (C, F, 3, 3), is turned round here.
     """
     packed = pack(w, b, 1, transposed=transposed, taps_first=True)[0]  # (blocks, 1 + 9·C, ROWS)
     C, N = len(x), x.shape[3]
-    u = empty((36, len(packed), C * ROWS), w.dtype)
-    gg = GG[::-1] if transposed else GG
+    u = empty((36, len(packed), C * ROWS), w.dtype)  # G g Gᵀ
+    gg = GG[::-1] if transposed else GG  # turned round
     _transform_weights(packed, gg.astype(w.dtype, "C"), u)
     y = empty((w.shape[1] if transposed else len(w), *output, N), x.dtype)
     threads = most_threads()
-    # a little room between rows, or many of them would share one place in the cache
+    # for each thread rows of Bᵀ d B (C, COLUMNS, LANES) and of the products (ROWS, COLUMNS, LANES),
+    # with room for one patch; a little longer, or many would fall on the same place in the cache
     v = empty((threads, 36, C * WIDE + LANES), x.dtype)
-    m = empty((threads, 36 + 3, ROWS * WIDE + LANES), x.dtype)  # the last rows: of one patch
+    m = empty((threads, 36 + 3, ROWS * WIDE + LANES), x.dtype)
     _convolve(x, u, packed, y, padding, v, m)
     return y
 
 
 @compiled_parallel
 def _transform_weights(team: int, w: Array, gg: Array, u: Array) -> None:
-    """G g Gᵀ of all weights, for each block of filters the product of ggᵀ and (9, C·ROWS).
+    """u (36, blocks, C·ROWS): for each block of filters the product of ggᵀ and (9, C·ROWS).
 
-    After a product by NumPy its threads would wait, for a while, on the processor of the next task.
+    Not by NumPy: for a while after a product its threads keep processors that the next task needs.
     """
     blocks, length, zero = u.shape[1], u.shape[2], u.dtype.type(0)
     of_gg, to_u = gg.reshape(-1), u.reshape(-1)
@@ -116,6 +115,7 @@ def _transform_weights(team: int, w: Array, gg: Array, u: Array) -> None:
 
 @compiled
 def _six(x: Array, k: int, step: int) -> Six:
+    """Six lanes, each a step after the last."""
     p, q, r = load(x, k), load(x, k + step), load(x, k + 2 * step)
     return p, q, r, load(x, k + 3 * step), load(x, k + 4 * step), load(x, k + 5 * step)
 
@@ -209,9 +209,10 @@ def _convolve(
     room_v: Array,
     room_m: Array,
 ) -> None:
-    """One owner for COLUMNS patches, each of LANES images: they are the columns of a tile.
+    """One task for COLUMNS patches, each of LANES images: they are the columns of a tile.
 
-    Where N is no multiple of LANES some images are in two patches, and get the same result twice.
+    Where N is no multiple of LANES some images are in two patches, perhaps of two tasks. Both store
+    the same bits, so it does not matter which comes last. Of `packed` only the biases are read.
     """
     C, N, F, OH, OW = x.shape[0], x.shape[3], y.shape[0], y.shape[1], y.shape[2]
     patches = (OH + 3) // 4 * ((OW + 3) // 4) * ((N + LANES - 1) // LANES)
