@@ -5,7 +5,7 @@ A patch of 4×4 outputs (here of LANES images at once) sees 6×6 pixels d. Each 
 
     y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A
 
-Polynomials are multiplied through their values at 0, ±r, ±2r and ∞, where r = 1/√2 (see tutorial 8):
+Polynomials are multiplied through their values at 0, ±r, ±2r and ∞, where r = 1/√2 (tutorial 8):
 
     ⎡ 1   0  −5/2  0   1  0 ⎤       ⎡  1     0     0  ⎤
     ⎢ 0 −2r   −2   r   1  0 ⎥       ⎢−2/3 −2r/3 −1/3 ⎥       ⎡ 1   1    1   1   1  0 ⎤
