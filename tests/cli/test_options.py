@@ -106,10 +106,10 @@ def test_the_gates_are_those_of_these_images_and_classes(minise, monkeypatch):
 
 @pytest.mark.effect("minise warmup --batch-size")
 def test_batches_of_that_size_are_warmed_up(minise, monkeypatch):
-    sizes = []
-    monkeypatch.setattr(train, "warm_up", lambda net, shape, images: sizes.append(images))
+    seen = []
+    monkeypatch.setattr(train, "warm_up", lambda net, shape, *what: seen.append(what))
     assert minise("warmup", "cnn", "--batch-size", 3)[0] == 0
-    assert set(sizes) == {3}
+    assert set(seen) == {(3, data.shift_and_rotate)}
 
 
 @pytest.fixture

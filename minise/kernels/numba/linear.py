@@ -25,7 +25,7 @@ def linear(x: Array, w: Array, b: Array | None) -> Array:
     if len(x) == 1:
         b = zeros(w.shape[:1], w.dtype) if b is None else batch_last(b)
         w, y = np.require(w, requirements=["C", "W"]), empty((len(w), 1), x.dtype)
-        _one_row(batch_last(x)[:, 0], w, b, y, shares(w))
+        _one_row(batch_last(x)[:, 0], w, b, y, _shares(w))
         return batch_first(y)
     if _few(x, w):
         y = (w @ x.T).T
@@ -44,7 +44,7 @@ def linear_backward(
     return dx[:, :, 0, 0], dw[:, :, 0, 0], db
 
 
-def shares(w: Array) -> int:
+def _shares(w: Array) -> int:
     """Into how many parts the outputs of one row are divided."""
     return 1 + w.size // MANY
 

@@ -304,7 +304,7 @@ def test_many_weights_of_one_row_are_shared_out(monkeypatch):
     for outputs, inputs in [(3, 5), (5, 3), (1, 15), (4, 4), (1, 16)]:
         for many in (15, 16, 1):
             monkeypatch.setattr(linear, "MANY", many)
-            assert linear.shares(np.empty((outputs, inputs))) == 1 + outputs * inputs // many
+            assert linear._shares(np.empty((outputs, inputs))) == 1 + outputs * inputs // many
             assert_agrees(ROWS["linear"], Call(*normal((1, inputs), (outputs, inputs), (outputs,))))
 
 
