@@ -66,13 +66,7 @@ def suits(w: Array, window: Window, groups: int, output: Pair) -> bool:
 
 
 def conv3x3(
-    x: Array,
-    w: Array,
-    b: Array | None,
-    padding: Pair,
-    output: Pair,
-    *,
-    transposed: bool = False,
+    x: Array, w: Array, b: Array | None, padding: Pair, output: Pair, *, transposed: bool = False
 ) -> Array:
     """y (F, OH, OW, N) for x (C, H, W, N), w (F, C, 3, 3), b (F,); C is at least 2.
 
@@ -200,19 +194,12 @@ def _list_places(
 
 @compiled_parallel
 def _convolve(
-    team: int,
-    x: Array,
-    u: Array,
-    packed: Array,
-    y: Array,
-    padding: Pair,
-    room_v: Array,
-    room_m: Array,
+    team: int, x: Array, u: Array, w: Array, y: Array, padding: Pair, room_v: Array, room_m: Array
 ) -> None:
     """One task for COLUMNS patches, each of LANES images: they are the columns of a tile.
 
     Where N is no multiple of LANES some images are in two patches, perhaps of two tasks. Both store
-    the same bits, so it does not matter which comes last. Of `packed` only the biases are read.
+    the same bits, so it does not matter which comes last. Of `w` only the biases are read.
     """
     C, N, F, OH, OW = x.shape[0], x.shape[3], y.shape[0], y.shape[1], y.shape[2]
     patches = (OH + 3) // 4 * ((OW + 3) // 4) * ((N + LANES - 1) // LANES)
@@ -246,6 +233,6 @@ def _convolve(
                 for k in range(count):
                     n, size = (f + r) * map_ + to[k, 0], (to[k, 1], to[k, 2])
                     _transform_back(
-                        to_m, r * WIDE + k * LANES, m.shape[1], t, packed[f // ROWS, 0, r],
+                        to_m, r * WIDE + k * LANES, m.shape[1], t, w[f // ROWS, 0, r],
                         to_y, n, size, strides,
                     )  # fmt: skip
