@@ -42,7 +42,6 @@ class CuPy:
     name: ClassVar[str] = "cupy"
     on_gpu: ClassVar[bool] = True
     read_every: ClassVar[int] = 50  # steps between two readings of their counts
-    make_tape = None
 
     @classmethod
     def with_device(cls, device: int | None) -> CuPy:
@@ -97,6 +96,9 @@ class CuPy:
         from minise.kernels.cupy.ahead import copied_ahead
 
         return copied_ahead(make, rng, size)
+
+    def tape_maker(self) -> None:
+        """Tapes are of a processor's loops; see `stepper`."""
 
     def stepper(self, step: TakeStep, *, repeats: bool) -> TakeStep:
         """The function that takes a step: `step` itself, or where it `repeats`, a recording of it.

@@ -28,8 +28,6 @@ class NumPy:
     on_gpu: ClassVar[bool] = False
     array_module: types.ModuleType = np
     read_every: ClassVar[int] = 1  # steps between two readings of their counts
-    # makes a tape of loops, as `kernels.numba.tape` says, or None where there can be none
-    make_tape: Callable[..., Any] | None = None
 
     def find(self, name: str, x: Any) -> Kernel | None:
         """The kernel called `name`, as in "scale.channel_scale", for arrays like x, if any."""
@@ -72,6 +70,10 @@ class NumPy:
     def synchronize(self) -> None:
         """Nothing is left to wait for."""
 
+    def tape_maker(self) -> Callable[..., Any] | None:
+        """What makes a tape of loops, see `kernels.numba.tape`; None where there can be none."""
+        return None
+
     def release_memory(self) -> None:
         """NumPy keeps no memory of dead arrays."""
 
@@ -108,15 +110,15 @@ class Numba(NumPy):
         few: int = getattr(kernel, "few", -1)
         return kernel if few < 0 or x.size > few or x.shape[:1] == (1,) else None
 
-    @property
-    def make_tape(self) -> Callable[..., Any] | None:  # type: ignore[override]
+    def tape_maker(self) -> Callable[..., Any] | None:
         """What makes a tape of loops, unless they are watched already."""
         kernels = _numba_kernels()
         return kernels.tape.maker() if kernels else None
 
     def place(self, images: Array, values: Array | None = None) -> Array:
         """As `NumPy.place` says; a large array begins at a cache line."""
-        placed: Array = _kernel("images.placed")(images, values)  # type: ignore[misc]
+        place = _kernel("images.placed") or super().place
+        placed: Array = place(images, values)
         return placed
 
     def release_memory(self) -> None:

@@ -38,7 +38,7 @@ OPTIONS = int, float, str, tuple, type(None), np.random.Generator  # what those 
 def predict(net: Layer, x: Array) -> Array:
     """The output of `net` in evaluation mode."""
     if type(x) is np.ndarray and x.shape[:1] == (1,) and type(net).__module__[:7] == "minise.":
-        make_tape = backend.current().make_tape
+        make_tape = backend.current().tape_maker()
         if make_tape is not None:
             plans = _plans.get(net)
             if plans is None or not plans.still_hold():
