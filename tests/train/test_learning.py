@@ -24,9 +24,9 @@ def warned(stripes, net, optimizer, *, epochs=2, **options):
     """The lines of a training."""
     options = {"batch_size": 16, "rng": np.random.default_rng(0), **options}
     with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
+        # no other kind: one of an object of another test, deleted meanwhile, is an error there
+        warnings.simplefilter("always", RuntimeWarning)
         train.fit(net, stripes, optimizer, epochs=epochs, **options)
-    assert all(warning.category is RuntimeWarning for warning in seen)
     return [str(warning.message) for warning in seen]
 
 
