@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy.typing as npt
 
@@ -46,8 +46,7 @@ DEFAULT = "numba"
 
 Backend: TypeAlias = NumPy | CuPy  # Numba's is a NumPy that finds kernels
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 # A context variable, so that threads and asynchronous tasks choose for themselves.
 _chosen: ContextVar[Backend | None] = ContextVar("minise_backend", default=None)
@@ -102,9 +101,7 @@ def asarray(x: npt.ArrayLike) -> Array:
     return current().asarray(x)
 
 
-def accelerated(
-    specification: Callable[Arguments, Result],
-) -> Callable[Arguments, Result]:
+def accelerated(specification: Function) -> Function:
     """Run the backend's kernel of this name, or where it has none the body.
 
     The body is the specification. Its kernels are in files of the same name: that of
@@ -118,11 +115,14 @@ def accelerated(
     name = f"{file}.{specification.__name__.removeprefix('_')}"
 
     @functools.wraps(specification)
-    def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-        kernel = current().find(name, arguments[0])
-        return (kernel or specification)(*arguments, **options)
+    def run(*arguments: Any) -> Any:
+        backend = current()
+        kernel = backend.find(name, arguments[0])
+        if kernel is None:
+            return backend.compute(specification, *arguments)
+        return kernel(*arguments)
 
-    return run
+    return cast(Function, run)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ from minise.arrays import Array, on_gpu
 from minise.errors import InputError
 from minise.kernels import find
 from minise.work import Batch, Facts, Kernel, MakeBatches, TakeStep
+
+Result = TypeVar("Result")
 
 NVIDIA = Path("/proc/driver/nvidia/version")  # Linux: where its driver reports its version
 
@@ -96,6 +98,10 @@ class CuPy:
         from minise.kernels.cupy.ahead import copied_ahead
 
         return copied_ahead(make, rng, size)
+
+    def compute(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """`function(*arguments)`: a step that follows from its arguments, and may change them."""
+        return function(*arguments)
 
     def tape_maker(self) -> None:
         """Tapes are of a processor's loops; see `stepper`."""

@@ -9,7 +9,7 @@ import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from minise.cores import cores, most_threads
 from minise.errors import InputError
 from minise.kernels import find
 from minise.work import Batch, Facts, Kernel, MakeBatches, TakeStep
+
+Result = TypeVar("Result")
 
 
 class NumPy:
@@ -32,6 +34,10 @@ class NumPy:
     def find(self, name: str, x: Any) -> Kernel | None:
         """The kernel called `name`, as in "scale.channel_scale", for arrays like x, if any."""
         return None
+
+    def compute(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """`function(*arguments)`: a step that follows from its arguments, and may change them."""
+        return function(*arguments)
 
     def asarray(self, x: npt.ArrayLike) -> Array:
         """x as a NumPy array."""
@@ -109,6 +115,13 @@ class Numba(NumPy):
         kernel = _kernel(name)
         few: int = getattr(kernel, "few", -1)
         return kernel if few < 0 or x.size > few or x.shape[:1] == (1,) else None
+
+    def compute(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """The same, in view of whoever watches."""
+        kernels = _numba_kernels()
+        assert kernels is not None  # else it would be NumPy's backend
+        result: Result = kernels.watch.by_numpy(function, *arguments)
+        return result
 
     def tape_maker(self) -> Callable[..., Any] | None:
         """What makes a tape of loops, unless they are watched already."""

@@ -8,6 +8,7 @@ from typing import Any
 from minise import backend, models, nn, ops, train
 from minise.arrays import Array, asnumpy
 from minise.bench.case import Arrays, Side
+from minise.nn.passes import Passes
 from minise.train.repeats import repeats_itself
 from minise.work import TakeStep
 
@@ -54,7 +55,7 @@ class Minise:
         return Side(call, numbers)
 
     def step(self, net: str, arrays: Arrays) -> Side:
-        """The loop of the README; on a GPU it is recorded where `Training` records it."""
+        """A step as `Training` takes it: by a plan, or on a GPU as a recording."""
         trainer = Trainer(net)
         x, labels = trainer.place(arrays)
 
@@ -78,7 +79,7 @@ class Trainer:
     def __init__(self, net: str) -> None:
         self.net = models.create(net)
         self.optimizer = train.SGD(self.net.parameters(), LR, momentum=0.9)
-        self._take = self._stepper()
+        self._passes, self._take = self._ready()
         self._results: tuple[Array, Array]
 
     def place(self, arrays: Arrays) -> tuple[Array, Array]:
@@ -88,21 +89,22 @@ class Trainer:
     def step(self, x: Array, labels: Array) -> tuple[Array, Array]:
         """Forward, loss, backward, and the optimiser's step; gives scores and loss.
 
-        On a GPU they are valid until the next step: a recorded one overwrites them.
+        They are valid until the next step, which overwrites them.
         """
         self._take(x, labels)
         return self._results
 
     def give_memory_back(self) -> None:
-        """Give memory kept for new arrays back to the system, and recorded steps with it."""
-        self._take = self._stepper()
+        """Give memory kept for new arrays back to the system, and that of plans with it."""
+        self._passes, self._take = self._ready()
         backend.current().release_memory()
 
-    def _stepper(self) -> TakeStep:
-        return backend.current().stepper(self._step, repeats=repeats_itself(self.net))
+    def _ready(self) -> tuple[Passes, TakeStep]:
+        step = backend.current().stepper(self._step, repeats=repeats_itself(self.net))
+        return Passes(self.net), step
 
     def _step(self, x: Array, labels: Array) -> None:
-        scores, backward = self.net.forward(x)
+        scores, backward = self._passes.forward(x)
         loss, saved = ops.softmax_cross_entropy(scores, labels)
         self.net.zero_grad()
         backward(ops.softmax_cross_entropy_backward(1.0, saved))

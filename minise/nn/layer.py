@@ -7,6 +7,7 @@ adds those of the parameters to their `grad`. Nothing is stored on the layer bet
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, TypeAlias, TypeVar
 
@@ -32,6 +33,10 @@ class Parameter:
     def __init__(self, value: Array) -> None:
         self.value = backend.asarray(value)
         self.grad = array_module(self.value).zeros_like(self.value)
+
+    def accumulate(self, gradient: Array) -> None:
+        """Add to `grad`."""
+        backend.current().compute(operator.iadd, self.grad, gradient)
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"

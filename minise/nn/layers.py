@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from minise import door, ops
+from minise import backend, door, ops
 from minise.arrays import Array, array_module
 from minise.nn.init import Initialiser, generator, he_normal, lecun_normal
 from minise.nn.layer import Backward, Buffer, Layer, Parameter
@@ -75,9 +75,9 @@ class Conv2d(Layer):
 
         def backward(dy: Array) -> Array:
             dx, dw, db = ops.conv2d_backward(dy, saved)
-            self.weight.grad += dw
-            if self.bias is not None:
-                self.bias.grad += db
+            self.weight.accumulate(dw)
+            if self.bias is not None and db is not None:
+                self.bias.accumulate(db)
             return dx
 
         return y, backward
@@ -105,9 +105,9 @@ class Linear(Layer):
 
         def backward(dy: Array) -> Array:
             dx, dw, db = ops.linear_backward(dy, saved)
-            self.weight.grad += dw
-            if self.bias is not None:
-                self.bias.grad += db
+            self.weight.accumulate(dw)
+            if self.bias is not None and db is not None:
+                self.bias.accumulate(db)
             return dx
 
         return y, backward
@@ -148,8 +148,8 @@ class BatchNorm2d(Layer):
 
         def backward(dy: Array) -> Array:
             dx, dw, db = ops.batch_norm_backward(dy, saved)
-            self.weight.grad += dw
-            self.bias.grad += db
+            self.weight.accumulate(dw)
+            self.bias.accumulate(db)
             return dx
 
         return y, backward
@@ -159,9 +159,9 @@ class BatchNorm2d(Layer):
 
     def _move_averages(self, saved: ops.BatchNormSaved) -> None:
         M = saved.x.size // saved.x.shape[1]  # values in a channel, N·H·W
-        unbiased = saved.var * (M / (M - 1))
-        for running, new in ((self.running_mean, saved.mean), (self.running_var, unbiased)):
-            running.value += self.momentum * (new - running.value)
+        mean, var = self.running_mean.value, self.running_var.value
+        backend.current().compute(_move, mean, saved.mean, 1.0, self.momentum)
+        backend.current().compute(_move, var, saved.var, M / (M - 1), self.momentum)
 
 
 class BatchNormReLU2d(BatchNorm2d):
@@ -185,11 +185,15 @@ class BatchNormReLU2d(BatchNorm2d):
 
         def backward(dy: Array) -> Array:
             dx, dw, db = ops.batch_norm_relu_backward(dy, saved)
-            self.weight.grad += dw
-            self.bias.grad += db
+            self.weight.accumulate(dw)
+            self.bias.accumulate(db)
             return dx
 
         return y, backward
+
+
+def _move(running: Array, new: Array, factor: float, momentum: float) -> None:
+    running += momentum * (new * factor - running)
 
 
 class ReLU(Layer):

@@ -1,4 +1,4 @@
-"""One image through a net: a plan is made, and then followed.
+"""One image through a net: a plan is made, and then followed; see also `passes`.
 
 For one image Python takes longer than the arithmetic. But all that it decides follows from the
 image's shape: which loops run, and on which arrays. So when a net is given a second image of a
@@ -41,7 +41,7 @@ def predict(net: Layer, x: Array) -> Array:
         make_tape = backend.current().tape_maker()
         if make_tape is not None:
             plans = _plans.get(net)
-            if plans is None or not plans.still_hold():
+            if plans is None or not plans.state.still_holds():
                 _plans[net] = _Plans(net)  # a net that changes all the time gets no further
             elif (y := plans.follow(net, x, make_tape)) is not None:
                 return y
@@ -51,51 +51,59 @@ def predict(net: Layer, x: Array) -> Array:
 class _Plan:
     """The loops of a net for one image of a shape."""
 
-    def __init__(self, x: Array, tape: Any, y: Array) -> None:
-        self._x, self._tape, self._y = x, tape, y
+    def __init__(self, x: Array, tape: Any, play: Callable[[], None], y: Array) -> None:
+        self._x, self._tape, self._play, self._y = x, tape, play, y
 
     def follow(self, x: Array) -> Array:
         """The net's output for this image, a new array."""
         self._x[...] = x
-        self._tape.play()
+        self._play()
         return self._y.copy(order="K")
 
 
-class _Plans:
-    """What a net is, and its plans as long as it is that."""
+class State:
+    """What a net is: its arrays, and all that decides what it does with them."""
 
     def __init__(self, net: Layer) -> None:
         layers = [layer for _, layer in net.named_layers()]
         self._state = [entry for _, entry in net.named_state()]
-        self._arrays = [entry.value for entry in self._state]
+        self.arrays = [entry.value for entry in self._state]
         self._options = [vars(layer) for layer in layers]  # not the layers: `_plans` is weak
         self._options_then = [dict(options) for options in self._options]
         self._kinds = list({kind: None for layer in layers for kind in type(layer).__mro__[:-1]})
         self._methods_then = [dict(vars(kind)) for kind in self._kinds]
         parts = {id(part) for part in (*layers, *self._state)}
-        self._ours = all(kind.__module__[:7] == "minise." for kind in self._kinds) and all(
+        # whether it is built of minise's own layers alone
+        self.is_ours = all(kind.__module__[:7] == "minise." for kind in self._kinds) and all(
             id(value) in parts or isinstance(value, OPTIONS)
             for options in self._options
             for value in options.values()
         )
-        # those that no thread follows at the moment; None where there can be no plan
-        self._idle: dict[tuple[Any, ...], list[_Plan] | None] = {}
 
-    def still_hold(self) -> bool:
+    def still_holds(self) -> bool:
         """Whether the net is as it was."""
         try:
-            return not self._ours or (
-                all(map(is_, map(attrgetter("value"), self._state), self._arrays))
+            return not self.is_ours or (
+                all(map(is_, map(attrgetter("value"), self._state), self.arrays))
                 and self._options == self._options_then
                 and list(map(vars, self._kinds)) == self._methods_then
             )
         except ValueError:  # an array in place of an option: it is unequal in several ways
             return False
 
+
+class _Plans:
+    """The plans of a net, as long as it is as it was."""
+
+    def __init__(self, net: Layer) -> None:
+        self.state = State(net)
+        # those that no thread follows at the moment; None where there can be no plan
+        self._idle: dict[tuple[Any, ...], list[_Plan] | None] = {}
+
     def follow(self, net: Layer, x: Array, make_tape: Callable[..., Any]) -> Array | None:
         """The output for x by a plan, which is made if need be; None if there can be none."""
         key = x.shape, x.dtype
-        if key not in self._idle and (not self._ours or len(self._idle) == MOST_SHAPES):
+        if key not in self._idle and (not self.state.is_ours or len(self._idle) == MOST_SHAPES):
             return None
         idle = self._idle.get(key, [])
         if idle is None:
@@ -114,11 +122,11 @@ class _Plans:
 
     def _make(self, net: Layer, x: Array, make_tape: Callable[..., Any]) -> _Plan | None:
         image = x.copy()
-        tape = make_tape([image, *self._arrays], MOST_BYTES)
-        y = tape.record(lambda: net.forward(image, training=False)[0])
-        if not tape.is_whole:
+        tape = make_tape([image, *self.state.arrays], MOST_BYTES)
+        y, play = tape.record(lambda: net.forward(image, training=False)[0])
+        if not (tape.is_whole and tape.knows(y)) or y is image:
             return None
-        plan = _Plan(image, tape, y)
+        plan = _Plan(image, tape, play, y)
         noise = np.random.default_rng(0).standard_normal(x.shape).astype(x.dtype)
         tape.spoil()
         found, expected = plan.follow(noise), net.forward(noise, training=False)[0]

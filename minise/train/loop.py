@@ -16,6 +16,7 @@ from minise.backend import current
 from minise.data import Augment, Batches, Dataset, pixel_statistics
 from minise.errors import InputError
 from minise.nn import Layer
+from minise.nn.passes import Passes
 from minise.train.counts import Counts
 from minise.train.evaluation import Evaluation, evaluate
 from minise.train.finite import first_not_finite
@@ -162,11 +163,15 @@ class Training:
         """The function that takes a step with a batch."""
         if profile is not None:
             return partial(self._step, profile.layers(self.net), profile.call)
-        step = partial(self._step, self.net, _untimed)
+        step = partial(self._step, Passes(self.net), _untimed)
         return current().stepper(step, repeats=repeats_itself(self.net))
 
     def _step(
-        self, layers: Layer, timed: Callable[..., tuple[Array, Array]], x: Array, labels: Array
+        self,
+        layers: Layer | Passes,
+        timed: Callable[..., tuple[Array, Array]],
+        x: Array,
+        labels: Array,
     ) -> None:
         """Move every parameter, and count the loss and the right answers.
 

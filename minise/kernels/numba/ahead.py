@@ -25,9 +25,11 @@ import numpy as np
 
 from minise.cores import cores
 from minise.kernels.numba.cache import KernelCache
+from minise.kernels.numba.memory import pool
 from minise.kernels.numba.watch import watcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 # Seconds that compiling takes, measured on one core; all others take about one.
 SECONDS = {"_dot_blocks": 3.0, "_sum_rows": 2.5, "_convolve": 2.5}
@@ -88,11 +90,8 @@ def known(loop: Any) -> tuple[str, str]:
     return name
 
 
-def seen(loop: Function, call: Function, *first: object) -> Function:
-    """`call`, the way in which Python calls `loop`, left to whoever watches, if anybody does.
-
-    `first` are arguments that `call` gives to the loop before its own.
-    """
+def seen(loop: Function, call: Function) -> Function:
+    """`call`, the way in which Python calls `loop`, left to whoever watches, if anybody does."""
     dispatcher: Any = loop
     if not hasattr(dispatcher, "overloads"):  # NUMBA_DISABLE_JIT
         return call
@@ -103,7 +102,7 @@ def seen(loop: Function, call: Function, *first: object) -> Function:
         watching = watcher.get()
         if watching is None:
             return call(*arguments)
-        return watching.called(dispatcher, call, first, arguments)
+        return watching.called(dispatcher, call, arguments)
 
     return cast(Function, or_seen)
 
@@ -111,12 +110,14 @@ def seen(loop: Function, call: Function, *first: object) -> Function:
 class _Calls(dict[Kernel, None]):
     """The kernels that were called, in order: none of them is run."""
 
-    def called(self, loop: Any, call: Function, first: Any, arguments: Any) -> None:
-        types = map(loop.typeof_pyval, (*first, *arguments))
+    pool = pool
+
+    def called(self, loop: Any, call: object, arguments: tuple[Any, ...]) -> None:
+        types = map(loop.typeof_pyval, (0, *arguments))  # a team is an address
         self[Kernel(*known(loop), tuple(types))] = None
 
-    def made(self, array: object, contents: int | None) -> None:
-        pass
+    def computed(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        return function(*arguments)
 
 
 def missing(work: Callable[[], object], besides: Sequence[Kernel] = ()) -> list[Kernel]:

@@ -7,9 +7,6 @@ from typing import Any, TypeVar
 
 import numba
 
-from minise.kernels.numba.ahead import seen
-from minise.kernels.numba.cache import kept
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # A product that is added may be rounded once; NaN and infinity keep their meaning. Sums are not
@@ -31,12 +28,6 @@ def as_written(function: Function) -> Function:
     """Marks a function in which each product and sum is rounded by itself, as NumPy's are."""
     function.fastmath = False  # type: ignore[attr-defined]
     return function
-
-
-def compiled_serial(function: Function) -> Function:
-    """A loop of one thread, called from Python alone."""
-    loop = kept(compiled(function))
-    return seen(loop, loop)
 
 
 def for_more_than(numbers: int) -> Callable[[Function], Function]:

@@ -19,10 +19,12 @@ from minise.arrays import Array
 from minise.kernels.numba import layout
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, sum_of
+from minise.kernels.numba.memory import empty
 from minise.kernels.numba.taps import Integers
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
 from minise.kernels.numba.tiles import FEW, ROWS, dots, keep, tile
+from minise.kernels.numba.watch import by_numpy
 from minise.shapes import Pair, Sizes, Window
 
 TAPS = 3  # columns of a tile
@@ -51,17 +53,21 @@ def dots_of_stretches(dy: Array, x: Array, shape: tuple[int, ...], meetings: Mee
             filters = ROWS
         else:
             channels = (channels + 1) // 2
-    dw = np.empty(shape, x.dtype)
+    dw = empty(shape, x.dtype)
     _dot_blocks(dy, x, dw, groups, filters, channels, *meetings)
     return dw
 
 
 def sums_of_maps(dy: Array) -> Array:
     """db (F,), for dy (F, OH, OW, N)."""
-    of_rows = np.empty(dy.shape[:2])  # float64
+    of_rows = empty(dy.shape[:2], np.float64)
     _sum_rows_of_maps(layout.rows(dy), of_rows, layout.parts(dy.shape[1]))
-    db: Array = of_rows.sum(axis=1).astype(dy.dtype)
-    return db
+    return by_numpy(_sums, of_rows, dy.dtype)
+
+
+def _sums(of_rows: Array, dtype: np.dtype[Any]) -> Array:
+    sums: Array = of_rows.sum(axis=1).astype(dtype)
+    return sums
 
 
 @compiled_parallel

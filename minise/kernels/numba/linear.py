@@ -8,9 +8,10 @@ from minise.arrays import Array
 from minise.kernels.numba.conv import conv2d, conv2d_backward
 from minise.kernels.numba.lanes import LANES, fill, load, sum_of
 from minise.kernels.numba.layout import batch_first, batch_last
-from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
+from minise.kernels.numba.watch import by_numpy
 from minise.shapes import POINT
 
 # Multiply-adds, and weights, up to which NumPy's BLAS uses one thread. It is quick there; beyond,
@@ -23,13 +24,12 @@ MANY = 2**14  # weights, a task of one row
 def linear(x: Array, w: Array, b: Array | None) -> Array:
     """y (N, out) = x wᵀ + b; see `ops.linear`."""
     if len(x) == 1:
-        b = zeros(w.shape[:1], w.dtype) if b is None else batch_last(b)
+        b = empty((0,), w.dtype) if b is None else batch_last(b)
         w, y = np.require(w, requirements=["C", "W"]), empty((len(w), 1), x.dtype)
         _one_row(batch_last(x)[:, 0], w, b, y, _shares(w))
         return batch_first(y)
     if _few(x, w):
-        y = (w @ x.T).T
-        return y if b is None else y + b
+        return by_numpy(_rows, x, w, b)
     return conv2d(_pixels(x), _pixels(w), b, POINT, 1)[:, :, 0, 0]
 
 
@@ -37,9 +37,9 @@ def linear_backward(
     dy: Array, x: Array, w: Array, has_bias: bool
 ) -> tuple[Array, Array, Array | None]:
     """(dx, dw, db); see `ops.linear_backward`."""
-    db = dy.sum(axis=0) if has_bias else None
+    db = by_numpy(np.add.reduce, dy) if has_bias else None
     if _few(x, w):
-        return (w.T @ dy.T).T, dy.T @ x, db
+        return *by_numpy(_rows_backward, dy, x, w), db
     dx, dw, _ = conv2d_backward(_pixels(dy), _pixels(x), _pixels(w), False, POINT, 1)
     return dx[:, :, 0, 0], dw[:, :, 0, 0], db
 
@@ -47,6 +47,15 @@ def linear_backward(
 def _shares(w: Array) -> int:
     """Into how many parts the outputs of one row are divided."""
     return 1 + w.size // MANY
+
+
+def _rows(x: Array, w: Array, b: Array | None) -> Array:
+    y: Array = (w @ x.T).T
+    return y if b is None else y + b
+
+
+def _rows_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+    return (w.T @ dy.T).T, dy.T @ x
 
 
 def _few(x: Array, w: Array) -> bool:
@@ -68,7 +77,7 @@ def _one_row(team: int, x: Array, w: Array, b: Array, y: Array, parts: int) -> N
             row, s = w[o], fill(x.dtype.type(0))
             for i in range(0, whole, LANES):
                 s = s + load(row, i) * load(x, i)
-            total = b[o] + sum_of(s)
+            total = sum_of(s) + (b[o] if b.size else x.dtype.type(0))
             for i in range(whole, inputs):
                 total += row[i] * x[i]
             y[o, 0] = total

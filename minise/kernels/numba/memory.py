@@ -17,29 +17,45 @@ import numpy as np
 import numpy.typing as npt
 
 from minise.arrays import Array
-from minise.kernels.numba.watch import watcher
+from minise.kernels.numba.watch import by_numpy, watcher
 
 CACHE_LINE = 64  # bytes
 SMALL = 32 * 1024  # bytes: below, NumPy's own way is as fast
 MOST_IDLE = 512 * 1024**2  # bytes
 
 
-class _Pool:
+class Pool:
+    """Blocks of memory: those in use, and those that wait for an array of their size."""
+
     def __init__(self) -> None:
         self.idle: defaultdict[int, list[memoryview]] = defaultdict(list)
         self.idle_bytes = 0
         self.leases: dict[int, weakref.ref[Array]] = {}
         self.lock = threading.RLock()  # a lease may end, by garbage collection, within `lease`
 
+    def new(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An array with arbitrary contents."""
+        size = math.prod(shape) * dtype.itemsize
+        if size < SMALL:
+            return np.empty(shape, dtype)
+        return self.lease(size, dtype).reshape(shape)
+
+    def block(self, size: int) -> memoryview:
+        """One that lies idle, or a new one."""
+        with self.lock:
+            if not self.idle[size]:
+                return self.new_block(size)
+            self.idle_bytes -= size
+            return self.idle[size].pop()
+
+    def new_block(self, size: int) -> memoryview:
+        """From the system, beginning at a cache line."""
+        return _aligned(size)
+
     def lease(self, size: int, dtype: npt.DTypeLike) -> Array:
         """A block of `size` bytes that is returned when no array uses it any more."""
         with self.lock:
-            blocks = self.idle[size]
-            if blocks:
-                block = blocks.pop()
-                self.idle_bytes -= size
-            else:
-                block = _aligned(size)
+            block = self.block(size)
             # an array over a memoryview, so that every array made of it refers to this one
             lease: Array = np.frombuffer(block, dtype)
             key = id(block)
@@ -62,7 +78,7 @@ class _Pool:
             self.idle_bytes = 0
 
 
-_pool = _Pool()
+pool = Pool()
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
@@ -70,31 +86,20 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 
     Then no load of neighbouring numbers straddles two lines.
     """
-    array = _new(shape, np.dtype(dtype))
-    if watching := watcher.get():
-        watching.made(array, None)
-    return array
+    watching = watcher.get()
+    return (pool if watching is None else watching.pool).new(shape, np.dtype(dtype))
 
 
 def release() -> None:
     """Give the memory that lies idle back to the operating system."""
-    _pool.release()
+    pool.release()
 
 
 def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """The same, filled with zeros."""
-    array = _new(shape, np.dtype(dtype))
-    array.fill(0)
-    if watching := watcher.get():
-        watching.made(array, 0)
+    array = empty(shape, dtype)
+    by_numpy(np.copyto, array, 0)
     return array
-
-
-def _new(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    size = math.prod(shape) * dtype.itemsize
-    if size < SMALL:
-        return np.empty(shape, dtype)
-    return _pool.lease(size, dtype).reshape(shape)
 
 
 def _aligned(size: int) -> memoryview:

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from minise.arrays import Array
-from minise.kernels.numba.compile import compiled, compiled_serial
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, fill, load, positive, sum_of
 from minise.kernels.numba.layout import batch_first, batch_last, maps, parts, rows
 from minise.kernels.numba.memory import empty
@@ -63,8 +63,8 @@ def _forward(
 ) -> tuple[Array, Array, Array]:
     x, w, b = batch_last(x), batch_last(w), batch_last(b)  # (C, H, W, N), (C,), (C,)
     if statistics is None:
-        mean, var = np.empty_like(w), np.empty_like(w)
-        of_rows = np.empty((2, *x.shape[:2]))
+        mean, var = empty(w.shape, w.dtype), empty(w.shape, w.dtype)
+        of_rows = empty((2, *x.shape[:2]), np.float64)
         _row_statistics(rows(x), of_rows, parts(x.shape[1]))
         _statistics(of_rows, x.shape[2] * x.shape[3], mean, var)
     else:
@@ -88,12 +88,12 @@ def _backward(
     dy, x, w = batch_last(dy), batch_last(x), batch_last(w)
     mean, var, shift = batch_last(mean), batch_last(var), batch_last(w if b is None else b)
     relu, images, of_row = b is not None, (rows(dy), rows(x)), parts(x.shape[1])
-    scale, of_rows = np.empty_like(w), np.empty((2, *x.shape[:2]))
+    scale, of_rows = empty(w.shape, w.dtype), empty((2, *x.shape[:2]), np.float64)
     _scale(w, var, eps, scale)
     _row_sums(*images, mean, scale, shift, relu, of_rows, of_row)
     # of the values in a channel, how many move its statistics
     M = math.prod(x.shape[1:]) if from_batch else math.inf
-    db, dw, lost, along = np.empty((4, len(w)), w.dtype)
+    db, dw, lost, along = empty((4, len(w)), w.dtype)
     _gradients(of_rows, var, eps, M, db, dw, lost, along)
     dx = empty(x.shape, x.dtype)
     _normalise_backward(*images, mean, scale, shift, relu, lost, along, rows(dx), of_row)
@@ -132,11 +132,11 @@ def _sum(row: Array, centre: float, squared: bool) -> float:
     return all_of_it
 
 
-@compiled_serial
-def _statistics(of_rows: Array, length: int, mean: Array, var: Array) -> None:
+@compiled_parallel
+def _statistics(team: int, of_rows: Array, length: int, mean: Array, var: Array) -> None:
     """Of each channel; its variance is that within its rows plus that between them."""
     _, C, H = of_rows.shape
-    for c in range(C):
+    for c in tasks(invite(team), C):
         total = 0.0
         for h in range(H):
             total += of_rows[0, c, h]
@@ -226,8 +226,9 @@ def _two_sums(
     return sum_of_all, along_all
 
 
-@compiled_serial
+@compiled_parallel
 def _gradients(
+    team: int,
     of_rows: Array,
     var: Array,
     eps: float,
@@ -239,7 +240,7 @@ def _gradients(
 ) -> None:
     """Of b and w, and what dy loses as each pixel moves its channel's mean and variance."""
     _, C, H = of_rows.shape
-    for c in range(C):
+    for c in tasks(invite(team), C):
         total, total_x = 0.0, 0.0
         for h in range(H):
             total += of_rows[0, c, h]

@@ -13,6 +13,7 @@ from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
+from minise.kernels.numba.watch import by_numpy
 
 
 def global_avg_pool(x: Array) -> Array:
@@ -25,7 +26,7 @@ def global_avg_pool(x: Array) -> Array:
         return batch_first(z)
     of_rows = empty((H, C, N), x.dtype)
     _row_shares(x, of_rows, parts(H))
-    return batch_first(of_rows.sum(axis=0))
+    return batch_first(by_numpy(np.add.reduce, of_rows))
 
 
 def global_avg_pool_backward(
@@ -33,7 +34,7 @@ def global_avg_pool_backward(
 ) -> Array:
     """dx, shaped as x (N, C, H, W): each pixel a share of 1/HW, added to `add_to`."""
     N, C, H, W = x.shape
-    share = batch_last(dz) / (H * W)
+    share = by_numpy(np.divide, batch_last(dz), H * W)
     if add_to is not None and scaled_by is not None:
         dx = empty((C, H, W, N), dz.dtype)
         _scale_and_share(batch_last(add_to), batch_last(scaled_by), share, dx, parts(H))

@@ -25,7 +25,7 @@ from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES
 from minise.kernels.numba.layout import parts
-from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.memory import empty
 from minise.kernels.numba.taps import NONE, Taps
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
@@ -69,7 +69,7 @@ def pack(
     _, F, outer_terms, inner_terms = by_group.shape
     terms = outer_terms * inner_terms
     packed = empty((groups, -(-F // ROWS), 1 + terms, ROWS), w.dtype)
-    b = zeros((groups * F,), w.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    b = empty((0,), w.dtype) if b is None else np.require(b, requirements=["C", "W"])
     strides = tuple(stride // w.itemsize for stride in by_group.strides)
     _pack(w.reshape(-1), strides, by_group.shape, b, packed)
     return packed
@@ -83,7 +83,7 @@ def _pack(team: int, w: Array, strides: Sizes, shape: Sizes, b: Array, packed: A
         g, first, to = task // blocks, task % blocks * ROWS, packed[task // blocks, task % blocks]
         rows, at = min(ROWS, F - first), g * strides[0] + first * strides[1]
         for r in range(ROWS):
-            to[0, r] = b[g * F + first + r] if r < rows else 0
+            to[0, r] = b[g * F + first + r] if r < rows and b.size else 0
         for i in range(outer_terms):
             for j in range(inner_terms):
                 source = w[at + i * strides[2] + j * strides[3] :]

@@ -1,28 +1,34 @@
-"""A tape of the loops that a piece of work calls, to call them again without Python between them.
+"""A tape of what a piece of work does, to do it again without Python between its loops.
 
-For one small image, Python takes longer than the loops. But all that it decides follows from shapes
-and comes out the same the next time: which loops are called, and with which arrays. A tape keeps
-that, and plays it into the same arrays.
+For one small image, and for a batch of a small net, Python takes as long as the loops. But all that
+it decides follows from shapes and comes out the same the next time: which loops are called, and
+with which arrays. A tape keeps that, and plays it into the same arrays. Loops that follow one
+another become a single call; between them may be steps of NumPy.
 
-What is not a loop is not on the tape. So each array of numbers that a loop is given must be known:
-one that the work began with, one made for a loop to write to, or a view of such an array. What
-NumPy has computed is none of these, and then the tape is not whole. Whole numbers are tables, made
-from shapes.
+Nothing else is on the tape. So each array of numbers that a step is given must be known: one that
+the work began with, one that a step before has made, or a view of such an array. What was computed
+out of sight is none of these, and then the tape is not whole. What was changed out of sight is not
+noticed: whoever plays a tape tries it with other numbers first. Whole numbers are tables, made from
+shapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from numba import config
 
 from minise.arrays import Array
-from minise.kernels.numba.memory import zeros
+from minise.kernels.numba.memory import Pool, pool
 from minise.kernels.numba.tasks import FRAME, ROOM, replay
 from minise.kernels.numba.team import run_shared, team_of_one
 from minise.kernels.numba.watch import watcher
+
+Result = TypeVar("Result")
+Step = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
 
 
 def maker() -> type[Tape] | None:
@@ -32,66 +38,165 @@ def maker() -> type[Tape] | None:
 
 
 class Tape:
-    """The loops of a piece of work, and the arrays that they read and write."""
+    """Pieces of work that follow one another, and the arrays that they read and write."""
 
     def __init__(self, given: Iterable[Array], most: int) -> None:
-        """`given` is what the work begins with. It may make arrays of `most` bytes in all."""
-        self._known = {id(root): root for root in map(_root, given)}
-        self._made: list[tuple[Array, int | None]] = []
-        self._room = most
-        self._loops: list[tuple[Any, Any]] = []
-        self.is_whole = True  # whether `play` repeats the work, and may be called
+        """`given` is what the work begins with. It may take `most` bytes of memory."""
+        self.pool = _OwnPool(given, most)
+        self._is_whole = True
+        self._held: list[object] = []  # what a frame has the address of
+        self._team = team_of_one()
+        self._steps: list[Step] = []
+        self._frames: list[int] = []  # addresses, of the loops since NumPy's last step
 
-    def record(self, work: Callable[[], Array]) -> Array:
-        """Do the work, which gives one of the arrays that loops write to; keep its loops."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether playing it repeats what was recorded."""
+        return self._is_whole and self.pool.room >= 0
+
+    def record(self, work: Callable[[], Result]) -> tuple[Result, Callable[[], None]]:
+        """Do the work; returns what it returns, and the function that plays it.
+
+        That works with what the given arrays hold then, and writes to the arrays that this has
+        returned. Several pieces of work are played in the order in which they were recorded.
+        """
+        steps: list[Step] = []
+        self._steps = steps
         token = watcher.set(self)
         try:
-            y = work()
+            result = work()
         finally:
             watcher.reset(token)
-        self.is_whole &= bool(self._loops) and self._knows(y)
-        if self.is_whole:
-            self._write_frames()
-        return y
+        self._end_frames()
 
-    def play(self) -> None:
-        """Do it again, with what the given arrays hold now."""
-        if run_shared(replay, self._frames):
-            raise MemoryError("a loop found no memory for what it works in")
+        def play() -> None:
+            for function, arguments in steps:
+                function(*arguments)
+
+        return result, play
+
+    def knows(self, array: Array) -> bool:
+        """Whether it was given, or made by a step, or is a view of such an array."""
+        return array.size == 0 or self.pool.holds(array)
 
     def spoil(self) -> None:
-        """Fill what the loops write to with NaN: a number that none of them writes will be seen."""
-        for array, contents in self._made:
-            array.fill(np.nan if contents is None and array.dtype.kind == "f" else contents or 0)
+        """Fill what the steps write to with NaN: a number that none of them writes will be seen."""
+        self.pool.spoil()
 
-    def called(self, loop: Any, call: Callable[..., Any], first: Any, arguments: Any) -> Any:
-        """See `Watcher`: the loop is kept, and called."""
-        arrays = [a for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
-        # a loop of one thread, which is given nothing first, has no frame
-        self.is_whole &= bool(first) and all(map(self._knows, arrays))
-        if self.is_whole:
-            self._loops.append((loop, arguments))
-        return call(*arguments)
+    def called(self, loop: Any, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """See `Watcher`: the loop works alone, and leaves its arguments in a frame; see `tasks`."""
+        if not self._keeps(arguments):
+            return call(*arguments)
+        words, team = self._team
+        frame = np.zeros(ROOM // 8, np.int64)
+        words[FRAME // 8] = frame.ctypes.data
+        loop(team, *arguments)
+        self._frames.append(frame.ctypes.data)
+        self._held += [frame, *map(self.pool.unleased, arguments)]
 
-    def made(self, array: Array, contents: int | None) -> None:
-        """See `Watcher`."""
-        self._room -= array.nbytes
-        self.is_whole &= self._room >= 0
-        if self.is_whole:
-            self._known[id(_root(array))] = _root(array)
-            self._made.append((array, contents))
+    def computed(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        """See `Watcher`: what comes out anew is copied to where it came out first."""
+        token = watcher.set(None)  # a loop that it calls is a part of it
+        try:
+            result = function(*arguments)
+        finally:
+            watcher.reset(token)
+        if self._keeps(arguments):
+            self._end_frames()
+            results = result if isinstance(result, tuple) else (result,)
+            places = [
+                self.pool.keep(r) if isinstance(r, np.ndarray) and not self.knows(r) else None
+                for r in results
+            ]
+            alone = tuple(map(self.pool.unleased, arguments))
+            self._steps.append((_again, (function, alone, places)))
+        return result
 
-    def _knows(self, array: Array) -> bool:
-        return id(_root(array)) in self._known
+    def _keeps(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether a step with these arguments goes on the tape."""
+        arrays = (a for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind == "f")
+        self._is_whole &= all(map(self.knows, arrays))
+        return self.is_whole
 
-    def _write_frames(self) -> None:
-        """Call each loop once more, with a frame of its own for its arguments; see `tasks`."""
-        self._memory = zeros((len(self._loops), ROOM // 8), np.int64)
-        self._frames = self._memory.ctypes.data + ROOM * np.arange(len(self._loops))
-        words, team = team_of_one()
-        for frame, (loop, arguments) in zip(self._frames, self._loops, strict=True):
-            words[FRAME // 8] = frame
-            loop(team, *arguments)
+    def _end_frames(self) -> None:
+        if self._frames:
+            self._steps.append((_play_frames, (np.array(self._frames),)))
+            self._frames = []
+
+
+def _play_frames(frames: Array) -> None:
+    if run_shared(replay, frames):
+        raise MemoryError("a loop found no memory for what it works in")
+
+
+def _again(
+    function: Callable[..., Any], arguments: tuple[Any, ...], places: list[Array | None]
+) -> None:
+    result = function(*arguments)
+    for new, place in zip(result if isinstance(result, tuple) else (result,), places, strict=True):
+        if place is not None:
+            place[...] = new
+
+
+class _OwnPool(Pool):
+    """Memory of a tape's own: its arrays share it in turn, as they did when it was recorded."""
+
+    def __init__(self, given: Iterable[Array], most: int) -> None:
+        super().__init__()
+        self.room = most
+        self._kept = {_address(root): root for root in map(_root, given)}  # these share nothing
+        self._made: list[Array] = []  # of those
+        self._blocks: dict[int, memoryview] = {}  # by address
+        self._whole_numbers: set[int] = set()  # addresses
+
+    def new(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An array with arbitrary contents."""
+        array = super().new(shape, dtype)
+        return array if self.holds(array) else self.keep(array)
+
+    def lease(self, size: int, dtype: npt.DTypeLike) -> Array:
+        """A block of `size` bytes that is returned when no array uses it any more."""
+        array = super().lease(size, dtype)
+        if array.dtype.kind != "f":
+            self._whole_numbers.add(_address(array))
+        return array
+
+    def new_block(self, size: int) -> memoryview:
+        """One that lies idle elsewhere, or a new one: never given back."""
+        self.room -= size
+        block = pool.block(size)
+        self._blocks[_address(np.frombuffer(block, np.uint8))] = block
+        return block
+
+    def keep(self, array: Array) -> Array:
+        """From here on it is one of these, whatever becomes of it."""
+        self.room -= array.nbytes
+        self._kept[_address(_root(array))] = _root(array)
+        self._made.append(array)
+        return array
+
+    def holds(self, array: Array) -> bool:
+        """Whether it is one of these arrays, or a view of one."""
+        place = _address(_root(array))
+        return place in self._kept or place in self._blocks
+
+    def unleased(self, argument: Any) -> Any:
+        """The same array, which does not keep its block from others."""
+        if not isinstance(argument, np.ndarray):
+            return argument
+        begin = _address(_root(argument))
+        if begin not in self._blocks:
+            return argument
+        shape, dtype, strides = argument.shape, argument.dtype, argument.strides
+        return np.ndarray(shape, dtype, self._blocks[begin], _address(argument) - begin, strides)
+
+    def spoil(self) -> None:
+        """Fill what was made here with NaN."""
+        for array in self._made:
+            if array.dtype.kind == "f":
+                array.fill(np.nan)
+        for address in self._blocks.keys() - self._whole_numbers:
+            np.frombuffer(self._blocks[address], np.uint8).fill(255)  # of bits 1 alone: NaN
 
 
 def _root(array: Array) -> Array:
@@ -99,3 +204,8 @@ def _root(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address

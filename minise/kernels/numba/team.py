@@ -50,6 +50,7 @@ from minise.kernels.numba.tasks import (
     look,
     next_task,
     one_nap,
+    replay,
     serve,
 )
 
@@ -224,8 +225,14 @@ def _alone() -> tuple[Array, int]:
 # What a team calls besides kernels.
 CALLED: list[Kernel] = []
 if not config.DISABLE_JIT:  # type: ignore[attr-defined]
-    for called, words in ((next_task, 3), (serve, 1), (look, 2)):
-        CALLED.append(Kernel(*known(called), (types.int64,) * words))
+    word = types.int64
+    for called, given in (
+        (next_task, (word, word, word)),
+        (serve, (word,)),
+        (look, (word, word)),
+        (replay, (word, types.Array(word, 1, "C"))),
+    ):
+        CALLED.append(Kernel(*known(called), given))
 
 _asked: int | None = None  # by `set_num_threads`
 _team: Team | None = None
@@ -286,7 +293,7 @@ def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> 
     def shared(*arguments: Arguments.args, **_: Arguments.kwargs) -> None:
         run_shared(loop, *arguments)
 
-    return seen(loop, shared, 0)  # type: ignore[no-any-return]
+    return seen(loop, shared)  # type: ignore[no-any-return]
 
 
 def run_shared(loop: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,25 +1,41 @@
-"""Who watches the loops that a piece of work calls, and the new arrays that they write to.
+"""Who watches what a piece of work is made of: loops, NumPy's steps between them, new arrays.
 
-`ahead` does to see what is to be compiled, and `tape` to call the same loops again.
+`ahead` does to see what is to be compiled, and `tape` to do the same again without Python.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from minise.arrays import Array
+if TYPE_CHECKING:
+    from minise.kernels.numba.memory import Pool
+
+Result = TypeVar("Result")
 
 
 class Watcher(Protocol):
-    """What is told of each, in the thread that does the work."""
+    """What is asked to do each, in the thread that does the work."""
 
-    def called(self, loop: Any, call: Callable[..., Any], first: Any, arguments: Any) -> Any:
-        """Python called `loop` by `call(*arguments)`, which gives it `first` and the arguments."""
+    @property
+    def pool(self) -> Pool:
+        """Where new arrays come from."""
 
-    def made(self, array: Array, contents: int | None) -> None:
-        """A new array, with that number everywhere, or None where it is to be written."""
+    def called(self, loop: Any, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """Do `call(*arguments)`: Python calls the loop with these, after its team."""
+
+    def computed(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+        """What NumPy computes: `function(*arguments)`."""
 
 
 watcher: ContextVar[Watcher | None] = ContextVar("minise_watcher", default=None)
+
+
+def by_numpy(function: Callable[..., Result], *arguments: Any) -> Result:
+    """`function(*arguments)`, a step that is worth no loop.
+
+    It gives one or more new arrays, or changes those that it is given, and follows from them alone.
+    """
+    watching = watcher.get()
+    return function(*arguments) if watching is None else watching.computed(function, arguments)

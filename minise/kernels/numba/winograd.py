@@ -38,6 +38,7 @@ from minise.kernels.numba.taps import NONE
 from minise.kernels.numba.tasks import invite, member, tasks
 from minise.kernels.numba.team import compiled_parallel
 from minise.kernels.numba.tiles import COLUMNS, ROWS, outer, put, tile
+from minise.kernels.numba.watch import by_numpy
 from minise.shapes import Pair, Sizes, Window
 
 Lanes: TypeAlias = Any
@@ -76,8 +77,7 @@ def conv3x3(
     packed = pack(w, b, 1, transposed=transposed, taps_first=True)[0]  # (blocks, 1 + 9·C, ROWS)
     C, N = len(x), x.shape[3]
     u = empty((36, len(packed), C * ROWS), w.dtype)  # G g Gᵀ
-    gg = GG[::-1] if transposed else GG  # turned round
-    _transform_weights(packed, gg.astype(w.dtype, "C"), u)
+    _transform_weights(packed, by_numpy(_gg, w.dtype, transposed), u)
     y = empty((w.shape[1] if transposed else len(w), *output, N), x.dtype)
     threads = most_threads()
     # for each thread rows of Bᵀ d B (C, COLUMNS, LANES) and of the products (ROWS, COLUMNS, LANES),
@@ -86,6 +86,10 @@ def conv3x3(
     m = empty((threads, 36 + 3, ROWS * WIDE + LANES), x.dtype)
     _convolve(x, u, packed, y, padding, v, m)
     return y
+
+
+def _gg(dtype: np.dtype[Any], transposed: bool) -> Array:
+    return (GG[::-1] if transposed else GG).astype(dtype, "C")  # turned round
 
 
 @compiled_parallel
