@@ -25,7 +25,8 @@ MOST_BYTES = 2**28  # of a batch; beyond, Python's part is small
 class Passes:
     """The two passes of a net in training, for one thread of Python.
 
-    The arrays that a pass returns hold until the next pass of its kind.
+    What a pass returns holds until the next of its kind. A backward pass can be called once, before
+    the next forward pass: later it raises `RuntimeError`.
     """
 
     def __init__(self, net: Layer) -> None:
@@ -106,17 +107,25 @@ class _Plan:
         self._dx: Array
         (self._y, backward), self._play_forward = tape.record(lambda: net.forward(x, training=True))
         self._dx, self._play_backward = tape.record(lambda: backward(dy))
+        self._turn = 0
         self.is_whole = tape.is_whole and tape.knows(self._y) and tape.knows(self._dx)
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
+        """As `Passes.forward`."""
         self.x[...] = x
         self._play_forward()
-        return self._y, self._backward
+        self._turn += 1
+        turn = self._turn
 
-    def _backward(self, dy: Array) -> Array:
-        self._dy[...] = dy
-        self._play_backward()
-        return self._dx
+        def backward(dy: Array) -> Array:
+            if turn != self._turn:
+                raise RuntimeError("backward: what it needs has been overwritten, by another pass")
+            self._turn += 1
+            self._dy[...] = dy
+            self._play_backward()
+            return self._dx
+
+        return self._y, backward
 
 
 def _alike(x: Array, other: Array) -> bool:

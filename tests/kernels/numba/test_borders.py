@@ -322,9 +322,9 @@ def test_windows_of_any_size_stride_and_padding():
 def test_memory_is_used_again_from_some_size_on():
     memory.release()
     for size, leased in [(memory.SMALL - 1, 0), (memory.SMALL, 1)]:
-        before = len(memory._pool.leases)
+        before = len(memory.pool.leases)
         array = memory.empty((size,), np.uint8)
-        assert len(memory._pool.leases) - before == leased
+        assert len(memory.pool.leases) - before == leased
         del array
 
 

@@ -50,9 +50,9 @@ def test_what_lies_idle_is_bounded(monkeypatch):
     monkeypatch.setattr(memory, "MOST_IDLE", 5_000_000)
     arrays = [memory.empty((rows, 1000), np.float32) for rows in range(300, 320)]
     del arrays
-    assert memory._pool.idle_bytes <= 5_000_000
-    assert memory._pool.idle_bytes == sum(
-        block.nbytes for blocks in memory._pool.idle.values() for block in blocks
+    assert memory.pool.idle_bytes <= 5_000_000
+    assert memory.pool.idle_bytes == sum(
+        block.nbytes for blocks in memory.pool.idle.values() for block in blocks
     )
 
 
