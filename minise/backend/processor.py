@@ -109,12 +109,8 @@ class Numba(NumPy):
     name: ClassVar[str] = "numba"
 
     def find(self, name: str, x: Any) -> Kernel | None:
-        """The kernel called `name` in `minise.kernels.numba`, if x is NumPy's and large enough."""
-        if type(x) is not np.ndarray and on_gpu(x):
-            return None
-        kernel = _kernel(name)
-        few: int = getattr(kernel, "few", -1)
-        return kernel if few < 0 or x.size > few or x.shape[:1] == (1,) else None
+        """The kernel called `name` in `minise.kernels.numba`, if x is NumPy's."""
+        return None if type(x) is not np.ndarray and on_gpu(x) else _kernel(name)
 
     def compute(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """The same, in view of whoever watches."""

@@ -121,13 +121,11 @@ ROWS.append(
     ),
     "minise/kernels/numba/activation.py": at_end('''
 
-@for_more_than(FEW)
 def damp(x: Array) -> Array:
     """x, or x/4 below 0."""
     return _each(_damp, x)
 
 
-@for_more_than(FEW)
 def damp_backward(dy: Array, x: Array) -> Array:
     """dy, or dy/4 where x <= 0."""
     return _each(_damp_backward, dy, x)

@@ -1,8 +1,4 @@
-"""Activations: one pass over memory, number by number.
-
-Up to `FEW` numbers NumPy is as fast as a call of a kernel, which would also have to be compiled:
-then the specification runs.
-"""
+"""Activations: one pass over memory, number by number."""
 
 from __future__ import annotations
 
@@ -10,17 +6,15 @@ import math
 from collections.abc import Callable
 
 from minise.arrays import Array
-from minise.kernels.numba.compile import compiled, for_more_than
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.layout import batch_first, batch_last, maps, parts, rows
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
 
-FEW = 4096  # numbers
 STRETCH = 4096  # numbers, a task
 
 
-@for_more_than(FEW)
 def relu(x: Array) -> Array:
     """max(x, 0), NaN stays NaN."""
     x = batch_last(x)
@@ -29,7 +23,6 @@ def relu(x: Array) -> Array:
     return batch_first(y)
 
 
-@for_more_than(FEW)
 def relu_backward(dy: Array, y: Array) -> Array:
     """dy where y > 0, else 0."""
     dy, y = batch_last(dy), batch_last(y)
@@ -38,37 +31,31 @@ def relu_backward(dy: Array, y: Array) -> Array:
     return batch_first(dx)
 
 
-@for_more_than(FEW)
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(−x))."""
     return _each(_sigmoid, x)
 
 
-@for_more_than(FEW)
 def sigmoid_backward(dy: Array, y: Array) -> Array:
     """dy · y (1 − y)."""
     return _each(_sigmoid_backward, dy, y)
 
 
-@for_more_than(FEW)
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent."""
     return _each(_tanh, x)
 
 
-@for_more_than(FEW)
 def tanh_backward(dy: Array, y: Array) -> Array:
     """dy · (1 − y²)."""
     return _each(_tanh_backward, dy, y)
 
 
-@for_more_than(FEW)
 def hard_sigmoid(x: Array) -> Array:
     """x/6 + 1/2, cut off at 0 and 1."""
     return _each(_hard_sigmoid, x)
 
 
-@for_more_than(FEW)
 def hard_sigmoid_backward(dy: Array, x: Array) -> Array:
     """dy / 6 where −3 < x < 3, else 0."""
     return _each(_hard_sigmoid_backward, dy, x)

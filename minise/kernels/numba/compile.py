@@ -28,13 +28,3 @@ def as_written(function: Function) -> Function:
     """Marks a function in which each product and sum is rounded by itself, as NumPy's are."""
     function.fastmath = False  # type: ignore[attr-defined]
     return function
-
-
-def for_more_than(numbers: int) -> Callable[[Function], Function]:
-    """Marks a kernel that is of use for larger arrays alone; `minise.backend` looks at the mark."""
-
-    def mark(kernel: Function) -> Function:
-        kernel.few = numbers  # type: ignore[attr-defined]
-        return kernel
-
-    return mark

@@ -24,7 +24,6 @@ from minise.kernels.numba.taps import Integers
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
 from minise.kernels.numba.tiles import FEW, ROWS, dots, keep, tile
-from minise.kernels.numba.watch import by_numpy
 from minise.shapes import Pair, Sizes, Window
 
 TAPS = 3  # columns of a tile
@@ -62,12 +61,18 @@ def sums_of_maps(dy: Array) -> Array:
     """db (F,), for dy (F, OH, OW, N)."""
     of_rows = empty(dy.shape[:2], np.float64)
     _sum_rows_of_maps(layout.rows(dy), of_rows, layout.parts(dy.shape[1]))
-    return by_numpy(_sums, of_rows, dy.dtype)
+    db = empty((len(dy),), dy.dtype)
+    _add_rows_of_maps(of_rows, db)
+    return db
 
 
-def _sums(of_rows: Array, dtype: np.dtype[Any]) -> Array:
-    sums: Array = of_rows.sum(axis=1).astype(dtype)
-    return sums
+@compiled_parallel
+def _add_rows_of_maps(team: int, of_rows: Array, db: Array) -> None:
+    for f in tasks(invite(team), len(db)):
+        total = 0.0
+        for h in range(of_rows.shape[1]):
+            total += of_rows[f, h]
+        db[f] = total
 
 
 @compiled_parallel

@@ -6,14 +6,12 @@ by row first, since threads divide the work by rows, and then over the rows.
 
 from __future__ import annotations
 
-import numpy as np
-
 from minise.arrays import Array
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty
+from minise.kernels.numba.sums import sum_of_rows
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
-from minise.kernels.numba.watch import by_numpy
 
 
 def channel_scale(x: Array, s: Array) -> Array:
@@ -32,7 +30,7 @@ def channel_scale_backward(dy: Array, x: Array, s: Array) -> tuple[Array, Array]
     dy, x, s = batch_last(dy), batch_last(x), batch_last(s)
     dx, ds_of_rows = empty(x.shape, x.dtype), _of_rows(x)
     _scale_backward(dy, x, s, dx, ds_of_rows, parts(x.shape[1]))
-    return batch_first(dx), batch_first(by_numpy(np.add.reduce, ds_of_rows))
+    return batch_first(dx), batch_first(sum_of_rows(ds_of_rows))
 
 
 def gates_gradient(dy: Array, x: Array) -> Array:
@@ -40,7 +38,7 @@ def gates_gradient(dy: Array, x: Array) -> Array:
     dy, x = batch_last(dy), batch_last(x)
     ds_of_rows = _of_rows(x)
     _gates_gradient(dy, x, ds_of_rows, parts(x.shape[1]))
-    return batch_first(by_numpy(np.add.reduce, ds_of_rows))
+    return batch_first(sum_of_rows(ds_of_rows))
 
 
 def scale_add_relu(x: Array, s: Array, r: Array) -> Array:
@@ -59,7 +57,7 @@ def scale_add_relu_backward(dy: Array, x: Array, s: Array, y: Array) -> tuple[Ar
     dy, x, s, y = map(batch_last, (dy, x, s, y))
     dx, dr, ds_of_rows = empty(x.shape, x.dtype), empty(x.shape, x.dtype), _of_rows(x)
     _scale_add_relu_backward(dy, x, s, y, dx, ds_of_rows, dr, parts(x.shape[1]))
-    return batch_first(dx), batch_first(by_numpy(np.add.reduce, ds_of_rows)), batch_first(dr)
+    return batch_first(dx), batch_first(sum_of_rows(ds_of_rows)), batch_first(dr)
 
 
 def _maps(x: Array) -> Array:

@@ -11,6 +11,7 @@ from minise.arrays import Array
 from minise.kernels.numba.lanes import LANES, fill, load, sum_of
 from minise.kernels.numba.layout import batch_first, batch_last, parts
 from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.sums import sum_of_rows
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
 from minise.kernels.numba.watch import by_numpy
@@ -26,7 +27,7 @@ def global_avg_pool(x: Array) -> Array:
         return batch_first(z)
     of_rows = empty((H, C, N), x.dtype)
     _row_shares(x, of_rows, parts(H))
-    return batch_first(by_numpy(np.add.reduce, of_rows))
+    return batch_first(sum_of_rows(of_rows))
 
 
 def global_avg_pool_backward(

@@ -251,17 +251,6 @@ def norm_agrees(shape):
         assert_agrees(ROWS[name], Call(x, w, b, statistics=statistics))
 
 
-def test_activations_from_a_few_numbers_on():
-    few = activation.FEW
-    with backend.using("numba") as numba:
-        for operation in ("relu", "sigmoid", "tanh", "hard_sigmoid"):
-            for name in (f"activation.{operation}", f"activation.{operation}_backward"):
-                assert numba.find(name, np.zeros(few)) is None
-                assert numba.find(name, np.zeros((1, few))) is not None  # of one image
-                assert numba.find(name, np.zeros(few + 1)) is not None
-                assert numba.find(name, np.zeros((few, 2))) is not None
-
-
 @pytest.mark.parametrize("operation", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
 def test_activations_at_the_ends_of_their_stretches(operation):
     stretch = activation.STRETCH
