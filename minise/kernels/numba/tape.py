@@ -6,10 +6,10 @@ with which arrays. A tape keeps that, and plays it into the same arrays. Loops t
 another become a single call; between them may be steps of NumPy.
 
 Nothing else is on the tape. So each array of numbers that a step is given must be known: one that
-the work began with, one that a step before has made, or a view of such an array. What was computed
-out of sight is none of these, and then the tape is not whole. What was changed out of sight is not
-noticed: whoever plays a tape tries it with other numbers first. Whole numbers are tables, made from
-shapes.
+the work began with, one that a step before has made, one that nobody can write to, or a view of
+such an array. What was computed out of sight is none of these, and then the tape is not whole. What
+was changed out of sight is not noticed: whoever plays a tape tries it with other numbers first.
+Whole numbers are tables, made from shapes.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Tape:
         return result, play
 
     def knows(self, array: Array) -> bool:
-        """Whether it was given, or made by a step, or is a view of such an array."""
-        return array.size == 0 or self.pool.holds(array)
+        """Whether it was given, made by a step, cannot be written to, or is a view of such one."""
+        return array.size == 0 or not _root(array).flags.writeable or self.pool.holds(array)
 
     def spoil(self) -> None:
         """Fill what the steps write to with NaN: a number that none of them writes will be seen."""

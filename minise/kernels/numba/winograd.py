@@ -23,6 +23,7 @@ infinite can make all outputs of its patches NaN, a weight all of its filter.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, TypeAlias
 
@@ -38,7 +39,6 @@ from minise.kernels.numba.taps import NONE
 from minise.kernels.numba.tasks import invite, member, tasks
 from minise.kernels.numba.team import compiled_parallel
 from minise.kernels.numba.tiles import COLUMNS, ROWS, outer, put, tile
-from minise.kernels.numba.watch import by_numpy
 from minise.shapes import Pair, Sizes, Window
 
 Lanes: TypeAlias = Any
@@ -77,7 +77,7 @@ def conv3x3(
     packed = pack(w, b, 1, transposed=transposed, taps_first=True)[0]  # (blocks, 1 + 9·C, ROWS)
     C, N = len(x), x.shape[3]
     u = empty((36, len(packed), C * ROWS), w.dtype)  # G g Gᵀ
-    _transform_weights(packed, by_numpy(_gg, w.dtype, transposed), u)
+    _transform_weights(packed, _gg(w.dtype, transposed), u)
     y = empty((w.shape[1] if transposed else len(w), *output, N), x.dtype)
     threads = most_threads()
     # for each thread rows of Bᵀ d B (C, COLUMNS, LANES) and of the products (ROWS, COLUMNS, LANES),
@@ -88,8 +88,11 @@ def conv3x3(
     return y
 
 
+@functools.cache
 def _gg(dtype: np.dtype[Any], transposed: bool) -> Array:
-    return (GG[::-1] if transposed else GG).astype(dtype, "C")  # turned round
+    gg = (GG[::-1] if transposed else GG).astype(dtype, "C")  # turned round
+    gg.flags.writeable = False
+    return gg
 
 
 @compiled_parallel

@@ -131,6 +131,18 @@ def test_a_result_that_was_computed_out_of_sight_is_unknown():
     assert made.knows(y[:0])
 
 
+def test_what_nobody_can_write_to_is_known():
+    two = np.full((1, 3, 8, 8), 2.0)
+    two.flags.writeable = False
+    plays(lambda x: by_numpy(np.multiply, relu(x), two), image())
+    made, y, _ = recorded(lambda x: two, image())
+    assert made.knows(y)
+    of_others = np.full((1, 3, 8, 8), 2.0)
+    view = of_others[:]
+    view.flags.writeable = False
+    assert not made.knows(view)
+
+
 def test_views_and_zeros_are_known():
     def work(x):
         zero = batch_first(zeros((3, 8, 8, 1), x.dtype))
