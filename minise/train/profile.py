@@ -27,7 +27,8 @@ class Profile:
     """Pass it to `fit`; afterwards `spent` has the parts of a step, in the order of the forward.
 
     Watching costs one or two microseconds a layer, forward and backward together; on a GPU it waits
-    for each layer, which takes longer.
+    for each layer, which takes longer. No plan is followed meanwhile (`nn/passes.py`), so the time
+    of a layer is that of its loops and of its Python.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
