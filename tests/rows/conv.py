@@ -70,7 +70,7 @@ ROWS = [
             ),
             "grouped": Call((N, 6, 4, 5), (9, 2, 2, 1), (9,), groups=3),
             "1x1": Call((N, 5, 3, 3), (7, 5, 1, 1)),
-            "depthwise": Call((N, 5, 6, 5), (5, 1, 3, 3), groups=5, padding=1),
+            "depthwise": Call((N, 9, 6, 5), (9, 1, 3, 3), (9,), groups=9, padding=1),
             "wide": Call((N, 9, 5, 6), (21, 9, 5, 5), (21,), padding=2),
         },
         mutants={

@@ -1,7 +1,8 @@
-"""The three forms of a convolution, and which of them is used.
+"""The four forms of a convolution, and which of them is used.
 
 - by stretches (`stretches`, `conv_weights`): lanes run along a row, over columns and images. The
-  usual form, and the only one of the gradient of the weights
+  usual form
+- by channels (`depthwise`): stretches again, where each filter sees one channel, its own
 - by planes (`planes`): lanes are pixels. For batches too small to fill a register
 - by fewer multiplications (`winograd`): 3×3, stride 1, from 16 channels and filters on. Lanes are
   images. Only for y and dx
@@ -10,7 +11,7 @@
 from __future__ import annotations
 
 from minise.arrays import Array
-from minise.kernels.numba import planes, winograd
+from minise.kernels.numba import depthwise, planes, winograd
 from minise.kernels.numba.conv_weights import dots_of_stretches, meetings, sums_of_maps
 from minise.kernels.numba.lanes import LANES
 from minise.kernels.numba.layout import batch_first, batch_last
@@ -25,6 +26,8 @@ def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> 
     x = batch_last(x)
     if N < LANES:
         y = planes.conv2d(x, w, b, groups, window, output)
+    elif depthwise.suits(w, groups):
+        y = depthwise.conv2d(x, w, b, window, output)
     elif winograd.suits(w, window, groups, output):
         y = winograd.conv3x3(x, w, b, window.padding, output)
     else:
@@ -41,6 +44,9 @@ def conv2d_backward(
     db = sums_of_maps(dy) if has_bias else None
     if N < LANES:
         dx, dw = planes.conv2d_backward(dy, x, w, groups, window)
+        return batch_first(dx), dw, db
+    if depthwise.suits(w, groups):
+        dx, dw = depthwise.conv2d_backward(dy, x, w, window)
         return batch_first(dx), dw, db
     if winograd.suits(w, window, groups, size):
         # KH − 1 zeros around dy, less the p that would be cut off dx again

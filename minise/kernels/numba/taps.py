@@ -32,6 +32,30 @@ class Taps(NamedTuple):
     runs: Integers  # (runs, 4): first column, its step, the step in the source, how many columns
 
 
+class Listed(NamedTuple):
+    """The same for N images, batch last: the taps that meet something, one after the other."""
+
+    at: Integers  # (rows, runs, terms): how far from the first number each one's stretch begins
+    tap: Integers  # the same shape: which tap it is; KH·KW, none, from the last to the end
+    terms: Integers  # (rows, runs): how many meet something
+    runs: Integers  # as above
+
+
+@functools.lru_cache(maxsize=1024)
+def listed(
+    window: Window, source: Pair, target: Pair, transposed: bool, N: int, multiple: int
+) -> Listed:
+    """The table of `taps` so. Lists have room for a multiple of so many terms."""
+    pixel, runs = taps(window, source, target, transposed)
+    nothing, none = pixel == NONE, pixel.shape[2]
+    tap = np.argsort(nothing, axis=2, kind="stable")
+    at = np.maximum(0, np.take_along_axis(pixel, tap, 2) * N)
+    terms = none - nothing.sum(axis=2, dtype=np.intp)
+    tap[np.arange(none) >= terms[..., None]] = none
+    room = ((0, 0), (0, 0), (0, -none % multiple))
+    return Listed(np.pad(at, room), np.pad(tap, room, constant_values=none), terms, runs)
+
+
 @functools.lru_cache(maxsize=1024)
 def taps(window: Window, source: Pair, target: Pair, transposed: bool) -> Taps:
     """The table for images of size `source` (H, W) and a result of size `target`.

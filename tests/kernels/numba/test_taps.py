@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minise.kernels.numba.taps import NONE, taps
+from minise.kernels.numba.taps import NONE, listed, taps
 from minise.shapes import Window, output_size
 
 
@@ -49,3 +49,25 @@ def test_every_place_meets_each_tap_where_the_definition_says(
             backward[h, w, i * size[1] + j] = oh * OW + ow
     np.testing.assert_array_equal(expand(taps(window, (H, W), (OH, OW), False), W), forward)
     np.testing.assert_array_equal(expand(taps(window, (OH, OW), (H, W), True), OW), backward)
+
+
+@given(
+    size=pairs(1, 4), stride=pairs(1, 3), padding=pairs(0, 3), N=st.integers(1, 3), transposed=...
+)
+def test_lists_name_the_taps_that_meet_something_in_their_order(
+    size, stride, padding, N, transposed: bool
+):
+    window, source = Window(size, stride, padding), (5, 6)
+    target = (output_size(5, window, 0), output_size(6, window, 1))
+    if transposed:
+        source, target = target, source
+    pixel, runs = taps(window, source, target, transposed)
+    lists = listed(window, source, target, transposed, N, 4)
+    assert lists.at.shape == lists.tap.shape == (*lists.terms.shape, -(-pixel.shape[2] // 4) * 4)
+    np.testing.assert_array_equal(lists.runs, runs)
+    for place in np.ndindex(pixel.shape[:2]):
+        met = [(tap, p * N) for tap, p in enumerate(pixel[place]) if p != NONE]
+        assert lists.terms[place] == len(met)
+        found = list(zip(lists.tap[place].tolist(), lists.at[place].tolist(), strict=True))
+        assert found[: len(met)] == met
+        assert all(tap == pixel.shape[2] and at == 0 for tap, at in found[len(met) :])
