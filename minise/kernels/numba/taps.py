@@ -48,12 +48,12 @@ def listed(
     """The table of `taps` so. Lists have room for a multiple of so many terms."""
     pixel, runs = taps(window, source, target, transposed)
     nothing, none = pixel == NONE, pixel.shape[2]
-    tap = np.argsort(nothing, axis=2, kind="stable")
-    at = np.maximum(0, np.take_along_axis(pixel, tap, 2) * N)
-    terms = none - nothing.sum(axis=2, dtype=np.intp)
-    tap[np.arange(none) >= terms[..., None]] = none
-    room = ((0, 0), (0, 0), (0, -none % multiple))
-    return Listed(np.pad(at, room), np.pad(tap, room, constant_values=none), terms, runs)
+    shape = (*pixel.shape[:2], -(-none // multiple) * multiple)
+    at, tap = np.zeros(shape, np.intp), np.full(shape, none, np.intp)
+    order = np.argsort(nothing, axis=2, kind="stable")
+    at[..., :none] = np.maximum(0, np.take_along_axis(pixel, order, 2) * N)
+    tap[..., :none] = np.where(np.take_along_axis(nothing, order, 2), none, order)
+    return Listed(at, tap, none - nothing.sum(axis=2, dtype=np.intp), runs)
 
 
 @functools.lru_cache(maxsize=1024)

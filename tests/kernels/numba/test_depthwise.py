@@ -9,7 +9,7 @@ from rows import ROWS
 from rows.row import Call
 
 from minise import backend, ops, set_num_threads
-from minise.kernels.numba import depthwise
+from minise.kernels.numba import conv, depthwise
 from minise.kernels.numba.lanes import LANES
 from minise.kernels.numba.layout import TASKS
 
@@ -35,7 +35,7 @@ def used(monkeypatch):
         answers.append(suits(w, groups))
         return answers[-1]
 
-    monkeypatch.setattr(depthwise, "suits", asked)
+    monkeypatch.setattr(conv.depthwise, "suits", asked)
     return answers
 
 

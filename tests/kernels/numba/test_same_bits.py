@@ -21,13 +21,15 @@ calls = {
     "batch_norm": (x, w, b),
     "batch_norm_relu": (x, w, b),
     "conv2d": (x, draw(24, 16, 3, 3), None),
+    "conv2d of each channel": (x, draw(16, 1, 3, 3), None),
     "channel_scale": (x, s),
     "scale_add_relu": (x, s, draw(64, 16, 14, 14)),
     "global_avg_pool": (x,),
 }
 for name, arguments in calls.items():
-    y, *_, saved = getattr(ops, name)(*arguments)
-    gradients = getattr(ops, f"{name}_backward")(draw(*y.shape), saved)
+    operation, *rest = name.split()
+    y, *_, saved = getattr(ops, operation)(*arguments, **({"groups": 16} if rest else {}))
+    gradients = getattr(ops, f"{operation}_backward")(draw(*y.shape), saved)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
     arrays = [array for array in (y, *gradients) if array is not None]
     print(name, *(hashlib.md5(np.ascontiguousarray(a)).hexdigest() for a in arrays))
@@ -47,5 +49,5 @@ def test_results_do_not_depend_on_whether_a_kernel_was_compiled_or_loaded(tmp_pa
         ).stdout
         for _ in range(2)
     )
-    assert compiled.count("\n") == 6
+    assert compiled.count("\n") == 7
     assert compiled == loaded
