@@ -19,7 +19,7 @@ from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.lanes import LANES, load, sum_of
 from minise.kernels.numba.layout import TASKS
-from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.memory import empty
 from minise.kernels.numba.taps import listed
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel, get_num_threads
@@ -39,7 +39,7 @@ def conv2d(x: Array, w: Array, b: Array | None, window: Window, output: Pair) ->
     """y (C, OH, OW, N) for x (C, H, W, N), w (C, 1, KH, KW), b (C,); N is at least LANES."""
     C, H, W, N = x.shape
     y = empty((C, *output, N), x.dtype)
-    b = zeros((C,), x.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    b = empty((0,), x.dtype) if b is None else np.require(b, requirements=["C", "W"])
     w = np.require(w, requirements=["C", "W"]).reshape(C, -1)
     table = listed(window, (H, W), output, False, N, TAPS)
     _convolve(x, w, b, y, *table, min(output[0], get_num_threads()))
@@ -114,10 +114,11 @@ def _convolve(
     bands: int,
 ) -> None:
     """One owner for a band of rows of a channel; w is (C, KH·KW)."""
-    C, OH, OW, N = y.shape
+    (C, OH, OW, N), zero = y.shape, y.dtype.type(0)
     from_x, to_y, map_ = x.reshape(-1), y.reshape(-1), x.shape[1] * x.shape[2] * N
     for task in tasks(invite(team), bands * C):
         band, c = task // C, task % C
+        bias = b[c] if b.size else zero
         for row in range(band * OH // bands, (band + 1) * OH // bands):
             for run in range(len(runs)):
                 first, step, source_step, pieces, length = _stretches(runs[run], N)
@@ -126,7 +127,7 @@ def _convolve(
                     to = ((c * OH + row) * OW + first + piece * step) * N
                     _sum_taps(
                         from_x, at[row, run], tap[row, run], terms[row, run], moved,
-                        w[c], b[c], to_y, to, length,
+                        w[c], bias, to_y, to, length,
                     )  # fmt: skip
 
 

@@ -58,12 +58,12 @@ class Pool:
             block = self.block(size)
             # an array over a memoryview, so that every array made of it refers to this one
             lease: Array = np.frombuffer(block, dtype)
-            key = id(block)
+            key, most_idle = id(block), MOST_IDLE  # a name of this file is None where Python ends
 
             def end(_: object) -> None:
                 with self.lock:
                     del self.leases[key]
-                    if self.idle_bytes + size > MOST_IDLE:
+                    if self.idle_bytes + size > most_idle:
                         self.release()
                     self.idle[size].append(block)
                     self.idle_bytes += size

@@ -1,4 +1,6 @@
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -54,6 +56,22 @@ def test_what_lies_idle_is_bounded(monkeypatch):
     assert memory.pool.idle_bytes == sum(
         block.nbytes for blocks in memory.pool.idle.values() for block in blocks
     )
+
+
+def test_an_array_may_live_until_python_ends():
+    # of a class of the main module, it ends last
+    code = """
+import numpy
+from minise.kernels.numba import memory
+class Keeper:
+    def __init__(self):
+        self.array = memory.empty((300, 1000), "f4")
+    def __del__(self):
+        pass
+numpy.keeper = Keeper()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_threads_are_never_given_the_same_memory():
