@@ -97,7 +97,7 @@ def seen(loop: Function, call: Function) -> Function:
         return call
     known(dispatcher)
 
-    @functools.wraps(call)
+    @functools.wraps(dispatcher.py_func)
     def or_seen(*arguments: Any) -> Any:
         watching = watcher.get()
         if watching is None:

@@ -93,11 +93,11 @@ class Team:
             self._put(MEMBERS + number * LINE + NUMBER, number)
             self._put(MEMBERS + number * LINE + BASE, self.base)
         self.caller = self.base + MEMBERS
-        self._doors = [threading.Lock() for _ in range(1, size)]  # where each sleeps
-        self._asleep = [(MEMBERS + n * LINE + ASLEEP) // 8 for n in range(1, size)]
-        for number, door in enumerate(self._doors, 1):
+        self._sleepers: list[tuple[int, threading.Lock]] = []  # a word, and where each sleeps
+        for number in range(1, size):
+            door, line = threading.Lock(), self.caller + number * LINE
             door.acquire()
-            line = self.caller + number * LINE
+            self._sleepers.append(((line + ASLEEP - self.base) // 8, door))
             name = f"minise-{number}"
             thread = threading.Thread(target=self._work, args=(line, door), name=name, daemon=True)
             with suppress(RuntimeError):  # the system allows no more threads: others do its tasks
@@ -125,7 +125,8 @@ class Team:
         try:
             return loop(self.caller + FROM_PYTHON, *arguments)
         finally:
-            self._end_loop()
+            if self._words[STATE // 8]:  # else all went well, and `tasks` has closed the loop
+                self._end_loop()
             seconds = time.perf_counter() - began
             self._pace += (seconds - self._pace) / 8
             if probed:
@@ -151,7 +152,7 @@ class Team:
 
     def _wake(self) -> None:
         """Wake those who sleep, to watch for a loop."""
-        for asleep, door in zip(self._asleep, self._doors, strict=True):
+        for asleep, door in self._sleepers:
             if self._words[asleep]:
                 self._words[asleep] = 0
                 with suppress(RuntimeError):  # `stop` came first
@@ -159,12 +160,11 @@ class Team:
 
     def _end_loop(self) -> None:
         """Raises `MemoryError` where a member had no memory for the buffers of a task."""
-        if state := self._words[STATE // 8]:  # else all went well, and `tasks` has closed the loop
-            close(self.base)
-            state = self._words[STATE // 8]
-            self._words[STATE // 8] = 0
-            if state >= FAILED:
-                raise MemoryError("a thread of a loop found no memory for what it works in")
+        close(self.base)
+        state = self._words[STATE // 8]
+        self._words[STATE // 8] = 0
+        if state >= FAILED:
+            raise MemoryError("a thread of a loop found no memory for what it works in")
 
     def stop(self) -> None:
         """Let its threads end."""
@@ -288,12 +288,7 @@ def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> 
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return functools.wraps(function)(functools.partial(function, 0))
     loop: Any = kept(compiled(function))
-
-    @functools.wraps(function)
-    def shared(*arguments: Arguments.args, **_: Arguments.kwargs) -> None:
-        run_shared(loop, *arguments)
-
-    return seen(loop, shared)  # type: ignore[no-any-return]
+    return seen(loop, functools.partial(run_shared, loop))  # type: ignore[no-any-return]
 
 
 def run_shared(loop: Callable[..., Any], *arguments: Any) -> Any:

@@ -68,7 +68,7 @@ def test_nobody_is_waited_for():
     """The caller does all of it where the others never come."""
     team.set_num_threads(3)
     counted(8)
-    for asleep in team._team._asleep:
+    for asleep, _ in team._team._sleepers:
         team._team._words[asleep] = 0  # whoever sleeps is taken for awake, and never woken
     time.sleep(0.01)
     assert counted(50, work=1000)[0].tolist() == [1] * 50
