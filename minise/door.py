@@ -16,7 +16,7 @@ import numpy as np
 from minise.arrays import Array, array_module
 from minise.shapes import Pair, Window, output_sizes
 
-FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 _complex_allowed: ContextVar[bool] = ContextVar("minise_complex_allowed", default=False)
 
@@ -33,15 +33,11 @@ def complex_allowed() -> Iterator[None]:
 
 def check_arrays(operation: str, **arrays: Array | None) -> None:
     """All arrays of one kind and one dtype, float32 or float64. None is skipped."""
-    dtype = None
-    for array in arrays.values():  # nearly every call is right: seen quickly, for a single image
-        if array is None:
-            continue
-        if type(array) is not np.ndarray or array.dtype is not (dtype or array.dtype):
-            break
-        dtype = array.dtype
-    else:
-        if dtype in FLOATS:
+    for dtype in FLOATS:  # nearly every call is right: seen quickly, for a single image
+        for array in arrays.values():
+            if array is not None and (type(array) is not np.ndarray or array.dtype is not dtype):
+                break
+        else:
             return
     _refuse_arrays(operation, {name: a for name, a in arrays.items() if a is not None})
 
@@ -55,7 +51,7 @@ def _refuse_arrays(operation: str, given: dict[str, Array]) -> None:
     if len(dtypes) > 1:
         listed = ", ".join(f"{name} {array.dtype}" for name, array in given.items())
         raise TypeError(f"{operation}: mixed dtypes: {listed}; expected one for all of them")
-    if not dtypes <= FLOATS:
+    if not dtypes.issubset(FLOATS):
         name, array = next(iter(given.items()))
         raise TypeError(f"{operation}: {name} is {array.dtype}, expected float32 or float64")
 
@@ -77,6 +73,11 @@ def check_ndim(operation: str, name: str, array: Array, letters: str) -> None:
 def check_image(operation: str, x: Array) -> None:
     """A float array (N, C, H, W) with at least one pixel; N and C may be 0."""
     check_arrays(operation, x=x)
+    check_pixels(operation, x)
+
+
+def check_pixels(operation: str, x: Array) -> None:
+    """The same of an array that is known to have floats."""
     check_ndim(operation, "x", x, "N, C, H, W")
     if 0 in x.shape[2:]:
         raise ValueError(f"{operation}: x has no pixels: {x.shape}")
@@ -171,12 +172,12 @@ def check_cotangent(
 
 def pair(operation: str, name: str, value: int | Pair, at_least: int) -> Pair:
     """An integer, or two of them for (vertical, horizontal), none below `at_least`."""
-    values = value if isinstance(value, tuple) else (value, value)
     try:
-        down, across = map(operator.index, values)
+        down, across = value if isinstance(value, tuple) else (value, value)
+        down, across = operator.index(down), operator.index(across)
     except (TypeError, ValueError):
         raise TypeError(f"{operation}: {name} is {value!r}, expected an integer or two") from None
-    if min(down, across) < at_least:
+    if down < at_least or across < at_least:
         raise ValueError(f"{operation}: {name} is {value!r}, expected at least {at_least}")
     return down, across
 
@@ -213,7 +214,7 @@ def check_conv2d(
         pair(operation, "padding", padding, 0),
         pair(operation, "dilation", dilation, 1),
     )
-    check_image(operation, x)
+    check_pixels(operation, x)
     check_ndim(operation, "w", w, "F, C / groups, KH, KW")
     C, F = x.shape[1], w.shape[0]
     if groups < 1 or C % groups or F % groups:
@@ -240,7 +241,7 @@ def check_batch_norm(
     """What batch norm asks of its arguments; without statistics they are those of the batch."""
     mean, var = statistics or (None, None)
     check_arrays(operation, x=x, w=w, b=b, mean=mean, var=var)
-    check_image(operation, x)
+    check_pixels(operation, x)
     N, C, H, W = x.shape
     for name, array in {"w": w, "b": b, "mean": mean, "var": var}.items():
         if array is not None and array.shape != (C,):

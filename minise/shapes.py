@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from minise.arrays import Array
@@ -22,7 +23,8 @@ class Window(NamedTuple):
 POINT = Window((1, 1), (1, 1), (0, 0))  # of a 1×1 convolution
 
 
-def output_size(size: int, window: Window, axis: int, *, ceil_mode: bool = False) -> int:
+@functools.lru_cache(maxsize=1024)
+def output_size(size: int, window: Window, axis: int, ceil_mode: bool = False) -> int:
     """The number of places of a window along one axis, axis 0 vertical, 1 horizontal.
 
     floor((size + 2·padding − dilation·(kernel − 1) − 1) / stride) + 1, or with the ceiling, where
@@ -42,8 +44,8 @@ def output_sizes(x: Array, window: Window, *, ceil_mode: bool = False) -> Pair:
     """(OH, OW), for images x (N, C, H, W)."""
     H, W = x.shape[2:]
     return (
-        output_size(H, window, 0, ceil_mode=ceil_mode),
-        output_size(W, window, 1, ceil_mode=ceil_mode),
+        output_size(H, window, 0, ceil_mode),
+        output_size(W, window, 1, ceil_mode),
     )
 
 
