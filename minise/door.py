@@ -265,7 +265,7 @@ def pooling_window(
         size if stride is None else pair(operation, "stride", stride, 1),
         pair(operation, "padding", padding, 0),
     )
-    if any(p > k // 2 for p, k in zip(window.padding, size, strict=True)):
+    if window.padding[0] > size[0] // 2 or window.padding[1] > size[1] // 2:
         raise ValueError(
             f"{operation}: padding {window.padding} is more than half of kernel_size {size}"
         )

@@ -49,6 +49,9 @@ class Buffer:
         self.value = backend.asarray(value)
 
 
+State = Parameter | Buffer
+
+
 class Layer:
     """A function of an array, with parameters. A subclass writes `forward`.
 
@@ -104,10 +107,10 @@ class Layer:
     def named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter | Buffer]]:
         """Every parameter and buffer with its full name, as in "se.fc1.weight"."""
         for name, value in vars(self).items():
-            if isinstance(value, Parameter | Buffer):
-                yield prefix + name, value
-            elif isinstance(value, Layer):
+            if isinstance(value, Layer):
                 yield from value.named_state(f"{prefix}{name}.")
+            elif isinstance(value, State):
+                yield prefix + name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its full name; one used in two places appears once."""
@@ -123,8 +126,9 @@ class Layer:
 
     def zero_grad(self) -> None:
         """Set every gradient to 0, since `backward` only adds."""
-        for parameter in self.parameters():
-            parameter.grad.fill(0)
+        for _, entry in self.named_state():
+            if isinstance(entry, Parameter):
+                entry.grad.fill(0)
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers by name, as NumPy arrays.
