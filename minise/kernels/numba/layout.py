@@ -44,7 +44,8 @@ def batch_first(x: Array) -> Array:
 def rows(x: Array) -> Array:
     """(C, H, W, N) -> (C, H, W·N), a view; fewer axes than four count as images of one pixel."""
     if x.ndim == 4:
-        return x.reshape(x.shape[0], x.shape[1], x.shape[2] * x.shape[3])
+        C, H, W, N = x.shape
+        return x.reshape(C, H, W * N)
     return x.reshape(len(x) if x.ndim > 1 else 1, 1, -1) if x.size else x.reshape(0, 0, 0)
 
 

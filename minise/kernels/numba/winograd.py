@@ -24,7 +24,6 @@ infinite can make all outputs of its patches NaN, a weight all of its filter.
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -56,13 +55,14 @@ GG = np.pad(np.kron(G, G).T, ((0, 0), (0, ROWS)))
 
 def suits(w: Array, window: Window, groups: int, output: Pair) -> bool:
     """Whether this form fits a convolution with w (F, C, KH, KW) of LANES images, and is faster."""
+    OH, OW = output
     return (
         window.size == (3, 3)
+        and min(w.shape[:2]) >= ENOUGH
         and window.stride == window.dilation == (1, 1)
         and max(window.padding) <= 2  # or the gradient's padding, 2 − padding, would be negative
         and groups == 1
-        and min(w.shape[:2]) >= ENOUGH
-        and 16 * math.prod(-(-size // 4) for size in output) <= 2 * math.prod(output)
+        and 16 * -(-OH // 4) * -(-OW // 4) <= 2 * OH * OW
     )
 
 
