@@ -208,25 +208,23 @@ def check_conv2d(
 ) -> Window:
     """Check the arguments of a convolution; returns the window."""
     check_arrays(operation, x=x, w=w, b=b)
-    window = Window(
-        (w.shape[2], w.shape[3]) if w.ndim == 4 else (0, 0),
-        pair(operation, "stride", stride, 1),
-        pair(operation, "padding", padding, 0),
-        pair(operation, "dilation", dilation, 1),
-    )
+    stride = pair(operation, "stride", stride, 1)
+    padding = pair(operation, "padding", padding, 0)
+    dilation = pair(operation, "dilation", dilation, 1)
     check_pixels(operation, x)
     check_ndim(operation, "w", w, "F, C / groups, KH, KW")
-    C, F = x.shape[1], w.shape[0]
+    C, (F, of_group, KH, KW) = x.shape[1], w.shape
+    window = Window((KH, KW), stride, padding, dilation)
     if groups < 1 or C % groups or F % groups:
         raise ValueError(
             f"{operation}: {groups} groups must divide the {C} channels of x "
             f"and the {F} filters of w"
         )
-    if 0 in w.shape:
+    if w.size == 0:
         raise ValueError(f"{operation}: w is empty: {w.shape}")
-    if C != w.shape[1] * groups:
+    if C != of_group * groups:
         raise ValueError(
-            f"{operation}: x has {C} channels, w expects {w.shape[1] * groups}: "
+            f"{operation}: x has {C} channels, w expects {of_group * groups}: "
             f"x {x.shape}, w {w.shape}"
         )
     if b is not None and b.shape != (F,):
