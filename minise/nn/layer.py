@@ -49,7 +49,7 @@ class Buffer:
         self.value = backend.asarray(value)
 
 
-State = Parameter | Buffer
+Entry = Parameter | Buffer  # of the state
 
 
 class Layer:
@@ -109,7 +109,7 @@ class Layer:
         for name, value in vars(self).items():
             if isinstance(value, Layer):
                 yield from value.named_state(f"{prefix}{name}.")
-            elif isinstance(value, State):
+            elif isinstance(value, Entry):
                 yield prefix + name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
