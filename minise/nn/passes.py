@@ -70,31 +70,26 @@ class Passes:
         rng = np.random.default_rng(0)
         x[...], dy[...] = rng.standard_normal(x.shape), rng.standard_normal(dy.shape)
         arrays = [*self._state.arrays, *self._grads]
-        # what the passes change, as it is now
-        changed = [(a, a.copy()) for a in arrays]
-
-        def numbers(y: Array, dx: Array) -> list[bytes]:
-            """What came of both passes; the net is then as it was before them."""
-            found = [a.tobytes() for a in (y, dx, *arrays)]
-            put_back()
-            return found
+        before = [array.copy() for array in arrays]
 
         def put_back() -> None:
-            for array, before in changed:
-                array[...] = before
+            for array, numbers in zip(arrays, before, strict=True):
+                array[...] = numbers
+
+        def results(forward: Callable[[Array], tuple[Array, Backward]]) -> list[bytes]:
+            """All that comes of both passes, from the net as it was."""
+            put_back()
+            y, backward = forward(x)
+            return [array.tobytes() for array in (y, backward(dy), *arrays)]
 
         try:
             with np.errstate(all="ignore"):
-                y, backward = self._net.forward(x, training=True)
-                expected = numbers(y, backward(dy))
-                del y, backward  # their memory goes to the tape
+                expected = results(self._net.forward)  # its memory goes to the tape then
                 plan = _Plan(self._net, x, dy, make_tape([x, dy, *arrays], MOST_BYTES))
-                put_back()
                 if not plan.is_whole:
                     return None
                 plan.tape.spoil()
-                y, backward = plan.forward(x)
-                return plan if numbers(y, backward(dy)) == expected else None
+                return plan if results(plan.forward) == expected else None
         finally:
             put_back()
 

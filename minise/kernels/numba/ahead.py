@@ -110,7 +110,7 @@ def seen(loop: Function, call: Function) -> Function:
 class _Calls(dict[Kernel, None]):
     """The kernels that were called, in order: none of them is run."""
 
-    pool = pool
+    new = staticmethod(pool.new)
 
     def called(self, loop: Any, call: object, arguments: tuple[Any, ...]) -> None:
         types = map(loop.typeof_pyval, (0, *arguments))  # a team is an address

@@ -87,7 +87,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     Then no load of neighbouring numbers straddles two lines.
     """
     watching = watcher.get()
-    return (pool if watching is None else watching.pool).new(shape, np.dtype(dtype))
+    return (pool if watching is None else watching).new(shape, np.dtype(dtype))
 
 
 def release() -> None:

@@ -43,6 +43,7 @@ class Tape:
     def __init__(self, given: Iterable[Array], most: int) -> None:
         """`given` is what the work begins with. It may take `most` bytes of memory."""
         self.pool = _OwnPool(given, most)
+        self.new = self.pool.new  # see `Watcher`
         self._is_whole = True
         self._held: list[object] = []  # what a frame has the address of
         self._team = team_of_one()

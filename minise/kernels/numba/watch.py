@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from minise.kernels.numba.memory import Pool
+import numpy as np
+
+from minise.arrays import Array
 
 Result = TypeVar("Result")
 
@@ -18,9 +19,8 @@ Result = TypeVar("Result")
 class Watcher(Protocol):
     """What is asked to do each, in the thread that does the work."""
 
-    @property
-    def pool(self) -> Pool:
-        """Where new arrays come from."""
+    def new(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Make an array with arbitrary contents."""
 
     def called(self, loop: Any, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         """Do `call(*arguments)`: Python calls the loop with these, after its team."""
