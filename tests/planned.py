@@ -35,5 +35,20 @@ LAYERS = {
 }
 
 
+def another_dict(net):
+    net.bn.__dict__ = {**vars(net.bn), "momentum": 0.5, "eps": 0.1}
+
+
+def another_class(net):
+    net.block1.se.gate.__class__ = nn.Tanh
+
+
+# of a small residual net, all of which are seen at once
+CHANGES_OF_LAYERS = {
+    "a layer of another class": another_class,
+    "another dict of attributes": another_dict,
+}
+
+
 def another_array(net):
     net.fc.weight.value = net.fc.weight.value * 2

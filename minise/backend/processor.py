@@ -14,13 +14,15 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from minise.arrays import Array, asnumpy, on_gpu
+from minise.arrays import Array, asnumpy
 from minise.cores import cores, most_threads
 from minise.errors import InputError
 from minise.kernels import find
 from minise.work import Batch, Facts, Kernel, MakeBatches, TakeStep
 
 Result = TypeVar("Result")
+
+PLAIN = np.ndarray, np.memmap  # other kinds, as matrices, have rules of their own
 
 
 class NumPy:
@@ -109,8 +111,8 @@ class Numba(NumPy):
     name: ClassVar[str] = "numba"
 
     def find(self, name: str, x: Any) -> Kernel | None:
-        """The kernel called `name` in `minise.kernels.numba`, if x is NumPy's."""
-        return None if type(x) is not np.ndarray and on_gpu(x) else _kernel(name)
+        """The kernel called `name` in `minise.kernels.numba`, if x is a plain array of NumPy's."""
+        return _kernel(name) if type(x) in PLAIN else None
 
     def compute(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """The same, in view of whoever watches."""

@@ -8,16 +8,17 @@ go the ordinary way: the numbers are the same, to the last bit.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
 
-from minise import backend
+from minise import backend, door
 from minise.arrays import Array
 from minise.nn.layer import Backward, Layer
-from minise.nn.plan import State
+from minise.nn.plan import State, fill_with_noise
 
 MOST_BYTES = 2**28  # of a batch; beyond, Python's part is small
 
@@ -44,21 +45,32 @@ class Passes:
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """The scores of a batch, and the backward pass, which adds to the gradients."""
-        if not (self._state.still_holds() and self._has_its_gradients()):
+        if not (self._state.still_holds(self._net) and self._has_its_gradients()):
             self._begin()
         make_tape = backend.current().tape_maker()
-        if not self._can or make_tape is None or type(x) is not np.ndarray:
-            return self._net.forward(x, training=True)
+        if not (self._can and training and make_tape and type(x) is np.ndarray):
+            return self._net.forward(x, training)
         if self._plan is None and self._last is not None and _alike(x, self._last[0]):
             self._plan = self._make(*self._last, make_tape)
             self._can = self._plan is not None
         if self._plan is not None and _alike(x, self._plan.x):
-            return self._plan.forward(x)
-        y, ordinary = self._net.forward(x, training=True)
+            return self._follow(self._plan, x)
+        y, ordinary = self._net.forward(x, training)
 
         def backward(dy: Array) -> Array:
+            dx = ordinary(dy)
             self._last = np.empty_like(x), np.empty_like(dy)
-            return ordinary(dy)
+            return dx
+
+        return y, backward
+
+    def _follow(self, plan: _Plan, x: Array) -> tuple[Array, Backward]:
+        y, ours = plan.forward(x)
+
+        def backward(dy: Array) -> Array:
+            if not self._has_its_gradients():
+                raise RuntimeError("backward: a gradient was replaced after the forward pass")
+            return ours(dy)
 
         return y, backward
 
@@ -66,39 +78,28 @@ class Passes:
         return all(map(is_, map(attrgetter("grad"), self._parameters), self._grads))
 
     def _make(self, x: Array, dy: Array, make_tape: Callable[..., Any]) -> _Plan | None:
-        """A plan for batches like x and gradients like dy, which are filled with noise."""
-        rng = np.random.default_rng(0)
-        x[...], dy[...] = rng.standard_normal(x.shape), rng.standard_normal(dy.shape)
-        arrays = [*self._state.arrays, *self._grads]
-        before = [array.copy() for array in arrays]
-
-        def put_back() -> None:
-            for array, numbers in zip(arrays, before, strict=True):
-                array[...] = numbers
-
-        def results(forward: Callable[[Array], tuple[Array, Backward]]) -> list[bytes]:
-            """All that comes of both passes, from the net as it was."""
-            put_back()
-            y, backward = forward(x)
-            return [array.tobytes() for array in (y, backward(dy), *arrays)]
-
-        try:
-            with np.errstate(all="ignore"):
-                expected = results(self._net.forward)  # its memory goes to the tape then
-                plan = _Plan(self._net, x, dy, make_tape([x, dy, *arrays], MOST_BYTES))
-                if not plan.is_whole:
-                    return None
-                plan.tape.spoil()
-                return plan if results(plan.forward) == expected else None
-        finally:
-            put_back()
+        """A plan for batches like x and gradients like dy, if it stands the trial."""
+        with np.errstate(all="ignore"):
+            if not _trial(copy.deepcopy(self._net), x, dy, make_tape):
+                return None
+            # to record it is to do it once: what that changes is put back
+            changed = [*self._state.arrays, *self._grads]
+            changed = [array for array in changed if array.flags.writeable]
+            before = [array.copy() for array in changed]
+            try:
+                plan = _Plan(self._net, x, dy, make_tape)
+            finally:
+                for array, numbers in zip(changed, before, strict=True):
+                    array[...] = numbers
+        return plan if plan.is_whole else None
 
 
 class _Plan:
     """Both passes for batches of a shape."""
 
-    def __init__(self, net: Layer, x: Array, dy: Array, tape: Any) -> None:
-        self.x, self._dy, self.tape = x, dy, tape
+    def __init__(self, net: Layer, x: Array, dy: Array, make_tape: Callable[..., Any]) -> None:
+        self.x, self._dy = x, dy
+        self.tape = tape = make_tape([x, dy, *_arrays(net)], MOST_BYTES)
         self._dx: Array
         (self._y, backward), self._play_forward = tape.record(lambda: net.forward(x, training=True))
         self._dx, self._play_backward = tape.record(lambda: backward(dy))
@@ -107,20 +108,63 @@ class _Plan:
 
     def forward(self, x: Array) -> tuple[Array, Backward]:
         """As `Passes.forward`."""
-        self.x[...] = x
-        self._play_forward()
         self._turn += 1
         turn = self._turn
+        self.x[...] = x
+        self._play_forward()
 
         def backward(dy: Array) -> Array:
+            door.check_cotangent("backward", dy, self._y)
             if turn != self._turn:
                 raise RuntimeError("backward: what it needs has been overwritten, by another pass")
             self._turn += 1
-            self._dy[...] = dy
+            self._dy[...] = dy  # in another order in memory, its sums would be rounded otherwise
             self._play_backward()
             return self._dx
 
         return self._y, backward
+
+
+def _trial(twin: Layer, x: Array, dy: Array, make_tape: Callable[..., Any]) -> bool:
+    """Whether a plan, made with some numbers, gives what the net gives with others.
+
+    `twin` is a copy of the net: it, x and dy are filled with noise, so that no number is hidden
+    behind a weight that is 0.
+    """
+    arrays, grads = _arrays(twin), [parameter.grad for parameter in twin.parameters()]
+
+    def draw(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        fill_with_noise(twin, rng)
+        for array in (x, dy, *grads):
+            array[...] = rng.standard_normal(array.shape)
+
+    def results(forward: Callable[[Array], tuple[Array, Backward]]) -> list[Array]:
+        draw(1)
+        y, backward = forward(x)
+        return [y.copy(), backward(dy).copy(), *(array.copy() for array in arrays)]
+
+    expected = results(twin.forward)
+    draw(1)
+    moves = all((a != b).any() or not a.size for a, b in zip(grads[::-1], expected[::-1]))  # noqa: B905
+    draw(0)
+    plan = _Plan(twin, x, dy, make_tape)
+    if plan.is_whole:
+        plan.tape.spoil()
+        found = results(plan.forward)
+    plan.tape.end()
+    return (
+        plan.is_whole
+        and moves
+        and all(np.isfinite(array).all() for array in expected)
+        and all(a.tobytes() == b.tobytes() for a, b in zip(found, expected, strict=True))
+    )
+
+
+def _arrays(net: Layer) -> list[Array]:
+    """All that a pass may change: parameters and buffers, and then the gradients."""
+    values = [entry.value for _, entry in net.named_state()]
+    return [*values, *(parameter.grad for parameter in net.parameters())]
 
 
 def _alike(x: Array, other: Array) -> bool:

@@ -12,11 +12,14 @@ The ordinary way is taken, without a word, where a plan would not be the net its
   next image but one makes a new plan. What an optimiser changes within an array, loops read anew
 - more than one image, other backends, and arrays so large that Python's part is small
 
-A new plan is held to the ordinary way with an image of noise first, and dropped if a bit differs.
+A plan is tried first, on a copy of the net whose parameters are noise, as is the image: it is made
+with some numbers, and must give the same bits as the ordinary way with others.
 """
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from minise.nn.layer import Layer
 
 MOST_BYTES = 2**24  # of a plan's arrays
+MOST_STATE = 2**26  # bytes of the net's own
 MOST_SHAPES = 4  # of images, for each net
 OPTIONS = int, float, str, tuple, type(None), np.random.Generator  # what those of layers are
 
@@ -41,7 +45,7 @@ def predict(net: Layer, x: Array) -> Array:
         make_tape = backend.current().tape_maker()
         if make_tape is not None:
             plans = _plans.get(net)
-            if plans is None or not plans.state.still_holds():
+            if plans is None or not plans.state.still_holds(net):
                 _plans[net] = _Plans(net)  # a net that changes all the time gets no further
             elif (y := plans.follow(net, x, make_tape)) is not None:
                 return y
@@ -54,6 +58,10 @@ class _Plan:
     def __init__(self, x: Array, tape: Any, play: Callable[[], None], y: Array) -> None:
         self._x, self._tape, self._play, self._y = x, tape, play, y
 
+    def spoil(self) -> None:
+        """See `Tape.spoil`."""
+        self._tape.spoil()
+
     def follow(self, x: Array) -> Array:
         """The net's output for this image, a new array."""
         self._x[...] = x
@@ -65,31 +73,67 @@ class State:
     """What a net is: its arrays, and all that decides what it does with them."""
 
     def __init__(self, net: Layer) -> None:
+        self._entries = [entry for _, entry in net.named_state()]
+        self.arrays = [entry.value for entry in self._entries]
         layers = [layer for _, layer in net.named_layers()]
-        self._state = [entry for _, entry in net.named_state()]
-        self.arrays = [entry.value for entry in self._state]
-        self._options = [vars(layer) for layer in layers]  # not the layers: `_plans` is weak
-        self._options_then = [dict(options) for options in self._options]
-        self._kinds = list({kind: None for layer in layers for kind in type(layer).__mro__[:-1]})
-        self._methods_then = [dict(vars(kind)) for kind in self._kinds]
-        parts = {id(part) for part in (*layers, *self._state)}
-        # whether it is built of minise's own layers alone
-        self.is_ours = all(kind.__module__[:7] == "minise." for kind in self._kinds) and all(
-            id(value) in parts or isinstance(value, OPTIONS)
-            for options in self._options
-            for value in options.values()
+        self._parts = [*layers[1:], *self._entries]  # not the net itself: `_plans` is weak
+        parts = [net, *self._parts]
+        self._types = list(map(type, parts))
+        self._attributes = [dict(vars(part)) for part in parts]
+        # where the order counts, in which layers were set
+        self._sequences = [k for k, layer in enumerate(layers) if _is_a_sequence(layer)]
+        self._order = [tuple(vars(layers[k])) for k in self._sequences]
+        self._kinds = list({kind: None for part in parts for kind in type(part).__mro__[:-1]})
+        for part in parts:
+            part.__reduce_ex__(2)  # the first copy leaves a note in a class: let it be there
+        self._methods = [dict(vars(kind)) for kind in self._kinds]
+        # whether it is built of minise's own layers alone, and small
+        known = {id(value) for value in (*parts, *self.arrays)}
+        self.is_ours = (
+            sum(array.nbytes for array in self.arrays) <= MOST_STATE
+            and all(map(_is_ours, self._kinds))
+            and all(
+                id(value) in known or isinstance(value, OPTIONS)
+                for layer in layers
+                for value in vars(layer).values()
+            )
         )
 
-    def still_holds(self) -> bool:
+    def still_holds(self, net: Layer) -> bool:
         """Whether the net is as it was."""
+        parts = [net, *self._parts]
+        attributes = list(map(vars, parts))
         try:
             return not self.is_ours or (
-                all(map(is_, map(attrgetter("value"), self._state), self.arrays))
-                and self._options == self._options_then
-                and list(map(vars, self._kinds)) == self._methods_then
+                all(map(is_, map(attrgetter("value"), self._entries), self.arrays))
+                and list(map(type, parts)) == self._types
+                and attributes == self._attributes
+                and [tuple(attributes[k]) for k in self._sequences] == self._order
+                and list(map(vars, self._kinds)) == self._methods
             )
         except ValueError:  # an array in place of an option: it is unequal in several ways
             return False
+
+
+def _is_a_sequence(layer: Layer) -> bool:
+    return any(kind.__name__ == "Sequential" for kind in type(layer).__mro__)
+
+
+def _is_ours(kind: type) -> bool:
+    """Whether a class and all its methods are from minise."""
+    methods = (value for value in vars(kind).values() if callable(value))
+    return all(str(getattr(f, "__module__", ""))[:7] == "minise." for f in (kind, *methods))
+
+
+def fill_with_noise(net: Layer, rng: np.random.Generator) -> None:
+    """Let no parameter be 0, shut a relu, or be so large that numbers grow from layer to layer."""
+    for _, entry in net.named_state():
+        noise = rng.standard_normal(entry.value.shape)
+        inputs = max(1, noise[:1].size if noise.ndim else 1)
+        # only the kernels of convolutions have both signs: a gate may have a single hidden unit
+        entry.value[...] = (
+            noise / math.sqrt(inputs) if noise.ndim > 2 else (abs(noise) + 0.1) / inputs
+        )
 
 
 class _Plans:
@@ -121,16 +165,26 @@ class _Plans:
         return y
 
     def _make(self, net: Layer, x: Array, make_tape: Callable[..., Any]) -> _Plan | None:
-        image = x.copy()
-        tape = make_tape([image, *self.state.arrays], MOST_BYTES)
-        y, play = tape.record(lambda: net.forward(image, training=False)[0])
-        if not (tape.is_whole and tape.knows(y)):
+        twin, rng, noise = copy.deepcopy(net), np.random.default_rng(0), x.copy()
+        with np.errstate(all="ignore"):
+            fill_with_noise(twin, rng)
+            trial = _recorded(twin, noise, make_tape)
+            if trial is None:
+                return None
+            fill_with_noise(twin, rng)
+            noise[...] = rng.standard_normal(x.shape)
+            trial.spoil()
+            found, expected = trial.follow(noise), twin.forward(noise, training=False)[0]
+        if not (np.isfinite(expected).all() and found.tobytes() == expected.tobytes()):
             return None
-        plan = _Plan(image, tape, play, y)
-        noise = np.random.default_rng(0).standard_normal(x.shape).astype(x.dtype)
-        tape.spoil()
-        found, expected = plan.follow(noise), net.forward(noise, training=False)[0]
-        return plan if found.tobytes() == expected.tobytes() else None
+        return _recorded(net, x.copy(), make_tape)
+
+
+def _recorded(net: Layer, x: Array, make_tape: Callable[..., Any]) -> _Plan | None:
+    arrays = [entry.value for _, entry in net.named_state()]
+    tape = make_tape([x, *arrays], MOST_BYTES)
+    y, play = tape.record(lambda: net.forward(x, training=False)[0])
+    return _Plan(x, tape, play, y) if tape.is_whole and tape.knows(y) else None
 
 
 _plans: WeakKeyDictionary[Layer, _Plans] = WeakKeyDictionary()

@@ -51,6 +51,35 @@ def test_a_kernel_has_the_signature_of_its_specification(package):
         assert not kernel.args.defaults, name
 
 
+def changes_an_array(node):
+    """Whether a function of Python's, not compiled, writes to an array where no tape sees it."""
+    compiled = any("compiled" in ast.unparse(mark) for mark in node.decorator_list)
+    for inner in [] if compiled else ast.walk(node):
+        targets = inner.targets if isinstance(inner, ast.Assign) else []
+        if isinstance(inner, ast.AugAssign):
+            targets = [] if isinstance(inner.target, ast.Name) else [inner.target]
+        if any(isinstance(part, ast.Subscript) for target in targets for part in ast.walk(target)):
+            return True
+    return False
+
+
+def test_what_numpy_writes_between_loops_is_seen_by_a_tape():
+    """A tape would leave it out: `by_numpy` lets it know."""
+    assert changes_an_array(ast.parse("def f(x):\n    x[0], y = 1, 2").body[0])
+    assert not changes_an_array(ast.parse("def f(x):\n    by_numpy(np.copyto, x[0], 1)").body[0])
+    apart = {"ahead", "atomic", "cache", "lanes", "memory", "tape", "tasks", "team", "tiles"}
+    apart.add("taps")  # tables of whole numbers
+    paths = [p for p in (HERE / "kernels" / "numba").glob("[a-z]*.py") if p.stem not in apart]
+    found = [
+        f"{path.stem}.{node.name}"
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and changes_an_array(node)
+    ]
+    assert not found
+    assert len(paths) > 10
+
+
 def test_every_kernel_of_numba_is_found_and_every_specification_belongs_to_an_operation():
     with backend.using("numba") as numba:
         for name in functions_of("numba"):

@@ -5,10 +5,11 @@ import copy
 import numpy as np
 import pytest
 from numba import config
-from planned import DEEP, LAYERS, another_array
+from planned import CHANGES_OF_LAYERS, DEEP, LAYERS, another_array
 
 from minise import backend, models, nn, ops, train
 from minise.kernels.numba import memory
+from minise.nn import plan
 from minise.nn.passes import Passes
 
 with_compiler = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled: no plans")
@@ -58,6 +59,19 @@ def check(net, x, *, planned=True, steps=5):
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_gives_the_same_bits_by_its_plan(name):
     check(models.create(name, num_classes=5), images((N, 1, 28, 28)), steps=3)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 15, 16])
+def test_so_does_a_batch_of_every_form(size):
+    """Convolutions of few images go by planes."""
+    check(models.create(NET), images((size, 1, 14, 14)), steps=4)
+
+
+def test_a_weight_of_0_hides_no_step():
+    """Its gradients were 0 in the trial, whatever the tape had left out."""
+    net = models.create(NET)
+    net.fc.weight.value[:] = 0
+    check(net, images((8, 1, 14, 14)))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -131,7 +145,10 @@ def a_gradient_of_its_own(net):
     net.fc.weight.grad = net.fc.weight.grad * 2
 
 
-CHANGES = {
+CHANGES = CHANGES_OF_LAYERS | {
+    "a parameter that gets no gradient": lambda net: setattr(
+        net.fc.weight, "accumulate", lambda gradient: None
+    ),
     "a value in place": lambda net: net.bn.weight.value.fill(0.5),
     "a gradient in place": lambda net: net.fc.weight.grad.fill(3),
     "a state loaded": lambda net: net.load_state_dict(models.create(NET, seed=7).state_dict()),
@@ -155,6 +172,111 @@ def test_a_net_that_changes_is_noticed_at_once(change):
     for seed in range(4):
         x = images(seed=seed)
         assert_equal(numbers(net, passes.forward, x, seed), numbers(twin, twin.forward, x, seed))
+
+
+def test_layers_in_another_order_are_noticed():
+    net = nn.Sequential(first=nn.Tanh(), last=nn.ReLU())
+    passes = check(net, images())
+    first = net.first
+    del net.first
+    net.first = first
+    for seed in range(3):
+        x = images(seed=seed)
+        assert_equal(numbers(net, passes.forward, x), numbers(net, net.forward, x))
+
+
+def test_a_weight_that_cannot_be_written_to():
+    net = models.create("se-cnn")
+    net.conv1.weight.value.flags.writeable = False
+    passes, twin = Passes(net), copy.deepcopy(net)
+    for seed in range(4):
+        found, expected = (
+            [y, backward(gradient(y)), *layer.state_dict().values()]
+            for layer, (y, backward) in (
+                (net, passes.forward(images(seed=seed))),
+                (twin, twin.forward(images(seed=seed))),
+            )
+        )
+        assert_equal(found, expected)
+
+
+def test_a_method_put_into_a_class_before_is_called_each_time(monkeypatch):
+    calls, forward = [], nn.ReLU.forward
+
+    def spy(self, x, training=True):
+        calls.append(training)
+        return forward(self, x, training)
+
+    monkeypatch.setattr(nn.ReLU, "forward", spy)
+    net = models.create("se-cnn3")
+    passes = Passes(net)
+    for _ in range(4):
+        numbers(net, passes.forward, images())
+    relus = sum(isinstance(layer, nn.ReLU) for _, layer in net.named_layers())
+    assert len(calls) == 4 * relus
+
+
+@with_compiler
+def test_a_net_with_many_parameters_has_no_plan(monkeypatch):
+    net = models.create("se-cnn")
+    size = sum(entry.value.nbytes for _, entry in net.named_state())
+    monkeypatch.setattr(plan, "MOST_STATE", size - 1)
+    check(net, images(), planned=False)
+
+
+def test_in_evaluation_it_is_the_net_itself():
+    net = models.create(NET)
+    passes, before = check(net, images()), net.state_dict()
+    np.testing.assert_array_equal(passes.forward(images(), training=False)[0], net(images()))
+    assert_equal(net.state_dict().values(), before.values())
+
+
+WRONG = {
+    "shape": lambda dy: dy[:, 0],
+    "a row": lambda dy: dy[:1],
+    "whole": lambda dy: dy.astype(int),
+    "double": lambda dy: dy.astype(float),
+    "complex": lambda dy: dy.astype(complex),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_dy_is_refused_and_forgotten(wrong):
+    net = models.create("se-cnn")
+    for passes in (Passes(net), check(net, images())):
+        y, backward = passes.forward(images())
+        with pytest.raises((TypeError, ValueError), match="dy"):
+            backward(WRONG[wrong](gradient(y)))
+        for _ in range(3):
+            numbers(net, passes.forward, images())
+
+
+@with_compiler
+def test_a_gradient_that_is_replaced_between_the_passes_is_told():
+    net = models.create(NET)
+    passes = check(net, images())
+    y, backward = passes.forward(images())
+    net.fc.weight.grad = np.zeros_like(net.fc.weight.grad)
+    with pytest.raises(RuntimeError, match="replaced"):
+        backward(gradient(y))
+
+
+@with_compiler
+def test_a_forward_pass_that_was_interrupted_overwrote_the_one_before(monkeypatch):
+    net = models.create("se-cnn")
+    passes = check(net, images())
+    y, backward = passes.forward(images())
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passes._plan, "_play_forward", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            passes.forward(images())
+    with pytest.raises(RuntimeError, match="overwritten"):
+        backward(gradient(y))
+    numbers(net, passes.forward, images())
 
 
 def test_a_layer_of_ones_own_just_runs():

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numba import config
-from planned import DEEP, LAYERS, another_array
+from planned import CHANGES_OF_LAYERS, DEEP, LAYERS, another_array
 
 import minise
 from minise import backend, models, nn, train
@@ -60,6 +60,7 @@ def shaken(net):
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_gives_the_same_bits_by_its_plan(name, monkeypatch):
     monkeypatch.setattr(plan, "MOST_BYTES", 2**30)
+    monkeypatch.setattr(plan, "MOST_STATE", 2**30)
     channels, *size = models.image_shape(name)
     size = size if channels == 1 else (33, 33)  # of what is made for photos: it takes others too
     net = shaken(models.create(name, num_classes=5))
@@ -156,7 +157,7 @@ def sgd_step(net):
     optimizer.step()
 
 
-CHANGES = {
+CHANGES = CHANGES_OF_LAYERS | {
     "a step": sgd_step,
     "a value in place": lambda net: net.bn.weight.value.fill(0.5),
     "statistics in place": lambda net: net.forward(images((4, 1, 28, 28))),
@@ -186,6 +187,17 @@ def test_a_net_that_changes_is_noticed_at_once(change):
     for _ in range(4):
         np.testing.assert_array_equal(net(x), plain(net, x), strict=True)
     assert before.shape != net(x).shape or (before != net(x)).any()
+
+
+def test_layers_in_another_order_are_noticed():
+    net, x = nn.Sequential(first=nn.Tanh(), last=nn.ReLU()), images()
+    is_planned(net, x)
+    first = net.first
+    del net.first
+    net.first = first
+    for _ in range(3):
+        np.testing.assert_array_equal(net(x), plain(net, x))
+    assert (net(x) == np.tanh(x.clip(0))).mean() > 0.5
 
 
 def test_an_array_of_one_number_is_told_from_an_equal_one():
@@ -223,6 +235,30 @@ def test_an_array_may_take_the_place_of_an_option():
     net.note = np.arange(3)
     for _ in range(3):
         np.testing.assert_array_equal(net(x), plain(net, x))
+
+
+def test_a_method_put_into_a_class_before_is_called_each_time(monkeypatch):
+    calls, forward = [], nn.ReLU.forward
+
+    def spy(self, x, training=True):
+        calls.append(training)
+        return forward(self, x, training)
+
+    monkeypatch.setattr(nn.ReLU, "forward", spy)
+    net = nn.Sequential(nn.ReLU(), nn.Tanh())
+    for _ in range(4):
+        net(images())
+    assert len(calls) == 4
+
+
+@with_compiler
+def test_a_net_with_many_parameters_has_no_plan(monkeypatch):
+    net = models.create("se-cnn")
+    size = sum(entry.value.nbytes for _, entry in net.named_state())
+    monkeypatch.setattr(plan, "MOST_STATE", size - 1)
+    assert not is_planned(net, images())
+    monkeypatch.setattr(plan, "MOST_STATE", size)
+    assert is_planned(models.create("se-cnn"), images())
 
 
 @with_compiler
@@ -403,10 +439,21 @@ def in_place(y):
     return y
 
 
-STEPS = {"a new array": lambda y: y - 0.5, "in place": in_place, "none": lambda y: y}
+def by_a_mask(y):
+    """Whole numbers and truth values are taken for tables."""
+    return backend.current().compute(np.multiply, y, y > 0.5)
+
+
+STEPS = {
+    "a new array": lambda y: y - 0.5,
+    "in place": in_place,
+    "by a mask": by_a_mask,
+    "none": lambda y: y,
+}
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_is_no_loop_is_never_missed(step, monkeypatch):
-    monkeypatch.setattr(Sum, "__module__", "minise.nn.of_ours")
+    for ours in (Sum, Sum.__init__, Sum.forward):
+        monkeypatch.setattr(ours, "__module__", "minise.nn.of_ours")
     check(Sum(step), images((1, 2, 5, 5)), planned=step == "none")

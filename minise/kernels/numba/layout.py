@@ -18,11 +18,12 @@ from minise.arrays import Array
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.watch import by_numpy
 
+MOST_AXES = 64  # of an array of NumPy
 TASKS = 8  # at least: more than the threads of most machines
 
 # the axes of an array, the first last, and back again
-_TO_LAST = [(*range(1, ndim), 0)[:ndim] for ndim in range(6)]
-_TO_FIRST = [(ndim - 1, *range(ndim - 1))[:ndim] for ndim in range(6)]
+_TO_LAST = [(*range(1, ndim), 0)[:ndim] for ndim in range(MOST_AXES + 1)]
+_TO_FIRST = [(ndim - 1, *range(ndim - 1))[:ndim] for ndim in range(MOST_AXES + 1)]
 
 
 def batch_last(x: Array) -> Array:

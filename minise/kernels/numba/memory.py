@@ -8,6 +8,7 @@ kept for the next one of the same size. The amount of idle memory is bounded.
 from __future__ import annotations
 
 import math
+import os
 import threading
 import weakref
 from collections import defaultdict
@@ -27,11 +28,12 @@ MOST_IDLE = 512 * 1024**2  # bytes
 class Pool:
     """Blocks of memory: those in use, and those that wait for an array of their size."""
 
+    lock = threading.RLock()  # of all pools; a lease may end, by garbage collection, within `lease`
+
     def __init__(self) -> None:
         self.idle: defaultdict[int, list[memoryview]] = defaultdict(list)
         self.idle_bytes = 0
         self.leases: dict[int, weakref.ref[Array]] = {}
-        self.lock = threading.RLock()  # a lease may end, by garbage collection, within `lease`
 
     def new(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """An array with arbitrary contents."""
@@ -79,6 +81,15 @@ class Pool:
 
 
 pool = Pool()
+
+
+def _after_fork() -> None:
+    """In a child the lock is as it was at that moment, and who held it is not there."""
+    Pool.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:

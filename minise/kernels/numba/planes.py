@@ -7,7 +7,8 @@ every output pixel at the same distance, so that the whole output is one stretch
     y[f, n] = b[f] + Σ over c, i, j of w[f, c, i, j] · plane_ij[c, n + distance_ij]
 
 where n counts the output's pixels in rows as wide as those of the planes. What y gets beyond OW is
-dropped, and is 0 in dy. So the kernels in `stretches` and `conv_weights` serve here as well.
+dropped, and is 0 in dy. So the kernels in `stretches` and `conv_weights` serve here as well. A
+weight that is infinite or NaN makes the edges NaN, where it meets zeros.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from minise.kernels.numba.stretches import sum_of_stretches
 from minise.kernels.numba.taps import NONE, Integers, Taps
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel
+from minise.kernels.numba.watch import by_numpy
 from minise.shapes import Pair, Window
 
 
@@ -72,7 +74,7 @@ def conv2d_backward(
     pitch = plan.farthest + plan.length
     wide = zeros((len(dy), plan.farthest + pitch), dy.dtype)  # room for every distance before dy
     inner = wide[:, plan.farthest :][:, : output[0] * plan.shape[3] * N]
-    inner.reshape(len(dy), output[0], plan.shape[3], N)[:, :, : output[1]] = dy
+    by_numpy(np.copyto, inner.reshape(len(dy), output[0], plan.shape[3], N)[:, :, : output[1]], dy)
     wide = wide[:, None, :, None]
     dx = sum_of_stretches(wide, w, None, groups, plan.backward, transposed=True)
     dx = _from_planes(dx, plan, x.shape)
@@ -96,7 +98,7 @@ def _from_planes(planes: Array, plan: _Plan, shape: tuple[int, ...]) -> Array:
     inner = planes[:, :, : H * W * shape[3], 0].reshape(shape[0], down * across, H, W, shape[3])
     x = zeros(shape, planes.dtype)
     for here, there in plan.pixels:
-        x[:, *there] = inner[:, *here]
+        by_numpy(np.copyto, x[:, *there], inner[:, *here])
     return x
 
 

@@ -84,6 +84,10 @@ class Tape:
         """Fill what the steps write to with NaN: a number that none of them writes will be seen."""
         self.pool.spoil()
 
+    def end(self) -> None:
+        """Leave its memory to other arrays: it is not played any more."""
+        self.pool.end()
+
     def called(self, loop: Any, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         """See `Watcher`: the loop works alone, and leaves its arguments in a frame; see `tasks`."""
         if not self._keeps(arguments):
@@ -198,6 +202,15 @@ class _OwnPool(Pool):
                 array.fill(np.nan)
         for address in self._blocks.keys() - self._whole_numbers:
             np.frombuffer(self._blocks[address], np.uint8).fill(255)  # of bits 1 alone: NaN
+
+    def end(self) -> None:
+        """Let the arrays from elsewhere have its blocks."""
+        with self.lock:
+            for block in self._blocks.values():
+                pool.idle[block.nbytes].append(block)
+                pool.idle_bytes += block.nbytes
+            self._blocks.clear()
+            self.release()
 
 
 def _root(array: Array) -> Array:

@@ -326,3 +326,19 @@ def test_what_lies_batch_last_is_not_copied():
         assert copied.flags.carray
         assert not np.shares_memory(copied, other)
         np.testing.assert_array_equal(layout.batch_first(copied), x)
+
+
+@pytest.mark.parametrize("operation", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
+def test_activations_of_arrays_with_many_axes(operation):
+    for axes in (5, 6, 9):
+        assert_agrees(ROWS[operation], Call(*normal((2,) * axes)))
+
+
+def test_other_kinds_of_arrays_have_rules_of_their_own():
+    """NumPy computes them."""
+    with backend.using("numba") as numba:
+        for x in (np.matrix([[1.0]]), np.ma.array([1.0]), None):
+            assert numba.find("activation.relu", x) is None
+        assert numba.find("activation.relu", np.ones(1)) is not None
+        y, _ = ops.relu(np.ma.array([1.0, -1.0], mask=[True, False]))
+        assert y.mask.tolist() == [True, False]

@@ -1,4 +1,5 @@
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -90,3 +91,29 @@ def test_threads_are_never_given_the_same_memory():
     for thread in threads:
         thread.join()
     assert not clashes
+
+
+FORK = """
+import os, threading
+from minise.kernels.numba import memory
+held, done = threading.Event(), threading.Event()
+def hold():
+    with memory.pool.lock:
+        held.set()
+        done.wait(20)
+threading.Thread(target=hold).start()
+held.wait()
+child = os.fork()
+if child == 0:
+    memory.empty((300, 1000), "f4")
+    os._exit(7)
+done.set()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_child_of_fork_has_a_lock_of_its_own():
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.stdout.strip(), done.stderr) == ("7", "")

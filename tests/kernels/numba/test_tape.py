@@ -190,6 +190,16 @@ def test_its_memory_comes_from_what_lies_idle():
     assert made.pool.room <= 2**24 - x.nbytes
 
 
+def test_its_memory_serves_others_when_it_ends():
+    memory.release()
+    made, _, _ = recorded(lambda x: relu(relu(x)), image(shape=LARGE), most=2**24)
+    blocks = sum(block.nbytes for block in made.pool._blocks.values())
+    idle = memory.pool.idle_bytes
+    made.end()
+    assert memory.pool.idle_bytes == idle + blocks
+    assert blocks == 2 * image(shape=LARGE).nbytes
+
+
 def test_whole_numbers_are_not_spoilt():
     """A loop that read them before they are written would look anywhere in memory."""
     made, y, _ = recorded(lambda x: empty((100_000,), np.int32), image())
