@@ -263,12 +263,16 @@ def test_activations_at_the_ends_of_their_stretches(operation):
 @pytest.mark.parametrize(
     ("N", "outputs", "inputs", "by_numpy"),
     [
-        (16, 64, 128, True),  # 2¹⁷ products, 2¹³ weights
-        (17, 64, 128, False),
+        (128, 64, 128, True),  # 2²⁰ products, 2¹³ weights
+        (129, 64, 128, False),
+        (16, 64, 128, True),  # 2¹⁷ products, so one piece
+        (17, 64, 128, True),
+        (128, 1, 100, True),
+        (65, 100, 3, True),
         (2, 64, 128, True),
         (2, 1, 2**13 + 1, False),
-        (2**16, 1, 2, True),
-        (2**16 + 1, 1, 2, False),
+        (2**19, 1, 2, True),
+        (2**19 + 1, 1, 2, False),
     ],
 )
 def test_linear_maps_of_few_products_are_numpys(monkeypatch, N, outputs, inputs, by_numpy):
