@@ -248,6 +248,7 @@ def test_a_wrong_dy_is_refused_and_forgotten(wrong):
         with pytest.raises((TypeError, ValueError), match="dy"):
             backward(WRONG[wrong](gradient(y)))
         for _ in range(3):
+            net.zero_grad()
             numbers(net, passes.forward, images())
 
 

@@ -24,8 +24,10 @@ from numba import config
 from minise.arrays import Array
 from minise.kernels.numba.memory import Pool, pool
 from minise.kernels.numba.tasks import FRAME, ROOM, replay
-from minise.kernels.numba.team import run_shared, team_of_one
+from minise.kernels.numba.team import run_alone, run_shared, team_of_one
 from minise.kernels.numba.watch import watcher
+
+FEW_BYTES = 2**21  # up to which one thread is as fast as two: it has nobody to meet
 
 Result = TypeVar("Result")
 Step = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments
@@ -42,7 +44,7 @@ class Tape:
 
     def __init__(self, given: Iterable[Array], most: int) -> None:
         """`given` is what the work begins with. It may take `most` bytes of memory."""
-        self.pool = _OwnPool(given, most)
+        self.pool, self._most = _OwnPool(given), most
         self.new = self.pool.new  # see `Watcher`
         self._is_whole = True
         self._held: list[object] = []  # what a frame has the address of
@@ -53,7 +55,7 @@ class Tape:
     @property
     def is_whole(self) -> bool:
         """Whether playing it repeats what was recorded."""
-        return self._is_whole and self.pool.room >= 0
+        return self._is_whole and self.pool.taken <= self._most
 
     def record(self, work: Callable[[], Result]) -> tuple[Result, Callable[[], None]]:
         """Do the work; returns what it returns, and the function that plays it.
@@ -125,13 +127,13 @@ class Tape:
 
     def _end_frames(self) -> None:
         if self._frames:
-            self._steps.append((_play_frames, (np.array(self._frames),)))
+            self._steps.append((self._play_frames, (np.array(self._frames),)))
             self._frames = []
 
-
-def _play_frames(frames: Array) -> None:
-    if run_shared(replay, frames):
-        raise MemoryError("a loop found no memory for what it works in")
+    def _play_frames(self, frames: Array) -> None:
+        run = run_alone if self.pool.taken <= FEW_BYTES else run_shared
+        if run(replay, frames):
+            raise MemoryError("a loop found no memory for what it works in")
 
 
 def _again(
@@ -146,9 +148,9 @@ def _again(
 class _OwnPool(Pool):
     """Memory of a tape's own: its arrays share it in turn, as they did when it was recorded."""
 
-    def __init__(self, given: Iterable[Array], most: int) -> None:
+    def __init__(self, given: Iterable[Array]) -> None:
         super().__init__()
-        self.room = most
+        self.taken = 0  # bytes
         self._kept = {_address(root): root for root in map(_root, given)}  # these share nothing
         self._made: list[Array] = []  # of those
         self._blocks: dict[int, memoryview] = {}  # by address
@@ -168,14 +170,14 @@ class _OwnPool(Pool):
 
     def new_block(self, size: int) -> memoryview:
         """One that lies idle elsewhere, or a new one: never given back."""
-        self.room -= size
+        self.taken += size
         block = pool.block(size)
         self._blocks[_address(np.frombuffer(block, np.uint8))] = block
         return block
 
     def keep(self, array: Array) -> Array:
         """From here on it is one of these, whatever becomes of it."""
-        self.room -= array.nbytes
+        self.taken += array.nbytes
         self._kept[_address(_root(array))] = _root(array)
         self._made.append(array)
         return array

@@ -116,7 +116,7 @@ class Team:
         """Call a kernel; others help if they can. `turn` is held meanwhile."""
         began = time.perf_counter()
         if began < self._alone_until:
-            return loop(_alone()[1], *arguments)
+            return run_alone(loop, *arguments)
         if self._pace > WORTH:
             self._wake()
         self._loops += 1
@@ -291,11 +291,16 @@ def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> 
     return seen(loop, functools.partial(run_shared, loop))  # type: ignore[no-any-return]
 
 
+def run_alone(loop: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a loop without the team."""
+    return loop(_alone()[1], *arguments)
+
+
 def run_shared(loop: Callable[..., Any], *arguments: Any) -> Any:
     """Call a loop with the team, or where that is at work without it."""
     team = _team or _current()
     if not team.turn.acquire(blocking=False):
-        return loop(_alone()[1], *arguments)
+        return run_alone(loop, *arguments)
     try:
         return team.run(loop, arguments)
     finally:
