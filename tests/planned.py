@@ -6,6 +6,15 @@ from minise import nn
 
 # Deeper ones are built of the same blocks, and take ten times as long.
 DEEP = ("20", "32", "34", "56", "101", "101-32x4d", "110", "152", "154", "164")
+OPTIONS = [
+    *({"gate": gate} for gate in nn.se.GATES),
+    {"squeeze": "max"},
+    {"bias": False},
+    {"rounding": "timm"},
+    {"hidden": 1},
+    *({"placement": place} for place in nn.PLACEMENTS),
+    {"stages": (2,)},
+]  # of a small residual net
 LAYERS = {
     "conv": lambda: nn.Conv2d(4, 6, 3, padding=1),
     "conv, stride 2": lambda: nn.Conv2d(4, 6, 3, 2, padding=1, bias=False),

@@ -83,8 +83,7 @@ class Passes:
             if not _trial(copy.deepcopy(self._net), x, dy, make_tape):
                 return None
             # to record it is to do it once: what that changes is put back
-            changed = [*self._state.arrays, *self._grads]
-            changed = [array for array in changed if array.flags.writeable]
+            changed = [array for array in _arrays(self._net) if array.flags.writeable]
             before = [array.copy() for array in changed]
             try:
                 plan = _Plan(self._net, x, dy, make_tape)
@@ -131,7 +130,7 @@ def _trial(twin: Layer, x: Array, dy: Array, make_tape: Callable[..., Any]) -> b
     `twin` is a copy of the net: it, x and dy are filled with noise, so that no number is hidden
     behind a weight that is 0.
     """
-    arrays, grads = _arrays(twin), [parameter.grad for parameter in twin.parameters()]
+    grads, arrays = [parameter.grad for parameter in twin.parameters()], _arrays(twin)
 
     def draw(seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -142,29 +141,31 @@ def _trial(twin: Layer, x: Array, dy: Array, make_tape: Callable[..., Any]) -> b
     def results(forward: Callable[[Array], tuple[Array, Backward]]) -> list[Array]:
         draw(1)
         y, backward = forward(x)
-        return [y.copy(), backward(dy).copy(), *(array.copy() for array in arrays)]
+        y, dx = y.copy(), backward(dy).copy()
+        return [*(array.copy() for array in arrays), y, dx]
 
     expected = results(twin.forward)
     draw(1)
-    moves = all((a != b).any() or not a.size for a, b in zip(grads[::-1], expected[::-1]))  # noqa: B905
+    after = expected[: len(grads)]
+    moved = all((a != b).any() or not a.size for a, b in zip(grads, after, strict=True))
+    if not moved or not all(np.isfinite(array).all() for array in expected):
+        return False  # it would show nothing
     draw(0)
     plan = _Plan(twin, x, dy, make_tape)
-    if plan.is_whole:
+    try:
+        if not plan.is_whole:
+            return False
         plan.tape.spoil()
         found = results(plan.forward)
-    plan.tape.end()
-    return (
-        plan.is_whole
-        and moves
-        and all(np.isfinite(array).all() for array in expected)
-        and all(a.tobytes() == b.tobytes() for a, b in zip(found, expected, strict=True))
-    )
+    finally:
+        plan.tape.end()
+    return all(a.tobytes() == b.tobytes() for a, b in zip(found, expected, strict=True))
 
 
 def _arrays(net: Layer) -> list[Array]:
-    """All that a pass may change: parameters and buffers, and then the gradients."""
+    """All that a pass may change: first the gradients, then parameters and buffers."""
     values = [entry.value for _, entry in net.named_state()]
-    return [*values, *(parameter.grad for parameter in net.parameters())]
+    return [*(parameter.grad for parameter in net.parameters()), *values]
 
 
 def _alike(x: Array, other: Array) -> bool:

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 from numba import config
-from planned import CHANGES_OF_LAYERS, DEEP, LAYERS, another_array
+from planned import CHANGES_OF_LAYERS, DEEP, LAYERS, OPTIONS, another_array
 
 from minise import backend, models, nn, ops, train
 from minise.kernels.numba import memory
@@ -77,14 +77,7 @@ def test_a_weight_of_0_hides_no_step():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "options",
-    [
-        *({"gate": gate} for gate in nn.se.GATES),
-        {"squeeze": "max"},
-        {"bias": False},
-        {"rounding": "timm"},
-        *({"placement": place} for place in nn.PLACEMENTS),
-        {"stages": (2,)},
-    ],
+    OPTIONS,
     ids=str,
 )
 def test_so_does_a_net_with_each_option(options, dtype):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numba import config
-from planned import CHANGES_OF_LAYERS, DEEP, LAYERS, another_array
+from planned import CHANGES_OF_LAYERS, DEEP, LAYERS, OPTIONS, another_array
 
 import minise
 from minise import backend, models, nn, train
@@ -71,15 +71,7 @@ def test_every_net_gives_the_same_bits_by_its_plan(name, monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "options",
-    [
-        *({"gate": gate} for gate in nn.se.GATES),
-        {"squeeze": "max"},
-        {"bias": False},
-        {"rounding": "timm"},
-        {"hidden": 1},
-        *({"placement": place} for place in nn.PLACEMENTS),
-        {"stages": (2,)},
-    ],
+    OPTIONS,
     ids=str,
 )
 def test_so_does_a_net_with_each_option(options, dtype):

@@ -27,7 +27,7 @@ from minise.kernels.numba.tasks import FRAME, ROOM, replay
 from minise.kernels.numba.team import run_alone, run_shared, team_of_one
 from minise.kernels.numba.watch import watcher
 
-FEW_BYTES = 2**21  # up to which one thread is as fast as two: it has nobody to meet
+FEW_BYTES = 2**21  # of a tape: up to here one thread plays it as fast as two
 
 Result = TypeVar("Result")
 Step = tuple[Callable[..., Any], tuple[Any, ...]]  # a function and its arguments

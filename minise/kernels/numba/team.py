@@ -288,7 +288,8 @@ def compiled_parallel(function: Callable[Concatenate[int, Arguments], None]) -> 
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return functools.wraps(function)(functools.partial(function, 0))
     loop: Any = kept(compiled(function))
-    return seen(loop, functools.partial(run_shared, loop))  # type: ignore[no-any-return]
+    shared: Loop[Arguments] = seen(loop, functools.partial(run_shared, loop))
+    return shared
 
 
 def run_alone(loop: Callable[..., Any], *arguments: Any) -> Any:
