@@ -182,14 +182,14 @@ def test_a_net_that_changes_is_noticed_at_once(change):
 
 
 def test_layers_in_another_order_are_noticed():
-    net, x = nn.Sequential(first=nn.Tanh(), last=nn.ReLU()), images()
+    net, x = nn.Sequential(first=nn.Tanh(), last=nn.Sigmoid()), images()
     is_planned(net, x)
-    first = net.first
+    before, first = net(x), net.first
     del net.first
     net.first = first
     for _ in range(3):
         np.testing.assert_array_equal(net(x), plain(net, x))
-    assert (net(x) == np.tanh(x.clip(0))).mean() > 0.5
+    assert (net(x) != before).any()
 
 
 def test_an_array_of_one_number_is_told_from_an_equal_one():
