@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -23,8 +23,20 @@ __all__ = ["Backward", "Buffer", "Layer", "Parameter", "Sequential", "difference
 Backward: TypeAlias = Callable[[Array], Array]
 LayerType = TypeVar("LayerType", bound="Layer")
 
+PLAIN = {bool, int, float, str, type(None)}  # values that copies share
 
-class Parameter:
+
+class _Copied:
+    """What `copy.deepcopy` copies soon: a gradient check copies a net for each entry."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = memo[id(self)] = object.__new__(type(self))
+        for name, value in vars(self).items():
+            vars(twin)[name] = value if type(value) in PLAIN else copy.deepcopy(value, memo)
+        return twin
+
+
+class Parameter(_Copied):
     """A learned array and its gradient, of one shape and dtype, on the backend in use.
 
     With "cupy" in use the given value is copied to the GPU.
@@ -42,7 +54,7 @@ class Parameter:
         return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"
 
 
-class Buffer:
+class Buffer(_Copied):
     """An array that belongs to the layer's state but is not learned by gradient."""
 
     def __init__(self, value: Array) -> None:
@@ -52,7 +64,7 @@ class Buffer:
 Entry = Parameter | Buffer  # of the state
 
 
-class Layer:
+class Layer(_Copied):
     """A function of an array, with parameters. A subclass writes `forward`.
 
     Parameters, buffers and layers set as attributes are found automatically, in the order in which
