@@ -78,8 +78,9 @@ def gradcheck_command(
     \b
       minise gradcheck layers.py:my_layer --input 2,3,4,4
 
-    where my_layer is a layer, or a function with a my_layer_backward beside it. Instead of --input,
-    the file may have my_layer_inputs. Exits with 1 if a gradient is wrong.
+    where my_layer is a layer, or a function with a my_layer_backward beside it, as
+    affine_backward is beside affine_forward. Instead of --input, the file may have my_layer_inputs.
+    Exits with 1 if a gradient is wrong.
     """  # noqa: D301 (click takes \b for: do not wrap)
     own = [name for name in names if ":" in name]
     if shapes and not own:

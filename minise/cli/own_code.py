@@ -24,9 +24,9 @@ def own_example(
 ) -> Example:
     """What `target` names, on normal random arrays of these shapes, or on the file's own inputs.
 
-    In the file, `f` with an `f_backward` is a pair of functions; a `Layer`, or a class or function
-    without arguments that makes one, is a layer. `f_inputs`, a tuple of arrays or a function from
-    a generator to one, is used where no shapes are given.
+    In the file, `f` or `f_forward` with an `f_backward` is a pair of functions; a `Layer`, or a
+    class or function without arguments that makes one, is a layer. `f_inputs`, a tuple of arrays or
+    a function from a generator to one, is used where no shapes are given.
 
     Raises `InputError` where the file cannot be run, or has no such thing.
     """
@@ -58,7 +58,9 @@ def _load(path: Path) -> ModuleType:
 
 
 def _subject(module: ModuleType, name: str, path: str) -> Any:
-    found, backward = getattr(module, name), getattr(module, f"{name}_backward", None)
+    found = getattr(module, name)
+    beside = [f"{name}_backward", f"{name.removesuffix('_forward')}_backward"]
+    backward = next((getattr(module, each) for each in beside if hasattr(module, each)), None)
     if isinstance(found, Layer | tuple):
         return found
     if callable(found) and callable(backward):
@@ -69,9 +71,7 @@ def _subject(module: ModuleType, name: str, path: str) -> Any:
         )
     if callable(found) and _takes_nothing(found) and isinstance(layer := found(), Layer):
         return layer
-    raise InputError(
-        f"{path}:{name} is not a layer, nor a function with a {name}_backward beside it"
-    )
+    raise InputError(f"{path}:{name} is not a layer, nor a function with a {beside[-1]} beside it")
 
 
 def _takes_nothing(function: Callable[..., Any]) -> bool:

@@ -104,9 +104,14 @@ def _linear(subject: Subject, dy: Any, rng: np.random.Generator) -> Iterator[str
 
 
 def _twice_in_a_net(subject: Subject, dy: Any) -> Iterator[str]:
-    """Two forwards, then the backward of the first; against one after the other."""
+    """Two forwards, then the backward of the first; against one after the other.
+
+    The second has the numbers of the first in another order: so another mask, and other winners of
+    a maximum, but nothing that the function is not made for.
+    """
     other = _copies(subject.variables)
-    other[next(iter(other))] *= 0.5
+    first = other[next(iter(other))]
+    first[...] = 0.5 * np.random.default_rng(0).permutation(first.reshape(-1)).reshape(first.shape)
     apart = _gradients(subject, dy)
     used = subject.fresh()
     y, backward = used.run(_copies(subject.variables))

@@ -35,6 +35,12 @@ class Made(nn.Linear):
     def __init__(self):
         super().__init__(3, 2, dtype=np.float64)
 
+def affine_forward(x):
+    return 2 * x + 1, x
+
+def affine_backward(dy, x):
+    return 2 * dy
+
 def broken(x):
     return x / nothing, x
 
@@ -161,7 +167,7 @@ def test_the_report_is_of_what_the_seed_draws_in_that_shape_and_by_that_method(m
     assert report["x"].relative_error < 1e-14
 
 
-@pytest.mark.parametrize("name", ["cube", "both", "made", "Made"])
+@pytest.mark.parametrize("name", ["cube", "affine_forward", "both", "made", "Made"])
 def test_own_functions_and_layers_are_checked_on_arrays_of_a_given_shape(minise, own, name):
     code, out, err = minise("gradcheck", f"{own}:{name}", "--input", "4,3")
     assert (code, err) == (0, "")
@@ -203,7 +209,7 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
         (["own.py:number", "--input", "3"], 1, "own.py:number is not a layer, nor a function"),
         (["own.py:lonely", "--input", "3"], 1, "own.py:lonely is not a layer, nor a function"),
         (["own.py:largest", "--input", "3"], 1, "own.py:largest is not a layer, nor a function"),
-        (["own.py:broken", "--input", "3"], 1, "own.py:32: NameError: name 'nothing'"),
+        (["own.py:broken", "--input", "3"], 1, "own.py:38: NameError: name 'nothing'"),
         (["own.py:Made", "--input", "3"], 1, "x has shape (3,), expected (N, in)"),
         (["syntax.py:f", "--input", "3"], 1, "syntax.py:1: SyntaxError"),
         (["own.py:Sized", "--input", "3,2"], 1, "own.py:Sized needs arguments: name a function"),

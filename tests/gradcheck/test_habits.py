@@ -128,6 +128,33 @@ def test_a_layer_that_keeps_what_its_backward_needs_on_itself(x):
     assert "used twice in a net" in problems(Forgetful(), x)
 
 
+class MaskKeeper(nn.Layer):
+    """Its mask is that of the last forward."""
+
+    def forward(self, x, training=True):
+        self.mask = x > 0
+        return x * self.mask, lambda dy: dy * self.mask
+
+
+def test_a_layer_that_keeps_only_its_mask(x):
+    assert "used twice in a net" in problems(MaskKeeper(), x)
+
+
+def test_a_pooling_that_keeps_only_its_winners(x):
+    kept = {}
+
+    def largest(x):
+        kept["at"] = x.argmax(axis=1)[:, None]
+        return np.take_along_axis(x, kept["at"], 1), x.shape
+
+    def largest_backward(dy, shape):
+        dx = np.zeros(shape)
+        np.put_along_axis(dx, kept["at"], dy, 1)
+        return dx
+
+    assert "used twice in a net" in problems((largest, largest_backward), x)
+
+
 def test_a_function_that_keeps_what_its_backward_needs_elsewhere(x):
     kept = {}
 
