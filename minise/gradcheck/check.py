@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from minise.errors import InputError
 from minise.gradcheck.compare import TOLERANCES, Comparison, Way
-from minise.gradcheck.habits import habits
+from minise.gradcheck.forms import subject_of
+from minise.gradcheck.habits import Asked, missing
 from minise.gradcheck.report import Report
-from minise.gradcheck.subject import Pair, subject_of
-from minise.nn.layer import Layer
+from minise.gradcheck.subject import Gradients, Pair, Subject
 
 # Not 0, as which people seed the generator of their inputs: the cotangent would be the input, and
 # xᵀ · dy, say, would be symmetric, so that its transposed passed for it.
@@ -19,7 +20,7 @@ OWN_SEED = 20170905
 
 
 def check(
-    subject: Pair | Layer,
+    subject: Any,
     *inputs: Any,
     loss: Pair | None = None,
     method: str = "differences",
@@ -27,6 +28,7 @@ def check(
     tolerance: float | None = None,
     sample: int = 200,
     training: bool = True,
+    habits: Mapping[str, bool] | None = None,
     rng: np.random.Generator | None = None,
 ) -> Report:
     """Compare the backward of `subject` with differences, entry by entry.
@@ -34,8 +36,8 @@ def check(
     `subject` is a pair (forward, backward) of functions, as `y, saved = forward(*inputs)` and
     `dx, … = backward(dy, saved)` (bind options with `functools.partial`), or a layer, whose
     parameters are checked along with its input; `loss` is a pair of functions that is put behind
-    a layer, and takes the inputs that follow the first. Float arrays must be float64 and are
-    differentiated; anything else, labels say, is passed on as it is. All are copied first.
+    a layer, and takes the inputs that follow the first. Float arrays are differentiated, in
+    float64; anything else, labels say, is passed on as it is. All are copied first.
 
     Of an array with more than `sample` entries so many are drawn, and the gradient along one
     random direction over all of them is compared as well. `method` is "differences", whose `step`
@@ -43,10 +45,11 @@ def check(
     "complex", which is exact to rounding where the functions take complex numbers and are smooth.
     An entry is right where the relative error is at most `tolerance`, by default 1e-6 and 1e-10.
 
-    Beside the numbers, habits are checked: see `minise.gradcheck.habits`.
+    Beside the numbers, habits are checked: see `minise.gradcheck.habits`. Those that `habits`
+    gives as False, as in `{"memory orders": False}`, are not.
 
-    Raises `InputError` for float arrays that are not float64, where nothing can be checked, for
-    options that make no sense and where complex steps cannot be taken.
+    Raises `InputError` where nothing can be checked, for options that make no sense and where
+    complex steps cannot be taken.
     """
     if method not in TOLERANCES:
         raise InputError(f"gradcheck: method is {method!r}, expected {' or '.join(TOLERANCES)}")
@@ -58,13 +61,19 @@ def check(
         raise InputError(f"gradcheck: sample is {sample!r}, expected an integer")
     rng = np.random.default_rng(OWN_SEED) if rng is None else rng
     checked = subject_of(subject, inputs, training, loss)
-    given = {name: array.copy() for name, array in checked.variables.items()}
-    y, backward = checked.fresh().run(given)
+    way = Way(method, tolerance, step, sample)
+    y, backward = checked.fresh().run(_copies(checked))
+    y = np.copy(y)
+    again, _ = checked.fresh().run(_copies(checked))
+    if not np.array_equal(y, again, equal_nan=True):
+        return Report(checked.name, (), (RANDOM,), tolerance, method)
     dy = rng.standard_normal(np.shape(y))[()]
     analytic = {name: np.array(found) for name, found in backward(np.copy(dy)[()]).items()}
-    way = Way(method, tolerance, step, sample)
     with np.errstate(all="ignore"):  # a step may lead out of what a function is defined for
-        problems = habits(checked, dy, rng)
+        problems = [
+            *_misshapen(checked, analytic),
+            *missing(Asked(checked, dy, rng), habits or {}),
+        ]
         comparison = Comparison(checked, dy, way, rng)
         gradients = tuple(
             comparison.of(name, analytic[name])
@@ -74,7 +83,26 @@ def check(
     return Report(checked.name, gradients, tuple(problems), tolerance, method)
 
 
-def assert_gradients(subject: Pair | Layer, *inputs: Any, **options: Any) -> None:
+RANDOM = (
+    "forward gave different outputs for one input, so that differences say nothing. If it draws "
+    "random numbers, pass them in (the mask of a dropout, say), or make the generator inside "
+    "forward, from a seed; if it keeps what it has seen, such as an average, start from a copy"
+)
+
+
+def _copies(subject: Subject) -> Gradients:
+    return {name: array.copy() for name, array in subject.variables.items()}
+
+
+def _misshapen(subject: Subject, analytic: Gradients) -> list[str]:
+    return [
+        f"the gradient of {name} has the shape {analytic[name].shape}, expected {array.shape}"
+        for name, array in subject.variables.items()
+        if analytic[name].shape != array.shape
+    ]
+
+
+def assert_gradients(subject: Any, *inputs: Any, **options: Any) -> None:
     """Raise `AssertionError` with the report as its message, unless `check` passes."""
     report = check(subject, *inputs, **options)
     if not report.passed:

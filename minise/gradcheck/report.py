@@ -29,6 +29,9 @@ class Report:
     problems: tuple[str, ...]
     tolerance: float
     method: str
+    said: tuple[str, ...] = ()  # of the code: in which precision it computes
+    unseen: tuple[str, ...] = ()  # faults that these inputs cannot show, and which would
+    smallest: str | None = None  # code with the smallest input that still fails
 
     @property
     def passed(self) -> bool:
@@ -47,8 +50,12 @@ class Report:
 
     def __str__(self) -> str:
         lines = [self._title, *_table(self)]
-        for text in (*self.problems, *_notes(self)):
+        unseen = (f"unseen: {text}" for text in self.unseen)
+        for text in (*self.problems, *self.said, *_notes(self), *unseen):
             lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+        if self.smallest is not None:
+            lines += ["  The smallest input that still fails:", ""]
+            lines.append(textwrap.indent(self.smallest, "    "))
         return "\n".join(lines)
 
     @property

@@ -8,7 +8,7 @@ from minise.gradcheck import Verdict, causes, compare, habits
 from minise.gradcheck.causes import Evidence, cause
 from minise.gradcheck.complex_steps import complex_slopes
 from minise.gradcheck.differences import EPS, LADDER, Ladder, Line, judge, relative_error
-from minise.gradcheck.subject import subject_of
+from minise.gradcheck.forms import subject_of
 
 BOTH = [(0.9, True), (1.1, False)]
 
@@ -287,8 +287,9 @@ def test_complex_steps_may_differ_by_the_doubt_of_differences(of_it, agree):
     ],
 )
 def test_the_same_sum_in_another_order_is_close(b, largest, apart, close):
-    assert habits._close(np.array([b + apart]), np.array([b]), largest) == close
-    assert not habits._close(np.array([b, b]), np.array([b]), largest)  # another shape
+    asked = habits.Asked(None, None, None)
+    assert asked.alike(np.array([b + apart]), np.array([b]), largest) == close
+    assert not asked.alike(np.array([b, b]), np.array([b]), largest)  # another shape
 
 
 @pytest.mark.parametrize(("off", "told"), [(1e-11, False), (1e-7, True)])

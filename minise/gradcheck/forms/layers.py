@@ -1,0 +1,112 @@
+"""Layers and nets of minise."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from minise.arrays import Array, asnumpy
+from minise.errors import InputError
+from minise.gradcheck.habits import HABITS
+from minise.gradcheck.subject import (
+    Gradients,
+    Pair,
+    differentiable,
+    here,
+    is_float,
+    kind,
+    there,
+)
+from minise.nn.layer import Layer, Parameter
+
+
+class LayerWithLoss:
+    """A layer, or a net, and the pair of functions that makes a loss of its output, if any."""
+
+    habits = frozenset(HABITS)
+
+    def __init__(
+        self, layer: Layer, inputs: tuple[Any, ...], training: bool, loss: Pair | None
+    ) -> None:
+        self.name = type(layer).__name__
+        if not inputs or not is_float(inputs[0]) or (len(inputs) > 1 and loss is None):
+            given = ", ".join(kind(value) for value in inputs) or "nothing"
+            raise InputError(
+                f"gradcheck: {self.name} takes one float array x, and inputs after it only with "
+                f"loss=: got {given}"
+            )
+        self.layer, self.training, self.loss = copy.deepcopy(layer), training, loss
+        for _, entry in self.layer.named_state():  # in float64, whatever they were made in
+            if is_float(here(entry.value)):
+                entry.value = there(here(entry.value).astype(np.float64))
+        for parameter in self.layer.parameters():
+            parameter.grad = there(np.zeros(parameter.value.shape))
+        parameters = {name: np.copy(here(p.value)) for name, p in self.layer.named_parameters()}
+        self.x = "x" if "x" not in parameters else "input"
+        self.inputs = {self.x: inputs[0]} | {f"inputs[{k}]": v for k, v in enumerate(inputs) if k}
+        self.variables = differentiable({self.x: inputs[0]}) | parameters
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The first input."""
+        return (self.x,)
+
+    def on(self, inputs: Mapping[str, Any]) -> LayerWithLoss:
+        """The same layer."""
+        twin = copy.copy(self)
+        twin.inputs = dict(inputs)
+        twin.variables = self.variables | differentiable({self.x: inputs[self.x]})
+        return twin
+
+    def fresh(self) -> LayerWithLoss:
+        """A copy with its own parameters, averages and generators."""
+        twin = copy.copy(self)
+        twin.layer = copy.deepcopy(self.layer)
+        return twin
+
+    def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
+        """One pass; the parameters of the layer become the arrays given."""
+        parameters = dict(self.layer.named_parameters())
+        x = variables[self.x]
+        for name, entry in self.layer.named_state():
+            if name in variables and name != self.x:
+                entry.value = there(variables[name])
+            elif is_float(here(entry.value)):  # complex steps make averages complex
+                entry.value = there(here(entry.value).astype(x.dtype))
+        y, backward = self.layer.forward(there(x), self.training)
+        if self.loss is not None:
+            rest = [value for name, value in self.inputs.items() if name != self.x]
+            y, saved = self.loss[0](y, *map(there, copy.deepcopy(rest)))
+
+        def gradients(dy: Any) -> Gradients:
+            before = {name: np.copy(here(p.grad)) for name, p in parameters.items()}
+            dy = there(dy)
+            if self.loss is not None:
+                found = self.loss[1](dy, saved)
+                dy = found[0] if isinstance(found, tuple) else found
+            gradients = {self.x: asnumpy(backward(dy))}
+            return gradients | {n: here(p.grad) - before[n] for n, p in parameters.items()}
+
+        return here(y), gradients
+
+    def state(self) -> dict[str, Array]:
+        """Parameters, buffers."""
+        return self.layer.state_dict()
+
+    def overlooked(self) -> list[str]:
+        """Lists, tuples and dictionaries: a layer finds only what is an attribute itself."""
+        return list(_overlooked(self.layer, ""))
+
+
+def _overlooked(layer: Layer, prefix: str) -> Iterator[str]:
+    for name, value in vars(layer).items():
+        held = value.values() if isinstance(value, dict) else value
+        if isinstance(value, list | tuple | dict) and any(
+            isinstance(part, Parameter | Layer) for part in held
+        ):
+            yield prefix + name
+    for name, child in layer.children():
+        yield from _overlooked(child, f"{prefix}{name}.")
