@@ -11,6 +11,7 @@ from minise.errors import InputError
 from minise.gradcheck.compare import TOLERANCES, Comparison, Way
 from minise.gradcheck.forms import subject_of
 from minise.gradcheck.habits import Asked, missing
+from minise.gradcheck.precision import Precision
 from minise.gradcheck.report import Report
 from minise.gradcheck.subject import Gradients, Pair, Subject
 
@@ -70,17 +71,18 @@ def check(
     dy = rng.standard_normal(np.shape(y))[()]
     analytic = {name: np.array(found) for name, found in backward(np.copy(dy)[()]).items()}
     with np.errstate(all="ignore"):  # a step may lead out of what a function is defined for
-        problems = [
-            *_misshapen(checked, analytic),
-            *missing(Asked(checked, dy, rng), habits or {}),
-        ]
         comparison = Comparison(checked, dy, way, rng)
         gradients = tuple(
             comparison.of(name, analytic[name])
             for name, array in checked.variables.items()
             if array.size and analytic[name].shape == array.shape
         )
-    return Report(checked.name, gradients, tuple(problems), tolerance, method)
+        precision = Precision.of(y, analytic, comparison)
+        problems = (
+            *_misshapen(checked, analytic),
+            *missing(Asked(checked, dy, rng, precision.close, precision.least), habits or {}),
+        )
+    return Report(checked.name, gradients, problems, tolerance, method, precision.said)
 
 
 RANDOM = (

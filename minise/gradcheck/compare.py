@@ -21,12 +21,15 @@ from minise.gradcheck.differences import (
     judge,
     relative_error,
 )
+from minise.gradcheck.noise import NONE, Noise, noise_along
 from minise.gradcheck.subject import Gradients, Subject
 
 TOLERANCES = {"differences": 1e-6, "complex": 1e-10}  # of each method, unless another is given
 
 # Beside a kink: so far off, relative to the root mean square of each array.
 BESIDE = 1e-3
+AROUND = 12  # points
+APART = 0.05  # slopes are two where they differ by more than this part of all that they span
 
 # The error of an entry that is right is told relative to itself, but to no less than this part of
 # the largest entry: below, it is all rounding.
@@ -54,6 +57,13 @@ class Comparison:
     def __init__(self, subject: Subject, dy: Any, way: Way, rng: np.random.Generator) -> None:
         self.subject, self.dy, self.way, self.rng = subject, dy, way, rng
         self.variables = subject.variables
+        self.noise: Noise | None = None  # until it is looked for
+        self.within = 0.0  # how well slopes are known in spite of noise, to the largest
+
+    def find_noise(self) -> bool:
+        """Whether the outputs have noise of their own: looked for where differences contradict."""
+        self.noise = NONE if self.way.exact else noise_of(self.subject, self.dy, self.rng)
+        return bool(self.noise)
 
     def of(self, name: str, analytic: Array) -> Checked:
         """What `analytic` is worth as the gradient with respect to the variable `name`."""
@@ -66,17 +76,29 @@ class Comparison:
         along = float((analytic * direction).sum())
         whole = self.line(name, ..., direction)
         ladder = Ladder.of(whole)
+        if not ladder.settled and self.noise is None and self.find_noise():
+            return self.of(name, analytic)
         step = way.step or float(LADDER[ladder.best])
 
         lines = [self.line(name, place(k, array.shape), scale) for k in entries.tolist()]
         said = analytic.reshape(-1)[entries] * scale
+        sure = np.zeros(len(lines), bool)
         if way.exact:
             found = complex_slopes(self.subject, self.dy, name, entries, scale, whole, ladder)
+        elif self.noise:
+            fits = [line.fitted(step) for line in lines]
+            found = np.array([fit.slope for fit in fits])
+            largest = max(float(np.abs(found).max(initial=0.0)), 1e-300)
+            self.within = max(self.within, 3 * max(fit.doubt for fit in fits) / largest)
+            sure |= [fit.sees(slope) for fit, slope in zip(fits, said.tolist(), strict=True)]
         else:
             found = np.array([line.central(step) for line in lines])
+        sure |= relative_error(said, found) <= way.tolerance
+        if not sure.all() and self.noise is None and self.find_noise():
+            return self.of(name, analytic)
         verdicts = [Verdict.RIGHT] * len(lines)
         looked_at: dict[int, Judged] = {}
-        for k in np.flatnonzero(~(relative_error(said, found) <= way.tolerance)).tolist():
+        for k in np.flatnonzero(~sure).tolist():
             judged = looked_at[k] = self.closer(name, int(entries[k]), float(said[k]), scale)
             # where slopes are exact, a closer look can only find a kink
             right = judged.verdict is Verdict.RIGHT
@@ -115,7 +137,8 @@ class Comparison:
 
     def line(self, name: str, where: Any, direction: Any) -> Line:
         """The subject along a line in one of its variables."""
-        return _line(self.subject, self.variables, self.dy, name, where, direction)
+        noise = self.noise or NONE
+        return _line(self.subject, self.variables, self.dy, name, where, direction, noise)
 
     def closer(self, name: str, entry: int, said: float, scale: float) -> Judged:
         """Judge one entry; `said` is its slope times `scale`.
@@ -140,7 +163,12 @@ class Comparison:
                     below=again.below * scale / own,
                     above=again.above * scale / own,
                 )
-        if judged.doubtful and self.beside.judge(name, where, scale, tolerance):
+        beside = self.beside if judged.doubtful else None
+        if (
+            beside
+            and beside.in_reach(judged, name, where, scale)
+            and beside.judge(name, where, scale, tolerance)
+        ):
             return replace(judged, verdict=Verdict.KINK)
         return judged
 
@@ -150,6 +178,7 @@ class Comparison:
         judged = judge(self.line(name, ..., direction), said, tolerance)
         if judged.doubtful or (anywhere and judged.verdict is Verdict.KINK):
             right = self.beside.judge(name, ..., direction, tolerance)
+            right = right and self.beside.in_reach(judged, name, ..., direction)
             return Verdict.KINK if right else Verdict.WRONG
         return judged.verdict
 
@@ -167,24 +196,45 @@ class Comparison:
     @functools.cached_property
     def beside(self) -> _Beside:
         """The same a little way off, where there is no kink but by a rare chance."""
-        return _Beside(self.subject, self.dy, self.rng)
+        return _Beside(self.subject, self.dy, self.rng, self.noise or NONE)
 
 
 class _Beside:
-    def __init__(self, subject: Subject, dy: Any, rng: np.random.Generator) -> None:
-        self.subject, self.dy = subject, dy
-        self.variables = {
-            name: array + BESIDE * _size(array) * rng.standard_normal(array.shape)
-            for name, array in subject.variables.items()
-        }
-        _, backward = subject.fresh().run({n: a.copy() for n, a in self.variables.items()})
-        self.gradients: Gradients = backward(np.copy(dy)[()])
+    """Points around the one that is checked, none of them at its kinks."""
+
+    def __init__(self, subject: Subject, dy: Any, rng: np.random.Generator, noise: Noise) -> None:
+        self.subject, self.dy, self.noise = subject, dy, noise
+        self.points = [
+            {
+                name: array + BESIDE * _size(array) * rng.standard_normal(array.shape)
+                for name, array in subject.variables.items()
+            }
+            for _ in range(AROUND)
+        ]
+        self.gradients = [self._gradients(point) for point in self.points]
+
+    def _gradients(self, point: dict[str, Array]) -> Gradients:
+        _, backward = self.subject.fresh().run({n: a.copy() for n, a in point.items()})
+        return {name: np.array(found) for name, found in backward(np.copy(self.dy)[()]).items()}
 
     def judge(self, name: str, where: Any, direction: Any, tolerance: float) -> bool:
-        """Whether the slope is right there."""
-        line = _line(self.subject, self.variables, self.dy, name, where, direction)
-        said = float((self.gradients[name][where] * direction).sum())
+        """Whether the slope is right at the first of them."""
+        line = _line(self.subject, self.points[0], self.dy, name, where, direction, self.noise)
+        said = float((self.gradients[0][name][where] * direction).sum())
         return judge(line, said, tolerance).verdict is not Verdict.WRONG
+
+    def in_reach(self, judged: Judged, name: str, where: Any, direction: Any) -> bool:
+        """Whether a slope at the kink may be made of those around it.
+
+        A single kink has two slopes, and any between is right. Where several meet, each takes its
+        own side: more combinations than are met around it, so as far again on either side.
+        """
+        around = [float((each[name][where] * direction).sum()) for each in self.gradients]
+        slopes = np.sort([*around, judged.below, judged.above])
+        spread = float(slopes[-1] - slopes[0])
+        several = int((np.diff(slopes) > APART * spread).sum()) > 1
+        slack = spread * (1.0 if several else APART)
+        return bool(slopes[0] - slack <= judged.said <= slopes[-1] + slack)
 
 
 def _line(
@@ -194,12 +244,30 @@ def _line(
     name: str,
     where: Any,
     direction: Any,
+    noise: Noise,
 ) -> Line:
     def evaluate() -> Any:
         # copies, because a forward may write into what it is given
         return subject.fresh().run({n: a.copy() for n, a in variables.items()})[0]
 
-    return Line(evaluate, dy, variables[name], where, direction)
+    return Line(evaluate, dy, variables[name], where, direction, noise)
+
+
+def noise_of(subject: Subject, dy: Any, rng: np.random.Generator) -> Noise:
+    """Along a random line in all variables at once, each entry by its own size."""
+    directions = {  # every entry moves, a masked one of −1e9 too, but none by next to nothing
+        name: np.maximum(np.abs(a), np.median(np.abs(a)) if a.any() else 1.0)
+        * rng.choice([-1, 1], a.shape)
+        * rng.uniform(0.5, 1.5, a.shape)
+        for name, a in subject.variables.items()
+        if a.size
+    }
+
+    def at(t: float) -> Array:
+        moved = {n: a + t * directions.get(n, 0.0) for n, a in subject.variables.items()}
+        return np.array(subject.fresh().run(moved)[0], dtype=np.float64)
+
+    return noise_along(at, dy)
 
 
 def _size(array: Array) -> float:

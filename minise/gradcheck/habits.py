@@ -36,6 +36,7 @@ class Asked:
     dy: Any
     rng: np.random.Generator
     close: float = CLOSE
+    least: float = 0.0  # of y and of gradients, that is more than noise
 
     def gradients(self, dy: Any) -> Gradients:
         """Of a run of its own."""
@@ -45,7 +46,7 @@ class Asked:
     def alike(self, a: Array, b: Array, largest: float) -> bool:
         """Whether they are the same, but for rounding beside the largest number."""
         return a.shape == b.shape and np.allclose(
-            a, b, rtol=self.close, atol=self.close * largest, equal_nan=True
+            a, b, rtol=self.close, atol=max(self.close * largest, self.least), equal_nan=True
         )
 
 

@@ -220,8 +220,10 @@ def test_beside_a_kink_is_a_thousandth_off():
     subject = subject_of(times(1.0), (x,), True, None)
     way = compare.Way("differences", 1e-6, None, 200)
     beside = compare.Comparison(subject, np.ones(4000), way, np.random.default_rng(1)).beside
-    off = (beside.variables["x"] - x) / np.sqrt(np.mean(x**2))
-    assert np.sqrt(np.mean(off**2)) == pytest.approx(1e-3, rel=0.06)  # 5 deviations of its spread
+    assert len(beside.points) == 12
+    for point in beside.points:
+        off = (point["x"] - x) / np.sqrt(np.mean(x**2))
+        assert np.sqrt(np.mean(off**2)) == pytest.approx(1e-3, rel=0.06)  # 5 of its deviations
 
 
 def test_errors_are_told_relative_to_no_less_than_a_thousandth_of_the_largest():

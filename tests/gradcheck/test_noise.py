@@ -1,0 +1,214 @@
+"""Code that computes in float32 somewhere, or has noise of its own: seen, said, judged by it."""
+
+import numpy as np
+import pytest
+
+from minise import gradcheck
+from minise.gradcheck import Verdict
+from minise.gradcheck.noise import NONE, noise_along
+
+SEEDS = range(2)
+
+
+def bisection(tolerance, bracket):
+    """y with y + y³ = x, and its right gradient."""
+
+    def forward(x):
+        low, high = bracket(x)
+        while (high - low).max() > tolerance:
+            middle = (low + high) / 2
+            below = middle + middle**3 < x
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        y = (low + high) / 2
+        return y, y
+
+    return forward, lambda dy, y: dy / (1 + 3 * y**2)
+
+
+def fixed(x):
+    return np.full_like(x, -10.0), np.full_like(x, 10.0)
+
+
+def around(x):
+    return -np.abs(x) - 1, np.abs(x) + 1
+
+
+def from_nought(x):
+    return np.minimum(x, 0), np.maximum(x, 0)
+
+
+def single_inside():
+    def forward(x):
+        y = np.exp(x.astype(np.float32)).astype(np.float64)
+        return y, y
+
+    return forward, lambda dy, y: dy * y
+
+
+def single_throughout():
+    def forward(x, w):
+        x, w = x.astype(np.float32), w.astype(np.float32)
+        y = np.tanh(x @ w)
+        return y, (x, w, y)
+
+    def backward(dy, saved):
+        x, w, y = saved
+        da = (dy * (1 - y**2)).astype(np.float32)
+        return da @ w.T, x.T @ da
+
+    return forward, backward
+
+
+def times(factor, pair):
+    def backward(dy, saved):
+        found = pair[1](dy, saved)
+        return tuple(factor * g for g in found) if isinstance(found, tuple) else factor * found
+
+    return pair[0], backward
+
+
+NOISY = {
+    **{
+        f"bisection {bracket.__name__} {tolerance}": (bisection(tolerance, bracket), [(4, 3)])
+        for tolerance in (1e-6, 1e-7, 1e-8)
+        for bracket in (fixed, around, from_nought)
+    },
+    "float32 inside": (single_inside(), [(3, 4)]),
+    "float32": (single_throughout(), [(3, 4), (4, 5)]),
+}
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_noise_is_no_reason_to_reject_and_three_per_cent_are_seen(name):
+    pair, shapes = NOISY[name]
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        inputs = [rng.standard_normal(shape) for shape in shapes]
+        report = gradcheck.check(pair, *inputs)
+        assert report.passed, report
+        verdicts = [verdict for gradient in report.gradients for verdict in gradient.verdicts]
+        assert verdicts.count(Verdict.RIGHT) >= 0.9 * len(verdicts)
+        wrong = gradcheck.check(times(1.03 - 0.06 * seed, pair), *inputs)
+        assert not any(gradient.passed for gradient in wrong.gradients), wrong
+
+
+def test_float32_is_said_and_how_well_slopes_are_judged(rng):
+    x, w = rng.standard_normal((3, 4)), rng.standard_normal((4, 5))
+    (said,) = gradcheck.check(single_throughout(), x, w).said
+    assert said.startswith(
+        "computes in float32: y, the gradient of x and the gradient of w; slopes are judged to "
+        "within "
+    )
+    assert 1e-7 < float(said.split("within ")[1].split()[0]) < 1e-3
+    (said,) = gradcheck.check(single_inside(), x).said
+    assert said.startswith("computes in float32: y;")
+    (said,) = gradcheck.check(bisection(1e-6, around), x).said
+    assert "y has noise of its own, some" in said
+
+
+def test_a_float32_backward_alone_is_said(rng):
+    def backward(dy, y):
+        return (dy * (1 - y**2)).astype(np.float32)
+
+    pair = (lambda x: (np.tanh(x), np.tanh(x)), backward)
+    report = gradcheck.check(pair, rng.standard_normal((3, 4)))
+    assert report.passed
+    assert report.said == ("computes in float32: the gradient of x",)
+
+
+def normalise(x):
+    centred = x - x.mean(axis=0)
+    s = 1 / np.sqrt((centred**2).mean(axis=0) + 1e-5)
+    return centred * s, s
+
+
+def sum_of_normalised(x):
+    h, s = normalise(x)
+    return h.sum(), (h, s)
+
+
+def sum_of_normalised_backward(dy, saved):
+    h, s = saved
+    dh = dy * np.ones_like(h)
+    return s * (dh - dh.mean(axis=0) - h * (dh * h).mean(axis=0))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sum_that_is_nothing_but_rounding(seed):
+    """The gradient of Σ batch_norm(x) is 0."""
+    x = np.random.default_rng(seed).standard_normal((5, 3))
+    report = gradcheck.check((sum_of_normalised, sum_of_normalised_backward), x)
+    assert report.passed, report
+    without_the_mean = (
+        sum_of_normalised,
+        lambda dy, saved: sum_of_normalised_backward(dy, saved) + dy * saved[1] / 5,
+    )
+    assert not gradcheck.check(without_the_mean, x).passed
+
+
+@pytest.mark.parametrize(
+    "smooth",
+    [
+        np.tanh,
+        lambda t: np.sin(1e4 * t),
+        lambda t: np.maximum(t, 0) + 3 * np.abs(t - 1e-5) - np.abs(t + 0.3),
+        lambda t: np.sqrt(np.abs(t - 1e-3)),
+        lambda t: np.exp(8 * t),
+        lambda t: 3 * t,
+    ],
+)
+def test_what_is_smooth_or_has_kinks_has_no_noise(smooth):
+    found = noise_along(lambda t: np.array([smooth(t), t]), np.array([1.0, 0.5]))
+    assert found is NONE or found.size.max() < 1e-14
+    assert not NONE
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-9, 1e-6, 1e-3])
+def test_noise_is_measured(size):
+    """Steps, and numbers drawn for each place."""
+
+    def steps(t):
+        return np.array([np.round(np.tanh(t) / size) * size, np.tanh(2 * t)])
+
+    found = noise_along(steps, np.array([1.0, -0.5]))
+    assert 0.3 * size <= found.size[0] <= 3 * size
+
+    def drawn(t):
+        rng = np.random.default_rng(np.array([t + 2]).view(np.uint64))
+        return np.tanh([t, 2 * t]) + size * rng.standard_normal(2)
+
+    found = noise_along(drawn, np.array([1.0, -0.5]))
+    assert (size <= found.size).all()
+    assert (found.size <= 12 * size).all()
+
+
+def test_errors_alike_add_up():
+    """A float32 in what all outputs share."""
+
+    def at(t):
+        return np.float64(np.float32(np.tanh(1 + t))) * np.ones(100)
+
+    found = noise_along(at, np.ones(100))
+    assert found.in_loss(np.ones(100), True) > 50 * found.size.max()
+
+
+def test_a_kink_in_float32_is_one():
+    def forward(x):
+        x = x.astype(np.float32)
+        return np.maximum(x, 0) * (1 + x**2), x
+
+    def backward(dy, x):
+        return dy * (x > 0) * (1 + 3 * x**2)
+
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    x[0, 0] = 0
+    report = gradcheck.check((forward, backward), x)
+    assert report.passed
+    assert report["x"].verdicts[0] is Verdict.KINK
+    steep = (forward, lambda dy, x: backward(dy, x) + 5 * dy * (x == 0))
+    assert not gradcheck.check(steep, x).passed
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
