@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from minise.errors import InputError
 from minise.gradcheck.examples import Example
+from minise.gradcheck.own_errors import in_short, place, told
 from minise.nn.layer import Layer
 
 
@@ -119,14 +119,10 @@ def errors_in(path: str) -> Iterator[None]:
         raise InputError(
             f"{path} exits when imported: put what it runs under if __name__ == '__main__'"
         ) from error
+    except SyntaxError as error:
+        raise InputError(
+            f"{place(error.filename or path, error.lineno or 1)}: {in_short(error)}"
+        ) from error
     except Exception as error:  # any: it is the person's own code
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.lineno for f in reversed(frames) if _same_file(f.filename, path)), None)
-        if isinstance(error, SyntaxError):
-            line = error.lineno
-        place = path if line is None else f"{path}:{line}"
-        raise InputError(f"{place}: {type(error).__name__}: {error}") from error
-
-
-def _same_file(one: str, other: str) -> bool:
-    return Path(one).resolve() == Path(other).resolve()
+        text = told(error) or f"{path}: {in_short(error)}"
+        raise InputError(text) from error

@@ -11,6 +11,7 @@ from minise.errors import InputError
 from minise.gradcheck.compare import TOLERANCES, Comparison, Way
 from minise.gradcheck.forms import subject_of
 from minise.gradcheck.habits import Asked, missing
+from minise.gradcheck.own_errors import OwnErrors
 from minise.gradcheck.precision import Precision
 from minise.gradcheck.report import Report
 from minise.gradcheck.subject import Gradients, Pair, Subject
@@ -50,8 +51,10 @@ def check(
     gives as False, as in `{"memory orders": False}`, are not.
 
     Raises `InputError` where nothing can be checked, for options that make no sense and where
-    complex steps cannot be taken.
+    complex steps cannot be taken. So it does for what your own code raises, which is its cause: it
+    tells file and line, and the shapes of what your function was called with.
     """
+    __tracebackhide__ = True  # pytest and IPython leave out this frame
     if method not in TOLERANCES:
         raise InputError(f"gradcheck: method is {method!r}, expected {' or '.join(TOLERANCES)}")
     tolerance = TOLERANCES[method] if tolerance is None else tolerance
@@ -63,14 +66,18 @@ def check(
     rng = np.random.default_rng(OWN_SEED) if rng is None else rng
     checked = subject_of(subject, inputs, training, loss)
     way = Way(method, tolerance, step, sample)
-    y, backward = checked.fresh().run(_copies(checked))
-    y = np.copy(y)
-    again, _ = checked.fresh().run(_copies(checked))
+    with OwnErrors("in the first forward"):
+        y, backward = checked.fresh().run(_copies(checked))
+        y = np.copy(y)
+        again, _ = checked.fresh().run(_copies(checked))
     if not np.array_equal(y, again, equal_nan=True):
         return Report(checked.name, (), (RANDOM,), tolerance, method)
     dy = rng.standard_normal(np.shape(y))[()]
-    analytic = {name: np.array(found) for name, found in backward(np.copy(dy)[()]).items()}
-    with np.errstate(all="ignore"):  # a step may lead out of what a function is defined for
+    with OwnErrors("in the first backward"):
+        analytic = {name: np.array(found) for name, found in backward(np.copy(dy)[()]).items()}
+    moving = OwnErrors("while numbers were moved for differences")
+    # a step may lead out of what a function is defined for
+    with np.errstate(all="ignore"), moving:
         comparison = Comparison(checked, dy, way, rng)
         gradients = tuple(
             comparison.of(name, analytic[name])
@@ -106,6 +113,7 @@ def _misshapen(subject: Subject, analytic: Gradients) -> list[str]:
 
 def assert_gradients(subject: Any, *inputs: Any, **options: Any) -> None:
     """Raise `AssertionError` with the report as its message, unless `check` passes."""
+    __tracebackhide__ = True
     report = check(subject, *inputs, **options)
     if not report.passed:
         raise AssertionError(str(report))

@@ -22,6 +22,7 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.errors import InputError
+from minise.gradcheck.own_errors import in_short, told
 from minise.gradcheck.subject import Gradients, Subject
 from minise.nearest import nearest
 
@@ -149,7 +150,7 @@ def _memory_orders(asked: Asked) -> Iterator[str]:
             y, backward = subject.fresh().run(variables)
             got = backward(arranged(dy) if np.ndim(dy) else dy)
         except Exception as error:  # any: it is what the person's own code raised
-            yield f"fails where arrays are {order}: {type(error).__name__}: {error}"
+            yield f"fails where arrays are {order}: {told(error) or in_short(error)}"
             continue
         if not asked.alike(np.asarray(y), wanted_y, _largest([wanted_y])):
             yield f"forward gave a different output where arrays are {order}"
@@ -224,6 +225,17 @@ def missing(asked: Asked, switched: Mapping[str, bool]) -> tuple[str, ...]:
         line
         for name, lines in HABITS.items()
         if name in asked.subject.habits and switched.get(name, True)
-        for line in lines(asked)
+        for line in _found(name, lines, asked)
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _found(name: str, lines: Callable[[Asked], Iterator[str]], asked: Asked) -> list[str]:
+    """What the habit's runs showed, or what the person's own code raised in them."""
+    try:
+        return list(lines(asked))
+    except Exception as error:
+        text = told(error)
+        if text is None:
+            raise
+        return [f'fails where "{name}" is tried: {text}']

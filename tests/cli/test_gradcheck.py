@@ -209,7 +209,7 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
         (["own.py:number", "--input", "3"], 1, "own.py:number is not a layer, nor a function"),
         (["own.py:lonely", "--input", "3"], 1, "own.py:lonely is not a layer, nor a function"),
         (["own.py:largest", "--input", "3"], 1, "own.py:largest is not a layer, nor a function"),
-        (["own.py:broken", "--input", "3"], 1, "own.py:38: NameError: name 'nothing'"),
+        (["own.py:broken", "--input", "3"], 1, "own.py:38, in broken: NameError: name 'nothing'"),
         (["own.py:Made", "--input", "3"], 1, "x has shape (3,), expected (N, in)"),
         (["syntax.py:f", "--input", "3"], 1, "syntax.py:1: SyntaxError"),
         (["own.py:Sized", "--input", "3,2"], 1, "own.py:Sized needs arguments: name a function"),
