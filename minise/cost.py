@@ -45,13 +45,28 @@ class Cost(NamedTuple):
     squeeze_and_scale: int
 
 
-def cost(net: Layer, input_shape: tuple[int, ...], *, of_se: bool = False) -> Cost:
+def cost(net: Layer, input_shape: tuple[int, ...] | None = None, *, of_se: bool = False) -> Cost:
     """The cost of an image of `input_shape`, (C, H, W), or the part of it that is in SE blocks.
 
-    Raises `InputError` where such an image does not fit the net.
+    Without a shape it is that of the images that the net was made for. Raises `InputError` where
+    such an image does not fit the net, and where it says no shape itself.
     """
-    parts = parts_of(net, input_shape)
+    parts = parts_of(net, own_shape(net, input_shape))
     return total([part for part in parts if part.within_se] if of_se else parts)
+
+
+def own_shape(net: Layer, given: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The shape given for one image, or that of the images that the net was made for.
+
+    Raises `InputError` where there is neither.
+    """
+    shape = net.image_shape if given is None else given
+    if shape is None:
+        raise InputError(
+            f"{type(net).__name__} does not say which images it was made for: "
+            "add the shape (C, H, W) of one, such as (1, 28, 28)"
+        )
+    return shape
 
 
 def total(parts: Sequence[Part]) -> Cost:

@@ -5,67 +5,106 @@ from __future__ import annotations
 import copy
 import tracemalloc
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from minise import backend
+from minise import backend, notebook
 from minise.arrays import array_module
-from minise.cost import CONVENTION, Part, one_image, parts_of, total
+from minise.cost import CONVENTION, Part, one_image, own_shape, parts_of, total
 from minise.errors import InputError
 from minise.nn import Layer
 
 MB = 1024**2
 
 
-def summary(net: Layer, input_shape: tuple[int, ...], *, full: bool = False) -> None:
-    """Print the layers that an image of `input_shape`, (C, H, W), goes through.
+@dataclass(frozen=True)
+class Summary:
+    """The layers that an image goes through, and what they cost: a table, in a notebook as well."""
 
-    The classic table counts layers, so the multiplication of an SE block is not in it, and its
-    pass size is twice all outputs in float32 (1 MB is 1024² bytes). `full` adds the multiplication
-    as "Scale", the multiply-adds for one image, how much of all this is in SE blocks, and the
-    measured peak memory of a forward and backward pass of one image.
+    layers: tuple[tuple[str, ...], ...]  # name, shape and parameters of each, and multiply-adds
+    totals: tuple[tuple[str, ...], ...]  # lines in groups
 
-    Raises `InputError` where such an image does not fit the net.
+    def __str__(self) -> str:
+        full = len(self.layers[0]) > 3 if self.layers else False
+        heading = f"{HEADS[0]:>20}  {HEADS[1]:>25} {HEADS[2]:>15}"
+        heading += f" {HEADS[3]:>15}" if full else ""
+        width = len(heading) if full else 64
+        lines = ["-" * width, heading, "=" * width]
+        for name, shape, *counts in self.layers:
+            lines.append(f"{name:>20}  {shape:>25}" + "".join(f" {count:>15}" for count in counts))
+        lines.append("=" * width)
+        for group in self.totals:
+            lines += [*group, "-" * width]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        width = max(map(len, self.layers), default=3)
+        return notebook.page(
+            notebook.table(HEADS[:width], self.layers, left=(0,)),
+            *(notebook.code("\n".join(group)) for group in self.totals),
+        )
+
+
+HEADS = ("Layer (type)", "Output Shape", "Param #", "Mult-Adds")
+
+
+def summary(
+    net: Layer, input_shape: tuple[int, ...] | None = None, *, full: bool = False
+) -> Summary:
+    """The layers that an image of `input_shape`, (C, H, W), goes through: a table to print.
+
+    Without a shape it is that of the images that the net was made for. The classic table counts
+    layers, so the multiplication of an SE block is not in it, and its pass size is twice all
+    outputs in float32 (1 MB is 1024² bytes). `full` adds the multiplication as "Scale", the
+    multiply-adds for one image, how much of all this is in SE blocks, and the measured peak memory
+    of a forward and backward pass of one image.
+
+    Raises `InputError` where such an image does not fit the net, and where it says no shape itself.
     """
+    input_shape = own_shape(net, input_shape)
     parts = parts_of(net, input_shape)
     shown = parts if full else [part for part in parts if not part.is_scale]
     parameters, multiply_adds, _ = total(parts)
-    heading = f"{'Layer (type)':>20}  {'Output Shape':>25} {'Param #':>15}"
-    lines = ["-" * 64, heading + (f" {'Mult-Adds':>15}" if full else ""), "=" * 64]
+    layers = []
     for number, part in enumerate(shown, start=1):
         count = sum(p.value.size for p in part.parameters)
-        line = f"{f'{_kind(part)}-{number}':>20}  {_shape(part)!s:>25} {count:>15,}"
-        lines.append(line + (f" {part.multiply_adds:>15,}" if full else ""))
-    lines += [
-        "=" * 64,
-        f"Total params: {parameters:,}",
-        f"Trainable params: {parameters:,}",
-        "Non-trainable params: 0",
-    ]
+        row = f"{_kind(part)}-{number}", f"{_shape(part)}", f"{count:,}"
+        layers.append((*row, f"{part.multiply_adds:,}") if full else row)
     outputs = sum(part.outputs for part in parts if not part.is_scale)
     sizes = [int(np.prod(input_shape)) * 4 / MB, 2 * outputs * 4 / MB, parameters * 4 / MB]
-    lines += [
-        "-" * 64,
-        f"Input size (MB): {sizes[0]:.2f}",
-        f"Forward/backward pass size (MB): {sizes[1]:.2f}",
-        f"Params size (MB): {sizes[2]:.2f}",
-        f"Estimated Total Size (MB): {sum(sizes):.2f}",
-        "-" * 64,
+    totals: list[tuple[str, ...]] = [
+        (
+            f"Total params: {parameters:,}",
+            f"Trainable params: {parameters:,}",
+            "Non-trainable params: 0",
+        ),
+        (
+            f"Input size (MB): {sizes[0]:.2f}",
+            f"Forward/backward pass size (MB): {sizes[1]:.2f}",
+            f"Params size (MB): {sizes[2]:.2f}",
+            f"Estimated Total Size (MB): {sum(sizes):.2f}",
+        ),
     ]
     if full:
-        lines += [f"Multiply-adds: {multiply_adds:,}", *_se_lines(parts)]
-        lines.append(
-            f"Memory at its peak, forward and backward (MB): {_peak(net, input_shape):.2f}"
+        peak = _peak(net, input_shape)
+        totals.append(
+            (
+                f"Multiply-adds: {multiply_adds:,}",
+                *_se_lines(parts),
+                f"Memory at its peak, forward and backward (MB): {peak:.2f}",
+                *CONVENTION.splitlines(),
+            )
         )
-        lines += [*CONVENTION.splitlines(), "-" * 64]
-        width = len(lines[1])
-        lines = [line[0] * width if set(line) <= {"-", "="} else line for line in lines]
-    print("\n".join(lines))
+    return Summary(tuple(layers), tuple(totals))
 
 
-def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...]) -> None:
+def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...] | None = None) -> None:
     """Print what two nets, given by name, cost for one image, and how much more the first needs.
 
+    Without a shape (C, H, W) it is that of the images that the first was made for.
     Raises `InputError` unless there are two, and where the image does not fit.
     """
     from rich.console import Console
@@ -73,6 +112,7 @@ def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...]) -> None:
 
     if len(nets) != 2:
         raise InputError(f"compare: got {len(nets)} nets by name, expected 2")
+    input_shape = own_shape(next(iter(nets.values())), input_shape)
     table = Table("image of " + "×".join(map(str, input_shape)), *nets, "difference", "")
     for column in table.columns[1:]:
         column.justify = "right"

@@ -38,7 +38,7 @@ def summary_command(model: str, input_shape: str | None, full: bool, other: str 
             raise InputError(f"--input {input_shape!r}, expected sizes of at least 1")
         shape = (C, H, W)
     if other is None:
-        minise.summary(_net(model, shape[0]), shape, full=full)
+        print(minise.summary(_net(model, shape[0]), shape, full=full))
     elif full:
         raise InputError("--compare prints no layers: leave out --full")
     elif other == model:

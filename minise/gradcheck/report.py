@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from minise import notebook
 from minise.figures import png
 from minise.files import write_whole
 from minise.gradcheck.checked import Checked
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 80  # of a terminal
+MOST_DRAWN = 6  # rows of the picture in a notebook: a net has hundreds of parameters
+HEADS = ["gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error", "step"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,31 @@ class Report:
             lines.append(textwrap.indent(self.smallest, "    "))
         return "\n".join(lines)
 
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table, and below it the picture."""
+        rows = [_row(gradient, self.method) for gradient in self.gradients]
+        unseen = (f"unseen: {text}" for text in self.unseen)
+        parts = [notebook.verdict(self.subject, self.passed)]
+        if rows:
+            parts.append(notebook.table(HEADS, rows, left=(0, 2)))
+        drawn = sorted(self.gradients, key=lambda gradient: gradient.passed)[:MOST_DRAWN]
+        lines = [*self.problems, *self.said, *_notes(self), *unseen]
+        if len(drawn) < len(rows):
+            lines.append(
+                f"The picture has {len(drawn)} of {len(rows)} gradients, wrong ones first."
+            )
+        parts.append(notebook.notes(lines))
+        if self.smallest is not None:
+            parts += [notebook.title("The smallest input that still fails:")]
+            parts += [notebook.code(self.smallest)]
+        if drawn:
+            figure = draw(drawn, title=self._title, tolerance=self.tolerance)
+            said = f"{self._title}: backward against differences, and errors"
+            parts.append(notebook.picture(png(figure), said))
+        return notebook.page(*parts)
+
     @property
     def _title(self) -> str:
         return f"{self.subject}: {'passed' if self.passed else 'FAILED'}"
@@ -75,8 +103,7 @@ class Report:
 
 def _table(report: Report) -> list[str]:
     """A line for each gradient; two of them, where names and shapes leave no room for one."""
-    heads = ["gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error"]
-    rows = [[*heads, "step"], *(_row(gradient, report.method) for gradient in report.gradients)]
+    rows = [HEADS, *(_row(gradient, report.method) for gradient in report.gradients)]
     if not report.gradients:
         return []
     for gap in ("  ", " "):

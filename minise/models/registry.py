@@ -218,12 +218,13 @@ def create(
         of_se: dict[str, Any] = {"reduction": net.reduction}
         of_se |= {key: options.pop(key) for key in SE_OPTIONS if key in options}
         se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
+    in_channels = net.image[0] if in_channels is None else in_channels
     try:
         with nullcontext() if filled else unfilled():
-            return net.make(
+            made = net.make(
                 se=se,
                 num_classes=net.classes if num_classes is None else num_classes,
-                in_channels=net.image[0] if in_channels is None else in_channels,
+                in_channels=in_channels,
                 rng=rng,
                 dtype=dtype,
                 **options,
@@ -232,6 +233,8 @@ def create(
         raise
     except (TypeError, ValueError, MemoryError) as error:
         raise InputError(f"{name}: its options do not fit: {error}") from None
+    made.image_shape = in_channels, *net.image[1:]
+    return made
 
 
 def _net(name: str) -> _Net:

@@ -79,6 +79,7 @@ class Layer(_Copied):
     `gates_channels`  one gate for each channel, from its layers "squeeze" and "gate"
     `is_se`           an SE block or a relative: all its cost is SE's
     `table_name`      of a pooling over the whole map, in the classic table
+    `image_shape`     (C, H, W) of the images that a net was made for, or None
     """
 
     recordable: ClassVar[bool] = True
@@ -87,6 +88,7 @@ class Layer(_Copied):
     gates_channels: ClassVar[bool] = False
     is_se: ClassVar[bool] = False
     table_name: ClassVar[str] = ""
+    image_shape: tuple[int, int, int] | None = None
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """The output for x, and the function from dy to dx that adds to every `grad`."""
@@ -103,6 +105,17 @@ class Layer(_Copied):
     def __call__(self, x: Array) -> Array:
         """`predict`."""
         return self.predict(x)
+
+    def __repr__(self) -> str:
+        """Its layers, a line for each."""
+        from minise.nn import listing  # which imports this file
+
+        return listing.text(self)
+
+    def _repr_html_(self) -> str:
+        from minise.nn import listing
+
+        return listing.html(self)
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """The layers that this one is built of, with their names."""

@@ -67,6 +67,7 @@ def training_of(config: Config, dataset: Dataset) -> Training:
         seed=config.seed,
         **config.options,
     )
+    net.image_shape = dataset.image_shape
     lr = LR[config.optimizer] if config.lr is None else config.lr
     decay = config.weight_decay
     decay = WEIGHT_DECAY[config.optimizer] if decay is None else decay

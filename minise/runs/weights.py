@@ -69,6 +69,7 @@ def load_weights(path: Path) -> tuple[Layer, About]:
         net.load_state_dict(split(state)[0])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    net.image_shape = about.image_shape
     return net, about
 
 
