@@ -1,7 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 
-from minise import InputError, SEBlock, compare, models, nn, summary
+from minise import InputError, SEBlock, compare, cost, models, nn, summary
 
 SEED = """\
 ----------------------------------------------------------------
@@ -184,3 +186,36 @@ def test_batch_normalisation_keeps_its_averages(capsys):
 def test_an_input_that_does_not_fit_is_one_clear_error():
     with pytest.raises(InputError, match=r"input of \(1, 20, 20\) does not fit: linear: x has 400"):
         summary(models.create("cnn"), (1, 20, 20))
+
+
+def test_a_named_net_knows_its_own_images():
+    net = models.create("se-cnn3", in_channels=3)
+    assert str(summary(net)) == str(summary(net, (3, 28, 28)))
+    assert cost(net) == cost(net, (3, 28, 28))
+    net.image_shape = 3, 32, 32
+    assert str(summary(net)) == str(summary(net, (3, 32, 32)))
+
+
+def test_two_named_nets_are_compared_on_the_images_of_the_first(capsys, peaks):
+    peaks(1.0, 1.0)
+    compare({name: models.create(name) for name in ("se-cnn", "cnn")})
+    assert "image of 1×28×28" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("take", [summary, cost, lambda net: compare({"a": net, "b": net})])
+def test_a_net_of_ones_own_needs_a_shape(take):
+    with pytest.raises(InputError, match=r"Sequential does not say which .* \(1, 28, 28\)"):
+        take(small())
+    own = small()
+    own.image_shape = 1, 4, 5
+    assert cost(own) == cost(own, (1, 4, 5))
+
+
+def test_a_summary_shows_itself_as_its_table_and_in_a_notebook_too(seed):
+    of = summary(seed, (64, 128, 128), full=True)
+    assert repr(of) == str(of)
+    page = of._repr_html_()
+    row = re.search("<tr><td[^>]*>Linear-2</td>.*?</tr>", page)[0]
+    assert re.findall(">([^<]+)<", row) == ["Linear-2", "[-1, 21]", "1,365", "1,344"]
+    assert "Total params: 2,773\n" in page
+    assert "Squeeze and scale are counted apart" in page

@@ -44,7 +44,10 @@ def load(
     path = find_weights(Path(path))
     state, metadata = read_tensors(path)
     said = _said(path, name, options, metadata.get("minise", ""))
+    image_shape = said.pop("image_shape", None)
     net = create(name, **{"filled": False, **theirs, **said, **options})
+    if image_shape is not None:
+        net.image_shape = image_shape
     own = {ours: entry.value for ours, entry in net.named_state()}
     called = {ours: _named(ours, naming) for ours in own}
     # PyTorch counts the batches of each norm; nothing depends on that
@@ -89,8 +92,9 @@ def _said(path: Path, name: str, options: dict[str, Any], said: str) -> dict[str
     try:
         about = json.loads(said)
         model, others = about["model"], dict(about.get("options", {}))
-        sizes = {"num_classes": int(about["num_classes"]), "in_channels": about["image_shape"][0]}
-    except (ValueError, TypeError, KeyError, IndexError):
+        C, H, W = about["image_shape"]
+        sizes = {"num_classes": int(about["num_classes"]), "in_channels": C}
+    except (ValueError, TypeError, KeyError):
         return {}  # from elsewhere, or saved without
     asked = {option: value for option, value in options.items() if has_option(name, option)}
     if (model, others) != (name, asked):
@@ -101,7 +105,7 @@ def _said(path: Path, name: str, options: dict[str, Any], said: str) -> dict[str
             + f", not of {name}{' with other options' if model == name else ''}: "
             + f'models.load("{model}", {", ".join(filter(None, ["…", told]))}) reads it'
         )
-    return sizes
+    return {**sizes, "image_shape": (C, H, W)}
 
 
 def _named(ours: str, naming: str | None) -> str:

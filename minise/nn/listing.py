@@ -95,15 +95,17 @@ def text(layer: Layer) -> str:
 
 def html(layer: Layer) -> str:
     """The same as a table."""
-    listed = rows(layer)
-    cells = []
+    listed, cells = rows(layer), []
     for row in listed:
         hidden = f"{row.inside} layers" if row.inside and not row.shown else ""
         what = ", ".join(filter(None, [row.options, hidden]))
         count = f"{row.size:,}" if row.size or row.kind else ""
         cells.append([row.name or row.kind, row.times_kind, what, row.shapes, count])
+    root = listed[0]
     return notebook.page(
-        notebook.title(listed[0].kind, f"{listed[0].size:,} parameters"),
+        notebook.title(
+            root.kind, ", ".join(filter(None, [root.options, f"{root.size:,} parameters"]))
+        ),
         notebook.table(
             ["layer", "type", "options", "shapes of parameters", "parameters"],
             cells[1:] or cells,

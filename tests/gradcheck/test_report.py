@@ -1,5 +1,9 @@
 """The table and the notes of a report, from verdicts that are given."""
 
+import html
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -162,3 +166,56 @@ def test_the_error_of_a_report_is_the_largest_or_nan():
     assert report(right("a"), right("b"))["b"].name == "b"
     with pytest.raises(KeyError):
         report(right("a"))["b"]
+
+
+def test_a_report_shows_itself_as_its_table():
+    of = report(right("w"))
+    assert repr(of) == str(of)
+
+
+def test_a_notebook_shows_the_table_the_notes_and_the_picture(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("minise.gradcheck.report.png", lambda figure: drawn.append(figure) or b"p")
+    of = replace(
+        report(checked("<w>", cause="off by <2>"), right("b"), problems=["forward changed x & y"]),
+        said=("computes in float32",),
+        unseen=("w is square",),
+        smallest="x = np.ones(1)\ncheck(<x>)",
+    )
+    page = of._repr_html_()
+    told = [html.unescape(part).strip() for part in re.split("<[^>]*>", page) if part.strip()]
+    assert told == [
+        "mine", "FAILED",
+        "gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error", "step",
+        "<w>", "3", "1 right, 1 wrong, 1 at a kink", "[1, 0]", "-1.5", "-1.25", "2.0e-01", "1e-04",
+        "b", "3", "right", "[0]", "1", "1", "3.0e-09", "1",
+        "forward changed x & y",
+        "computes in float32",
+        "<w>: off by <2>",
+        "<w>: at a kink at [1, 2]: the slopes on its sides are 3 and 0; backward says 2, and any "
+        "number between them is right",
+        "unseen: w is square",
+        "The smallest input that still fails:",
+        "x = np.ones(1)\ncheck(<x>)",
+    ]  # fmt: skip
+    assert "<img alt=" in page
+    assert [axes.get_title() for axes in drawn[0].axes if "gradient" in axes.get_title()] == [
+        "gradient of <w> (2, 3)",
+        "gradient of b (3,)",
+    ]
+
+
+def test_of_many_gradients_a_notebook_draws_the_wrong_ones_first(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("minise.gradcheck.report.png", lambda figure: drawn.append(figure) or b"p")
+    page = report(*(right(f"w{k}") for k in range(8)), checked("last"))._repr_html_()
+    titles = [axes.get_title().split()[2] for axes in drawn[0].axes if "of" in axes.get_title()]
+    assert titles == ["last", "w0", "w1", "w2", "w3", "w4"]
+    assert "The picture has 6 of 9 gradients, wrong ones first." in page
+
+
+def test_where_nothing_was_compared_there_is_no_picture():
+    page = report(problems=["forward gave different outputs"])._repr_html_()
+    assert "<img" not in page
+    assert "<table" not in page
+    assert "forward gave different outputs" in page

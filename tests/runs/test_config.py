@@ -203,3 +203,7 @@ def test_a_fingerprint_changes_with_the_shape_a_pixel_and_a_label(stripes):
     labels[5] = (labels[5] + 1) % 3
     prints.add(fingerprint(stripes))
     assert len(prints) == 4
+
+
+def test_a_net_in_training_knows_the_images_that_it_learns_from(stripes):
+    assert runs.training_of(runs.Config(), stripes).net.image_shape == (1, 8, 8)

@@ -27,6 +27,14 @@ def test_one_file_is_enough_to_use_the_net(path, net):
     np.testing.assert_array_equal(loaded(x), net(x))
 
 
+def test_a_net_that_is_read_knows_its_images(tmp_path):
+    path, net = tmp_path / "model.safetensors", models.create("cnn3", in_channels=3)
+    runs.save_weights(path, net, ABOUT._replace(model="cnn3", image_shape=(3, 32, 30)))
+    assert net.image_shape == (3, 28, 28)
+    assert runs.load_weights(path)[0].image_shape == (3, 32, 30)
+    assert models.load("cnn3", path).image_shape == (3, 32, 30)
+
+
 def test_a_digit_is_dark_on_light_for_a_net_that_learned_such():
     digit = np.array([[0, 200]], np.uint8)
     assert ABOUT.as_learned(digit).tolist() == [[0, 200]]
