@@ -7,7 +7,7 @@ try:
     from minise.backend import set_num_threads
     from minise.cost import Cost, cost
     from minise.errors import InputError
-    from minise.layer_table import compare, summary
+    from minise.layer_table import Summary, compare, summary
     from minise.nn import Residual, SEBlock
     from minise.version import __version__ as __version__
 except KeyboardInterrupt:
@@ -20,6 +20,7 @@ __all__ = [
     "InputError",
     "Residual",
     "SEBlock",
+    "Summary",
     "backend",
     "compare",
     "cost",

@@ -14,6 +14,7 @@ import numpy as np
 from minise import backend, door
 from minise.errors import InputError
 from minise.gradcheck.differences import Floats, Ladder, Line, relative_error
+from minise.gradcheck.own_errors import in_short, told
 from minise.gradcheck.subject import Subject
 
 STEP = 1e-30
@@ -45,7 +46,8 @@ def complex_slopes(
                 y = subject.fresh().run({n: a.copy() for n, a in variables.items()})[0]
         except Exception as error:  # whatever the function raises when it meets a complex number
             raise InputError(
-                f"gradcheck: complex steps: {subject.name} does not take complex numbers: {error}"
+                f"gradcheck: complex steps: {subject.name} does not take complex numbers: "
+                f"{told(error) or in_short(error)}"
             ) from error
         finally:
             moved[where] = here

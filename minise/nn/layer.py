@@ -51,7 +51,7 @@ class Parameter(_Copied):
         backend.current().compute(operator.iadd, self.grad, gradient)
 
     def __repr__(self) -> str:
-        return f"Parameter(shape={self.value.shape}, dtype={self.value.dtype})"
+        return _described(self)
 
 
 class Buffer(_Copied):
@@ -60,8 +60,15 @@ class Buffer(_Copied):
     def __init__(self, value: Array) -> None:
         self.value = backend.asarray(value)
 
+    def __repr__(self) -> str:
+        return _described(self)
+
 
 Entry = Parameter | Buffer  # of the state
+
+
+def _described(entry: Parameter | Buffer) -> str:
+    return f"{type(entry).__name__}(shape={entry.value.shape}, dtype={entry.value.dtype})"
 
 
 class Layer(_Copied):

@@ -212,6 +212,8 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
         (["own.py:broken", "--input", "3"], 1, "own.py:38, in broken: NameError: name 'nothing'"),
         (["own.py:Made", "--input", "3"], 1, "x has shape (3,), expected (N, in)"),
         (["syntax.py:f", "--input", "3"], 1, "syntax.py:1: SyntaxError"),
+        (["raises.py:f"], 1, "minise: raises.py:2: TypeError: early\n"),
+        (["imports.py:f"], 1, "minise: syntax.py:1: SyntaxError"),
         (["own.py:Sized", "--input", "3,2"], 1, "own.py:Sized needs arguments: name a function"),
         (["own.py"], 1, "own.py: name a function or a layer in it, as in own.py:my_layer"),
         (["exits.py:f", "--input", "3"], 1, "exits.py exits when imported"),
@@ -225,6 +227,8 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
 )
 def test_every_mistake_is_one_clear_line(minise, own, tmp_path, arguments, code, message):
     (tmp_path / "syntax.py").write_text("def f(:\n")
+    (tmp_path / "raises.py").write_text("import math\nraise TypeError('early')\n")
+    (tmp_path / "imports.py").write_text("import syntax\n")
     (tmp_path / "exits.py").write_text("raise SystemExit")
     (tmp_path / "text.txt").write_text("f")
     got, _, err = minise("gradcheck", *arguments)

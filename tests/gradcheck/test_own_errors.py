@@ -140,6 +140,17 @@ def test_what_is_no_error_passes(stop):
         gradcheck.check((forward, ops.relu_backward), np.ones(2))
 
 
+def test_a_function_that_takes_no_complex_numbers_is_told_with_its_line():
+    def real(x):
+        return np.array([float(number) for number in x]), None
+
+    error = raised((real, lambda dy, saved: dy), np.ones(3), method="complex")
+    line = real.__code__.co_firstlineno + 1
+    assert f"does not take complex numbers: {own_errors.place(__file__, line)}, in real" in str(
+        error
+    )
+
+
 def test_places_are_told_from_the_current_folder(tmp_path, monkeypatch):
     file = tmp_path / "deep" / "layers.py"
     assert own_errors.place(str(file), 12) == f"{file}:12"

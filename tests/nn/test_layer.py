@@ -104,6 +104,7 @@ def test_a_layer_without_forward_says_so():
 def test_a_parameter_shows_its_shape_and_dtype():
     parameter = nn.Parameter(np.zeros((2, 3), np.float32))
     assert repr(parameter) == "Parameter(shape=(2, 3), dtype=float32)"
+    assert repr(nn.Buffer(np.ones(2))) == "Buffer(shape=(2,), dtype=float64)"
     assert parameter.grad.shape == (2, 3)
 
 
