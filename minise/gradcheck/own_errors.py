@@ -6,7 +6,6 @@ import contextlib
 import re
 import reprlib
 import sys
-import sysconfig
 import textwrap
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -18,7 +17,7 @@ from minise.errors import InputError
 
 MINISE = Path(__file__).resolve().parents[1]
 PACKAGES = {"site-packages", "dist-packages"}
-LIBRARY = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
+LIBRARY = Path(contextlib.__file__).resolve().parent  # Python's own
 COMPREHENSION = re.compile(r"(\.<locals>\.<(\w+comp|genexpr)>)+$")
 MOST = 400  # characters of what was raised, and of what was given
 
@@ -103,7 +102,7 @@ def _is_own(code: CodeType) -> bool:
     """Whether it is neither minise's nor that of an installed package or of Python itself."""
     path = Path(code.co_filename)
     foreign = not PACKAGES.isdisjoint(path.parts) or code.co_filename.startswith("<frozen")
-    return not foreign and not any(_within(code, folder) for folder in (MINISE, *LIBRARY))
+    return not foreign and not any(_within(code, folder) for folder in (MINISE, LIBRARY))
 
 
 def _name(code: CodeType) -> str:
@@ -116,7 +115,7 @@ def _arguments(frame: FrameType) -> str:
     code = frame.f_code
     count = code.co_argcount + code.co_kwonlyargcount
     stars = (code.co_flags & 4 > 0) + (code.co_flags & 8 > 0)  # *args, **options
-    names = [name for name in code.co_varnames[: count + stars] if name != "self"]
+    names = [name for name in code.co_varnames[: count + stars] if name not in ("self", "ctx")]
     values = frame.f_locals
     given = ", ".join(f"{name} {_shape(values[name])}" for name in names if name in values)
     return textwrap.shorten(given, MOST)

@@ -1,5 +1,6 @@
 """What a person's own code raises: told with its place, what it was given, and what was done."""
 
+import json
 import math
 import re
 import traceback
@@ -69,6 +70,20 @@ def test_an_error_far_from_the_function_that_was_called():
     error = raised((deeper, ops.relu_backward), np.array([1.0, -1.0]))
     assert f"{FILE}:{line_of(error)}, in root: ValueError: " in str(error)
     assert "; deeper was called with x (2,), in the first forward" in str(error)
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [lambda x: json.loads("{"), lambda x: np.linalg.solve(np.zeros((3, 3)), x)],
+    ids=["Python's", "an installed package"],
+)
+def test_an_error_in_the_code_of_others_has_the_line_that_called_it(foreign):
+    def forward(x):
+        return foreign(x), None
+
+    error = raised((forward, lambda dy, saved: dy), np.ones(3))
+    assert f"{FILE}:{foreign.__code__.co_firstlineno}, in <lambda>: " in str(error)
+    assert len(traceback.extract_tb(error.__cause__.__traceback__)) > 2  # theirs are not lost
 
 
 def test_a_step_out_of_what_a_function_is_defined_for():
