@@ -15,9 +15,9 @@ import numpy as np
 
 from minise.errors import InputError
 
-MINISE = Path(__file__).resolve().parents[1]
+MINISE = Path(__file__).parents[1]  # as a frame has it: links are not followed
 PACKAGES = {"site-packages", "dist-packages"}
-LIBRARY = Path(contextlib.__file__).resolve().parent  # Python's own
+LIBRARY = Path(contextlib.__file__).parent  # Python's own
 COMPREHENSION = re.compile(r"(\.<locals>\.<(\w+comp|genexpr)>)+$")
 MOST = 400  # characters of what was raised, and of what was given
 
