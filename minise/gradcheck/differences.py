@@ -151,8 +151,10 @@ class Ladder:
             sides.append(both)
         rounding = EPS * float((np.abs(here[0] * line.dy) * touched).sum())
         rounding = max(rounding, line.noise.in_loss(line.dy, touched))
+        # where nothing moves, a whole step moved the outputs by less than shows
+        hidden = 0.0 if touched.any() else EPS * float(np.abs(here[0] * line.dy).sum())
         central, below, above = np.array(rows).T
-        doubt = np.maximum(_doubt(central), rounding / LADDER)
+        doubt = np.maximum(_doubt(central), rounding / LADDER + hidden)
         if noisy:
             hopeless = rounding / LADDER > SEEN * np.abs(central[:3]).max()
             fits = [

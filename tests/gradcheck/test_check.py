@@ -268,6 +268,22 @@ def test_a_layer_may_have_a_parameter_called_x(rng):
     assert [gradient.name for gradient in report.gradients] == ["input", "x"]
 
 
+def test_a_gradient_of_rounding_alone_that_moves_nothing_is_not_wrong(rng):
+    """As of a bias before a softmax: what is added to all scores cancels, in y to the last bit."""
+
+    def forward(x, b):
+        return 2 * x, None
+
+    def backward(dy, _):
+        return 2 * dy, 3e-17 * dy[0, :1]
+
+    report = gradcheck.check((forward, backward), rng.standard_normal((3, 4)), np.ones(1))
+    assert report.passed
+    assert report["b"].verdicts == (Verdict.TOO_SMALL,)
+    wrong = (forward, lambda dy, _: (2 * dy, 1e-12 * dy[0, :1]))
+    assert not gradcheck.check(wrong, rng.standard_normal((3, 4)), np.ones(1)).passed
+
+
 def test_a_gradient_that_drowns_in_rounding_is_too_small_to_judge(rng):
     """A bias before batch normalisation moves nothing; what differences see of it is rounding."""
 
