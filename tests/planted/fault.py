@@ -1,0 +1,69 @@
+"""Right code in the way people write it, and the small mistakes that are planted in it."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Code:
+    """A forward and its backward, and what they are called with."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    inputs: Callable[[Rng], tuple[Any, ...]]
+
+    @property
+    def name(self) -> str:
+        return self.forward.__name__.removesuffix("_forward")
+
+    def on(self, *shapes: Any) -> Code:
+        return Code(self.forward, self.backward, normal(*shapes))
+
+    def pair(self, right: str = "", wrong: str = "") -> tuple[Any, Any]:
+        """With a mistake in backward: `wrong` stands where it has `right`."""
+        source = textwrap.dedent(inspect.getsource(self.backward))
+        if right:
+            assert source.count(right) == 1, f"{right!r} is not once in {source}"
+        space = dict(self.backward.__globals__)
+        exec(source.replace(right, wrong) if right else source, space)
+        return self.forward, space[self.backward.__name__]
+
+
+class Fault:
+    """`wrong` in the place of `right`, and for each gradient that it makes wrong what is said.
+
+    The cause is a part of the text; "" where none is told.
+    """
+
+    def __init__(self, code: Code, right: str, wrong: str, **causes: str) -> None:
+        self.code, self.right, self.wrong, self.causes = code, right, wrong, causes
+        self.name = f"{code.name}: {wrong or 'without ' + right}"
+
+    def example(self, seed: int = 0) -> tuple[Any, tuple[Any, ...]]:
+        pair = self.code.pair(self.right, self.wrong)
+        return pair, self.code.inputs(np.random.default_rng(seed))
+
+
+def normal(*given: Any) -> Callable[[Rng], tuple[Any, ...]]:
+    """Normal random arrays of these shapes; what is no shape is called, or passed on."""
+
+    def inputs(rng: Rng) -> tuple[Any, ...]:
+        return tuple(
+            rng.standard_normal(one)
+            if isinstance(one, tuple)
+            else one(rng)
+            if callable(one)
+            else one
+            for one in given
+        )
+
+    return inputs
