@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from minise.errors import InputError
+from minise.gradcheck.causes import explained
+from minise.gradcheck.causes.axes import misshapen
 from minise.gradcheck.compare import TOLERANCES, Comparison, Way
 from minise.gradcheck.forms import subject_of
 from minise.gradcheck.habits import Asked, missing
@@ -84,6 +86,7 @@ def check(
             for name, array in checked.variables.items()
             if array.size and analytic[name].shape == array.shape
         )
+        gradients = explained(gradients, checked, y, dy)
         precision = Precision.of(y, analytic, comparison)
         problems = (
             *_misshapen(checked, analytic),
@@ -106,6 +109,7 @@ def _copies(subject: Subject) -> Gradients:
 def _misshapen(subject: Subject, analytic: Gradients) -> list[str]:
     return [
         f"the gradient of {name} has the shape {analytic[name].shape}, expected {array.shape}"
+        + misshapen(name, analytic[name], subject.variables, analytic)
         for name, array in subject.variables.items()
         if analytic[name].shape != array.shape
     ]

@@ -1,0 +1,164 @@
+"""A factor, a sign, dy where it does not belong, a product left out."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from minise.arrays import Array
+from minise.gradcheck.causes.evidence import CLOSE, FEW, Evidence, axes_called, close, proportion
+
+LETTERS = {4: "NCHW", 3: "CHW", 2: "NC", 1: "N"}
+
+
+def nothing(e: Evidence) -> str | None:
+    """All is 0."""
+    return None if e.said.any() else "backward gives 0 everywhere"
+
+
+def sign(e: Evidence) -> str | None:
+    """Right but for the sign."""
+    return "the sign is wrong: right when multiplied by −1" if close(e.said, -e.numeric) else None
+
+
+def factor(e: Evidence) -> str | None:
+    """One number for all entries."""
+    c = proportion(e.said, e.numeric)
+    if c is None:
+        return None
+    size = f"off by the constant factor {c:.6g}"
+    for s, text in ((1, ""), (-1, " and by its sign")):
+        for name, value in _settings(e):
+            if math.isclose(s * c, value, rel_tol=CLOSE):
+                return f"{size} = {name}{text}: is it left out, or taken twice?"
+        for name, n in _sizes(e):
+            if math.isclose(s * c, 1 / n, rel_tol=CLOSE):
+                why = f"a mean where a sum over {name} is needed?"
+                if not np.ndim(e.dy):
+                    why = f"1/({name}) taken twice, or a mean where a sum is needed?"
+                return f"{size} = 1/({name}) = 1/{n}{text}: {why}"
+            if math.isclose(s * c, n, rel_tol=CLOSE):
+                return f"{size} = {name} = {n}{text}: a sum where a mean over {name} is needed?"
+        if told := _of_windows(e, s * c):
+            return f"{size}{text}: {told}"
+    if np.ndim(e.dy) == 0 and math.isclose(c, 0.5, rel_tol=CLOSE):
+        return f"{size}: is the 2 left out, that comes down from a square?"
+    for s in (1, -1):
+        n = round(c ** (2 * s))
+        if n in e.shape[-1:] and n > 2 and math.isclose(c ** (2 * s), n, rel_tol=CLOSE):
+            return f"{size} = {'1/' if s < 0 else ''}√{n}: is a scale by 1/√{n} left out, or twice?"
+    return size if len(e.entries) > 1 else None
+
+
+def _settings(e: Evidence) -> Iterator[tuple[str, float]]:
+    """Numbers that the function was given, and what is made of them."""
+    for name, value in e.settings.items():
+        for called, n in (
+            (name, value),
+            (f"1 − {name}", 1 - value),
+            (f"2·{name}", 2 * value),
+        ):
+            if n and abs(n) not in (1, 2):
+                yield called, n
+                yield f"1/{called}" if " " not in called else f"1/({called})", 1 / n
+
+
+def _sizes(e: Evidence) -> Iterator[tuple[str, int]]:
+    """Products of the sizes of x's and y's axes with their names; those of fewer axes first.
+
+    None for a gradient that is shaped as y: nothing was summed, it seems, and 3 is not C. Of
+    several with one number those that leave out C first, over which few things are summed.
+    """
+    if e.shape == np.shape(e.dy):
+        return
+    first = next(iter(e.variables.values())).shape
+    for of, shape in (("", first), (" of y", np.shape(e.dy))):
+        letters = LETTERS.get(len(shape), "")
+        for count in range(1, len(letters) + 1):
+            chosen = itertools.combinations(range(len(letters)), count)
+            for axes in sorted(chosen, key=lambda axes: any(letters[k] == "C" for k in axes)):
+                n = math.prod(shape[k] for k in axes)
+                if n > 2:
+                    yield "·".join(letters[k] for k in axes) + of, n
+
+
+def _of_windows(e: Evidence, c: float) -> str | None:
+    """As many entries as one output is made of, or outputs as one entry makes."""
+    of_y = np.shape(e.dy)
+    if len(of_y) != 4 or len(e.shape) != 4 or e.shape[:2] != of_y[:2]:
+        return None
+    for more, fewer, power, told in (
+        (e.shape, of_y, 1, "a sum where a mean over the {} entries of a window is needed?"),
+        (of_y, e.shape, -1, "a mean where a sum over the {} outputs of an entry is needed?"),
+    ):
+        n = math.prod(more) / math.prod(fewer)
+        if n > 1 and math.isclose(c**power, n, rel_tol=CLOSE):
+            return told.format(round(n))
+        if n > 1 and math.isclose(c**power, 1 / n, rel_tol=CLOSE):
+            return f"divided by the {round(n)} of a window, where nothing is to be divided?"
+    return None
+
+
+def cotangent(e: Evidence) -> str | None:
+    """dy left out, or in the wrong place."""
+    if np.ndim(e.dy) and np.shape(e.dy) != e.shape:
+        return None
+    dy = e.at(np.broadcast_to(e.dy, e.shape))
+    if close(e.said * dy, e.numeric):
+        return "right only for dy = 1: it has to be multiplied by dy"
+    if close(e.said * dy * dy, e.numeric):
+        return "divided by dy, where it has to be multiplied by dy"
+    if close(e.said, e.numeric * dy):
+        return "multiplied by dy twice"
+    return None
+
+
+def product_with_another(e: Evidence) -> str | None:
+    """Another variable as a factor."""
+    for name, array in e.variables.items():
+        for spread in _spreads(array, e.shape):
+            v = e.at(spread)
+            if not v.any() or np.ptp(v) == 0 or len(v) < FEW - 1:
+                continue
+            if close(e.said * v, e.numeric):
+                return f"right when multiplied by {name}: a factor left out?"
+            if close(e.said, e.numeric * v):
+                return f"multiplied by {name} once too often"
+    return None
+
+
+def _spreads(array: Array, shape: tuple[int, ...]) -> Iterator[Array]:
+    """The array in this shape: as it is, for each sample and channel, or for each channel."""
+    if array.shape == shape:
+        yield array
+    elif array.shape == shape[:2]:
+        yield np.broadcast_to(array.reshape(array.shape + (1,) * (len(shape) - 2)), shape)
+    elif len(shape) > 1 and array.shape == shape[1:2]:
+        yield np.broadcast_to(array.reshape((1, -1) + (1,) * (len(shape) - 2)), shape)
+
+
+def factor_by_axes(e: Evidence) -> str | None:
+    """One factor for each place along some axes."""
+    numeric = e.whole
+    if numeric is None or numeric.ndim < 2:
+        return None
+    for axes in itertools.chain.from_iterable(
+        itertools.combinations(range(numeric.ndim), count) for count in (1, 2)
+    ):
+        others = tuple(k for k in range(numeric.ndim) if k not in axes)
+        if not others or math.prod(e.shape[k] for k in others) < 2:
+            continue
+        power = (numeric**2).sum(axis=others, keepdims=True)
+        by = (e.analytic * numeric).sum(axis=others, keepdims=True) / np.where(
+            power == 0, 1, power
+        )
+        here_and_there = np.isclose(by, 0, atol=CLOSE) | np.isclose(by, 1, atol=CLOSE)
+        if close(e.analytic, by * numeric) and not here_and_there.all():
+            return (
+                f"off by a factor that depends on {axes_called(axes)} alone, {by.min():.3g} to "
+                f"{by.max():.3g}: a product with an array of that shape missing, or doubled?"
+            )
+    return None
