@@ -46,11 +46,16 @@ class Fault:
 
     def __init__(self, code: Code, right: str, wrong: str, **causes: str) -> None:
         self.code, self.right, self.wrong, self.causes = code, right, wrong, causes
-        self.name = f"{code.name}: {wrong or 'without ' + right}"
+        self.name = f"{code.name}: {line(wrong) if wrong else 'without ' + line(right)}"
 
     def example(self, seed: int = 0) -> tuple[Any, tuple[Any, ...]]:
         pair = self.code.pair(self.right, self.wrong)
         return pair, self.code.inputs(np.random.default_rng(seed))
+
+
+def line(code: str) -> str:
+    """Code in one line."""
+    return "; ".join(part.strip() for part in code.strip().splitlines())
 
 
 def normal(*given: Any) -> Callable[[Rng], tuple[Any, ...]]:

@@ -84,10 +84,11 @@ FAULTS = [
     Fault(CROSS_ENTROPY, "    dx[np.arange(n), y] -= 1\n", "", x="the −1 at the label left out"),
     Fault(CROSS_ENTROPY, "-= 1", "-= n", x="only at the label of each row"),
     Fault(
-        CROSS_ENTROPY, "dx = p.copy()", "dx = p / n", x="1/(N) twice",
+        CROSS_ENTROPY, "dx[np.arange(n), y] -= 1\n    dx = dx / n",
+        "dx = dx / n\n    dx[np.arange(n), y] -= 1", x="is the 1 at the label divided by N",
     ),
     Fault(CROSS_ENTROPY, "dx = dx / n\n", "dx = dx\n", x="factor 4 = N"),
-    Fault(CROSS_ENTROPY, "dx = dx / n", "dx = dx / n / n", x="1/N taken twice"),
+    Fault(CROSS_ENTROPY, "dx = dx / n", "dx = dx / n / n", x="1/(N) taken twice"),
     Fault(CROSS_ENTROPY, "dx = dx / n", "dx = dx / dx.size", x="1/5"),
     Fault(CROSS_ENTROPY, "return dout * dx", "return dx", x="right only for dy = 1"),
     Fault(CROSS_ENTROPY, "return dout * dx", "return -dout * dx", x="sign"),

@@ -39,6 +39,8 @@ def axes_exchanged(e: Evidence) -> str | None:
     if e.whole is not None:
         for axes in itertools.permutations(range(a.ndim)):
             turned = a.transpose(axes)
+            if axes == tuple(range(a.ndim)):
+                continue
             if turned.shape == a.shape and close(turned, e.whole):
                 return f"transposed: right with its axes in the order {listed(axes)}"
     for axes in itertools.chain.from_iterable(
@@ -70,7 +72,7 @@ def rearranged(e: Evidence) -> str | None:
                 return FORTRAN
             return (
                 f"the right numbers in wrong places, those of axes {listed(axes)} in turn: "
-                "is there a reshape where a transpose is needed?"
+                "a reshape where a transpose is needed, or a transpose too many?"
             )
         if close(turned.reshape(-1).reshape(e.shape, order="F"), e.analytic):
             return FORTRAN
@@ -101,6 +103,19 @@ def _blocks(numeric: Array, analytic: Array, axis: int, count: int) -> str | Non
                 f"{listed(order)}: are parts, gates say, put together in the wrong order?"
             )
     return None
+
+
+def elsewhere_in_dy(e: Evidence) -> str | None:
+    """Numbers of dy, but not those of these places."""
+    if np.ndim(e.dy) == 0 or not e.telling or np.size(e.dy) < 2 * FEW:
+        return None
+    dy = np.sort(np.ravel(e.dy))
+    for values in (e.said, e.numeric):
+        right = np.clip(np.searchsorted(dy, values), 1, len(dy) - 1)
+        off = np.minimum(np.abs(dy[right] - values), np.abs(dy[right - 1] - values))
+        if off.max() > 1e-9 * np.abs(dy).max():
+            return None
+    return "numbers of dy, but of other places than these: is a slice of dy taken where it is not?"
 
 
 def shifted(e: Evidence) -> str | None:

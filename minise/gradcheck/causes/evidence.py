@@ -161,7 +161,3 @@ def axes_called(axes: tuple[int, ...]) -> str:
     """As in "axis 1", "axes 2 and 3"."""
     return ("axis " if len(axes) == 1 else "axes ") + listed(axes)
 
-
-def windows_called(e: Evidence) -> str:
-    """What a place of an array is reached by."""
-    return "windows" if len(e.shape) >= 3 else "uses"

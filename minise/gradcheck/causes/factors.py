@@ -159,6 +159,6 @@ def factor_by_axes(e: Evidence) -> str | None:
         if close(e.analytic, by * numeric) and not here_and_there.all():
             return (
                 f"off by a factor that depends on {axes_called(axes)} alone, {by.min():.3g} to "
-                f"{by.max():.3g}: a product with an array of that shape missing, or doubled?"
+                f"{by.max():.3g}: is a product missing, or doubled, on the way there?"
             )
     return None

@@ -73,5 +73,4 @@ def softmax(e: Evidence) -> str | None:
             ):
                 over = "everything" if other is None else axes_called((other,))
                 return f"Σ y·dy is over {over}: {needed}"
-        return f"not softmax's gradient: {needed}"
     return None

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from minise.gradcheck.causes.evidence import (
+    CLOSE,
     FEW,
+    STEP,
     Evidence,
     axes_called,
     close,
     none_of,
-    windows_called,
 )
 
-LOOKED_AT = 60  # entries whose outputs are counted
+LOOKED_AT = 8  # entries whose outputs are taken apart
+PLACES = {4: [(2, 3), (0,), (2,), (3,), (0, 2, 3)], 3: [(1,), (0,), (0, 1)], 2: [(0,), (1,)]}
 
 
 def mask(e: Evidence) -> str | None:
@@ -58,20 +60,20 @@ def mask(e: Evidence) -> str | None:
 
 def zeros_between(e: Evidence) -> str | None:
     """Backward says 0 but at every second index, or from some index on."""
-    numeric = e.whole
-    if numeric is None or numeric.size < FEW:
+    if len(e.entries) < FEW or len(e.shape) != np.ndim(e.dy):
         return None
+    true_there = ~none_of(e.numeric, e.numeric)
     lattice, ends = [], []
     for axis, size in enumerate(e.shape):
-        others = tuple(k for k in range(numeric.ndim) if k != axis)
-        said, true = e.analytic.any(axis=others), ~none_of(numeric, numeric).all(axis=others)
-        at = np.flatnonzero(said)
-        if size < 3 or len(at) == 0 or not (true & ~said).any():
+        others = tuple(k for k in range(len(e.shape)) if k != axis)
+        at = np.flatnonzero(e.analytic.any(axis=others))
+        true = np.isin(np.arange(size), e.places[axis][true_there])
+        if size < max(3, np.shape(e.dy)[axis]) or len(at) in (0, size) or not np.delete(true, at).any():
             continue
         gaps = set(np.diff(at).tolist())
         if len(gaps) == 1 and min(gaps) > 1 and true[at[0] : at[-1]].all():
             lattice.append((axis, gaps.pop()))
-        elif gaps <= {1} and at[0] == 0 and len(at) < size - 1 + (len(at) > 2):
+        elif gaps <= {1} and at[0] == 0:
             ends.append((axis, int(at[-1]) + 1))
     if lattice:
         every = {2: "2nd", 3: "3rd"}.get(lattice[0][1], f"{lattice[0][1]}th")
@@ -104,7 +106,7 @@ def place(e: Evidence) -> str | None:
             return _at_an_end(e, axis, met, f"the first{zero}", zero)
         if len(met) == 1:
             return f"wrong only at index {met[0]} of axis {axis}{zero}"
-        if size > 2 and set(met.tolist()) == {0, size - 1}:
+        if size > 2 and len(e.shape) > 2 and set(met.tolist()) == {0, size - 1}:
             return f"wrong only at the border of axis {axis}{zero}: the padding?"
     return None
 
@@ -124,9 +126,9 @@ def _at_an_end(e: Evidence, axis: int, met, called: str, zero: str) -> str | Non
     )
 
 
-def overlap(e: Evidence) -> str | None:
-    """Right where one output place comes from an entry, wrong where more do: = for +=."""
-    if e.wrong.all() or e.subject is None or e.wrong.sum() < 2 or not e.said[e.wrong].any():
+def repeated_indices(e: Evidence) -> str | None:
+    """Right where an index comes once, wrong where it is repeated: = for np.add.at."""
+    if e.wrong.all() or not e.said[e.wrong].any():
         return None
     for name, array in e.integers().items():
         used = np.bincount(array[array >= 0].reshape(-1), minlength=e.shape[0])
@@ -137,29 +139,38 @@ def overlap(e: Evidence) -> str | None:
                 f"right where {name} has an index once, wrong where more often: = or += with "
                 "repeated indices, where np.add.at is needed?"
             )
-    chosen = np.unique(np.linspace(0, len(e.entries) - 1, LOOKED_AT).astype(int))
-    if e.wrong[chosen].all() or not e.wrong[chosen].any():
+    return None
+
+
+def one_use(e: Evidence) -> str | None:
+    """What backward says of an entry is what one place of dy alone gives."""
+    chosen = np.flatnonzero(e.wrong & ~none_of(e.said, e.said))
+    if e.subject is None or np.ndim(e.dy) < 2 or len(chosen) < 3:
         return None
-    before = e.evaluate(e.x.copy())
-    counts = np.zeros(len(chosen), int)
-    for n, k in enumerate(e.entries[chosen].tolist()):
-        moved = e.x.copy()
-        moved.reshape(-1)[k] += 1.0
-        after = e.evaluate(moved)
-        if before is None or after is None:
+    chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, LOOKED_AT).astype(int))]
+    step = STEP * (float(np.sqrt((e.x**2).mean())) or 1.0)
+    parts = []  # of each entry, what each output adds
+    for k in e.entries[chosen].tolist():
+        moved = np.zeros(e.shape)
+        moved.reshape(-1)[k] = step
+        up, down = e.evaluate(e.x + moved), e.evaluate(e.x - moved)
+        if up is None or down is None:
             return None
-        counts[n] = int((after != before).sum())
-    wrong, numeric = e.wrong[chosen], e.numeric[chosen]
-    used = counts > 0
-    if not used.any() or not numeric[~wrong & used].any():
-        return None
-    once = counts[used].min()
-    # by a chance few of those used often are right: what was left out there was 0
-    often = counts > once
-    if (wrong & ~often).any() or not often.any() or wrong[often].mean() < 0.9:
-        return None
-    what = windows_called(e)
-    return f"right where an entry is used once, wrong where {what} overlap: is it = for +=?"
+        parts.append((up - down) / (2 * step) * e.dy)
+    for together in PLACES[min(np.ndim(e.dy), 4)]:
+        others = tuple(k for k in range(np.ndim(e.dy)) if k not in together)
+        sums = np.stack(parts).sum(axis=tuple(k + 1 for k in others)).reshape(len(parts), -1)
+        several = (~none_of(sums, sums)).sum(axis=1) > 1
+        nearest = np.abs(sums - e.said[chosen, None]).min(axis=1)
+        if several.all() and (nearest <= CLOSE * np.abs(sums).max()).all():
+            what = {4: "one window", 3: "one step"}.get(np.ndim(e.dy), "one sample")
+            if together == (0,):
+                what = "one sample"
+            return (
+                f"backward says what {what} alone gives, where several have a part in it: is it = "
+                "for +=, or is what comes back from the others not added?"
+            )
+    return None
 
 
 def _said_nothing(e: Evidence) -> str:

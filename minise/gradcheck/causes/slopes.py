@@ -78,7 +78,17 @@ def slope(e: Evidence) -> str | None:
         for called, claimed in _claimed(x, y):
             if close(claimed * dy, e.said):
                 return f"dy needs the slope of {name}, {formula}, but backward has {called}"
-        return f"dy needs the slope of {name}, {formula}, but backward has another"
+    return None
+
+
+def slope_needed(e: Evidence) -> str | None:
+    """Where y = f(x) is recognised and what backward has is not."""
+    if e.shape != np.shape(e.dy) or np.shape(e.y) != e.shape or len(e.entries) < FEW:
+        return None
+    x, y, dy = e.at(e.x), e.at(e.y), e.at(e.dy)
+    for name, formula, true in _true(x, y):
+        if np.ptp(true) and close(true * dy, e.numeric):
+            return f"dy times the slope of {name}, {formula}, is needed; backward has something else"
     return None
 
 

@@ -49,6 +49,25 @@ def dy_itself(e: Evidence) -> str | None:
     return None
 
 
+def dy_times(e: Evidence) -> str | None:
+    """The path through one factor of a product."""
+    numeric = e.whole
+    if numeric is None or e.shape != np.shape(e.dy) or len(e.shape) < 2:
+        return None
+    lack, dy = numeric - e.analytic, np.asarray(e.dy)
+    for axes in [(), *((k,) for k in range(len(e.shape))), (0, 1)]:
+        others = tuple(k for k in range(len(e.shape)) if k not in axes)
+        if math.prod(e.shape[k] for k in others) < 3:
+            continue
+        by = (lack * dy).sum(axis=others, keepdims=True) / (dy * dy).sum(
+            axis=others, keepdims=True
+        )
+        if close(lack, by * dy):
+            what = f"a factor that depends on {axes_called(axes)} alone" if axes else f"{by.item():.4g}"
+            return f"a term is missing: dy times {what}: one path of a product, or straight through?"
+    return None
+
+
 def statistics(e: Evidence) -> str | None:
     """What lacks is the same along some axes, or lies along x there: mean, variance."""
     numeric = e.whole
