@@ -15,21 +15,22 @@ def conv_forward(x, w, b, stride, pad):
         for j in range(OW):
             r, c = i * stride, j * stride
             window = x_pad[:, :, r : r + KH, c : c + KW]
-            out[:, :, i, j] = np.tensordot(window, w, [(1, 2, 3), (1, 2, 3)]) + b
+            out[:, :, i, j] = window.reshape(N, -1) @ w.reshape(F, -1).T + b
     return out, (x.shape, x_pad, w, stride, pad)
 
 
 def conv_backward(dout, cache):
     (_, _, H, W), x_pad, w, stride, pad = cache
-    _, _, KH, KW = w.shape
-    OH, OW = dout.shape[2:]
+    F, C, KH, KW = w.shape
+    N, _, OH, OW = dout.shape
     dx_pad, dw = np.zeros_like(x_pad), np.zeros_like(w)
     for i in range(OH):
         for j in range(OW):
             r, c = i * stride, j * stride
             window = x_pad[:, :, r : r + KH, c : c + KW]
-            dw += np.tensordot(dout[:, :, i, j], window, [0, 0])
-            dx_pad[:, :, r : r + KH, c : c + KW] += np.tensordot(dout[:, :, i, j], w, [1, 0])
+            dw += (dout[:, :, i, j].T @ window.reshape(N, -1)).reshape(w.shape)
+            dwindow = (dout[:, :, i, j] @ w.reshape(F, -1)).reshape(N, C, KH, KW)
+            dx_pad[:, :, r : r + KH, c : c + KW] += dwindow
     dx = dx_pad[:, :, pad : pad + H, pad : pad + W]
     db = dout.sum(axis=(0, 2, 3))
     return dx, dw, db
@@ -145,9 +146,9 @@ def upsample_backward(dout, cache):
     return dout.reshape(N, C, H, 2, W, 2).sum(axis=(3, 5))
 
 
-CONV = Code(conv_forward, conv_backward, normal((2, 3, 6, 5), (4, 3, 3, 3), (4,), 1, 1))
-CONV_STRIDE = CONV.on((2, 3, 7, 6), (4, 3, 3, 3), (4,), 2, 1)
-CONV_ONE = CONV.on((2, 1, 6, 5), (3, 1, 3, 3), (3,), 1, 1)
+CONV = Code(conv_forward, conv_backward, normal((2, 2, 5, 4), (3, 2, 3, 3), (3,), 1, 1))
+CONV_STRIDE = CONV.on((2, 2, 7, 5), (3, 2, 3, 3), (3,), 2, 1)
+CONV_ONE = CONV.on((2, 1, 5, 4), (3, 1, 3, 3), (3,), 1, 1)
 IM2COL = Code(
     conv_im2col_forward, conv_im2col_backward, normal((2, 2, 6, 6), (3, 2, 3, 3), (3,), 2, 0)
 )
@@ -165,13 +166,13 @@ FAULTS = [
     Fault(CONV_STRIDE, WRITE, "dx_pad[:, :, i : i + KH, j : j + KW]", x="is the stride left out"),
     Fault(CONV, "return dx, dw", "return dx_pad, dw", x="2 more along axes 2 and 3"),
     Fault(CONV, "pad : pad + H, pad : pad + W", ":H, :W", x="shifted by one along axes 2 and 3"),
-    Fault(CONV, "tensordot(dout[:, :, i, j], w,", "tensordot(dout[:, :, i, j], w[..., ::-1, ::-1],",
+    Fault(CONV, "w.reshape(F, -1)", "w[..., ::-1, ::-1].reshape(F, -1)",
           x="w reversed along axes 2 and 3"),
     Fault(CONV, "return dx, dw", "return dx, dw[..., ::-1, ::-1]", w="reversed along axes 2 and 3"),
     Fault(CONV_ONE, "return dx, dw", "return dx, dw.swapaxes(2, 3)",
           w="transposed: right with axes 2 and 3 swapped"),
-    Fault(CONV_ONE, "tensordot(dout[:, :, i, j], w,",
-          "tensordot(dout[:, :, i, j], w.swapaxes(2, 3),", x="w transposed (axes 2 and 3)"),
+    Fault(CONV_ONE, "w.reshape(F, -1)", "w.swapaxes(2, 3).reshape(F, -1)",
+          x="w transposed (axes 2 and 3)"),
     Fault(CONV_STRIDE, "range(OH)", "range(OH - 1)", x="the last index of axis 2 of dy",
           w="the last index of axis 2 of dy"),
     Fault(CONV_STRIDE, "range(OW)", "range(1, OW)", x="the first index of axis 3 of dy",

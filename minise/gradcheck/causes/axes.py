@@ -76,9 +76,8 @@ def rearranged(e: Evidence) -> str | None:
             )
         if close(turned.reshape(-1).reshape(e.shape, order="F"), e.analytic):
             return FORTRAN
-    for axis, blocks in itertools.product(range(numeric.ndim), (2, 3, 4)):
-        if told := _blocks(numeric, e.analytic, axis, blocks):
-            return told
+    if (numeric == 0).mean() > 0.25:
+        return "the right numbers in wrong places: is another place chosen, as winner or index?"
     return (
         "the right numbers in wrong places: is there a reshape where a transpose is needed, "
         "or a reshape in another order?"
@@ -91,8 +90,15 @@ FORTRAN = (
 )
 
 
+def blocks_exchanged(e: Evidence) -> str | None:
+    """Gates, heads, groups or halves in another order."""
+    if e.whole is None or not e.telling:
+        return None
+    tried = itertools.product(range(e.analytic.ndim), (2, 3, 4))
+    return next((t for k, n in tried if (t := _blocks(e.whole, e.analytic, k, n))), None)
+
+
 def _blocks(numeric: Array, analytic: Array, axis: int, count: int) -> str | None:
-    """Gates, heads or halves in another order."""
     if numeric.shape[axis] % count or numeric.shape[axis] == count:
         return None
     true, said = (np.split(a, count, axis) for a in (numeric, analytic))
@@ -132,18 +138,16 @@ def shifted(e: Evidence) -> str | None:
         moved = e.at(np.roll(e.analytic, [-by for by in steps], axes))
         if close(moved[inside], e.numeric[inside]) and e.numeric[inside].any():
             by = {1: "one", 2: "two"}[abs(steps[0])]
-            return (
-                f"shifted by {by} along {axes_called(axes)}: the padding, is it cut off where it "
-                "was put on, or where a window begins?"
-            )
+            why = "the padding, is it cut off where it was put on, or where a window begins?"
+            if len(e.shape) < 3 or axes[0] < len(e.shape) - 2:
+                why = "does a slice begin elsewhere than forward's?"
+            return f"shifted by {by} along {axes_called(axes)}: {why}"
     return None
 
 
 def summed_over(e: Evidence) -> str | None:
     """A sum of dy, or of dy times the slope at the output, over the wrong axis."""
     if len(e.shape) != 1 or np.ndim(e.dy) < 2 or len(e.entries) != e.analytic.size:
-        return None
-    if e.analytic.size < FEW - 1:
         return None
     for called, part in _parts(e):
         axes = [k for k in range(part.ndim) if part.shape[k] == e.shape[0]]
@@ -153,7 +157,7 @@ def summed_over(e: Evidence) -> str | None:
                 continue
             over = tuple(j for j in range(part.ndim) if j != kept)
             for other in axes:
-                if other != kept and close(sums[other], e.said):
+                if other != kept and len(e.said) > 2 and close(sums[other], e.said):
                     wrong = tuple(j for j in range(part.ndim) if j != other)
                     return (
                         f"{called} summed over {axes_called(wrong)}, where the sum over "

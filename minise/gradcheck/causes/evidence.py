@@ -67,6 +67,13 @@ class Evidence:
         """Of the compared entries, the indices along each axis."""
         return np.unravel_index(self.entries, self.shape)
 
+    def groups(self, axes: tuple[int, ...]) -> Any:
+        """Of the compared entries, a number each: one for all that differ along `axes` alone."""
+        kept = [k for k in range(len(self.shape)) if k not in axes]
+        if not kept:
+            return np.zeros(len(self.entries), int)
+        return np.ravel_multi_index([self.places[k] for k in kept], [self.shape[k] for k in kept])
+
     @property
     def settings(self) -> dict[str, float]:
         """Numbers that the function was given, such as `keep=0.6`."""
@@ -149,6 +156,22 @@ def proportion(a: Array, b: Array) -> float | None:
     power = float((b * b).sum())
     c = float((a * b).sum()) / power if power else 0.0
     return c if c and abs(c - 1) > CLOSE and close(a, c * b) else None
+
+
+def fitted(values: Floats, groups: Any, *bases: Floats) -> tuple[Floats, Floats] | None:
+    """What the bases add up to, with numbers for each group; and these numbers, (groups, bases).
+
+    None where it is not what the values are, or where so many numbers fit anything.
+    """
+    names, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    free = int(np.maximum(sizes - len(bases), 0).sum())
+    if free < max(FEW, len(values) / 4):
+        return None
+    basis, numbers = np.stack(bases, axis=1), np.zeros((len(names), len(bases)))
+    for k in range(len(names)):
+        numbers[k] = np.linalg.lstsq(basis[which == k], values[which == k], rcond=None)[0]
+    found = (numbers[which] * basis).sum(axis=1)
+    return (found, numbers) if close(found, values) else None
 
 
 def listed(numbers: Any) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from minise.arrays import Array
-from minise.gradcheck.causes.evidence import CLOSE, FEW, Evidence, axes_called, close, proportion
+from minise.gradcheck.causes.evidence import CLOSE, FEW, Evidence, axes_called, close, fitted, proportion
 
 LETTERS = {4: "NCHW", 3: "CHW", 2: "NC", 1: "N"}
+USUAL = ("N", "H·W", "N·H·W")  # what sums and means are over
+RARE = ("H", "W", "C", "C·H·W", "N·C", "N·C·H·W", "N·H", "N·W", "C·H", "C·W")
 
 
 def nothing(e: Evidence) -> str | None:
@@ -34,6 +36,8 @@ def factor(e: Evidence) -> str | None:
         for name, value in _settings(e):
             if math.isclose(s * c, value, rel_tol=CLOSE):
                 return f"{size} = {name}{text}: is it left out, or taken twice?"
+        if told := _of_windows(e, s * c):
+            return f"{size}{text}: {told}"
         for name, n in _sizes(e):
             if math.isclose(s * c, 1 / n, rel_tol=CLOSE):
                 why = f"a mean where a sum over {name} is needed?"
@@ -42,15 +46,13 @@ def factor(e: Evidence) -> str | None:
                 return f"{size} = 1/({name}) = 1/{n}{text}: {why}"
             if math.isclose(s * c, n, rel_tol=CLOSE):
                 return f"{size} = {name} = {n}{text}: a sum where a mean over {name} is needed?"
-        if told := _of_windows(e, s * c):
-            return f"{size}{text}: {told}"
     if np.ndim(e.dy) == 0 and math.isclose(c, 0.5, rel_tol=CLOSE):
         return f"{size}: is the 2 left out, that comes down from a square?"
     for s in (1, -1):
         n = round(c ** (2 * s))
         if n in e.shape[-1:] and n > 2 and math.isclose(c ** (2 * s), n, rel_tol=CLOSE):
             return f"{size} = {'1/' if s < 0 else ''}√{n}: is a scale by 1/√{n} left out, or twice?"
-    return size if len(e.entries) > 1 else None
+    return size if len(e.entries) > 2 else None
 
 
 def _settings(e: Evidence) -> Iterator[tuple[str, float]]:
@@ -67,22 +69,22 @@ def _settings(e: Evidence) -> Iterator[tuple[str, float]]:
 
 
 def _sizes(e: Evidence) -> Iterator[tuple[str, int]]:
-    """Products of the sizes of x's and y's axes with their names; those of fewer axes first.
+    """Products of the sizes of x's and y's axes with their names; what means are taken over first.
 
-    None for a gradient that is shaped as y: nothing was summed, it seems, and 3 is not C. Of
-    several with one number those that leave out C first, over which few things are summed.
+    None for a gradient that is shaped as y: nothing was summed, it seems, and 3 is not C. What is
+    rarely summed over alone, C or W, is looked for in the gradient of the first variable only.
     """
     if e.shape == np.shape(e.dy):
         return
-    first = next(iter(e.variables.values())).shape
-    for of, shape in (("", first), (" of y", np.shape(e.dy))):
-        letters = LETTERS.get(len(shape), "")
-        for count in range(1, len(letters) + 1):
-            chosen = itertools.combinations(range(len(letters)), count)
-            for axes in sorted(chosen, key=lambda axes: any(letters[k] == "C" for k in axes)):
-                n = math.prod(shape[k] for k in axes)
+    first = next(iter(e.variables))
+    shapes = (("", e.variables[first].shape), (" of y", np.shape(e.dy)))
+    for names in (USUAL, RARE if e.name == first else ()):
+        for (of, shape), name in itertools.product(shapes, names):
+            letters = LETTERS.get(len(shape), "")
+            if set(name.split("·")) <= set(letters):
+                n = math.prod(shape[letters.index(letter)] for letter in name.split("·"))
                 if n > 2:
-                    yield "·".join(letters[k] for k in axes) + of, n
+                    yield name + of, n
 
 
 def _of_windows(e: Evidence, c: float) -> str | None:
@@ -94,11 +96,11 @@ def _of_windows(e: Evidence, c: float) -> str | None:
         (e.shape, of_y, 1, "a sum where a mean over the {} entries of a window is needed?"),
         (of_y, e.shape, -1, "a mean where a sum over the {} outputs of an entry is needed?"),
     ):
-        n = math.prod(more) / math.prod(fewer)
+        n = math.prod(a // b for a, b in zip(more[2:], fewer[2:], strict=True))
         if n > 1 and math.isclose(c**power, n, rel_tol=CLOSE):
-            return told.format(round(n))
+            return told.format(n)
         if n > 1 and math.isclose(c**power, 1 / n, rel_tol=CLOSE):
-            return f"divided by the {round(n)} of a window, where nothing is to be divided?"
+            return f"divided by the {n} entries of a window once too often?"
     return None
 
 
@@ -142,21 +144,18 @@ def _spreads(array: Array, shape: tuple[int, ...]) -> Iterator[Array]:
 
 def factor_by_axes(e: Evidence) -> str | None:
     """One factor for each place along some axes."""
-    numeric = e.whole
-    if numeric is None or numeric.ndim < 2:
-        return None
     for axes in itertools.chain.from_iterable(
-        itertools.combinations(range(numeric.ndim), count) for count in (1, 2)
+        itertools.combinations(range(len(e.shape)), count) for count in (1, 2)
     ):
-        others = tuple(k for k in range(numeric.ndim) if k not in axes)
-        if not others or math.prod(e.shape[k] for k in others) < 2:
+        others = tuple(k for k in range(len(e.shape)) if k not in axes)
+        # with two of them a matrix of rank one is met too often
+        if not others or math.prod(e.shape[k] for k in others) < 3:
             continue
-        power = (numeric**2).sum(axis=others, keepdims=True)
-        by = (e.analytic * numeric).sum(axis=others, keepdims=True) / np.where(
-            power == 0, 1, power
-        )
-        here_and_there = np.isclose(by, 0, atol=CLOSE) | np.isclose(by, 1, atol=CLOSE)
-        if close(e.analytic, by * numeric) and not here_and_there.all():
+        found = fitted(e.said, e.groups(others), e.numeric)
+        if found is None:
+            continue
+        by = found[1]
+        if not (np.isclose(by, 0, atol=CLOSE) | np.isclose(by, 1, atol=CLOSE)).all():
             return (
                 f"off by a factor that depends on {axes_called(axes)} alone, {by.min():.3g} to "
                 f"{by.max():.3g}: is a product missing, or doubled, on the way there?"

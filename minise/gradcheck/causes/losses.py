@@ -11,10 +11,9 @@ from minise.gradcheck.causes.evidence import CLOSE, FEW, Evidence, axes_called, 
 
 def at_the_label(e: Evidence) -> str | None:
     """Wrong only at the label of each row, of scores (N, K) with labels (N,)."""
-    numeric = e.whole
-    if numeric is None or len(e.shape) != 2 or min(e.shape) < 2:
+    if e.whole is None or len(e.shape) != 2 or min(e.shape) < 2:
         return None
-    lack = numeric - e.analytic
+    lack = e.whole - e.analytic
     N, K = e.shape
     for name, labels in e.integers().items():
         if labels.shape != (N,) or labels.min() < 0 or labels.max() >= K:

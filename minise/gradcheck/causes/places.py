@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minise.gradcheck.causes.evidence import (
@@ -14,8 +16,15 @@ from minise.gradcheck.causes.evidence import (
     none_of,
 )
 
+PIXELS_AT_MOST = 100  # tried one by one
 LOOKED_AT = 8  # entries whose outputs are taken apart
-PLACES = {4: [(2, 3), (0,), (2,), (3,), (0, 2, 3)], 3: [(1,), (0,), (0, 1)], 2: [(0,), (1,)]}
+PLACES = {4: [(2, 3), (0,), (1,), (2,), (3,), (0, 2, 3)], 3: [(1,), (0,), (0, 1)], 2: [(0,), (1,)]}
+ONE: dict[int, dict[tuple[int, ...], str]] = {
+    4: {(2, 3): "one window", (0,): "one sample", (1,): "one channel", (2,): "one row",
+        (3,): "one column"},
+    3: {(1,): "one step", (0,): "one sample"},
+    2: {(0,): "one sample"},
+}  # fmt: skip
 
 
 def mask(e: Evidence) -> str | None:
@@ -98,12 +107,13 @@ def place(e: Evidence) -> str | None:
     zero = _said_nothing(e)
     for axis, size in enumerate(e.shape):
         met = np.unique(e.places[axis][e.wrong])
-        if size < 2 or len(met) == size:
+        there = np.isin(e.places[axis], met) & ((e.said != 0) | (e.numeric != 0))
+        if size < 2 or len(met) == size or e.wrong[there].mean() < 0.9:
             continue
         if met[-1] == size - 1 and len(met) == size - met[0]:
-            return _at_an_end(e, axis, met, f"the last{zero}", zero)
+            return _at_an_end(e, axis, met, "last", zero)
         if met[0] == 0 and len(met) == met[-1] + 1:
-            return _at_an_end(e, axis, met, f"the first{zero}", zero)
+            return _at_an_end(e, axis, met, "first", zero)
         if len(met) == 1:
             return f"wrong only at index {met[0]} of axis {axis}{zero}"
         if size > 2 and len(e.shape) > 2 and set(met.tolist()) == {0, size - 1}:
@@ -111,19 +121,44 @@ def place(e: Evidence) -> str | None:
     return None
 
 
-def _at_an_end(e: Evidence, axis: int, met, called: str, zero: str) -> str | None:  # type: ignore[no-untyped-def]
+def _at_an_end(e: Evidence, axis: int, met: Any, which: str, zero: str) -> str | None:
     """All of the last k indices are met, or all of the first."""
-    if len(e.shape) < 3 or axis == 0:  # no image
+    if len(e.shape) < 3 or axis < len(e.shape) - 2:  # no rows and columns
         return f"wrong only at index {met[0]} of axis {axis}{zero}" if len(met) == 1 else None
     if len(met) > e.shape[axis] / 2:
         return None
-    size = "" if len(met) == 1 else f"{len(met)} "
-    at = f"index {met[0]} of axis {axis}, {called}" if len(met) == 1 else None
-    at = at or f"{called.replace(zero, '')} {size}of axis {axis}{zero}"
+    at = f"in the {which} {len(met)} of axis {axis}{zero}"
+    if len(met) == 1:
+        at = f"at index {met[0]} of axis {axis}, the {which}{zero}"
     return (
-        f"wrong only {'at' if len(met) == 1 else 'in'} {at}: does the loop over windows begin or end "
-        "elsewhere than forward's, or is it the padding?"
+        f"wrong only {at}: does the loop over windows begin or end elsewhere than forward's, or is "
+        "it the padding?"
     )
+
+
+def overlap(e: Evidence) -> str | None:
+    """Wrong only at pixels that several windows reach: = for +=, where a maximum won."""
+    if len(e.shape) != 4 or np.ndim(e.dy) != 4 or e.subject is None or e.wrong.sum() < 3:
+        return None
+    H, W = e.shape[2:]
+    if e.wrong.all() or H * W > PIXELS_AT_MOST:
+        return None
+    before, reached = e.evaluate(e.x.copy()), np.zeros((H, W), int)
+    for h in range(H):
+        for w in range(W):
+            moved = e.x.copy()
+            moved[0, :, h, w] += 100 * (np.abs(e.x).max() + 1)  # the largest of all its windows
+            after = e.evaluate(moved)
+            if before is None or after is None:
+                return None
+            reached[h, w] = (after != before)[0].any(axis=0).sum()
+    by = reached[e.places[2], e.places[3]]
+    counted = (e.numeric != 0) | (e.said != 0)
+    right_once = (counted & ~e.wrong & (by == 1)).sum()
+    share = (by > 1)[counted].mean()
+    if (by[e.wrong] > 1).all() and right_once > 2 and share ** e.wrong.sum() < 0.1:
+        return "right where one window reaches, wrong where several overlap: is it = for +=?"
+    return None
 
 
 def repeated_indices(e: Evidence) -> str | None:
@@ -163,9 +198,7 @@ def one_use(e: Evidence) -> str | None:
         several = (~none_of(sums, sums)).sum(axis=1) > 1
         nearest = np.abs(sums - e.said[chosen, None]).min(axis=1)
         if several.all() and (nearest <= CLOSE * np.abs(sums).max()).all():
-            what = {4: "one window", 3: "one step"}.get(np.ndim(e.dy), "one sample")
-            if together == (0,):
-                what = "one sample"
+            what = ONE[np.ndim(e.dy)].get(together, "one place") if np.ndim(e.dy) in ONE else "one place"
             return (
                 f"backward says what {what} alone gives, where several have a part in it: is it = "
                 "for +=, or is what comes back from the others not added?"

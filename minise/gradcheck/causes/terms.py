@@ -7,22 +7,27 @@ import math
 
 import numpy as np
 
-from minise.arrays import Array
-from minise.gradcheck.causes.evidence import CLOSE, Evidence, axes_called, close, proportion
+from minise.gradcheck.causes.evidence import (
+    CLOSE,
+    FEW,
+    Evidence,
+    axes_called,
+    close,
+    fitted,
+    proportion,
+)
+from minise.gradcheck.differences import Floats
 
 BATCH, PIXELS = (0, 2, 3), (2, 3)
 
 
 def penalty(e: Evidence) -> str | None:
     """Some number times the variable itself, as Σ w² has."""
-    numeric = e.whole
-    if numeric is None or numeric.size < 2:
-        return None
-    lack = numeric - e.analytic
-    along = proportion(lack, e.x)
-    if along is None and close(lack, e.x):
+    lack, x = e.numeric - e.said, e.at(e.x)
+    along = proportion(lack, x)
+    if along is None and close(lack, x):
         along = 1.0
-    if along is None:
+    if along is None or len(lack) < FEW - 1:
         return None
     if not np.ndim(e.dy):  # the random dy is no part of it
         along /= float(e.dy)
@@ -40,62 +45,59 @@ def penalty(e: Evidence) -> str | None:
 
 def dy_itself(e: Evidence) -> str | None:
     """A path straight through."""
-    numeric = e.whole
-    if numeric is None or e.shape != np.shape(e.dy):
+    if e.shape != np.shape(e.dy) or len(e.entries) < FEW - 1:
         return None
     for what, sign in (("a term is missing", 1), ("there is a term too many", -1)):
-        if close(numeric - e.analytic, sign * np.asarray(e.dy)):
+        if close(e.numeric - e.said, sign * e.at(np.asarray(e.dy))):
             return f"{what}: dy itself, as from a path straight through, or the 1 in 1 − y²"
     return None
 
 
 def dy_times(e: Evidence) -> str | None:
     """The path through one factor of a product."""
-    numeric = e.whole
-    if numeric is None or e.shape != np.shape(e.dy) or len(e.shape) < 2:
+    if e.shape != np.shape(e.dy) or len(e.shape) < 2:
         return None
-    lack, dy = numeric - e.analytic, np.asarray(e.dy)
+    lack, dy = e.numeric - e.said, e.at(np.asarray(e.dy))
     for axes in [(), *((k,) for k in range(len(e.shape))), (0, 1)]:
-        others = tuple(k for k in range(len(e.shape)) if k not in axes)
-        if math.prod(e.shape[k] for k in others) < 3:
+        groups = e.groups(tuple(k for k in range(len(e.shape)) if k not in axes))
+        if (found := fitted(lack, groups, dy)) is None:
             continue
-        by = (lack * dy).sum(axis=others, keepdims=True) / (dy * dy).sum(
-            axis=others, keepdims=True
-        )
-        if close(lack, by * dy):
-            what = f"a factor that depends on {axes_called(axes)} alone" if axes else f"{by.item():.4g}"
-            return f"a term is missing: dy times {what}: one path of a product, or straight through?"
+        if fitted(e.said, groups, dy) and e.said.any():
+            return None  # dy is there, with another factor
+        what = f"a factor that depends on {axes_called(axes)} alone"
+        if not axes:
+            what = f"{found[1].item():.4g}"
+        return f"a term is missing: dy times {what}: one path of a product, or straight through?"
     return None
 
 
 def statistics(e: Evidence) -> str | None:
     """What lacks is the same along some axes, or lies along x there: mean, variance."""
-    numeric = e.whole
-    if numeric is None or e.name != next(iter(e.variables)) or len(e.shape) < 2:
+    if e.name != next(iter(e.variables)) or len(e.shape) < 2:
         return None
     if np.ndim(e.dy) == 0:  # what a loss takes a mean of is no statistics
         return None
-    lack = numeric - e.analytic
+    lack = e.numeric - e.said
     for axes in _groups(len(e.shape)):
-        size = math.prod(e.shape[k] for k in axes)
-        centred = e.x - e.x.mean(axis=axes, keepdims=True)
-        level = lack.mean(axis=axes, keepdims=True)
-        if size >= (2 if axes == PIXELS else 3) and close(lack, level + 0 * lack):
-            return _of_a_mean(e, numeric, axes)
-        if size < 4 or not (centred**2).sum(axis=axes).all():
+        if math.prod(e.shape[k] for k in axes) < 2:
             continue
-        slope = (lack * centred).sum(axis=axes, keepdims=True) / (centred**2).sum(
-            axis=axes, keepdims=True
+        groups = e.groups(axes)
+        centred = e.at(e.x - e.x.mean(axis=axes, keepdims=True))
+        if fitted(lack, groups, np.ones_like(lack)):
+            return _too_many(e, axes) or _of_a_mean(e, axes)
+        if axes == PIXELS or fitted(lack, groups, np.ones_like(lack), centred) is None:
+            continue
+        over = (
+            "in each channel (N, H, W)"
+            if len(e.shape) == 4 and axes == BATCH
+            else f"over {axes_called(axes)}"
         )
-        if not close(lack, level + slope * centred):
-            continue
-        over = _called(axes, len(e.shape))
-        if close(lack, slope * centred):
+        if fitted(lack, groups, centred):
             return (
-                f"what lacks lies along x − mean(x) over {over}: the path through the variance, "
-                "left out or off by a factor?"
+                f"what lacks lies along x − mean(x) {over}: the path through the variance, left "
+                "out or off by a factor?"
             )
-        return (
+        return _too_many(e, axes) or (
             f"a term is missing that lies along x {over}: the path through the statistics, mean "
             "and variance, left out?"
         )
@@ -105,17 +107,23 @@ def statistics(e: Evidence) -> str | None:
 def _groups(ndim: int) -> list[tuple[int, ...]]:
     """The axes that a normalisation takes together, or a squeeze: the widest first."""
     if ndim == 4:
-        return [(0, 2, 3), (1, 2, 3), (2, 3), (1,)]
+        return [BATCH, (1, 2, 3), PIXELS, (1,)]
     return [axes for n in (2, 1) if n < ndim for axes in itertools.combinations(range(ndim), n)]
 
 
-def _called(axes: tuple[int, ...], ndim: int) -> str:
-    if ndim == 4 and axes == BATCH:
-        return "in each channel"
-    return f"in each group of {axes_called(axes)}"
+def _too_many(e: Evidence, axes: tuple[int, ...]) -> str | None:
+    """Where the statistics are constants, there is no path through them."""
+    if axes == PIXELS or np.shape(e.dy) != e.shape:
+        return None
+    if fitted(e.numeric, e.groups(axes), e.at(np.asarray(e.dy))) is None:
+        return None
+    return (
+        "the true gradient is dy times a number for each channel, and backward has more: a path "
+        "through mean and variance, where they are constants, as in evaluation?"
+    )
 
 
-def _of_a_mean(e: Evidence, numeric: Array, axes: tuple[int, ...]) -> str:
+def _of_a_mean(e: Evidence, axes: tuple[int, ...]) -> str:
     """Left out, or there and wrong? It is there if backward has, beside dy, a constant part."""
     if axes == PIXELS:
         path = "the path through a mean over the pixels, a squeeze and its gate,"
@@ -125,48 +133,34 @@ def _of_a_mean(e: Evidence, numeric: Array, axes: tuple[int, ...]) -> str:
         alike = "the same for all of " + (
             "a channel (N, H, W)" if axes == BATCH else axes_called(axes)
         )
-    parts = [_constant_part(a, e, axes) for a in (e.analytic, numeric)]
-    if parts[0] is None or parts[1] is None:
+    said, true = _constant_part(e.said, e, axes), _constant_part(e.numeric, e, axes)
+    if said is None or true is None:
         return f"what lacks is {alike}: {path} left out or wrong?"
-    if close(parts[0] + parts[1], parts[1]):
+    if not said.any():
         return f"a term is missing that is {alike}: {path} left out?"
-    c = proportion(parts[0], parts[1])
-    by = ""
-    if c is not None:
+    c, by = proportion(said, true), ""
+    if c is not None and len(said) > 2:
         by = f" by the factor {c:.4g}"
         n = math.prod(e.shape[k] for k in axes)
-        name = "·".join("NCHW"[k] for k in axes) if len(e.shape) == 4 else f"length of {axes_called(axes)}"
+        called = f"size of {axes_called(axes)}"
+        if len(e.shape) == 4:
+            called = "·".join("NCHW"[k] for k in axes)
         if math.isclose(c, n, rel_tol=10 * CLOSE):
-            by = f" by the factor {n} = {name}, a sum where a mean is needed"
+            by = f" by the factor {n} = {called}, a sum where a mean is needed"
         elif math.isclose(c, 1 / n, rel_tol=10 * CLOSE):
-            by = f" by the factor 1/{n} = 1/({name}), a mean where a sum is needed"
+            by = f" by the factor 1/{n} = 1/({called}), a mean where a sum is needed"
     return f"the part that is {alike} is there, but wrong{by}: {path} or a factor in it?"
 
 
-def _constant_part(a: Array, e: Evidence, axes: tuple[int, ...]) -> Array | None:
-    """What is left of a where dy and x are 0, in each group; None where it is of other things."""
-    if np.shape(e.dy) != e.shape or math.prod(e.shape[k] for k in axes) < 5:
+def _constant_part(a: Floats, e: Evidence, axes: tuple[int, ...]) -> Floats | None:
+    """What is left of a where dy and x are 0, for each group; None where it is of other things."""
+    if np.shape(e.dy) != e.shape or not (axes == PIXELS or 0 in axes):
         return None
-    with_x = axes != PIXELS
-    rows = [_rows(array, axes) for array in (a, np.asarray(e.dy), e.x)]
-    found = np.zeros(len(rows[0]))
-    largest = float(np.abs(a).max(initial=0))
-    for k, (values, dy, x) in enumerate(zip(*rows, strict=True)):
-        if axes == PIXELS or 0 in axes:
-            basis = np.stack([np.ones_like(dy), dy] + [x - x.mean()] * with_x)
-        else:  # each sample has its own mean, and each dy a gamma of its own
-            return None
-        fit, *_ = np.linalg.lstsq(basis.T, values, rcond=None)
-        if np.abs(fit @ basis - values).max() > CLOSE * largest:
-            return None
-        found[k] = fit[0]
-    return np.where(np.abs(found) <= 10 * CLOSE * largest, 0, found)
-
-
-def _rows(array: Array, axes: tuple[int, ...]) -> Array:
-    """(groups, size)."""
-    kept = [k for k in range(array.ndim) if k not in axes]
-    rows: Array = array.transpose(*kept, *axes).reshape(
-        math.prod(array.shape[k] for k in kept), -1
-    )
-    return rows
+    bases = [np.ones(len(a)), e.at(np.asarray(e.dy))]
+    if axes != PIXELS:
+        bases.append(e.at(e.x - e.x.mean(axis=axes, keepdims=True)))
+    found = fitted(a, e.groups(axes), *bases)
+    if found is None:
+        return None
+    part = found[1][:, 0]
+    return np.where(np.abs(part) <= 10 * CLOSE * np.abs(a).max(), 0, part)

@@ -81,10 +81,10 @@ def part_of_dy(e: Evidence) -> str | None:
             np.moveaxis(part, axis, 0)[k] = 0
             true = (moved * part).reshape(len(moved), -1).sum(axis=1)
             if size > 1 and (np.abs(true - said) <= CLOSE * scale).all() and part.any():
-                return (
-                    f"the {which} index of axis {axis} of dy has no part in it: does a loop begin or "
-                    "end elsewhere than forward's?"
-                )
+                why = "does a loop begin or end elsewhere than forward's?"
+                if axis == 0:
+                    why = "is it summed over the whole batch?"
+                return f"the {which} index of axis {axis} of dy has no part in it: {why}"
     return None
 
 
