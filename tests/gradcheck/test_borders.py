@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from minise import InputError, gradcheck
-from minise.gradcheck import Verdict, causes, compare, habits
-from minise.gradcheck.causes import Evidence, cause
+from minise.gradcheck import Verdict, compare, habits
+from minise.gradcheck.causes import cause
+from minise.gradcheck.causes.evidence import FEW, Evidence
 from minise.gradcheck.complex_steps import complex_slopes
 from minise.gradcheck.differences import EPS, LADDER, Ladder, Line, judge, relative_error
 from minise.gradcheck.forms import subject_of
@@ -344,7 +345,7 @@ def test_a_cause_fits_within_a_hundred_thousandth_of_the_largest(of_it, fits):
 
 
 def test_few_entries_prove_no_pattern():
-    assert causes.FEW == 4
+    assert FEW == 4
     four = guess([1, 2, 3, 4], [1, 3, 2, 4], (2, 2))
     assert four == "transposed: right with axes 0 and 1 swapped"
     assert guess([1, 2, 5], [5, 2, 1]) is None

@@ -138,8 +138,14 @@ def test_a_penalty_left_out_is_no_matter_of_statistics(rng):
 
 
 def test_no_guess_where_no_pattern_tells(rng):
+    noise = rng.standard_normal((5, 6))
+    assert changed("linear", [ROWS, (5, 6)], 1, lambda d, dy, s: noise) == ""
+
+
+def test_of_an_activation_the_slope_is_told_even_where_no_pattern_tells(rng):
     noise = rng.standard_normal(ROWS)
-    assert changed("tanh", [ROWS], 0, lambda d, dy, s: noise) == ""
+    told = changed("tanh", [ROWS], 0, lambda d, dy, s: noise)
+    assert told.startswith("dy times the slope of tanh, 1 − y², is needed")
 
 
 def test_what_is_not_finite_is_told(rng):

@@ -1,6 +1,7 @@
 """Affine maps and penalties."""
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 
@@ -58,7 +59,7 @@ def ridge_backward(dout, cache):
 
 
 AFFINE = Code(affine_forward, affine_backward, normal((5, 4), (4, 3), (3,)))
-SQUARE = AFFINE.on((4, 4), (4, 4), (4,))
+SQUARE = AFFINE.on("w square", (4, 4), (4, 4), (4,))
 IMAGES = Code(image_affine_forward, image_affine_backward, normal((3, 2, 3, 4), (24, 5), (5,)))
 L2 = Code(l2_forward, l2_backward, normal((4, 3), 0.05))
 RIDGE = Code(ridge_forward, ridge_backward, normal((5, 4), (4, 3), 0.05))
@@ -68,14 +69,25 @@ FAULTS = [
     Fault(SQUARE, "x.T @ dout", "dout.T @ x", w="transposed: right with axes 0 and 1 swapped"),
     Fault(SQUARE, "x.T @ dout", "x @ dout", w="x transposed"),
     Fault(SQUARE, "dout.sum(axis=0)", "dout.sum(axis=1)", b="summed over axis 1"),
-    Fault(SQUARE, "return dx, dw, db", "return dw, dx, db", x="exchanged with that of w", w="exchanged with that of x"),
+    Fault(
+        SQUARE,
+        "return dx, dw, db",
+        "return dw, dx, db",
+        x="exchanged with that of w",
+        w="exchanged with that of x",
+    ),
     Fault(AFFINE, "return dx, dw, db", "return dw, dx, db", x="that of w", w="that of x"),
     Fault(AFFINE, "x.T @ dout", "dout.T @ x", w="transposed"),
     Fault(AFFINE, "dout.sum(axis=0)", "dout.mean(axis=0)", b="1/(N)"),
     Fault(AFFINE, "dout.sum(axis=0)", "dout[0]", b="dy of the first place alone"),
     Fault(AFFINE, "x.T @ dout", "x.T @ dout / len(x)", w="1/(N)"),
     Fault(IMAGES, ".reshape(x.shape)", '.reshape(x.shape, order="F")', x="in the other order"),
-    Fault(IMAGES, "x.reshape(len(x), -1).T", "x.T.reshape(-1, len(x))", w="right numbers in wrong places"),
+    Fault(
+        IMAGES,
+        "x.reshape(len(x), -1).T",
+        "x.T.reshape(-1, len(x))",
+        w="right numbers in wrong places",
+    ),
     Fault(L2, "2 * reg * w", "reg * w", w="factor 0.5"),
     Fault(L2, "2 * reg * w", "2 * w", w="1/reg"),
     Fault(RIDGE, "2 * reg * w", "reg * w", w="reg·w"),

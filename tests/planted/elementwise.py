@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 erf = np.vectorize(math.erf)

@@ -20,13 +20,14 @@ class Code:
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     inputs: Callable[[Rng], tuple[Any, ...]]
+    on_what: str = ""  # if there are several
 
     @property
     def name(self) -> str:
-        return self.forward.__name__.removesuffix("_forward")
+        return self.forward.__name__.removesuffix("_forward") + self.on_what
 
-    def on(self, *shapes: Any) -> Code:
-        return Code(self.forward, self.backward, normal(*shapes))
+    def on(self, what: str, *shapes: Any) -> Code:
+        return Code(self.forward, self.backward, normal(*shapes), f", {what}")
 
     def pair(self, right: str = "", wrong: str = "") -> tuple[Any, Any]:
         """With a mistake in backward: `wrong` stands where it has `right`."""

@@ -1,6 +1,7 @@
 """The SE block and other paths that meet: residual, and what it is made of."""
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 
@@ -68,15 +69,33 @@ RESIDUAL = Code(residual_forward, residual_backward, normal((4, 5), (5, 5)))
 FAULTS = [
     Fault(SCALE, "dout * s[:, :, None, None]", "dout", x="right when multiplied by s"),
     Fault(SCALE, ".sum(axis=(2, 3))", ".mean(axis=(2, 3))", s="1/(H·W)"),
-    Fault(EXCITATION, " * s * (1 - s)", "", z="multiplied by y·(1 − y)",
-          w1="slope of sigmoid at the output", w2="slope of sigmoid at the output"),
+    Fault(
+        EXCITATION,
+        " * s * (1 - s)",
+        "",
+        z="multiplied by y·(1 − y)",
+        w1="slope of sigmoid at the output",
+        w2="slope of sigmoid at the output",
+    ),
     Fault(EXCITATION, " * (a > 0)", "", z="", w1=""),
     Fault(SE, " + dz[:, :, None, None] / (H * W)", "", x="a squeeze and its gate, left out"),
     Fault(SE, "dz[:, :, None, None] / (H * W)", "dz[:, :, None, None]", x="factor 15 = H·W"),
-    Fault(SE, "dout * s[:, :, None, None] + ", "0 * dout + ", x="dy times a factor that depends on axes 0 and 1"),
+    Fault(
+        SE,
+        "dout * s[:, :, None, None] + ",
+        "0 * dout + ",
+        x="dy times a factor that depends on axes 0 and 1",
+    ),
     Fault(SE, "(dout * x).sum(", "(dout * x).mean(", x="factor", w1="1/(H·W)", w2="1/(H·W)"),
-    Fault(SE, "ds = (dout * x)", "ds = dout", x="is there, but wrong", w1="a product missing", w2="a product missing"),
+    Fault(
+        SE,
+        "ds = (dout * x)",
+        "ds = dout",
+        x="is there, but wrong",
+        w1="a product missing",
+        w2="a product missing",
+    ),
     Fault(RESIDUAL, "dout + dh @ w.T", "dh @ w.T", x="a term is missing: dy itself"),
     Fault(RESIDUAL, " * (1 - h**2)", "", x="", w=""),
     Fault(RESIDUAL, "dout + dh @ w.T", "dout + dh @ w", x="w transposed"),
-]  # fmt: skip
+]

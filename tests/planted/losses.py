@@ -1,6 +1,7 @@
 """Softmax and losses."""
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 
@@ -72,11 +73,15 @@ MSE = Code(mse_forward, mse_backward, normal((4, 5), (4, 5)))
 
 FAULTS = [
     Fault(
-        SOFTMAX, "(dout - (dout * y).sum(axis=1, keepdims=True))", "(1 - y) * dout",
+        SOFTMAX,
+        "(dout - (dout * y).sum(axis=1, keepdims=True))",
+        "(1 - y) * dout",
         x="only the diagonal of softmax's Jacobian",
     ),
     Fault(
-        SOFTMAX, " - (dout * y).sum(axis=1, keepdims=True)", "",
+        SOFTMAX,
+        " - (dout * y).sum(axis=1, keepdims=True)",
+        "",
         x="Σ y·dy, that every input has a part in, is left out",
     ),
     Fault(SOFTMAX, "axis=1", "axis=0", x="Σ y·dy is over axis 0"),
@@ -84,18 +89,22 @@ FAULTS = [
     Fault(CROSS_ENTROPY, "    dx[np.arange(n), y] -= 1\n", "", x="the −1 at the label left out"),
     Fault(CROSS_ENTROPY, "-= 1", "-= n", x="only at the label of each row"),
     Fault(
-        CROSS_ENTROPY, "dx[np.arange(n), y] -= 1\n    dx = dx / n",
-        "dx = dx / n\n    dx[np.arange(n), y] -= 1", x="is the 1 at the label divided by N",
+        CROSS_ENTROPY,
+        "dx[np.arange(n), y] -= 1\n    dx = dx / n",
+        "dx = dx / n\n    dx[np.arange(n), y] -= 1",
+        x="is the 1 at the label divided by N",
     ),
     Fault(CROSS_ENTROPY, "dx = dx / n\n", "dx = dx\n", x="factor 4 = N"),
-    Fault(CROSS_ENTROPY, "dx = dx / n", "dx = dx / n / n", x="1/(N) taken twice"),
+    Fault(CROSS_ENTROPY, "dx = dx / n", "dx = dx / n / n", x="divided by N once too often"),
     Fault(CROSS_ENTROPY, "dx = dx / n", "dx = dx / dx.size", x="1/5"),
     Fault(CROSS_ENTROPY, "return dout * dx", "return dx", x="right only for dy = 1"),
     Fault(CROSS_ENTROPY, "return dout * dx", "return -dout * dx", x="sign"),
-    Fault(SVM, "    dx[np.arange(n), y] -= dx.sum(axis=1)\n", "", x="only at the label of each row"),
+    Fault(
+        SVM, "    dx[np.arange(n), y] -= dx.sum(axis=1)\n", "", x="only at the label of each row"
+    ),
     Fault(SVM, "-= dx.sum(axis=1)", "-= 1", x="only at the label of each row"),
     Fault(SVM, "dx /= n", "dx /= dx.size", x="1/5"),
     Fault(MSE, "2 * (x - target)", "(x - target)", x="factor 0.5", target="factor 0.5"),
     Fault(MSE, "/ x.size", "/ len(x)", x="factor 5", target="factor 5"),
     Fault(MSE, "-dx", "dx.copy()", target="sign"),
-]  # fmt: skip
+]

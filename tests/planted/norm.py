@@ -1,6 +1,7 @@
 """Normalisations."""
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 
@@ -81,9 +82,19 @@ FAULTS = [
     Fault(BATCH, "dout * gamma", "dout", x="right when multiplied by gamma"),
     Fault(BATCH, "(dout * xhat).sum", "dout.sum", gamma="the gradient of beta"),
     Fault(BATCH, "(dout * xhat).sum", "(dout * x).sum", gamma="Σ dy·x"),
-    Fault(BATCH, "return dx, dgamma, dbeta", "return dx, dbeta, dgamma",
-          gamma="exchanged", beta="exchanged"),
-    Fault(SPATIAL, " - mean - along", " - along", x="the same for all of a channel (N, H, W): the path through the mean of"),
+    Fault(
+        BATCH,
+        "return dx, dgamma, dbeta",
+        "return dx, dbeta, dgamma",
+        gamma="exchanged",
+        beta="exchanged",
+    ),
+    Fault(
+        SPATIAL,
+        " - mean - along",
+        " - along",
+        x="the same for all of a channel (N, H, W): the path through the mean of",
+    ),
     Fault(SPATIAL, " - mean - along", " - mean", x="lies along x − mean(x)"),
     Fault(SPATIAL, " - mean - along", "", x="the statistics, mean and variance"),
     Fault(SPATIAL, "ivar * (", "(", x="depends on axis 1 alone"),
@@ -92,4 +103,4 @@ FAULTS = [
     Fault(LAYER, " - mean - along", " - mean", x="lies along x − mean(x)"),
     Fault(LAYER, "dout * gamma", "dout", x="right for dy·gamma"),
     Fault(LAYER, "ivar * (dxhat", "(dxhat", x="depends on axis 0 alone"),
-]  # fmt: skip
+]

@@ -1,25 +1,26 @@
-"""The page of the reference with all planted faults: `cd tests; python -m planted.page` writes it."""
+"""The page of planted faults in the reference: `cd tests; python -m planted.page` writes it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from minise import gradcheck
 from planted import SUBJECTS
 from planted.fault import Fault, line
-
-from minise import gradcheck
 
 PAGE = Path(__file__).parents[2] / "tutorials" / "reference" / "planted-faults.md"
 
 HEAD = """# Planted faults
 
-{faults} small mistakes, each planted in otherwise right code of the kind that people write by hand, one at a time.
-`gradcheck.check` rejects all of them and names the gradient that is wrong; for {told} it tells a cause as well, and for
-the others it tells none. The right code passes. A cause is a guess from the numbers, for minise does not read code.
+{faults} small mistakes, each planted in otherwise right code of the kind that people write by hand,
+one at a time. `gradcheck.check` rejects all of them and names the gradient that is wrong; for
+{told} it tells a cause as well, and for the others none. The right code passes. A cause is a guess
+from the numbers, for minise does not read code.
 
-This page is made by the test that runs the list: `cd tests`, `python -m planted.page`. The code is in
-`tests/planted`: what stands in the second column stands in its backward, and is replaced by the third.
+This page is made by the test that runs the list: `cd tests`, `python -m planted.page`. The code is
+in `tests/planted`: its backward has what stands under "right", and in its place what stands under
+"wrong". Where only one gradient is named, all others were found right.
 """
 COLUMNS = "| code | right | wrong | verdict | cause |\n|---|---|---|---|---|\n"
 

@@ -1,6 +1,7 @@
 """Words, steps through time, attention."""
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 
@@ -92,22 +93,48 @@ def words(rng):
 
 EMBEDDING = Code(embedding_forward, embedding_backward, normal((7, 4), words))
 STEP = Code(rnn_step_forward, rnn_step_backward, normal((4, 3), (4, 5), (3, 5), (5, 5), (5,)))
-STEP_SQUARE = STEP.on((4, 4), (4, 4), (4, 4), (4, 4), (4,))
+STEP_SQUARE = STEP.on("D = H", (4, 4), (4, 4), (4, 4), (4, 4), (4,))
 RNN = Code(rnn_forward, rnn_backward, normal((2, 4, 3), (3, 5), (5, 5)))
 LSTM = Code(lstm_forward, lstm_backward, normal((3, 4), (3, 5), (4, 20)))
 ATTENTION = Code(attention_forward, attention_backward, normal((3, 6), (4, 6), (4, 5)))
 
 FAULTS = [
-    Fault(EMBEDDING, "np.add.at(dw, words, dout)", "dw[words] = dout",
-          w="right where words has an index once, wrong where more often"),
-    Fault(EMBEDDING, "np.add.at(dw, words, dout)", "dw[words] += dout",
-          w="right where words has an index once, wrong where more often"),
-    Fault(STEP, " * (1 - out**2)", "", x="slope of tanh at the output left out", h="slope of tanh at the output left out",
-          wx="slope of tanh at the output left out", wh="slope of tanh at the output left out", b="slope of tanh at the output left out"),
-    Fault(STEP, "(1 - out**2)", "(1 - out)", x="has 1 − y", h="has 1 − y",
-          wx="has 1 − y", wh="has 1 − y", b="has 1 − y"),
+    Fault(
+        EMBEDDING,
+        "np.add.at(dw, words, dout)",
+        "dw[words] = dout",
+        w="right where words has an index once, wrong where more often",
+    ),
+    Fault(
+        EMBEDDING,
+        "np.add.at(dw, words, dout)",
+        "dw[words] += dout",
+        w="right where words has an index once, wrong where more often",
+    ),
+    Fault(
+        STEP,
+        " * (1 - out**2)",
+        "",
+        x="slope of tanh at the output left out",
+        h="slope of tanh at the output left out",
+        wx="slope of tanh at the output left out",
+        wh="slope of tanh at the output left out",
+        b="slope of tanh at the output left out",
+    ),
+    Fault(
+        STEP,
+        "(1 - out**2)",
+        "(1 - out)",
+        x="has 1 − y",
+        h="has 1 − y",
+        wx="has 1 − y",
+        wh="has 1 − y",
+        b="has 1 − y",
+    ),
     Fault(STEP, "da @ wh.T", "da @ wh", h="w"),
-    Fault(STEP_SQUARE, "da @ wx.T, da @ wh.T", "da @ wh.T, da @ wx.T", x="exchanged", h="exchanged"),
+    Fault(
+        STEP_SQUARE, "da @ wx.T, da @ wh.T", "da @ wh.T, da @ wx.T", x="exchanged", h="exchanged"
+    ),
     Fault(STEP_SQUARE, "da.sum(axis=0)", "da.sum(axis=1)", b="summed over axis 1"),
     Fault(STEP, "h.T @ da", "out.T @ da", wh=""),
     Fault(RNN, "(dout[:, t] + dh)", "dout[:, t]", x="one step alone", wx="", wh=""),
@@ -115,11 +142,16 @@ FAULTS = [
     Fault(RNN, "dwh += h[t]", "dwh += h[t + 1]", wh=""),
     Fault(RNN, "reversed(range(x.shape[1]))", "range(x.shape[1])", x="", wx="", wh=""),
     Fault(LSTM, " * (1 - tanh_c**2)", "", x="", c="", w=""),
-    Fault(LSTM, "di * i * (1 - i), df * f * (1 - f)", "df * f * (1 - f), di * i * (1 - i)",
-          x="", w="4 blocks along axis 1"),
+    Fault(
+        LSTM,
+        "di * i * (1 - i), df * f * (1 - f)",
+        "df * f * (1 - f), di * i * (1 - i)",
+        x="",
+        w="4 blocks along axis 1",
+    ),
     Fault(LSTM, "dc_next * f, x", "dc_next, x", c=""),
     Fault(ATTENTION, "    ds = ds / np.sqrt(q.shape[1])\n", "", q="√6", k="√6"),
     Fault(ATTENTION, "(dp - (dp * p).sum(axis=1, keepdims=True))", "(1 - p) * dp", q="", k=""),
     Fault(ATTENTION, "ds @ k, ds.T @ q, dv", "ds @ k, ds.T @ k[:3], dv", k=""),
     Fault(ATTENTION, "ds @ k, ds.T @ q", "ds.T @ q, ds @ k", q="that of k", k="that of q"),
-]  # fmt: skip
+]

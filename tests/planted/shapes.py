@@ -1,6 +1,7 @@
 """Code that only moves numbers."""
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 
@@ -44,21 +45,43 @@ def heads_backward(dout, cache):
 
 FLATTEN = Code(flatten_forward, flatten_backward, normal((2, 3, 4, 5)))
 CHANNELS_LAST = Code(channels_last_forward, channels_last_backward, normal((2, 3, 4, 5)))
-CHANNELS_LAST_SQUARE = CHANNELS_LAST.on((2, 3, 3, 3))
+CHANNELS_LAST_SQUARE = CHANNELS_LAST.on("C = H = W", (2, 3, 3, 3))
 CONCAT = Code(concat_forward, concat_backward, normal((2, 3, 2, 4), (2, 3, 2, 4)))
 HEADS = Code(heads_forward, heads_backward, normal((2, 3, 8), 4))
 
 FAULTS = [
     Fault(FLATTEN, "reshape(cache)", 'reshape(cache, order="F")', x="in the other order"),
-    Fault(FLATTEN, "dout.reshape(cache)", "dout.T.reshape(cache)", x="right numbers in wrong places"),
-    Fault(CHANNELS_LAST, "transpose(0, 3, 1, 2)", "reshape(cache)",
-          x="reshape where a transpose is needed"),
+    Fault(
+        FLATTEN, "dout.reshape(cache)", "dout.T.reshape(cache)", x="right numbers in wrong places"
+    ),
+    Fault(
+        CHANNELS_LAST,
+        "transpose(0, 3, 1, 2)",
+        "reshape(cache)",
+        x="reshape where a transpose is needed",
+    ),
     Fault(CHANNELS_LAST_SQUARE, "0, 3, 1, 2", "0, 2, 3, 1", x="transposed: right with its axes"),
-    Fault(CHANNELS_LAST_SQUARE, "0, 3, 1, 2", "0, 3, 2, 1", x="transposed: right with axes 2 and 3"),
-    Fault(CONCAT, "dout[:, :first], dout[:, first:]", "dout[:, first:], dout[:, :first]",
-          a="exchanged", b="exchanged"),
-    Fault(CONCAT, "dout[:, :first], dout[:, first:]", "dout[:, ::2], dout[:, 1::2]",
-          a="of other places", b="of other places"),
-    Fault(HEADS, "dout.transpose(0, 2, 1, 3).reshape(cache)", "dout.reshape(cache)",
-          x="right numbers in wrong places"),
-]  # fmt: skip
+    Fault(
+        CHANNELS_LAST_SQUARE, "0, 3, 1, 2", "0, 3, 2, 1", x="transposed: right with axes 2 and 3"
+    ),
+    Fault(
+        CONCAT,
+        "dout[:, :first], dout[:, first:]",
+        "dout[:, first:], dout[:, :first]",
+        a="exchanged",
+        b="exchanged",
+    ),
+    Fault(
+        CONCAT,
+        "dout[:, :first], dout[:, first:]",
+        "dout[:, ::2], dout[:, 1::2]",
+        a="of other places",
+        b="of other places",
+    ),
+    Fault(
+        HEADS,
+        "dout.transpose(0, 2, 1, 3).reshape(cache)",
+        "dout.reshape(cache)",
+        x="right numbers in wrong places",
+    ),
+]

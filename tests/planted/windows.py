@@ -1,6 +1,7 @@
 """Convolution and pooling: windows that move over images."""
 
 import numpy as np
+
 from planted.fault import Code, Fault, normal
 
 
@@ -43,7 +44,9 @@ def im2col(x_pad, KH, KW, stride):
     cols = np.zeros((N, C, KH, KW, OH, OW), x_pad.dtype)
     for u in range(KH):
         for v in range(KW):
-            cols[:, :, u, v] = x_pad[:, :, u : u + stride * OH : stride, v : v + stride * OW : stride]
+            cols[:, :, u, v] = x_pad[
+                :, :, u : u + stride * OH : stride, v : v + stride * OW : stride
+            ]
     return cols
 
 
@@ -132,7 +135,7 @@ def global_avg_pool_forward(x):
 
 
 def global_avg_pool_backward(dout, cache):
-    N, C, H, W = cache
+    H, W = cache[2:]
     return np.ones(cache) * dout[:, :, None, None] / (H * W)
 
 
@@ -147,17 +150,17 @@ def upsample_backward(dout, cache):
 
 
 CONV = Code(conv_forward, conv_backward, normal((2, 2, 5, 4), (3, 2, 3, 3), (3,), 1, 1))
-CONV_STRIDE = CONV.on((2, 2, 7, 5), (3, 2, 3, 3), (3,), 2, 1)
-CONV_ONE = CONV.on((2, 1, 5, 4), (3, 1, 3, 3), (3,), 1, 1)
+CONV_STRIDE = CONV.on("stride 2", (2, 2, 7, 5), (3, 2, 3, 3), (3,), 2, 1)
+CONV_ONE = CONV.on("one channel", (2, 1, 5, 4), (3, 1, 3, 3), (3,), 1, 1)
 IM2COL = Code(
     conv_im2col_forward, conv_im2col_backward, normal((2, 2, 6, 6), (3, 2, 3, 3), (3,), 2, 0)
 )
 CONV1X1 = Code(conv1x1_forward, conv1x1_backward, normal((2, 3, 4, 5), (4, 3)))
-CONV1X1_SQUARE = CONV1X1.on((2, 3, 4, 5), (3, 3))
+CONV1X1_SQUARE = CONV1X1.on("w square", (2, 3, 4, 5), (3, 3))
 MAX_POOL = Code(max_pool_forward, max_pool_backward, normal((2, 3, 6, 4), 2, 2))
-MAX_POOL_OVERLAP = MAX_POOL.on((2, 2, 7, 5), 3, 2)
+MAX_POOL_OVERLAP = MAX_POOL.on("overlapping", (2, 2, 7, 5), 3, 2)
 AVG_POOL = Code(avg_pool_forward, avg_pool_backward, normal((2, 2, 6, 4), 2))
-AVG_POOL_ODD = AVG_POOL.on((2, 2, 5, 6), 2)
+AVG_POOL_ODD = AVG_POOL.on("odd height", (2, 2, 5, 6), 2)
 GLOBAL_AVG_POOL = Code(global_avg_pool_forward, global_avg_pool_backward, normal((2, 3, 4, 5)))
 UPSAMPLE = Code(upsample_forward, upsample_backward, normal((2, 3, 3, 4)))
 
@@ -166,17 +169,39 @@ FAULTS = [
     Fault(CONV_STRIDE, WRITE, "dx_pad[:, :, i : i + KH, j : j + KW]", x="is the stride left out"),
     Fault(CONV, "return dx, dw", "return dx_pad, dw", x="2 more along axes 2 and 3"),
     Fault(CONV, "pad : pad + H, pad : pad + W", ":H, :W", x="shifted by one along axes 2 and 3"),
-    Fault(CONV, "w.reshape(F, -1)", "w[..., ::-1, ::-1].reshape(F, -1)",
-          x="w reversed along axes 2 and 3"),
+    Fault(
+        CONV,
+        "w.reshape(F, -1)",
+        "w[..., ::-1, ::-1].reshape(F, -1)",
+        x="w reversed along axes 2 and 3",
+    ),
     Fault(CONV, "return dx, dw", "return dx, dw[..., ::-1, ::-1]", w="reversed along axes 2 and 3"),
-    Fault(CONV_ONE, "return dx, dw", "return dx, dw.swapaxes(2, 3)",
-          w="transposed: right with axes 2 and 3 swapped"),
-    Fault(CONV_ONE, "w.reshape(F, -1)", "w.swapaxes(2, 3).reshape(F, -1)",
-          x="w transposed (axes 2 and 3)"),
-    Fault(CONV_STRIDE, "range(OH)", "range(OH - 1)", x="the last index of axis 2 of dy",
-          w="the last index of axis 2 of dy"),
-    Fault(CONV_STRIDE, "range(OW)", "range(1, OW)", x="the first index of axis 3 of dy",
-          w="the first index of axis 3 of dy"),
+    Fault(
+        CONV_ONE,
+        "return dx, dw",
+        "return dx, dw.swapaxes(2, 3)",
+        w="transposed: right with axes 2 and 3 swapped",
+    ),
+    Fault(
+        CONV_ONE,
+        "w.reshape(F, -1)",
+        "w.swapaxes(2, 3).reshape(F, -1)",
+        x="w transposed (axes 2 and 3)",
+    ),
+    Fault(
+        CONV_STRIDE,
+        "range(OH)",
+        "range(OH - 1)",
+        x="the last index of axis 2 of dy",
+        w="the last index of axis 2 of dy",
+    ),
+    Fault(
+        CONV_STRIDE,
+        "range(OW)",
+        "range(1, OW)",
+        x="the first index of axis 3 of dy",
+        w="the first index of axis 3 of dy",
+    ),
     Fault(CONV, f"{WRITE} +=", f"{WRITE} =", x="one window alone"),
     Fault(CONV, "dw +=", "dw =", w="one window alone"),
     Fault(CONV, "dout.sum(axis=(0, 2, 3))", "dout.sum(axis=(2, 3)).mean(axis=0)", b="factor 0.5"),
@@ -186,17 +211,30 @@ FAULTS = [
     Fault(MAX_POOL, "mask * dout", "dout", x="only where the true gradient is 0"),
     Fault(MAX_POOL, "mask * dout", "mask / size**2 * dout", x="factor 0.25"),
     Fault(MAX_POOL_OVERLAP, "+= mask", "= mask", x="one window alone"),
-    Fault(MAX_POOL, "range(out.shape[2])", "range(out.shape[2] - 1)", x="the last index of axis 2 of dy"),
+    Fault(
+        MAX_POOL,
+        "range(out.shape[2])",
+        "range(out.shape[2] - 1)",
+        x="the last index of axis 2 of dy",
+    ),
     Fault(AVG_POOL, " / size**2", "", x="factor 4"),
-    Fault(AVG_POOL, "dx[:, :, r : r + size, c : c + size] = dout[:, :, i : i + 1, j : j + 1]",
-          "dx[:, :, r, c] = dout[:, :, i, j]", x="every 2nd index of axes 2 and 3"),
-    Fault(AVG_POOL_ODD, "-(-shape[2] // size)", "shape[2] // size",
-          x="the last index of axis 2 of dy"),
+    Fault(
+        AVG_POOL,
+        "dx[:, :, r : r + size, c : c + size] = dout[:, :, i : i + 1, j : j + 1]",
+        "dx[:, :, r, c] = dout[:, :, i, j]",
+        x="every 2nd index of axes 2 and 3",
+    ),
+    Fault(
+        AVG_POOL_ODD, "-(-shape[2] // size)", "shape[2] // size", x="the last index of axis 2 of dy"
+    ),
     Fault(GLOBAL_AVG_POOL, " / (H * W)", "", x="H·W = 20"),
     Fault(GLOBAL_AVG_POOL, "/ (H * W)", "/ H", x="factor 5 = W"),
-    Fault(UPSAMPLE, "dout.reshape(N, C, H, 2, W, 2).sum(axis=(3, 5))", "dout[:, :, ::2, ::2]",
-          x="one of the 4 outputs"),
+    Fault(
+        UPSAMPLE,
+        "dout.reshape(N, C, H, 2, W, 2).sum(axis=(3, 5))",
+        "dout[:, :, ::2, ::2]",
+        x="one of the 4 outputs",
+    ),
     Fault(UPSAMPLE, ".sum(", ".mean(", x="factor 0.25"),
-    Fault(UPSAMPLE, "H, 2, W, 2).sum(axis=(3, 5))", "2, H, 2, W).sum(axis=(2, 4))",
-          x=""),
-]  # fmt: skip
+    Fault(UPSAMPLE, "H, 2, W, 2).sum(axis=(3, 5))", "2, H, 2, W).sum(axis=(2, 4))", x=""),
+]

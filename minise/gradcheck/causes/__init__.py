@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minise.gradcheck.causes import axes, factors, losses, places, slopes, terms, trials
-from minise.gradcheck.causes.evidence import Evidence
+from minise.gradcheck.causes.evidence import Evidence, close
 from minise.gradcheck.checked import Checked
 from minise.gradcheck.differences import Verdict
 from minise.gradcheck.subject import Subject
@@ -61,8 +61,11 @@ def cause(evidence: Evidence) -> str | None:
         return "backward gives NaN or infinity"
     if not np.isfinite(evidence.numeric).all():
         return "forward gives NaN or infinity near these inputs"
+    guesses = GUESSES if len(evidence.entries) > 1 else GUESSES_FROM_ONE
+    if close(evidence.said, evidence.numeric):  # any trial fits that changes nothing
+        guesses = GUESSES_FROM_LITTLE
     with np.errstate(all="ignore"):
-        for guess in GUESSES if len(evidence.entries) > 1 else GUESSES_FROM_ONE:
+        for guess in guesses:
             if text := guess(evidence):
                 return text
     return None
@@ -73,6 +76,11 @@ GUESSES_FROM_ONE: tuple[Callable[[Evidence], str | None], ...] = (
     factors.sign,
     factors.cotangent,
     factors.factor,
+)
+GUESSES_FROM_LITTLE: tuple[Callable[[Evidence], str | None], ...] = (
+    places.mask,
+    terms.penalty,
+    places.place,
 )
 GUESSES: tuple[Callable[[Evidence], str | None], ...] = (
     factors.nothing,

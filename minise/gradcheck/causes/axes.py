@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -22,7 +22,9 @@ def exchanged(e: Evidence) -> str | None:
             continue
         if close(e.at(said), e.numeric):
             return f"exchanged with that of {name}: are they returned in another order?"
-        return f"this is the gradient of {name}: was one taken for the other, or a product left out?"
+        return (
+            f"this is the gradient of {name}: was one taken for the other, or a product left out?"
+        )
     return None
 
 
@@ -52,7 +54,7 @@ def axes_exchanged(e: Evidence) -> str | None:
     return None
 
 
-def _short(a: Array):  # type: ignore[no-untyped-def]
+def _short(a: Array) -> Callable[[tuple[int, ...]], bool]:
     return lambda axes: min(a.shape[k] for k in axes) == 1
 
 
@@ -126,9 +128,11 @@ def elsewhere_in_dy(e: Evidence) -> str | None:
 
 def shifted(e: Evidence) -> str | None:
     """By one or two along an axis, or along the last two at once."""
-    last = range(max(0, len(e.shape) - 2), len(e.shape))
-    moves = [((axis,), (by,)) for by in SHIFTS for axis in range(len(e.shape))]
-    moves += [(tuple(last), (by, by)) for by in SHIFTS if len(last) == 2]
+    moves: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+        ((axis,), (by,)) for by in SHIFTS for axis in range(len(e.shape))
+    ]
+    if len(e.shape) > 1:
+        moves += [((len(e.shape) - 2, len(e.shape) - 1), (by, by)) for by in SHIFTS]
     for axes, steps in moves:
         inside = np.ones(len(e.entries), bool)
         for axis, by in zip(axes, steps, strict=True):
@@ -137,11 +141,11 @@ def shifted(e: Evidence) -> str | None:
             continue
         moved = e.at(np.roll(e.analytic, [-by for by in steps], axes))
         if close(moved[inside], e.numeric[inside]) and e.numeric[inside].any():
-            by = {1: "one", 2: "two"}[abs(steps[0])]
+            size = {1: "one", 2: "two"}[abs(steps[0])]
             why = "the padding, is it cut off where it was put on, or where a window begins?"
             if len(e.shape) < 3 or axes[0] < len(e.shape) - 2:
                 why = "does a slice begin elsewhere than forward's?"
-            return f"shifted by {by} along {axes_called(axes)}: {why}"
+            return f"shifted by {size} along {axes_called(axes)}: {why}"
     return None
 
 
@@ -167,7 +171,10 @@ def summed_over(e: Evidence) -> str | None:
             for k in (0, -1):
                 if close(first[k], e.said):
                     which = "the first" if k == 0 else "the last"
-                    return f"{called} of {which} place alone, where the sum over {axes_called(over)} is needed?"
+                    return (
+                        f"{called} of {which} place alone, where the sum over "
+                        f"{axes_called(over)} is needed?"
+                    )
     return _sum_of_product(e)
 
 
@@ -206,6 +213,11 @@ def misshapen(name: str, said: Array, variables: dict[str, Array], found: dict[s
         more = [int(a - b) for a, b in zip(said.shape, shape, strict=True)]
         axes = tuple(k for k, n in enumerate(more) if n)
         sizes = {more[k] for k in axes}
-        if len(sizes) == 1 and min(sizes) > 0 and min(sizes) % 2 == 0 and min(axes) >= said.ndim - 2:
+        if (
+            len(sizes) == 1
+            and min(sizes) > 0
+            and min(sizes) % 2 == 0
+            and min(axes) >= said.ndim - 2
+        ):
             return f": {sizes.pop()} more along {axes_called(axes)}; is padding not cut off?"
     return ""

@@ -183,4 +183,3 @@ def listed(numbers: Any) -> str:
 def axes_called(axes: tuple[int, ...]) -> str:
     """As in "axis 1", "axes 2 and 3"."""
     return ("axis " if len(axes) == 1 else "axes ") + listed(axes)
-

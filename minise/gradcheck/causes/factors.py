@@ -9,7 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from minise.arrays import Array
-from minise.gradcheck.causes.evidence import CLOSE, FEW, Evidence, axes_called, close, fitted, proportion
+from minise.gradcheck.causes.evidence import (
+    CLOSE,
+    FEW,
+    Evidence,
+    axes_called,
+    close,
+    fitted,
+    proportion,
+)
 
 LETTERS = {4: "NCHW", 3: "CHW", 2: "NC", 1: "N"}
 USUAL = ("N", "H·W", "N·H·W")  # what sums and means are over
@@ -42,7 +50,7 @@ def factor(e: Evidence) -> str | None:
             if math.isclose(s * c, 1 / n, rel_tol=CLOSE):
                 why = f"a mean where a sum over {name} is needed?"
                 if not np.ndim(e.dy):
-                    why = f"1/({name}) taken twice, or a mean where a sum is needed?"
+                    why = f"divided by {name} once too often?"
                 return f"{size} = 1/({name}) = 1/{n}{text}: {why}"
             if math.isclose(s * c, n, rel_tol=CLOSE):
                 return f"{size} = {name} = {n}{text}: a sum where a mean over {name} is needed?"
@@ -58,14 +66,15 @@ def factor(e: Evidence) -> str | None:
 def _settings(e: Evidence) -> Iterator[tuple[str, float]]:
     """Numbers that the function was given, and what is made of them."""
     for name, value in e.settings.items():
-        for called, n in (
-            (name, value),
-            (f"1 − {name}", 1 - value),
-            (f"2·{name}", 2 * value),
-        ):
-            if n and abs(n) not in (1, 2):
-                yield called, n
-                yield f"1/{called}" if " " not in called else f"1/({called})", 1 / n
+        made = {name: value}
+        if value == int(value):
+            made |= {f"{name}²": value**2}  # of a window
+        else:
+            made |= {f"(1 − {name})": 1 - value, f"(2·{name})": 2 * value}
+        for called, n in made.items():
+            if n and abs(n) != 1:
+                yield called.strip("()"), n
+                yield f"1/{called}", 1 / n
 
 
 def _sizes(e: Evidence) -> Iterator[tuple[str, int]]:

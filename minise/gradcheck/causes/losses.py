@@ -22,7 +22,9 @@ def at_the_label(e: Evidence) -> str | None:
         at[np.arange(N), labels] = True
         if not none_of(lack[~at], lack).all() or N < 3 or none_of(lack[at], lack).any():
             continue
-        dy = np.broadcast_to(np.asarray(e.dy).reshape(np.shape(e.dy) + (1,) * np.ndim(e.dy)), e.shape)
+        dy = np.broadcast_to(
+            np.asarray(e.dy).reshape(np.shape(e.dy) + (1,) * np.ndim(e.dy)), e.shape
+        )
         by = (lack / dy)[at]
         told = ""
         if np.ptp(by) <= CLOSE * np.abs(by).max():
@@ -30,19 +32,19 @@ def at_the_label(e: Evidence) -> str | None:
             for called, value in (("−1", -1), (f"−1/{N}", -1 / N)):
                 if math.isclose(by[0], value, rel_tol=10 * CLOSE):
                     return (
-                        f"wrong only at the label of each row ({name}), where {called} lacks: is the "
-                        "−1 at the label left out?"
+                        f"wrong only at the label of each row ({name}), where {called} lacks: is "
+                        "the −1 at the label left out?"
                     )
-            for called, value in (("1", 1 - 1 / N), ("N", 1 - N)):
-                if math.isclose(abs(by[0]), abs(value), rel_tol=10 * CLOSE):
-                    told += ": is the 1 at the label divided by N as the rest is, once?"
-                    break
-        return f"wrong only at the label of each row ({name}){told or ': what is subtracted there?'}"
+            if any(math.isclose(abs(by[0]), n, rel_tol=10 * CLOSE) for n in (1 - 1 / N, N - 1)):
+                told += ": is the 1 at the label divided by N as the rest is, once?"
+        return (
+            f"wrong only at the label of each row ({name}){told or ': what is subtracted there?'}"
+        )
     return None
 
 
 def softmax(e: Evidence) -> str | None:
-    """Of y = softmax(x) along an axis: dx = y·(dy − Σ y·dy)."""
+    """Its Jacobian is not diagonal: where y is softmax of x, dx is y·(dy − Σ y·dy)."""
     y = e.y
     if y is None or not np.ndim(e.dy) or not np.shape(y) == np.shape(e.dy) == e.shape:
         return None

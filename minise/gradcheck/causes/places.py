@@ -18,13 +18,21 @@ from minise.gradcheck.causes.evidence import (
 
 PIXELS_AT_MOST = 100  # tried one by one
 LOOKED_AT = 8  # entries whose outputs are taken apart
-PLACES = {4: [(2, 3), (0,), (1,), (2,), (3,), (0, 2, 3)], 3: [(1,), (0,), (0, 1)], 2: [(0,), (1,)]}
-ONE: dict[int, dict[tuple[int, ...], str]] = {
-    4: {(2, 3): "one window", (0,): "one sample", (1,): "one channel", (2,): "one row",
-        (3,): "one column"},
-    3: {(1,): "one step", (0,): "one sample"},
-    2: {(0,): "one sample"},
-}  # fmt: skip
+PLACES: dict[int, list[tuple[int, ...]]] = {
+    4: [(2, 3), (0,), (1,), (2,), (3,), (0, 2, 3)],
+    3: [(1,), (0,), (0, 1)],
+    2: [(0,), (1,)],
+}
+ONE: dict[tuple[int, tuple[int, ...]], str] = {  # by the dimensions of dy, and where it is not 0
+    (4, (2, 3)): "one window",
+    (4, (0,)): "one sample",
+    (4, (1,)): "one channel",
+    (4, (2,)): "one row",
+    (4, (3,)): "one column",
+    (3, (1,)): "one step",
+    (3, (0,)): "one sample",
+    (2, (0,)): "one sample",
+}
 
 
 def mask(e: Evidence) -> str | None:
@@ -52,15 +60,21 @@ def mask(e: Evidence) -> str | None:
                     return f"backward says 0 where dy is not {sign}: a mask of dy, for one of x?"
     if np.shape(e.dy) != e.shape:
         return None
-    said, true = (values / np.where(e.at(e.dy) == 0, 1, e.at(e.dy)) for values in (e.said, e.numeric))
+    said, true = (
+        values / np.where(e.at(e.dy) == 0, 1, e.at(e.dy)) for values in (e.said, e.numeric)
+    )
     up, down = x > 0, x < 0
     if min(up.sum(), down.sum()) < 2 or (up | down).sum() < len(x):
         return None
-    if np.ptp(true[up]) > 1e-5 or np.ptp(true[down]) > 1e-5 or np.isclose(*true[[up.argmax(), down.argmax()]]):
+    if (
+        np.ptp(true[up]) > 1e-5
+        or np.ptp(true[down]) > 1e-5
+        or np.isclose(*true[[up.argmax(), down.argmax()]])
+    ):
         return None
     slopes = true[up.argmax()], true[down.argmax()]
     if close(said, np.where(up, slopes[1], slopes[0])):
-        return f"the slopes on the two sides of 0 exchanged: is the mask the wrong way round?"
+        return "the slopes on the two sides of 0 exchanged: is the mask the wrong way round?"
     for sign, there in (("positive", e.at(e.dy) > 0), ("negative", e.at(e.dy) < 0)):
         if close(said, np.where(there, slopes[0], slopes[1])):
             return f"the mask is where dy is {sign}: is it of dy, where it has to be of {e.name}?"
@@ -77,7 +91,11 @@ def zeros_between(e: Evidence) -> str | None:
         others = tuple(k for k in range(len(e.shape)) if k != axis)
         at = np.flatnonzero(e.analytic.any(axis=others))
         true = np.isin(np.arange(size), e.places[axis][true_there])
-        if size < max(3, np.shape(e.dy)[axis]) or len(at) in (0, size) or not np.delete(true, at).any():
+        if (
+            size < max(3, np.shape(e.dy)[axis])
+            or len(at) in (0, size)
+            or not np.delete(true, at).any()
+        ):
             continue
         gaps = set(np.diff(at).tolist())
         if len(gaps) == 1 and min(gaps) > 1 and true[at[0] : at[-1]].all():
@@ -198,7 +216,7 @@ def one_use(e: Evidence) -> str | None:
         several = (~none_of(sums, sums)).sum(axis=1) > 1
         nearest = np.abs(sums - e.said[chosen, None]).min(axis=1)
         if several.all() and (nearest <= CLOSE * np.abs(sums).max()).all():
-            what = ONE[np.ndim(e.dy)].get(together, "one place") if np.ndim(e.dy) in ONE else "one place"
+            what = ONE.get((np.ndim(e.dy), together), "one place")
             return (
                 f"backward says what {what} alone gives, where several have a part in it: is it = "
                 "for +=, or is what comes back from the others not added?"

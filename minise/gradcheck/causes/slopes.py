@@ -12,17 +12,20 @@ from minise.gradcheck.causes.evidence import FEW, Evidence, close
 
 
 def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+    s: Array = 1 / (1 + np.exp(-x))
+    return s
 
 
 def _phi(x: Array) -> Array:
     """The normal distribution's Φ."""
-    return (1 + np.vectorize(math.erf, otypes=[float])(x / math.sqrt(2))) / 2
+    phi: Array = (1 + np.vectorize(math.erf, otypes=[float])(x / math.sqrt(2))) / 2
+    return phi
 
 
 def _bell(x: Array) -> Array:
     """And its density φ."""
-    return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    density: Array = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    return density
 
 
 def _true(x: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
@@ -88,7 +91,9 @@ def slope_needed(e: Evidence) -> str | None:
     x, y, dy = e.at(e.x), e.at(e.y), e.at(e.dy)
     for name, formula, true in _true(x, y):
         if np.ptp(true) and close(true * dy, e.numeric):
-            return f"dy times the slope of {name}, {formula}, is needed; backward has something else"
+            return (
+                f"dy times the slope of {name}, {formula}, is needed; backward has something else"
+            )
     return None
 
 
@@ -107,7 +112,10 @@ def slope_at_the_output(e: Evidence) -> str | None:
         if not fits:
             continue
         if e.right_by(e.dy * true):
-            return f"right once dy is multiplied by {formula}: is the slope of {name} at the output left out?"
+            return (
+                f"right once dy is multiplied by {formula}: is the slope of {name} at the output "
+                "left out?"
+            )
         if name == "relu":
             continue
         for called, claimed in (

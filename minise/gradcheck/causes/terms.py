@@ -34,7 +34,10 @@ def penalty(e: Evidence) -> str | None:
     for name, value in e.settings.items():
         for c, told in (
             (2 * value, f"2·{name}·{e.name}, the gradient of {name}·Σ {e.name}², left out?"),
-            (value, f"{name}·{e.name}; is it 2·{name}·{e.name}, the gradient of {name}·Σ {e.name}²?"),
+            (
+                value,
+                f"{name}·{e.name}; is it 2·{name}·{e.name}, the gradient of {name}·Σ {e.name}²?",
+            ),
             (2 * (value - 1), f"the factor {name} of the penalty's gradient left out?"),
             (value - 1, f"the factor {name} of the penalty's gradient left out?"),
         ):

@@ -25,7 +25,9 @@ def transposed_matrix(e: Evidence) -> str | None:
         for base, (a, b) in itertools.product(bases, ((w, w.T), (w.T, w))):
             g = np.linalg.solve(a.T, (e.analytic - base).reshape(-1, len(w)).T).T
             if close((g @ b).reshape(e.shape), numeric - base):
-                return f"right with {name} transposed: is it @ {name} for @ {name}.T, or the reverse?"
+                return (
+                    f"right with {name} transposed: is it @ {name} for @ {name}.T, or the reverse?"
+                )
     return None
 
 
@@ -36,7 +38,7 @@ def changed_variable(e: Evidence) -> str | None:
     for name, array in e.variables.items():
         for called, changed in _changes(array):
             if not np.array_equal(changed, array) and e.right_by(e.dy, **{name: changed}):
-                return f"right with {name} {called}: is it, where backward uses it?"
+                return f"right with {name} {called}: should it be, where backward uses it?"
     return None
 
 
