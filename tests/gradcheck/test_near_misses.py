@@ -42,6 +42,8 @@ NEAR_MISSES = [
     (windows.UPSAMPLE, ".reshape(N, C, H, 2, W, 2).sum(axis=(3, 5))", "[:, :, ::2, ::2] * 1.5",
      "x", "of the 4 outputs"),
     (gates.SE, "dout * s[:, :, None, None] +", "dout * np.abs(x) +", "x", "dy times"),
+    (gates.RESIDUAL_SE, "dout + dout * s[:, :, None, None]", "dout * s[:, :, None, None] ** 2", "x",
+     "two things"),
     (gates.EXCITATION, " * s * (1 - s)", " * (1 - s**4)", "z", "slope of sigmoid"),
     (shapes.CHANNELS_LAST_SQUARE, "transpose(0, 3, 1, 2)", "transpose(0, 2, 3, 1) * 1.5",
      "x", "transposed"),

@@ -47,6 +47,24 @@ def se_backward(dout, cache):
     return dx, dw1, dw2
 
 
+def residual_se_forward(x, w1, w2):
+    """As `se`, with x added, and tanh for a gate between −1 and 1."""
+    z = x.mean(axis=(2, 3))
+    a = np.maximum(z @ w1, 0)
+    s = np.tanh(a @ w2)
+    return x + x * s[:, :, None, None], (x, z, a, s, w1, w2)
+
+
+def residual_se_backward(dout, cache):
+    x, z, a, s, w1, w2 = cache
+    H, W = x.shape[2:]
+    ds = (dout * x).sum(axis=(2, 3))
+    dg = ds * (1 - s**2)
+    dh = (dg @ w2.T) * (a > 0)
+    dx = dout + dout * s[:, :, None, None] + (dh @ w1.T)[:, :, None, None] / (H * W)
+    return dx, z.T @ dh, a.T @ dg
+
+
 def residual_forward(x, w):
     """(N, D), (D, D) -> (N, D)."""
     h = np.tanh(x @ w)
@@ -64,6 +82,9 @@ def residual_backward(dout, cache):
 SCALE = Code(scale_forward, scale_backward, normal((2, 3, 4, 5), (2, 3)))
 EXCITATION = Code(excitation_forward, excitation_backward, normal((3, 5), (5, 4), (4, 5)))
 SE = Code(se_forward, se_backward, normal((2, 4, 3, 5), (4, 3), (3, 4)))
+RESIDUAL_SE = Code(
+    residual_se_forward, residual_se_backward, normal((2, 4, 3, 4), (4, 3), (3, 4))
+)
 RESIDUAL = Code(residual_forward, residual_backward, normal((4, 5), (5, 5)))
 
 FAULTS = [
@@ -92,8 +113,15 @@ FAULTS = [
         "ds = (dout * x)",
         "ds = dout",
         x="is there, but wrong",
-        w1="a product missing",
-        w2="a product missing",
+        w1="a product with an array of that shape missing",
+        w2="a product with an array of that shape missing",
+    ),
+    Fault(RESIDUAL_SE, "(1 - s**2)", "s * (1 - s)", x="is there, but wrong", w1="", w2=""),
+    Fault(
+        RESIDUAL_SE,
+        "dout + dout * s[:, :, None, None] + (dh @ w1.T)[:, :, None, None] / (H * W)",
+        "dout * s[:, :, None, None]",
+        x="two things lack: dy itself",
     ),
     Fault(RESIDUAL, "dout + dh @ w.T", "dh @ w.T", x="a term is missing: dy itself"),
     Fault(RESIDUAL, " * (1 - h**2)", "", x="", w=""),

@@ -100,6 +100,7 @@ GUESSES: tuple[Callable[[Evidence], str | None], ...] = (
     terms.dy_itself,
     terms.statistics,
     terms.dy_times,
+    terms.two_paths,
     axes.blocks_exchanged,
     axes.shifted,
     trials.one_of_several,

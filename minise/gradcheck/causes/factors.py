@@ -167,6 +167,6 @@ def factor_by_axes(e: Evidence) -> str | None:
         if not (np.isclose(by, 0, atol=CLOSE) | np.isclose(by, 1, atol=CLOSE)).all():
             return (
                 f"off by a factor that depends on {axes_called(axes)} alone, {by.min():.3g} to "
-                f"{by.max():.3g}: is a product missing, or doubled, on the way there?"
+                f"{by.max():.3g}: a product with an array of that shape missing, or doubled?"
             )
     return None

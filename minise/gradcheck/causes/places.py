@@ -123,6 +123,8 @@ def place(e: Evidence) -> str | None:
     if e.wrong.all() or len(e.entries) < FEW or e.wrong.sum() < 2:
         return None
     zero = _said_nothing(e)
+    if not ((e.numeric != 0) & ~e.wrong).any():  # elsewhere there is nothing to be wrong
+        return None
     for axis, size in enumerate(e.shape):
         met = np.unique(e.places[axis][e.wrong])
         there = np.isin(e.places[axis], met) & ((e.said != 0) | (e.numeric != 0))

@@ -91,7 +91,7 @@ def statistics(e: Evidence) -> str | None:
         if axes == PIXELS or fitted(lack, groups, np.ones_like(lack), centred) is None:
             continue
         over = (
-            "in each channel (N, H, W)"
+            "in each channel"
             if len(e.shape) == 4 and axes == BATCH
             else f"over {axes_called(axes)}"
         )
@@ -105,6 +105,24 @@ def statistics(e: Evidence) -> str | None:
             "and variance, left out?"
         )
     return None
+
+
+def two_paths(e: Evidence) -> str | None:
+    """Straight through, and through a mean over the pixels."""
+    if len(e.shape) != 4 or e.shape != np.shape(e.dy):
+        return None
+    lack, dy = e.numeric - e.said, e.at(np.asarray(e.dy))
+    found = fitted(lack, e.groups(PIXELS), np.ones_like(lack), dy)
+    if found is None or len(found[1]) < FEW:
+        return None
+    c = found[1][:, 1]
+    if abs(c[0]) < CLOSE or np.ptp(c) > 10 * CLOSE * abs(c[0]):
+        return None
+    times = "dy itself" if math.isclose(c[0], 1, rel_tol=10 * CLOSE) else f"dy times {c[0]:.4g}"
+    return (
+        f"two things lack: {times}, as from a path straight through, and a part that is the same "
+        "over (H, W), as from one through a mean over the pixels, a squeeze and its gate"
+    )
 
 
 def _groups(ndim: int) -> list[tuple[int, ...]]:
