@@ -82,9 +82,7 @@ def residual_backward(dout, cache):
 SCALE = Code(scale_forward, scale_backward, normal((2, 3, 4, 5), (2, 3)))
 EXCITATION = Code(excitation_forward, excitation_backward, normal((3, 5), (5, 4), (4, 5)))
 SE = Code(se_forward, se_backward, normal((2, 4, 3, 5), (4, 3), (3, 4)))
-RESIDUAL_SE = Code(
-    residual_se_forward, residual_se_backward, normal((2, 4, 3, 4), (4, 3), (3, 4))
-)
+RESIDUAL_SE = Code(residual_se_forward, residual_se_backward, normal((2, 4, 3, 4), (4, 3), (3, 4)))
 RESIDUAL = Code(residual_forward, residual_backward, normal((4, 5), (5, 5)))
 
 FAULTS = [
@@ -113,8 +111,8 @@ FAULTS = [
         "ds = (dout * x)",
         "ds = dout",
         x="is there, but wrong",
-        w1="a product with an array of that shape missing",
-        w2="a product with an array of that shape missing",
+        w1="",
+        w2="",
     ),
     Fault(RESIDUAL_SE, "(1 - s**2)", "s * (1 - s)", x="is there, but wrong", w1="", w2=""),
     Fault(

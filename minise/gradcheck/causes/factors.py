@@ -153,14 +153,16 @@ def _spreads(array: Array, shape: tuple[int, ...]) -> Iterator[Array]:
 
 def factor_by_axes(e: Evidence) -> str | None:
     """One factor for each place along some axes."""
+    there = (e.numeric != 0) | (e.said != 0)
+    if len(e.shape) == 2 and e.whole is not None and np.linalg.matrix_rank(e.whole, CLOSE) < 2:
+        return None  # of one sample that counts: any wrong row that it is made of looks like that
     for axes in itertools.chain.from_iterable(
         itertools.combinations(range(len(e.shape)), count) for count in (1, 2)
     ):
         others = tuple(k for k in range(len(e.shape)) if k not in axes)
-        # with two of them a matrix of rank one is met too often
         if not others or math.prod(e.shape[k] for k in others) < 3:
             continue
-        found = fitted(e.said, e.groups(others), e.numeric)
+        found = fitted(e.said[there], e.groups(others)[there], e.numeric[there])
         if found is None:
             continue
         by = found[1]

@@ -19,6 +19,7 @@ from minise.gradcheck.causes.evidence import (
 from minise.gradcheck.differences import Floats
 
 BATCH, PIXELS = (0, 2, 3), (2, 3)
+NONE = 1e-7  # a part of the largest that is the rounding of differences
 
 
 def penalty(e: Evidence) -> str | None:
@@ -184,4 +185,4 @@ def _constant_part(a: Floats, e: Evidence, axes: tuple[int, ...]) -> Floats | No
     if found is None:
         return None
     part = found[1][:, 0]
-    return np.where(np.abs(part) <= 10 * CLOSE * np.abs(a).max(), 0, part)
+    return np.where(np.abs(part) <= NONE * np.abs(a).max(), 0, part)
