@@ -15,7 +15,7 @@ from rich.console import Console
 
 from minise import gradcheck
 from minise.cli.options import computing
-from minise.cli.own_code import errors_in, own_example
+from minise.cli.own_code import Own, errors_in, own_example
 from minise.cli.say import show
 from minise.errors import InputError
 from minise.files import check_writable
@@ -23,7 +23,7 @@ from minise.gradcheck import Example, Report
 from minise.gradcheck.compare import TOLERANCES
 from minise.nearest import nearest
 
-Make: TypeAlias = Callable[[np.random.Generator], Example]
+Make: TypeAlias = Callable[[np.random.Generator], Example | Own]
 
 
 class _Shape(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 alone
@@ -78,8 +78,9 @@ def gradcheck_command(
     \b
       minise gradcheck layers.py:my_layer --input 2,3,4,4
 
-    where my_layer is a layer, or a function with a my_layer_backward beside it, as
-    affine_backward is beside affine_forward. Instead of --input, the file may have my_layer_inputs.
+    where my_layer is a layer, an object or a class with forward and backward, a loss that returns
+    its gradients, or a function with a my_layer_backward beside it, as affine_backward is beside
+    affine_forward. Instead of --input, the file may have my_layer_inputs.
     Exits with 1 if a gradient is wrong.
     """  # noqa: D301 (click takes \b for: do not wrap)
     own = [name for name in names if ":" in name]
@@ -106,6 +107,7 @@ def gradcheck_command(
                 rng=np.random.default_rng([seed, 1]),
                 training=example.training,
                 method=method,
+                **(example.told if isinstance(example, Own) else {}),
             )
         if name not in own:
             _tell(console, f"{name:<{width}}", reports[name])

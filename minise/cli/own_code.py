@@ -5,28 +5,37 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import BuiltinFunctionType, ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minise.errors import InputError
-from minise.gradcheck.examples import Example
+from minise.gradcheck.forms.objects import methods_of, takes_nothing
 from minise.gradcheck.own_errors import in_short, place, told
 from minise.nn.layer import Layer
 
 
-def own_example(
-    target: str, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator
-) -> Example:
+class Own(NamedTuple):
+    """What `check` takes: `check(own.subject, *own.inputs, **own.told)`."""
+
+    subject: Any
+    inputs: tuple[Any, ...]
+    told: dict[str, Any]  # names, returns and outputs
+    training: bool = True
+
+
+def own_example(target: str, shapes: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Own:
     """What `target` names, on normal random arrays of these shapes, or on the file's own inputs.
 
-    In the file, `f` or `f_forward` with an `f_backward` is a pair of functions; a `Layer`, or a
-    class or function without arguments that makes one, is a layer. `f_inputs`, a tuple of arrays or
-    a function from a generator to one, is used where no shapes are given.
+    In the file, `f` or `f_forward` with an `f_backward` is a pair of functions; an object with
+    forward and backward, a class or function without arguments that makes one, and a loss that
+    returns its gradients are taken as they are. `f_inputs`, a tuple of arrays or a function from a
+    generator to one, is used where no shapes are given; `f_names`, `f_returns` and `f_outputs` are
+    those of `gradcheck.check`.
 
     Raises `InputError` where the file cannot be run, or has no such thing.
     """
@@ -38,7 +47,8 @@ def own_example(
         raise InputError(f"{path} has no {name!r}")
     with errors_in(path):
         subject = _subject(module, name, path)
-        return Example(subject, _inputs(module, name, path, shapes, rng))
+        told = {what: _beside(module, name, what) for what in ("names", "returns", "outputs")}
+        return Own(subject, _inputs(module, name, path, shapes, rng), told)
 
 
 def _load(path: Path) -> ModuleType:
@@ -59,31 +69,39 @@ def _load(path: Path) -> ModuleType:
 
 def _subject(module: ModuleType, name: str, path: str) -> Any:
     found = getattr(module, name)
-    beside = [f"{name}_backward", f"{name.removesuffix('_forward')}_backward"]
-    backward = next((getattr(module, each) for each in beside if hasattr(module, each)), None)
-    if isinstance(found, Layer | tuple):
-        return found
-    if callable(found) and callable(backward):
+    backward = next((getattr(module, n) for n in _backwards(name) if hasattr(module, n)), None)
+    if callable(found) and not isinstance(found, type) and callable(backward):
         return found, backward
-    if isinstance(found, type) and issubclass(found, Layer) and not _takes_nothing(found):
+    if isinstance(found, type) and not takes_nothing(found):
         raise InputError(
-            f"{path}:{name} needs arguments: name a function without arguments that makes the layer"
+            f"{path}:{name} needs arguments: name a function without arguments that makes one"
         )
-    if callable(found) and _takes_nothing(found) and isinstance(layer := found(), Layer):
-        return layer
-    raise InputError(f"{path}:{name} is not a layer, nor a function with a {beside[-1]} beside it")
-
-
-def _takes_nothing(function: Callable[..., Any]) -> bool:
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # written in C, and does not tell
-        return False
-    return not any(
-        parameter.default is parameter.empty
-        for parameter in parameters
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    if isinstance(found, Layer | tuple | type) or methods_of(found):
+        return found
+    if callable(found) and takes_nothing(found):
+        made = found()
+        if isinstance(made, Layer | tuple) or methods_of(made) or inspect.ismethod(made):
+            return made
+    elif callable(found) and not isinstance(found, BuiltinFunctionType):
+        return found  # a loss that returns its gradients at once
+    raise InputError(
+        f"{path}:{name} is not a layer, an object with forward and backward, a loss that returns "
+        f"its gradients, nor a function with a {_backwards(name)[-1]} beside it"
     )
+
+
+def _backwards(name: str) -> list[str]:
+    """affine_backward for affine_forward or affine; conv_backward_naive for conv_forward_naive."""
+    renamed = [name.replace("forward", "backward")] if "forward" in name else []
+    return [f"{name}_backward", *renamed]
+
+
+def _beside(module: ModuleType, name: str, what: str) -> Any:
+    """affine_forward_inputs, or affine_inputs; None where there is neither."""
+    for stem in (name, name.replace("_forward", "")):
+        if hasattr(module, f"{stem}_{what}"):
+            return getattr(module, f"{stem}_{what}")
+    return None
 
 
 def _inputs(
@@ -95,14 +113,14 @@ def _inputs(
 ) -> tuple[Any, ...]:
     if shapes:
         return tuple(rng.standard_normal(shape) for shape in shapes)
-    given: Any = getattr(module, f"{name}_inputs", None)
+    given = _beside(module, name, "inputs")
     if given is None:
         raise InputError(
             f"{path}:{name} needs inputs: type --input 2,3,4,4 for each array, or put "
             f"{name}_inputs into the file, a tuple of arrays or a function from a generator to one"
         )
     if callable(given):
-        given = given() if _takes_nothing(given) else given(rng)
+        given = given() if takes_nothing(given) else given(rng)
     if isinstance(given, np.ndarray):
         return (given,)
     return tuple(given)  # a list, or what a generator function yields

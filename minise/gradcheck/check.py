@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from minise.errors import InputError
 from minise.gradcheck.causes import explained
 from minise.gradcheck.causes.axes import misshapen
 from minise.gradcheck.compare import TOLERANCES, Comparison, Way
-from minise.gradcheck.forms import subject_of
+from minise.gradcheck.forms import Told, subject_of
 from minise.gradcheck.habits import Asked, missing
 from minise.gradcheck.own_errors import OwnErrors
 from minise.gradcheck.precision import Precision
@@ -27,6 +27,9 @@ def check(
     subject: Any,
     *inputs: Any,
     loss: Pair | None = None,
+    names: Sequence[str] | None = None,
+    returns: Sequence[str] | None = None,
+    outputs: int | Sequence[str] | None = None,
     method: str = "differences",
     step: float | None = None,
     tolerance: float | None = None,
@@ -40,8 +43,14 @@ def check(
     `subject` is a pair (forward, backward) of functions, as `y, saved = forward(*inputs)` and
     `dx, … = backward(dy, saved)` (bind options with `functools.partial`), or a layer, whose
     parameters are checked along with its input; `loss` is a pair of functions that is put behind
-    a layer, and takes the inputs that follow the first. Float arrays are differentiated, in
-    float64; anything else, labels say, is passed on as it is. All are copied first.
+    a layer, and takes the inputs that follow the first. It may also be an object or a class with
+    methods forward and backward, or a function that returns its gradients, `loss, dx = f(x)`.
+    Float arrays, and numbers that backward gives a gradient of, are differentiated, in float64;
+    anything else, labels say, is passed on as it is. All are copied first.
+
+    What the code does not say itself is said by `names` of the inputs, `returns`, the inputs
+    whose gradients backward returns, in its order, and `outputs`, the number of outputs among
+    what forward returns, or the attributes in which an object leaves them.
 
     Of an array with more than `sample` entries so many are drawn, and the gradient along one
     random direction over all of them is compared as well. `method` is "differences", whose `step`
@@ -66,7 +75,8 @@ def check(
     if not isinstance(sample, int):
         raise InputError(f"gradcheck: sample is {sample!r}, expected an integer")
     rng = np.random.default_rng(OWN_SEED) if rng is None else rng
-    checked = subject_of(subject, inputs, training, loss)
+    told = Told.of(names, returns, outputs)
+    checked = subject_of(subject, inputs, training, loss, told)
     way = Way(method, tolerance, step, sample)
     with OwnErrors("in the first forward"):
         y, backward = checked.fresh().run(_copies(checked))
@@ -92,7 +102,8 @@ def check(
             *_misshapen(checked, analytic),
             *missing(Asked(checked, dy, rng, precision.close, precision.least), habits or {}),
         )
-    return Report(checked.name, gradients, problems, tolerance, method, precision.said)
+    said = (*getattr(checked, "said", ()), *precision.said)  # of what was left out, and how judged
+    return Report(checked.name, gradients, problems, tolerance, method, said)
 
 
 RANDOM = (
@@ -107,12 +118,32 @@ def _copies(subject: Subject) -> Gradients:
 
 
 def _misshapen(subject: Subject, analytic: Gradients) -> list[str]:
-    return [
+    variables = subject.variables
+    lines = [
         f"the gradient of {name} has the shape {analytic[name].shape}, expected {array.shape}"
-        + misshapen(name, analytic[name], subject.variables, analytic)
-        for name, array in subject.variables.items()
+        + misshapen(name, analytic[name], variables, analytic)
+        for name, array in variables.items()
         if analytic[name].shape != array.shape
     ]
+    if order := _in_another_order(variables, analytic):
+        lines.append(
+            f"these are the shapes of the gradients of {', '.join(order)}, in this order: if that "
+            f"is what backward returns, say so with returns={tuple(order)}"
+        )
+    return lines
+
+
+def _in_another_order(variables: Gradients, analytic: Gradients) -> list[str]:
+    """The only order of the variables in which all have the shapes of these gradients, if any."""
+    left, order = dict(variables), []
+    for gradient in analytic.values():
+        fits = [name for name, array in left.items() if array.shape == gradient.shape]
+        if not fits:
+            return []
+        order.append(fits[0])
+        del left[fits[0]]
+    shapes = [array.shape for array in variables.values()]
+    return order if order != list(variables) and len(set(shapes)) == len(shapes) else []
 
 
 def assert_gradients(subject: Any, *inputs: Any, **options: Any) -> None:

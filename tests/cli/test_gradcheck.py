@@ -50,6 +50,27 @@ def broken_backward(dy, x):
 def lonely(x, y):
     return x, y
 
+def product_forward(*args):
+    x, w = args
+    return x @ w, x + 1, (x, w)
+
+def product_backward(up, right, saved):
+    x, w = saved
+    return x.T @ up, up @ w.T + right
+
+product_inputs = (np.arange(6.0).reshape(2, 3), np.ones((3, 3)) + np.eye(3))
+product_names, product_returns, product_outputs = ("x", "w"), ("w", "x"), 2
+
+class Double:
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, dout):
+        return 2 * dout
+
+def halved(x):
+    return 0.5 * (x**2).sum(), x
+
 number = 3
 largest = max
 
@@ -167,7 +188,15 @@ def test_the_report_is_of_what_the_seed_draws_in_that_shape_and_by_that_method(m
     assert report["x"].relative_error < 1e-14
 
 
-@pytest.mark.parametrize("name", ["cube", "affine_forward", "both", "made", "Made"])
+def test_what_the_code_does_not_say_stands_beside_it(minise, own):
+    code, out, err = minise("gradcheck", f"{own}:product_forward")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[2:4]] == ["x", "w"]
+
+
+@pytest.mark.parametrize(
+    "name", ["cube", "affine_forward", "both", "made", "Made", "Double", "halved"]
+)
 def test_own_functions_and_layers_are_checked_on_arrays_of_a_given_shape(minise, own, name):
     code, out, err = minise("gradcheck", f"{own}:{name}", "--input", "4,3")
     assert (code, err) == (0, "")
@@ -206,9 +235,10 @@ def test_pictures_are_drawn_for_each(minise, own, tmp_path):
         (["none.py:f"], 1, "none.py: there is no such file"),
         ([":f"], 1, "expected a file and a name in it"),
         (["own.py:both"], 1, "own.py:both needs inputs: type --input"),
-        (["own.py:number", "--input", "3"], 1, "own.py:number is not a layer, nor a function"),
-        (["own.py:lonely", "--input", "3"], 1, "own.py:lonely is not a layer, nor a function"),
-        (["own.py:largest", "--input", "3"], 1, "own.py:largest is not a layer, nor a function"),
+        (["own.py:number", "--input", "3"], 1, "own.py:number is not a layer, an object"),
+        (["own.py:lonely", "--input", "3"], 1, "lonely takes x, y, and was given no y"),
+        (["own.py:lonely", *["--input", "3"] * 2], 1, "a pair (forward, backward) of functions"),
+        (["own.py:largest", "--input", "3"], 1, "nor a function with a largest_backward beside it"),
         (["own.py:broken", "--input", "3"], 1, "own.py:38, in broken: NameError: name 'nothing'"),
         (["own.py:Made", "--input", "3"], 1, "x has shape (3,), expected (N, in)"),
         (["syntax.py:f", "--input", "3"], 1, "syntax.py:1: SyntaxError"),

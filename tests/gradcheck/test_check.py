@@ -445,7 +445,7 @@ PAIR = (ops.relu, ops.relu_backward)
 @pytest.mark.parametrize(
     ("subject", "inputs", "options", "message"),
     [
-        (PAIR, [np.arange(3)], {}, "no float array"),
+        (PAIR, [np.arange(3)], {}, "relu was given no float array to differentiate: x is int64"),
         (PAIR, [np.ones((0, 3))], {}, "no float array"),
         ((np.tanh, PAIR[1]), [np.ones(3)], {}, "tanh returned ndarray, expected .y, saved"),
         # written in C, whose signature Python does not tell
@@ -453,7 +453,7 @@ PAIR = (ops.relu, ops.relu_backward)
         (PAIR, [np.ones(3)], {"sample": 2.5}, "sample is 2.5, expected an integer"),
         (PAIR, [np.ones(3), np.ones(3)], {}, "relu takes 1 inputs, got 2"),
         ((ops.relu, lambda dy, saved: (dy, dy)), [np.ones(3)], {}, "2 gradients for 1 inputs: x"),
-        (ops.relu, [np.ones(3)], {}, "expected a pair"),
+        (ops.relu, [np.ones(3)], {}, r"returned \(float64 array, .*\): .* or a pair"),
         (nn.ReLU(), [], {}, "one float array x, .*: got nothing"),
         (
             nn.ReLU(),
