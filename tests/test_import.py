@@ -9,7 +9,8 @@ def run(code, **environment):
 
 
 def test_importing_minise_is_light_and_quiet():
-    heavy = ["numba", "cupy", "PIL", "matplotlib", "pooch", "rich", "click", "safetensors", "torch"]
+    heavy = ["numba", "cupy", "PIL", "matplotlib", "pooch", "rich", "click", "safetensors"]
+    heavy += ["torch", "jax"]
     done = run(
         "import random, sys, numpy as np; np.random.seed(1); before = np.random.get_state()[1][:5];"
         "errors = np.geterr(); import minise;"
@@ -27,6 +28,16 @@ def test_what_measures_is_imported_only_to_measure():
         "print([name for name in names[1:] if name in sys.modules])"
     )
     assert done.stdout == "[]\n[]\n"
+
+
+def test_code_of_other_packages_is_checked_without_importing_them_for_code_that_is_not_theirs():
+    done = run(
+        "import sys, numpy as np, minise, minise.cli; from minise import gradcheck, ops\n"
+        "gradcheck.assert_gradients((ops.tanh, ops.tanh_backward), np.ones(3))\n"
+        "gradcheck.assert_gradients(minise.SEBlock(8, 2), np.ones((1, 8, 2, 2)))\n"
+        "print([name for name in ['torch', 'jax', 'jaxlib'] if name in sys.modules])"
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_importing_minise_gives_every_room_that_a_learner_names():

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minise.errors import InputError
+from minise.gradcheck.forms.foreign import package_of
 from minise.gradcheck.forms.objects import methods_of, takes_nothing
 from minise.gradcheck.own_errors import in_short, place, told
 from minise.nn.layer import Layer
@@ -70,6 +71,8 @@ def _load(path: Path) -> ModuleType:
 def _subject(module: ModuleType, name: str, path: str) -> Any:
     found = getattr(module, name)
     backward = next((getattr(module, n) for n in _backwards(name) if hasattr(module, n)), None)
+    if package_of(found) and not callable(backward):
+        return _of_a_package(found, f"{path}:{name}")
     if callable(found) and not isinstance(found, type) and callable(backward):
         return found, backward
     if isinstance(found, type) and not takes_nothing(found):
@@ -88,6 +91,17 @@ def _subject(module: ModuleType, name: str, path: str) -> Any:
         f"{path}:{name} is not a layer, an object with forward and backward, a loss that returns "
         f"its gradients, nor a function with a {_backwards(name)[-1]} beside it"
     )
+
+
+def _of_a_package(found: Any, place: str) -> Any:
+    """Code of PyTorch or JAX as it is; a module from the class or the function that makes it."""
+    module_class = isinstance(found, type) and hasattr(found, "named_parameters")
+    if module_class and not takes_nothing(found):
+        raise InputError(
+            f"{place} needs arguments: name a function without arguments that makes the module"
+        )
+    makes = inspect.isfunction(found) and not inspect.signature(found).parameters
+    return found() if module_class or makes else found
 
 
 def _backwards(name: str) -> list[str]:
@@ -121,7 +135,7 @@ def _inputs(
         )
     if callable(given):
         given = given() if takes_nothing(given) else given(rng)
-    if isinstance(given, np.ndarray):
+    if hasattr(given, "__array__"):  # also a tensor of PyTorch, an Array of JAX
         return (given,)
     return tuple(given)  # a list, or what a generator function yields
 

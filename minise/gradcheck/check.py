@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ OWN_SEED = 20170905
 def check(
     subject: Any,
     *inputs: Any,
-    loss: Pair | None = None,
+    loss: Pair | Callable[..., Any] | None = None,
     names: Sequence[str] | None = None,
     returns: Sequence[str] | None = None,
     outputs: int | Sequence[str] | None = None,
@@ -51,6 +51,10 @@ def check(
     What the code does not say itself is said by `names` of the inputs, `returns`, the inputs
     whose gradients backward returns, in its order, and `outputs`, the number of outputs among
     what forward returns, or the attributes in which an object leaves them.
+
+    Of PyTorch and JAX it is a `torch.autograd.Function`, a `torch.nn.Module`, behind which `loss`
+    may be a function of its output, and any function of tensors or Arrays: one that is given some,
+    or names torch or jax in its body. What is checked is its own backward, or autograd's.
 
     Of an array with more than `sample` entries so many are drawn, and the gradient along one
     random direction over all of them is compared as well. `method` is "differences", whose `step`

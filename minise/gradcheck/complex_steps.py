@@ -44,6 +44,8 @@ def complex_slopes(
         try:
             with backend.using("numpy"), door.complex_allowed():
                 y = subject.fresh().run({n: a.copy() for n, a in variables.items()})[0]
+        except InputError:
+            raise
         except Exception as error:  # whatever the function raises when it meets a complex number
             raise InputError(
                 f"gradcheck: complex steps: {subject.name} does not take complex numbers: "

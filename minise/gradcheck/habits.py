@@ -7,6 +7,8 @@
 - "used twice in a net": one forward does not disturb the backward of another
 - "memory orders": none of x or of dy changes the result
 - "parameters found": those of a layer are where it finds them
+- "one forward": what is differentiated gives the output that forward gives alone (in JAX a function
+  and its fwd, in PyTorch also under no_grad)
 
 `check(…, habits={"memory orders": False})` leaves one out. What a form of code cannot keep (an
 object holds the numbers of its last forward) is not asked of it.
@@ -203,6 +205,17 @@ def _parameters_found(asked: Asked) -> Iterator[str]:
         yield f"{name} holds parameters that the layer does not find: make them attributes"
 
 
+def _one_forward(asked: Asked) -> Iterator[str]:
+    """Where the form has another path to the output than the one that was compared."""
+    variables, subject = asked.subject.variables, asked.subject.fresh()
+    if not hasattr(subject, "other_path"):
+        return
+    y = np.asarray(asked.subject.fresh().run(_copies(variables))[0])
+    other = np.asarray(subject.other_path(_copies(variables)))
+    if not asked.alike(other, y, _largest([y])):
+        yield "forward gives another output where no gradient is asked for: two functions in one?"
+
+
 HABITS: dict[str, Callable[[Asked], Iterator[str]]] = {
     "parameters found": _parameters_found,
     "inputs kept": _inputs_kept,
@@ -210,6 +223,7 @@ HABITS: dict[str, Callable[[Asked], Iterator[str]]] = {
     "linear in dy": _linear_in_dy,
     "used twice in a net": _used_twice_in_a_net,
     "memory orders": _memory_orders,
+    "one forward": _one_forward,
 }
 
 

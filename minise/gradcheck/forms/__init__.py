@@ -6,10 +6,11 @@ import inspect
 from typing import Any
 
 from minise.errors import InputError
+from minise.gradcheck.forms.foreign import around, foreign
 from minise.gradcheck.forms.layers import LayerWithLoss
 from minise.gradcheck.forms.objects import Methods, Object, methods_of, takes_nothing, with_gradient
 from minise.gradcheck.forms.pairs import FORMS, Functions, Loss, Told
-from minise.gradcheck.subject import Pair, Subject
+from minise.gradcheck.subject import Subject
 from minise.nn.layer import Layer
 
 __all__ = ["Told", "subject_of"]
@@ -19,14 +20,24 @@ def subject_of(
     given: Any,
     inputs: tuple[Any, ...],
     training: bool = True,
-    loss: Pair | None = None,
+    loss: Any = None,
     told: Told = Told(),  # noqa: B008 (nobody can change it)
 ) -> Subject:
     """What was given, in the form that it has.
 
     Raises `InputError` for what is in no form that is known, or has nothing to differentiate.
     """
-    subject: Subject
+    subject = foreign(given, inputs, training, loss, told) or _of_minise_or_numpy(
+        given, inputs, training, loss, told
+    )
+    if not any(array.size for array in subject.variables.values()):
+        raise InputError(f"gradcheck: {subject.name} was given no float array to differentiate")
+    return subject
+
+
+def _of_minise_or_numpy(
+    given: Any, inputs: tuple[Any, ...], training: bool, loss: Any, told: Told
+) -> Subject:
     if isinstance(given, type):
         if not takes_nothing(given):
             raise InputError(
@@ -40,27 +51,25 @@ def subject_of(
                 "gradcheck: names=, returns= and outputs= are for functions and objects: a layer "
                 "of minise names all itself"
             )
-        subject = LayerWithLoss(given, inputs, training, loss)
-    elif loss is not None:
+        if loss is not None and not isinstance(loss, tuple):
+            raise InputError("gradcheck: loss= of a layer is a pair (forward, backward)")
+        return LayerWithLoss(given, inputs, training, loss)
+    if loss is not None:
         raise InputError("gradcheck: loss= is for layers; put the loss of functions into the pair")
-    elif not inputs:
+    if not inputs:
         raise InputError("gradcheck: expected inputs to check with, as in check(subject, x)")
-    elif isinstance(given, tuple) and len(given) == 2 and all(map(callable, given)):
+    if isinstance(given, tuple) and len(given) == 2 and all(map(callable, given)):
         things = [getattr(function, "__self__", None) for function in given]
         if inspect.ismethod(given[0]) and things[0] is things[1]:  # (layer.forward, layer.backward)
             methods = Methods(*(function.__name__ for function in given))
-            subject = Object(things[0], methods, inputs, training, told)
-        else:
-            subject = Functions(given, inputs, told)
-    elif (found := methods_of(given)) is not None:
-        subject = Object(given, found, inputs, training, told)
-    elif inspect.ismethod(given) and not isinstance(given.__self__, type):
+            return Object(things[0], methods, inputs, training, told)
+        pair, arrays = around(given, inputs)
+        return Functions(pair, arrays, told)
+    if (found := methods_of(given)) is not None:
+        return Object(given, found, inputs, training, told)
+    if inspect.ismethod(given) and not isinstance(given.__self__, type):
         found = with_gradient(given.__self__, given.__name__)
-        subject = Object(given.__self__, found, inputs, training, told)
-    elif callable(given):
-        subject = Loss(given, inputs, told)
-    else:
-        raise InputError(f"gradcheck: expected {FORMS}, got {given!r}")
-    if not any(array.size for array in subject.variables.values()):
-        raise InputError(f"gradcheck: {subject.name} was given no float array to differentiate")
-    return subject
+        return Object(given.__self__, found, inputs, training, told)
+    if callable(given):
+        return Loss(given, inputs, told)
+    raise InputError(f"gradcheck: expected {FORMS}, got {given!r}")
