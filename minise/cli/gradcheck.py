@@ -62,6 +62,11 @@ class _Shape(click.ParamType):  # type: ignore[type-arg]  # generic since click 
     show_default=True,
     help="Finite differences; or complex steps, exact to rounding, if your code takes them.",
 )
+@click.option(
+    "--vary",
+    is_flag=True,
+    help="Check a second time, on other shapes and values, as far as your code takes them.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @computing
 def gradcheck_command(
@@ -69,6 +74,7 @@ def gradcheck_command(
     shapes: tuple[tuple[int, ...], ...],
     plot: Path | None,
     method: str,
+    vary: bool,
     seed: int,
 ) -> None:
     """Compare every backward, or only those of NAMES, with finite differences, in float64.
@@ -108,6 +114,7 @@ def gradcheck_command(
                 training=example.training,
                 method=method,
                 **(example.told if isinstance(example, Own) else {}),
+                vary=vary,
             )
         if name not in own:
             _tell(console, f"{name:<{width}}", reports[name])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,10 @@ from minise.gradcheck.habits import Asked, missing
 from minise.gradcheck.own_errors import OwnErrors
 from minise.gradcheck.precision import Precision
 from minise.gradcheck.report import Report
+from minise.gradcheck.smallest import with_smallest
 from minise.gradcheck.subject import Gradients, Pair, Subject
+from minise.gradcheck.unseen import unseen
+from minise.gradcheck.vary import on_varied
 
 # Not 0, as which people seed the generator of their inputs: the cotangent would be the input, and
 # xᵀ · dy, say, would be symmetric, so that its transposed passed for it.
@@ -36,6 +41,7 @@ def check(
     sample: int = 200,
     training: bool = True,
     habits: Mapping[str, bool] | None = None,
+    vary: bool = False,
     rng: np.random.Generator | None = None,
 ) -> Report:
     """Compare the backward of `subject` with differences, entry by entry.
@@ -65,6 +71,11 @@ def check(
     Beside the numbers, habits are checked: see `minise.gradcheck.habits`. Those that `habits`
     gives as False, as in `{"memory orders": False}`, are not.
 
+    What these inputs cannot show is in the report, as `unseen`. With `vary` the check is made a
+    second time, on inputs whose axes have lengths of their own, as far as forward takes them, and
+    whose values are drawn between those given; the report is that of the inputs which fail, or of
+    the second. Options and the parameters of a layer stay.
+
     Raises `InputError` where nothing can be checked, for options that make no sense and where
     complex steps cannot be taken. So it does for what your own code raises, which is its cause: it
     tells file and line, and the shapes of what your function was called with.
@@ -82,12 +93,34 @@ def check(
     told = Told.of(names, returns, outputs)
     checked = subject_of(subject, inputs, training, loss, told)
     way = Way(method, tolerance, step, sample)
+    options = {
+        "loss": loss, "method": method, "training": training, "habits": habits,
+        "names": names, "returns": returns, "outputs": outputs,
+    }  # fmt: skip
+    usual = {"method": "differences", "training": True}
+    typed = {name: value for name, value in options.items() if value != usual.get(name)}
+
+    def report_of(which: Subject, rng: np.random.Generator = rng) -> Report:
+        return _report(which, way, habits or {}, rng)
+
+    def whole(which: Subject) -> Report:
+        __tracebackhide__ = True
+        again = partial(report_of, rng=np.random.default_rng(OWN_SEED))
+        return with_smallest(report_of(which), subject, which, typed, again)
+
+    report = whole(checked)
+    return on_varied(checked, rng, whole) if vary and report.passed else report
+
+
+def _report(
+    checked: Subject, way: Way, habits: Mapping[str, bool], rng: np.random.Generator
+) -> Report:
     with OwnErrors("in the first forward"):
         y, backward = checked.fresh().run(_copies(checked))
         y = np.copy(y)
         again, _ = checked.fresh().run(_copies(checked))
     if not np.array_equal(y, again, equal_nan=True):
-        return Report(checked.name, (), (RANDOM,), tolerance, method)
+        return Report(checked.name, (), (RANDOM,), way.tolerance, way.method)
     dy = rng.standard_normal(np.shape(y))[()]
     with OwnErrors("in the first backward"):
         analytic = {name: np.array(found) for name, found in backward(np.copy(dy)[()]).items()}
@@ -104,10 +137,11 @@ def check(
         precision = Precision.of(y, analytic, comparison)
         problems = (
             *_misshapen(checked, analytic),
-            *missing(Asked(checked, dy, rng, precision.close, precision.least), habits or {}),
+            *missing(Asked(checked, dy, rng, precision.close, precision.least), habits),
         )
     said = (*getattr(checked, "said", ()), *precision.said)  # of what was left out, and how judged
-    return Report(checked.name, gradients, problems, tolerance, method, said)
+    report = Report(checked.name, gradients, problems, way.tolerance, way.method, said)
+    return replace(report, unseen=unseen(checked, gradients, report.passed, rng))
 
 
 RANDOM = (

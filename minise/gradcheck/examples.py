@@ -54,7 +54,8 @@ def _with_statistics(name: str) -> Callable[[Rng], Example]:
 
     def example(rng: Rng) -> Example:
         statistics = (rng.standard_normal(3), rng.uniform(0.5, 2, 3))
-        arrays = (rng.standard_normal((2, 3, 3, 2)), rng.standard_normal(3), rng.standard_normal(3))
+        b = 0.3 * rng.standard_normal(3)  # a relu behind it must not sleep
+        arrays = (rng.standard_normal((2, 3, 4, 2)), rng.standard_normal(3), b)
         forward, backward = getattr(ops, name), getattr(ops, f"{name}_backward")
         return Example((partial(forward, statistics=statistics), backward), arrays)
 
@@ -90,7 +91,7 @@ def _residual(
             se = partial(se, hidden=8)  # with fewer, all of them may sleep
         return block(2, 4, 2, se=se, placement=placement, rng=rng, **F64)
 
-    return _layer(make, 3, 2, 3, 4)
+    return _layer(make, 3, 2, 3, 5)
 
 
 def _bottleneck(*channels: int, **options: Any) -> Layer:
@@ -116,27 +117,27 @@ def _inception(
 
 
 EXAMPLES: dict[str, Callable[[Rng], Example]] = {
-    "conv2d": _operation("conv2d", (2, 3, 5, 4), (4, 3, 3, 3), (4,), padding=1),
+    "conv2d": _operation("conv2d", (2, 3, 5, 4), (4, 3, 2, 3), (4,), padding=1),
     "conv2d, stride 2": _operation(
-        "conv2d", (2, 2, 6, 5), (3, 2, 3, 2), (3,), stride=2, padding=(1, 0)
+        "conv2d", (3, 2, 6, 5), (4, 2, 3, 2), (4,), stride=2, padding=(1, 0)
     ),
     "conv2d, dilated, grouped": _operation(
-        "conv2d", (2, 4, 5, 6), (6, 2, 2, 3), groups=2, dilation=(1, 2), padding=2
+        "conv2d", (2, 4, 5, 6), (6, 2, 3, 2), groups=2, dilation=(1, 2), padding=2
     ),
-    "add": _operation("add", (2, 3, 2, 2), (2, 3, 2, 2)),
+    "add": _operation("add", (2, 3, 4, 2), (2, 3, 4, 2)),
     "linear": _operation("linear", (3, 4), (5, 4), (5,)),
     "relu": _operation("relu", (3, 4)),
     "sigmoid": _operation("sigmoid", (3, 4)),
     "tanh": _operation("tanh", (3, 4)),
     "hard_sigmoid": _operation("hard_sigmoid", (3, 4), spread=4),  # beyond ±3 as well
-    "max_pool2d": _operation("max_pool2d", (2, 2, 5, 4), kernel_size=2),
+    "max_pool2d": _operation("max_pool2d", (2, 3, 4, 7), kernel_size=2),
     "max_pool2d, overlapping": _operation(
-        "max_pool2d", (2, 2, 5, 6), kernel_size=3, stride=2, padding=1, ceil_mode=True
+        "max_pool2d", (3, 2, 5, 6), kernel_size=3, stride=2, padding=1, ceil_mode=True
     ),
-    "avg_pool2d": _operation("avg_pool2d", (2, 2, 5, 4), kernel_size=2),
+    "avg_pool2d": _operation("avg_pool2d", (2, 3, 4, 7), kernel_size=2),
     "avg_pool2d, overlapping": _operation(
         "avg_pool2d",
-        (2, 2, 5, 6),
+        (3, 2, 5, 6),
         kernel_size=3,
         stride=2,
         padding=1,
@@ -145,19 +146,19 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     ),
     "global_avg_pool": _operation("global_avg_pool", (2, 3, 4, 3)),
     "global_max_pool": _operation("global_max_pool", (2, 3, 4, 3)),
-    "channel_scale": _operation("channel_scale", (2, 3, 3, 2), (2, 3)),
-    "multiply": _operation("multiply", (2, 3, 3, 2), (2, 3, 3, 2)),
-    "multiply, one gate for a pixel": _operation("multiply", (2, 3, 3, 2), (2, 1, 3, 2)),
-    "scale_add_relu": _operation("scale_add_relu", (2, 3, 3, 2), (2, 3), (2, 3, 3, 2)),
+    "channel_scale": _operation("channel_scale", (2, 3, 4, 2), (2, 3)),
+    "multiply": _operation("multiply", (2, 3, 4, 2), (2, 3, 4, 2)),
+    "multiply, one gate for a pixel": _operation("multiply", (2, 3, 4, 2), (2, 1, 4, 2)),
+    "scale_add_relu": _operation("scale_add_relu", (2, 3, 4, 2), (2, 3), (2, 3, 4, 2)),
     "batch_norm": _operation("batch_norm", (3, 2, 3, 2), (2,), (2,)),
     "batch_norm, evaluation": _with_statistics("batch_norm"),
     "batch_norm_relu": _operation("batch_norm_relu", (3, 2, 3, 2), (2,), (2,)),
     "batch_norm_relu, evaluation": _with_statistics("batch_norm_relu"),
     "softmax_cross_entropy": _cross_entropy(),
     "softmax_cross_entropy, smoothed": _cross_entropy(label_smoothing=0.1),
-    "concat": _operation("concat", (2, 1, 2, 2), (2, 3, 2, 2), (2, 2, 2, 2)),
-    "Conv2d": _layer(lambda rng: nn.Conv2d(2, 3, 3, padding=1, rng=rng, **F64), 2, 2, 4, 3),
-    "Linear": _layer(lambda rng: nn.Linear(4, 3, rng=rng, **F64), 3, 4),
+    "concat": _operation("concat", (3, 2, 4, 2), (3, 5, 4, 2), (3, 6, 4, 2)),
+    "Conv2d": _layer(lambda rng: nn.Conv2d(2, 5, 3, padding=1, rng=rng, **F64), 3, 2, 4, 3),
+    "Linear": _layer(lambda rng: nn.Linear(4, 3, rng=rng, **F64), 5, 4),
     "BatchNorm2d": _layer(lambda rng: nn.BatchNorm2d(2, **F64), 3, 2, 3, 2),
     "BatchNorm2d, evaluation": _layer(
         lambda rng: nn.BatchNorm2d(2, **F64), 3, 2, 3, 2, training=False
@@ -167,12 +168,12 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "Sigmoid": _layer(lambda rng: nn.Sigmoid(), 3, 4),
     "Tanh": _layer(lambda rng: nn.Tanh(), 3, 4),
     "HardSigmoid": _layer(lambda rng: nn.HardSigmoid(), 3, 4, spread=4),
-    "MaxPool2d": _layer(lambda rng: nn.MaxPool2d(2), 2, 2, 4, 5),
-    "AvgPool2d": _layer(lambda rng: nn.AvgPool2d(2), 2, 2, 4, 5),
-    "GlobalAvgPool": _layer(lambda rng: nn.GlobalAvgPool(), 2, 3, 3, 2),
-    "GlobalAvgMaxPool": _layer(lambda rng: nn.GlobalAvgMaxPool(), 2, 3, 3, 2),
-    "GlobalMaxPool": _layer(lambda rng: nn.GlobalMaxPool(), 2, 3, 3, 2),
-    "Flatten": _layer(lambda rng: nn.Flatten(), 2, 3, 3, 2),
+    "MaxPool2d": _layer(lambda rng: nn.MaxPool2d(2), 2, 3, 4, 7),
+    "AvgPool2d": _layer(lambda rng: nn.AvgPool2d(2), 2, 3, 4, 7),
+    "GlobalAvgPool": _layer(lambda rng: nn.GlobalAvgPool(), 2, 3, 4, 2),
+    "GlobalAvgMaxPool": _layer(lambda rng: nn.GlobalAvgMaxPool(), 2, 3, 4, 2),
+    "GlobalMaxPool": _layer(lambda rng: nn.GlobalMaxPool(), 2, 3, 4, 2),
+    "Flatten": _layer(lambda rng: nn.Flatten(), 2, 3, 4, 2),
     "Dropout": _layer(lambda rng: nn.Dropout(0.5, rng=rng), 3, 4),
     "Sequential": _layer(
         lambda rng: nn.Sequential(nn.Linear(4, 5, rng=rng, **F64), nn.Tanh()), 3, 4
@@ -186,16 +187,16 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "SEBlock, hard_sigmoid": _se(gate="hard_sigmoid"),
     "NoSqueeze": _layer(lambda rng: nn.NoSqueeze(6, 2, rng=rng, **F64), 2, 6, 3, 2),
     "SpatialSE": _layer(lambda rng: nn.SpatialSE(4, rng=rng, **F64), 2, 4, 3, 2),
-    "ConcurrentSE": _layer(lambda rng: nn.ConcurrentSE(4, 2, rng=rng, **F64), 2, 4, 3, 2),
+    "ConcurrentSE": _layer(lambda rng: nn.ConcurrentSE(4, hidden=8, rng=rng, **F64), 2, 4, 3, 2),
     "ConcurrentSE, add": _layer(
-        lambda rng: nn.ConcurrentSE(4, 2, merge="add", rng=rng, **F64), 2, 4, 3, 2
+        lambda rng: nn.ConcurrentSE(4, hidden=8, merge="add", rng=rng, **F64), 2, 4, 3, 2
     ),
     "ECA": _layer(lambda rng: nn.ECA(6, rng=rng, **F64), 2, 6, 3, 2),
     "GatherExcite": _layer(lambda rng: nn.GatherExcite(), 2, 4, 3, 2),
-    "Residual": _layer(lambda rng: nn.Residual(3, 3, rng=rng, **F64), 2, 3, 4, 4),
+    "Residual": _layer(lambda rng: nn.Residual(3, 3, rng=rng, **F64), 2, 3, 5, 4),
     **{f"Residual, {place}": _residual(nn.Residual, place) for place in nn.PLACEMENTS},
     "Residual, relative": _residual(nn.Residual, "standard", relative=True),
-    "Bottleneck": _layer(lambda rng: nn.Bottleneck(4, 4, width=2, rng=rng, **F64), 3, 4, 4, 3),
+    "Bottleneck": _layer(lambda rng: nn.Bottleneck(4, 4, width=2, rng=rng, **F64), 3, 4, 5, 2),
     **{f"Bottleneck, {place}": _residual(_bottleneck, place) for place in nn.PLACEMENTS},
     "Inception": _inception(1, (2, 2), (2, 2), 1, se=True),
     "Inception, factored": _inception(2, (2, 3), (2, 2), 1, factored=True, pool="avg"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 80  # of a terminal
+UNSEEN = 3  # are told at most
 MOST_DRAWN = 6  # rows of the picture in a notebook: a net has hundreds of parameters
 HEADS = ["gradient of", "entries", "verdict", "worst at", "backward", "numeric", "error", "step"]
 
@@ -53,8 +54,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [self._title, *_table(self)]
-        unseen = (f"unseen: {text}" for text in self.unseen)
-        for text in (*self.problems, *self.said, *_notes(self), *unseen):
+        for text in (*self.problems, *self.said, *_notes(self), *_unseen(self)):
             lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
         if self.smallest is not None:
             lines += ["  The smallest input that still fails:", ""]
@@ -66,12 +66,11 @@ class Report:
     def _repr_html_(self) -> str:
         """What a notebook shows: the table, and below it the picture."""
         rows = [_row(gradient, self.method) for gradient in self.gradients]
-        unseen = (f"unseen: {text}" for text in self.unseen)
         parts = [notebook.verdict(self.subject, self.passed)]
         if rows:
             parts.append(notebook.table(HEADS, rows, left=(0, 2)))
         drawn = sorted(self.gradients, key=lambda gradient: gradient.passed)[:MOST_DRAWN]
-        lines = [*self.problems, *self.said, *_notes(self), *unseen]
+        lines = [*self.problems, *self.said, *_notes(self), *_unseen(self)]
         if len(drawn) < len(rows):
             lines.append(
                 f"The picture has {len(drawn)} of {len(rows)} gradients, wrong ones first."
@@ -99,6 +98,12 @@ class Report:
         if path is not None:
             write_whole(Path(path), png(figure))
         return figure
+
+
+def _unseen(report: Report) -> list[str]:
+    lines = [f"unseen: {text}" for text in report.unseen[:UNSEEN]]
+    more = len(report.unseen) - UNSEEN
+    return [*lines, f"… and {more} more in report.unseen"] if more > 0 else lines
 
 
 def _table(report: Report) -> list[str]:

@@ -194,6 +194,24 @@ def test_what_the_code_does_not_say_stands_beside_it(minise, own):
     assert [line.split()[0] for line in out.splitlines()[2:4]] == ["x", "w"]
 
 
+@pytest.mark.effect("minise gradcheck --vary")
+def test_other_shapes_show_what_the_given_ones_hide(minise, tmp_path):
+    path = tmp_path / "bias.py"
+    path.write_text(
+        "def bias(x, b):\n    return x + b, None\n\n"
+        "def bias_backward(dy, saved):\n    return dy, dy.mean(axis=0)\n"
+    )
+    options = [f"{path}:bias", "--input", "1,3", "--input", 3]
+    code, out, _ = minise("gradcheck", *options)
+    assert code == 0
+    assert "try x (2, 3)" in " ".join(out.split())
+    code, out, err = minise("gradcheck", *options, "--vary")
+    assert code == 1
+    assert "varied: x (2, 3), b (3,)" in out
+    assert "b: off by the constant factor 0.5" in out
+    assert "gradients are wrong" in err
+
+
 @pytest.mark.parametrize(
     "name", ["cube", "affine_forward", "both", "made", "Made", "Double", "halved"]
 )

@@ -1,6 +1,6 @@
 """Faults that people make in hand-written gradients, planted in code in the forms they write."""
 
-from planted import dense, elementwise, gates, losses, norm, sequences, shapes, windows
+from planted import dense, elementwise, gates, losses, norm, objects, sequences, shapes, windows
 
 SUBJECTS = {
     "Affine maps, penalties": dense,
@@ -11,5 +11,6 @@ SUBJECTS = {
     "Gates and paths that meet": gates,
     "Only moving numbers": shapes,
     "Words, time, attention": sequences,
+    "Layers as classes": objects,
 }
 FAULTS = [fault for subject in SUBJECTS.values() for fault in subject.FAULTS]

@@ -39,13 +39,33 @@ class Code:
         return self.forward, space[self.backward.__name__]
 
 
+@dataclass(frozen=True)
+class Thing:
+    """A class, made with a generator of random numbers, and what its forward is called with."""
+
+    of: type
+    inputs: Callable[[Rng], tuple[Any, ...]]
+
+    @property
+    def name(self) -> str:
+        return self.of.__name__
+
+    def pair(self, right: str = "", wrong: str = "") -> Any:
+        """An object, with a mistake in its class."""
+        source = inspect.getsource(self.of)
+        assert not right or source.count(right) == 1, f"{right!r} is not once in {source}"
+        space = {"np": np}
+        exec(source.replace(right, wrong) if right else source, space)
+        return space[self.name](np.random.default_rng(2))
+
+
 class Fault:
     """`wrong` in the place of `right`, and for each gradient that it makes wrong what is said.
 
     The cause is a part of the text; "" where none is told.
     """
 
-    def __init__(self, code: Code, right: str, wrong: str, **causes: str) -> None:
+    def __init__(self, code: Code | Thing, right: str, wrong: str, **causes: str) -> None:
         self.code, self.right, self.wrong, self.causes = code, right, wrong, causes
         self.name = f"{code.name}: {line(wrong) if wrong else 'without ' + line(right)}"
 
