@@ -139,7 +139,7 @@ def _report(
             *_misshapen(checked, analytic),
             *missing(Asked(checked, dy, rng, precision.close, precision.least), habits),
         )
-    said = (*getattr(checked, "said", ()), *precision.said)  # of what was left out, and how judged
+    said = (*checked.said, *precision.said)  # of what was left out, and how judged
     report = Report(checked.name, gradients, problems, way.tolerance, way.method, said)
     return replace(report, unseen=unseen(checked, gradients, report.passed, rng))
 

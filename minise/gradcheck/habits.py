@@ -207,11 +207,9 @@ def _parameters_found(asked: Asked) -> Iterator[str]:
 
 def _one_forward(asked: Asked) -> Iterator[str]:
     """Where the form has another path to the output than the one that was compared."""
-    variables, subject = asked.subject.variables, asked.subject.fresh()
-    if not hasattr(subject, "other_path"):
-        return
-    y = np.asarray(asked.subject.fresh().run(_copies(variables))[0])
-    other = np.asarray(subject.other_path(_copies(variables)))
+    variables, subject = asked.subject.variables, asked.subject
+    y = np.array(subject.output(_copies(variables)))
+    other = np.asarray(subject.fresh().other_path(_copies(variables)))
     if not asked.alike(other, y, _largest([y])):
         yield "forward gives another output where no gradient is asked for: two functions in one?"
 
@@ -225,6 +223,7 @@ HABITS: dict[str, Callable[[Asked], Iterator[str]]] = {
     "memory orders": _memory_orders,
     "one forward": _one_forward,
 }
+BY_HAND = frozenset(HABITS) - {"one forward"}  # of code with a backward of its own
 
 
 def missing(asked: Asked, switched: Mapping[str, bool]) -> tuple[str, ...]:

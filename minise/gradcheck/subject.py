@@ -6,8 +6,9 @@ arrays are NumPy's. With "cupy" in use they go to the GPU for each run, and come
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -18,36 +19,51 @@ Pair: TypeAlias = tuple[Callable[..., Any], Callable[..., Any]]
 Gradients: TypeAlias = dict[str, Array]
 
 
-class Subject(Protocol):
+class Subject(ABC):
     """A pair of functions, a layer, an object, a function of another library, on its inputs."""
 
     name: str
     inputs: dict[str, Any]  # what came from outside, by name: arrays, labels, settings
     variables: dict[str, Array]  # what is differentiated: float64 inputs, and parameters held
-    training: bool
+    training: bool = True
     habits: frozenset[str]  # those of `habits.HABITS` that its form can keep
+    said: tuple[str, ...] = ()  # of what is not checked
 
     @property
     def given(self) -> tuple[str, ...]:
         """Which variables are inputs: all but the parameters that it holds itself."""
+        return tuple(self.variables)
 
-    def on(self, inputs: Mapping[str, Any]) -> Subject:
+    @abstractmethod
+    def on(self, inputs: Mapping[str, Any]) -> Self:
         """The same with other inputs, of the same names."""
 
-    def fresh(self) -> Subject:
-        """Itself as it was given: no run has moved its averages or its generators."""
+    def fresh(self) -> Self:
+        """Itself as it was given, as no run has moved its averages or its generators."""
+        return self
 
+    @abstractmethod
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """The output, and the function from dy to the gradient of each variable.
 
-        Several outputs are one vector, `join`ed; their dy is one as well.
+        Several outputs are one vector, as `outputs.join` makes it; their dy is one as well.
         """
+
+    def output(self, variables: Mapping[str, Array]) -> Any:
+        """That of a run of its own, until the next."""
+        return self.fresh().run(variables)[0]
+
+    def other_path(self, variables: Mapping[str, Array]) -> Any:
+        """The output where a library computes it twice: as it is, and to be differentiated."""
+        return self.output(variables)
 
     def state(self) -> dict[str, Array]:
         """Copies of the arrays that it holds itself, a layer's parameters and averages."""
+        return {}
 
     def overlooked(self) -> list[str]:
         """Attributes that hold parameters which a layer does not find."""
+        return []
 
 
 def differentiable(inputs: Mapping[str, Any]) -> dict[str, Array]:

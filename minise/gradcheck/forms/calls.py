@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minise.errors import InputError
+from minise.gradcheck.forms.outputs import join, split
 from minise.gradcheck.subject import here, there
 
 SAVED = {
@@ -148,7 +149,7 @@ class Plan(NamedTuple):
                 raise InputError(f"gradcheck: {who} returned None, expected its output")
 
         def run(dy: Any) -> Any:
-            each = [there(part) for part in _parted(dy, ys)]
+            each = [there(part) for part in split(dy, [np.shape(here(y)) for y in ys])]
             if len(self.dys) == 1 and len(ys) > 1:
                 each = [tuple(each)]
             values = dict.fromkeys(OUTPUT, ys[0]) | dict(inputs)
@@ -157,7 +158,7 @@ class Plan(NamedTuple):
             options = {name: inputs[name] for name in self.options}
             return backward(*(values[name] for name in self.names), **options)
 
-        y = _joined(ys)
+        y = join([here(y) for y in ys])
         return Called(y if self.dys else np.mean(y), run, bool(self.dys), self.said)
 
 
@@ -165,17 +166,3 @@ def _like_gradients(names: list[str]) -> int:
     """How many of the first are called like gradients, dh and grad_c: one at least."""
     like = takewhile(lambda name: name[:1] in "dg" or "grad" in name, names)
     return max(1, len(list(like)))
-
-
-def _joined(ys: Sequence[Any]) -> Any:
-    if len(ys) == 1:
-        return here(ys[0])
-    return np.concatenate([np.reshape(here(y), -1) for y in ys])
-
-
-def _parted(dy: Any, ys: Sequence[Any]) -> list[Any]:
-    if len(ys) == 1:
-        return [dy]
-    ends = np.cumsum([np.size(here(y)) for y in ys])
-    parts = np.split(dy, ends[:-1])
-    return [p.reshape(np.shape(here(y)))[()] for p, y in zip(parts, ys, strict=True)]

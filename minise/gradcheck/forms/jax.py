@@ -19,7 +19,7 @@ from minise.arrays import Array
 from minise.errors import InputError
 from minise.gradcheck.forms.inputs import named_inputs
 from minise.gradcheck.forms.outputs import join, split
-from minise.gradcheck.subject import Gradients, name_of
+from minise.gradcheck.subject import Gradients, Subject, name_of
 
 if hasattr(jax, "enable_x64"):
     in_float64 = jax.enable_x64
@@ -27,7 +27,7 @@ else:  # before 0.8
     from jax.experimental import enable_x64 as in_float64  # type: ignore[no-redef]
 
 
-class OfJax:
+class OfJax(Subject):
     """A function of arrays and of trees of them, whose leaves go by their path: params['w'].
 
     Arrays cannot be written into, and what autograd records knows of no other run: what is left of
@@ -35,7 +35,6 @@ class OfJax:
     """
 
     habits = frozenset({"linear in dy", "one forward"})
-    training = True
 
     def __init__(
         self,
@@ -47,20 +46,11 @@ class OfJax:
         self.inputs = named_inputs(function, inputs, names)
         self.variables = _floats(self.inputs)
 
-    @property
-    def given(self) -> tuple[str, ...]:
-        """All of them."""
-        return tuple(self.variables)
-
     def on(self, inputs: Mapping[str, Any]) -> OfJax:
         """The same function."""
         twin = copy.copy(self)
         twin.inputs, twin.variables = dict(inputs), _floats(inputs)
         return twin
-
-    def fresh(self) -> OfJax:
-        """Itself: a function keeps nothing."""
-        return self
 
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """One call, and for the gradients another one that is recorded."""
@@ -92,14 +82,6 @@ class OfJax:
         with in_float64(True):
             outputs, _ = jax.vjp(self._call, self._arrays(variables))
             return join([_as_numpy(y) for y in outputs])
-
-    def state(self) -> dict[str, Array]:
-        """None."""
-        return {}
-
-    def overlooked(self) -> list[str]:
-        """None."""
-        return []
 
     def _arrays(self, variables: Mapping[str, Array]) -> dict[str, Any]:
         if any(np.iscomplexobj(array) for array in variables.values()):

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from minise.arrays import Array, asnumpy
 from minise.errors import InputError
-from minise.gradcheck.habits import HABITS
+from minise.gradcheck.habits import BY_HAND
 from minise.gradcheck.subject import (
     Gradients,
     Pair,
+    Subject,
     differentiable,
     here,
     is_float,
     kind,
     there,
 )
-from minise.nn.layer import Layer, Parameter
+from minise.nn.layer import PLAIN, Buffer, Layer, Parameter
+
+Entries: TypeAlias = list[tuple[str, Parameter | Buffer]]
 
 
-class LayerWithLoss:
+class LayerWithLoss(Subject):
     """A layer, or a net, and the pair of functions that makes a loss of its output, if any."""
 
-    habits = frozenset(HABITS)
+    habits = BY_HAND
 
     def __init__(
         self, layer: Layer, inputs: tuple[Any, ...], training: bool, loss: Pair | None
@@ -69,17 +73,8 @@ class LayerWithLoss:
 
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """One pass; the parameters of the layer become the arrays given."""
+        y, backward, saved = self._forward(self.layer, list(self.layer.named_state()), variables)
         parameters = dict(self.layer.named_parameters())
-        x = variables[self.x]
-        for name, entry in self.layer.named_state():
-            if name in variables and name != self.x:
-                entry.value = there(variables[name])
-            elif is_float(here(entry.value)):  # complex steps make averages complex
-                entry.value = there(here(entry.value).astype(x.dtype))
-        y, backward = self.layer.forward(there(x), self.training)
-        if self.loss is not None:
-            rest = [value for name, value in self.inputs.items() if name != self.x]
-            y, saved = self.loss[0](y, *map(there, copy.deepcopy(rest)))
 
         def gradients(dy: Any) -> Gradients:
             before = {name: np.copy(here(p.grad)) for name, p in parameters.items()}
@@ -90,7 +85,36 @@ class LayerWithLoss:
             gradients = {self.x: asnumpy(backward(dy))}
             return gradients | {n: here(p.grad) - before[n] for n, p in parameters.items()}
 
-        return here(y), gradients
+        return y, gradients
+
+    def output(self, variables: Mapping[str, Array]) -> Any:
+        """That of a layer that is restored instead of copied, where that is the same."""
+        restored = self.restored
+        if restored is None:
+            return super().output(variables)
+        return self._forward(restored.layer(), restored.entries, variables)[0]
+
+    @functools.cached_property
+    def restored(self) -> _Restored | None:
+        """Unless the layer holds what no copy of its attributes would restore, a list, say."""
+        return _Restored(copy.deepcopy(self.layer)) if _restorable(self.layer) else None
+
+    def _forward(
+        self, layer: Layer, entries: Entries, variables: Mapping[str, Array]
+    ) -> tuple[Any, Callable[[Any], Any], Any]:
+        """The output, and what a backward needs of the layer and of the loss."""
+        x = variables[self.x]
+        for name, entry in entries:
+            if name in variables and name != self.x:
+                entry.value = there(variables[name])
+            elif np.iscomplexobj(x) and is_float(here(entry.value)):
+                entry.value = there(here(entry.value).astype(x.dtype))  # averages become complex
+        y, backward = layer.forward(there(x), self.training)
+        if self.loss is None:
+            return here(y), backward, None
+        rest = [value for name, value in self.inputs.items() if name != self.x]
+        y, saved = self.loss[0](y, *map(there, copy.deepcopy(rest)))
+        return here(y), backward, saved
 
     def state(self) -> dict[str, Array]:
         """Parameters, buffers."""
@@ -99,6 +123,42 @@ class LayerWithLoss:
     def overlooked(self) -> list[str]:
         """Lists, tuples and dictionaries: a layer finds only what is an attribute itself."""
         return list(_overlooked(self.layer, ""))
+
+
+class _Restored:
+    """A layer and what its attributes, its averages and its generators were."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.kept = layer
+        self.entries = list(layer.named_state())
+        layers = [each for _, each in layer.named_layers()]
+        self.attributes = [(vars(each), dict(vars(each))) for each in layers]
+        values = [value for _, held in self.attributes for value in held.values()]
+        self.averages = [(v, np.copy(here(v.value))) for v in values if isinstance(v, Buffer)]
+        self.generators = [
+            (v.bit_generator, v.bit_generator.state)
+            for v in values
+            if isinstance(v, np.random.Generator)
+        ]
+
+    def layer(self) -> Layer:
+        """As it was given."""
+        for attributes, were in self.attributes:
+            attributes.clear()
+            attributes.update(were)
+        for buffer, average in self.averages:
+            buffer.value = there(average.copy())
+        for generator, state in self.generators:
+            generator.state = state
+        return self.kept
+
+
+def _restorable(value: Any) -> bool:
+    if isinstance(value, Layer):
+        return all(map(_restorable, vars(value).values()))
+    if isinstance(value, tuple):
+        return all(map(_restorable, value))
+    return isinstance(value, Parameter | Buffer | np.random.Generator) or type(value) in PLAIN
 
 
 def _overlooked(layer: Layer, prefix: str) -> Iterator[str]:

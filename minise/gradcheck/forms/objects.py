@@ -19,12 +19,12 @@ from minise.gradcheck.forms.inputs import TRAINING, moved, named_inputs, paths, 
 from minise.gradcheck.forms.naming import owner
 from minise.gradcheck.forms.pairs import Told, loss_and_gradients
 from minise.gradcheck.forms.returned import all_of, gradients_of, left_out
-from minise.gradcheck.habits import HABITS
+from minise.gradcheck.habits import BY_HAND
 from minise.gradcheck.own_errors import OwnErrors
-from minise.gradcheck.subject import Gradients, is_float
+from minise.gradcheck.subject import Gradients, Subject, is_float
 
 # The numbers of the last forward are kept on the object: a second use wants a second object.
-KEPT = frozenset(HABITS) - {"used twice in a net"}
+KEPT = BY_HAND - {"used twice in a net"}
 LEARNING_RATE = ("learning_rate", "lr", "eta", "alpha")  # of a backward that moves parameters
 FORWARD = ("forward", "__call__")
 
@@ -51,7 +51,7 @@ def with_gradient(thing: Any, method: str) -> Methods:
     return Methods(method, "gradient" if hasattr(thing, "gradient") else None)
 
 
-class Object:
+class Object(Subject):
     """`y = thing.forward(*inputs)` and `dx = thing.backward(dy)`, with gradients in attributes.
 
     Where forward returns nothing y is in `thing.output`, and where backward does dx is in
@@ -265,10 +265,6 @@ class Object:
         """Its parameters."""
         now = held.arrays(self.used)
         return {name: np.copy(now.get(p, np.array(np.nan))) for name, p in self.places.items()}
-
-    def overlooked(self) -> list[str]:
-        """None: what has no gradient is said."""
-        return []
 
 
 def takes_nothing(function: Callable[..., Any]) -> bool:

@@ -21,4 +21,4 @@ def split(dy: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
         return [dy]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     parts = np.split(dy, ends[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    return [part.reshape(shape)[()] for part, shape in zip(parts, shapes, strict=True)]

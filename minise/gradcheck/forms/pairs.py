@@ -14,9 +14,9 @@ from minise.errors import InputError
 from minise.gradcheck.forms.calls import Called, Plan, Takes
 from minise.gradcheck.forms.inputs import moved, named_inputs, paths, placed
 from minise.gradcheck.forms.returned import all_of, dtype, gradients_of, has_floats, left_out, times
-from minise.gradcheck.habits import HABITS
+from minise.gradcheck.habits import BY_HAND
 from minise.gradcheck.own_errors import OwnErrors
-from minise.gradcheck.subject import Gradients, Pair, is_float, kind, name_of
+from minise.gradcheck.subject import Gradients, Pair, Subject, is_float, kind, name_of
 
 
 class Told(NamedTuple):
@@ -49,11 +49,10 @@ class Told(NamedTuple):
         return cls(listed("names", names), listed("returns", returns), count)
 
 
-class Functions:
+class Functions(Subject):
     """`y, saved = forward(*inputs)` and `dx, … = backward(dy, saved)`, in any order and number."""
 
-    habits = frozenset(HABITS)
-    training = True
+    habits = BY_HAND
 
     def __init__(self, pair: Pair, inputs: tuple[Any, ...], told: Told) -> None:
         self.forward, self.backward = pair
@@ -74,20 +73,11 @@ class Functions:
         self.variables = moved(self.inputs, found)
         self.said = tuple(left_out(self.inputs, found, trial))
 
-    @property
-    def given(self) -> tuple[str, ...]:
-        """All of them."""
-        return tuple(self.variables)
-
     def on(self, inputs: Mapping[str, Any]) -> Functions:
         """The same functions."""
         twin = copy.copy(self)
         twin.inputs, twin.variables = dict(inputs), moved(inputs, self.variables)
         return twin
-
-    def fresh(self) -> Functions:
-        """Itself: functions keep nothing."""
-        return self
 
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """One call of each."""
@@ -108,14 +98,6 @@ class Functions:
 
     def _found(self, call: Called, dy: Any) -> dict[str, Any]:
         return gradients_of(call, dy, self.inputs, self.name, self.told.returns)
-
-    def state(self) -> dict[str, Array]:
-        """None."""
-        return {}
-
-    def overlooked(self) -> list[str]:
-        """None."""
-        return []
 
 
 class Loss(Functions):

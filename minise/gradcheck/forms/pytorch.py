@@ -21,7 +21,7 @@ from minise.gradcheck.forms.inputs import named_inputs
 from minise.gradcheck.forms.objects import takes_nothing
 from minise.gradcheck.forms.outputs import join, split
 from minise.gradcheck.forms.trees import leaves, mapped
-from minise.gradcheck.subject import Gradients, is_float, name_of
+from minise.gradcheck.subject import Gradients, Subject, is_float, name_of
 
 HABITS = frozenset(
     {"inputs kept", "called twice", "linear in dy", "used twice in a net", "memory orders"}
@@ -52,7 +52,7 @@ def of_pytorch(
     return OfPyTorch(given, inputs, names)
 
 
-class OfPyTorch:
+class OfPyTorch(Subject):
     """A function of tensors, whose backward is autograd's, or a Function with one of its own.
 
     Of tensors among which some require a gradient, only these are differentiated; otherwise all
@@ -60,7 +60,6 @@ class OfPyTorch:
     """
 
     habits = HABITS
-    training = True
 
     def __init__(
         self, given: Any, inputs: tuple[Any, ...], names: Sequence[str] | None = None
@@ -85,10 +84,6 @@ class OfPyTorch:
         twin.inputs = dict(inputs)
         twin.variables = self.variables | self._floats(twin.inputs)
         return twin
-
-    def fresh(self) -> OfPyTorch:
-        """Itself: a function keeps nothing."""
-        return self
 
     def run(self, variables: Mapping[str, Array]) -> tuple[Any, Callable[[Any], Gradients]]:
         """One forward, with autograd recording it."""
@@ -123,14 +118,6 @@ class OfPyTorch:
         with torch.no_grad():
             outputs = self._forward({name: _as_tensor(a) for name, a in variables.items()})
         return join([_as_numpy(y) for y in outputs])
-
-    def state(self) -> dict[str, Array]:
-        """None."""
-        return {}
-
-    def overlooked(self) -> list[str]:
-        """None."""
-        return []
 
     def _backward(self, outputs: list[Any], tensors: Mapping[str, Any], dy: list[Any]) -> Any:
         try:
