@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 import sys
@@ -45,7 +46,10 @@ def own_example(target: str, shapes: Sequence[tuple[int, ...]], rng: np.random.G
         raise InputError(f"{target!r}: expected a file and a name in it, as in layers.py:my_layer")
     module = _load(Path(path))
     if not hasattr(module, name):
-        raise InputError(f"{path} has no {name!r}")
+        close = [each for each in vars(module) if each.startswith(name + "_")]
+        close += difflib.get_close_matches(name, vars(module), 1)
+        did = f"; did you mean {close[0]}?" if close else ""
+        raise InputError(f"{path} has no {name!r}{did}")
     with errors_in(path):
         subject = _subject(module, name, path)
         told = {what: _beside(module, name, what) for what in ("names", "returns", "outputs")}

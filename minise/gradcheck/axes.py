@@ -81,7 +81,7 @@ class Axes:
         """Longer and shorter: too few labels, say, fit a forward that too many do not."""
         return all(
             self._shape(axes, other, backward=strict) is not None
-            and (strict or not self._passed_over(axes, n, other))
+            and not self._passed_over(axes, n, other, strict)
             for other in _others(n)
         )
 
@@ -104,14 +104,17 @@ class Axes:
         lengths = self.longer | dict.fromkeys(beside, 2) | dict.fromkeys(axes, n)
         return output_shape(self.subject, self.of(lengths), backward)
 
-    def _passed_over(self, axes: frozenset[Axis], n: int, other: int) -> bool:
+    def _passed_over(self, axes: frozenset[Axis], n: int, other: int, strict: bool) -> bool:
         """Whether backward fails since forward was given what does not fit, and did not notice.
 
         As a loop over pairs that ends with the shorter of two, or where one number is repeated.
         If forward used all entries, it is a fault of backward.
         """
         inputs = self.of(self.longer | dict.fromkeys(axes, other))
-        if n == 1 or output_shape(self.subject, inputs, backward=True) is not None:
+        if n == 1:  # b[0, 0, 0, c] is all that is read of a b (1, 1, 1, C)
+            moved = [(name, k) for name, k in axes if name in self.subject.variables]
+            return any(not _uses_last(self.subject, inputs, name, k) for name, k in moved)
+        if strict or output_shape(self.subject, inputs, backward=True) is not None:
             return False
         before, after = self._shape((), 0) or (), self._shape(axes, other) or ()
         if any(one == 1 < more for one, more in zip(before, after, strict=False)):

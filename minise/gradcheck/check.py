@@ -33,7 +33,7 @@ def check(
     *inputs: Any,
     loss: Pair | Callable[..., Any] | None = None,
     names: Sequence[str] | None = None,
-    returns: Sequence[str] | None = None,
+    returns: Sequence[str | None] | None = None,
     outputs: int | Sequence[str] | None = None,
     method: str = "differences",
     step: float | None = None,
@@ -55,8 +55,9 @@ def check(
     anything else, labels say, is passed on as it is. All are copied first.
 
     What the code does not say itself is said by `names` of the inputs, `returns`, the inputs
-    whose gradients backward returns, in its order, and `outputs`, the number of outputs among
-    what forward returns, or the attributes in which an object leaves them.
+    whose gradients backward returns, in its order (None for what is no gradient), and `outputs`,
+    the number of outputs among what forward returns, or the attributes in which an object leaves
+    them.
 
     Of PyTorch and JAX it is a `torch.autograd.Function`, a `torch.nn.Module`, behind which `loss`
     may be a function of its output, and any function of tensors or Arrays: one that is given some,
@@ -167,6 +168,11 @@ def _misshapen(subject: Subject, analytic: Gradients) -> list[str]:
         lines.append(
             f"these are the shapes of the gradients of {', '.join(order)}, in this order: if that "
             f"is what backward returns, say so with returns={tuple(order)}"
+        )
+    elif len(lines) > 1 and len(variables) > 2:
+        lines.append(
+            f"if backward returns them in another order than {', '.join(variables)}, say so with "
+            "returns=, with None for what is no gradient of these"
         )
     return lines
 

@@ -167,7 +167,12 @@ def _code(given: Any, subject: Subject, options: Mapping[str, Any]) -> str:
     lines = [_assigned(names[name], value) for name, value in subject.inputs.items()]
     arguments = [_expression(given), *names.values()]
     arguments += [f"{name}={_expression(value)}" for name, value in options.items()]
-    return "\n".join([*lines, f"gradcheck.check({', '.join(arguments)})"])
+    if arguments[0] == type(given).__name__.lower():
+        lines.insert(0, f"# {arguments[0]} is the {type(given).__name__} that was checked")
+    call = f"gradcheck.check({', '.join(arguments)})"
+    if len(call) > WIDTH:
+        call = f"gradcheck.check(\n    {', '.join(arguments)}\n)"
+    return "\n".join([*lines, call])
 
 
 def _assigned(name: str, value: Any) -> str:

@@ -181,6 +181,17 @@ def _values(of: Pass) -> Iterator[str]:
 SAME = "the same when reversed or transposed: either passes"
 
 
+def _equal(of: Pass) -> Iterator[str]:
+    """`check(f, x, x)`: what is x in one place may be the other in another."""
+    named = [(n, a) for n, a in of.variables.items() if of.given(n) and a.size > 1 and np.ptp(a)]
+    for (one, a), (other, b) in itertools.combinations(named, 2):
+        if np.array_equal(a, b):
+            yield (
+                f"{one} and {other} are equal: code that takes one for the other passes; try "
+                f"{_random(of, [other])}"
+            )
+
+
 def _hides(array: Array) -> str | None:
     if not np.ptp(array):
         value = float(array.reshape(-1)[0])
@@ -258,6 +269,7 @@ RULES: tuple[Callable[[Pass], Iterator[str]], ...] = (
     _one_number,
     _one_sided,
     _values,
+    _equal,
     _shapes,
     _options,
 )

@@ -63,9 +63,16 @@ def _drawn(subject: Subject, name: str, value: Any, rng: np.random.Generator) ->
             return np.eye(value.shape[-1], dtype=value.dtype)[ones]
         parts = rng.uniform(0.1, 1, value.shape)
         return (parts / parts.sum(axis=-1, keepdims=True)).astype(value.dtype)
+    if given.dtype == bool or (name not in subject.variables and _mask(given)):
+        return value  # one that is drawn may leave a row without any 1, which attention is not for
     if name not in subject.variables:
         return rng.choice(given.reshape(-1), value.shape)
     return redrawn(value, rng)
+
+
+def _mask(array: Array) -> bool:
+    """Whether it is made of 0 and 1, and is a table, or has several axes."""
+    return array.ndim > 1 and set(np.unique(array).tolist()) <= {0, 1}
 
 
 def distributions(array: Array) -> bool:

@@ -80,6 +80,7 @@ GUESSES_FROM_ONE: tuple[Callable[[Evidence], str | None], ...] = (
 GUESSES_FROM_LITTLE: tuple[Callable[[Evidence], str | None], ...] = (
     places.mask,
     terms.penalty,
+    factors.little,
     places.place,
 )
 GUESSES: tuple[Callable[[Evidence], str | None], ...] = (

@@ -215,6 +215,7 @@ def misshapen(name: str, said: Array, variables: dict[str, Array], found: dict[s
         sizes = {more[k] for k in axes}
         if (
             len(sizes) == 1
+            and said.ndim > 2
             and min(sizes) > 0
             and min(sizes) % 2 == 0
             and min(axes) >= said.ndim - 2

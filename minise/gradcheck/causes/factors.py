@@ -21,6 +21,7 @@ from minise.gradcheck.causes.evidence import (
 
 LETTERS = {4: "NCHW", 3: "CHW", 2: "NC", 1: "N"}
 USUAL = ("N", "H·W", "N·H·W")  # what sums and means are over
+LITTLE = 1e-4  # relative
 RARE = ("H", "W", "C", "C·H·W", "N·C", "N·C·H·W", "N·H", "N·W", "C·H", "C·W")
 
 
@@ -58,9 +59,24 @@ def factor(e: Evidence) -> str | None:
         return f"{size}: is the 2 left out, that comes down from a square?"
     for s in (1, -1):
         n = round(c ** (2 * s))
+        if math.isqrt(n) ** 2 == n and not np.ndim(e.dy):
+            continue  # 2 in a loss is 2, and not the root of 4
         if n in e.shape[-1:] and n > 2 and math.isclose(c ** (2 * s), n, rel_tol=CLOSE):
             return f"{size} = {'1/' if s < 0 else ''}√{n}: is a scale by 1/√{n} left out, or twice?"
     return size if len(e.entries) > 2 else None
+
+
+def little(e: Evidence) -> str | None:
+    """Off everywhere by next to nothing: log(p + 1e-7) differentiated as log(p)."""
+    largest = np.maximum(np.abs(e.said), np.abs(e.numeric))
+    there = largest > 0
+    off = float((np.abs(e.said - e.numeric)[there] / largest[there]).max())
+    if off > LITTLE:
+        return None
+    return (
+        f"off by no more than {off:.1e} of it: a small number that forward adds, as an eps, left "
+        f"out? If it is meant so, tolerance={10.0 ** math.ceil(math.log10(off)):.0e}"
+    )
 
 
 def _settings(e: Evidence) -> Iterator[tuple[str, float]]:
@@ -87,6 +103,9 @@ def _sizes(e: Evidence) -> Iterator[tuple[str, int]]:
         return
     first = next(iter(e.variables))
     shapes = (("", e.variables[first].shape), (" of y", np.shape(e.dy)))
+    (_, x), (_, y) = shapes
+    if len(x) == len(y) == 2 and x[1] == y[1] > 2 and x[0] != y[0] and e.name != first:
+        yield "axis 1 of y", y[1]  # samples in columns, as z = w·a + b has them
     for names in (USUAL, RARE if e.name == first else ()):
         for (of, shape), name in itertools.product(shapes, names):
             letters = LETTERS.get(len(shape), "")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
+
 from minise.errors import InputError
 from minise.gradcheck.forms.foreign import around, foreign
 from minise.gradcheck.forms.layers import LayerWithLoss
@@ -31,7 +33,18 @@ def subject_of(
         given, inputs, training, loss, told
     )
     if not any(array.size for array in subject.variables.values()):
-        raise InputError(f"gradcheck: {subject.name} was given no float array to differentiate")
+        empty = ", ".join(f"{n} {array.shape}" for n, array in subject.variables.items())
+        why = f"has no entries to differentiate: {empty}"
+        if not empty:
+            why = "has nothing to differentiate: backward gave no gradient of a float array"
+        raise InputError(f"gradcheck: {subject.name} {why}")
+    for name, array in subject.variables.items():
+        if not np.isfinite(array).all():
+            where = np.argwhere(~np.isfinite(array))[0].tolist()
+            raise InputError(
+                f"gradcheck: {name} has {array[tuple(where)]} at {where}, where there are no "
+                "differences: expected finite numbers"
+            )
     return subject
 
 

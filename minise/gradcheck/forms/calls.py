@@ -41,6 +41,7 @@ class Takes(NamedTuple):
     wanted: tuple[str, ...]  # it must be given: dy and saved, where it does not tell them
     options: tuple[str, ...]  # all that may be given by name
     star: bool  # whether it takes any number
+    one: bool = False  # whether the first is 1 unless it is given, as dy is for a loss
 
     @classmethod
     def of(cls, backward: Callable[..., Any]) -> Takes:
@@ -59,7 +60,9 @@ class Takes(NamedTuple):
             p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
         ]
         star = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        return cls(tuple(wanted), tuple(options), star)
+        first = parameters[0].default if parameters else None
+        one = isinstance(first, int | float) and first == 1
+        return cls(tuple(wanted), tuple(options), star, one)
 
     def names(self, values: int) -> list[str]:
         """As many as a forward returned values, for a *star."""
@@ -76,6 +79,7 @@ class Plan(NamedTuple):
     outputs: int  # how many values of forward are outputs
     nested: bool  # whether they are in a tuple of their own
     options: list[str]  # inputs that backward may be given
+    unused: list[str]  # those that were taken for dy, and have no effect
     said: tuple[str, ...]  # what a report should say
 
     @classmethod
@@ -96,6 +100,8 @@ class Plan(NamedTuple):
         parts = list(result) if isinstance(result, tuple) else [result]
         names = takes.names(len(parts))
         could = [name for name in names if name.lower() not in SAVED]
+        if len(names) > len(parts) and SAVED & {name.lower() for name in names}:
+            could = [name for name in could if name not in inputs]  # backward(X, Y, cache)
         nested = len(parts) > 1 and isinstance(parts[0], tuple | list)
         known = {*inputs, *OUTPUT}
         if len(parts) == 1:
@@ -112,6 +118,9 @@ class Plan(NamedTuple):
         left = len(parts) - (1 if nested else count)
         others = [name for name in names if name not in dys]
         saved, by_name = others[:left], others[left:]
+        unknown = [name for name in others if name not in known]
+        if len(unknown) == left:  # backward(dy, x, w, mean, rstd)
+            saved, by_name = unknown, [name for name in others if name in known]
         takes_what = f"its backward takes {', '.join(names) or 'nothing'}"
         if len(parts) == 1 and (len(dys) > 1 or SAVED & {name.lower() for name in dys}):
             expected = "(y, saved)" if saves else "an output for each dy"
@@ -136,7 +145,15 @@ class Plan(NamedTuple):
                 f"backward takes no dy: held against the mean of {np.size(parts[0])} losses"
             )
         options = [name for name in takes.options if name in inputs and name not in names]
-        return cls(names, dys, saved, count, nested, options, tuple(said))
+        return cls(names, dys, saved, count, nested, options, [], tuple(said))
+
+    def for_dy_of_one(self) -> Plan:
+        """For a backward(dout=1) of a loss that does not use its dout."""
+        said = (
+            f"backward does not use {self.dys[0]}, which is 1 unless it is given: right only where "
+            "nothing follows the loss"
+        )
+        return self._replace(dys=[], unused=self.dys, said=(*self.said, said))
 
     def called(
         self, result: Any, backward: Callable[..., Any], inputs: Mapping[str, Any], who: str
@@ -152,7 +169,7 @@ class Plan(NamedTuple):
             each = [there(part) for part in split(dy, [np.shape(here(y)) for y in ys])]
             if len(self.dys) == 1 and len(ys) > 1:
                 each = [tuple(each)]
-            values = dict.fromkeys(OUTPUT, ys[0]) | dict(inputs)
+            values = dict.fromkeys(OUTPUT, ys[0]) | dict(inputs) | dict.fromkeys(self.unused, 1)
             values |= zip(self.saved, parts[len(parts) - len(self.saved) :], strict=True)
             values |= zip(self.dys, each, strict=False)
             options = {name: inputs[name] for name in self.options}

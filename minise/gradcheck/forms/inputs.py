@@ -32,6 +32,13 @@ def named_inputs(
         raise InputError(
             f"gradcheck: names= is {', '.join(names)}: expected {len(inputs)}, one for each input"
         )
+    for name, value in zip(names, inputs, strict=True):
+        if isinstance(value, np.ma.MaskedArray | np.matrix):
+            masked = isinstance(value, np.ma.MaskedArray)
+            made = f"{name}.filled(0)" if masked else f"np.asarray({name})"
+            raise InputError(
+                f"gradcheck: {name} is a {type(value).__name__}, expected an array: give {made}"
+            )
     return dict(zip(names, inputs, strict=True))
 
 

@@ -23,23 +23,24 @@ class Told(NamedTuple):
     """What a person says of code that does not say it itself."""
 
     names: tuple[str, ...] | None = None  # of the inputs
-    returns: tuple[str, ...] | None = None  # whose gradients backward returns, in order
+    returns: tuple[str | None, ...] | None = None  # whose gradients backward returns, in order
     outputs: int | tuple[str, ...] | None = None  # how many, or the attributes that hold them
 
     @classmethod
     def of(
         cls,
         names: Sequence[str] | None,
-        returns: Sequence[str] | None,
+        returns: Sequence[str | None] | None,
         outputs: int | Sequence[str] | None,
     ) -> Told:
         """A string is one name. Raises `InputError` for what is neither names nor a number."""
 
-        def listed(option: str, value: Any) -> tuple[str, ...] | None:
+        def listed(option: str, value: Any) -> tuple[Any, ...] | None:
             each = (value,) if isinstance(value, str) else value
             if each is None:
                 return None
-            if not isinstance(each, list | tuple) or not all(isinstance(n, str) for n in each):
+            types = str if option != "returns" else str | None  # None: of no input
+            if not isinstance(each, list | tuple) or not all(isinstance(n, types) for n in each):
                 raise InputError(f"gradcheck: {option} is {value!r}, expected names, as ('x', 'w')")
             return tuple(each)
 

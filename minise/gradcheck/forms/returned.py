@@ -22,7 +22,7 @@ def assigned(
     found: Any,
     inputs: Mapping[str, Any],
     who: str,
-    returns: Sequence[str] | None = None,
+    returns: Sequence[str | None] | None = None,
     held: Mapping[str, Array] | None = None,
 ) -> dict[str, Any]:
     """The gradients among `found`, by the names of `containers.paths(inputs)`; no None.
@@ -43,6 +43,7 @@ def assigned(
         given = [gradient for gradient in listed if gradient is not None]
         if returns is not None:
             order = _asked_for(returns, listed, everything, who)
+            listed = [g for g, name in zip(listed, returns, strict=True) if name is not None]
         elif (fit := _order(listed, inputs, held)) is not None:
             order = fit
         else:  # b of conv2d(x, w, b=None) was not given, and its gradient is None
@@ -69,7 +70,7 @@ def gradients_of(
     dy: Any,
     inputs: Mapping[str, Any],
     who: str,
-    returns: Sequence[str] | None = None,
+    returns: Sequence[str | None] | None = None,
     held: Mapping[str, Array] | None = None,
 ) -> dict[str, Any]:
     """What the backward of `call` returned for dy, `assigned`."""
@@ -95,7 +96,14 @@ def all_of(names: Iterable[str], found: Mapping[str, Any], who: str) -> Gradient
             raise InputError(
                 f"gradcheck: the backward of {who} gave a gradient of {name} only once"
             )
-    return {name: asnumpy(found[name]) for name in names}
+    gradients = {name: asnumpy(found[name]) for name in names}
+    for name, gradient in gradients.items():
+        if not np.issubdtype(gradient.dtype, np.number) and gradient.dtype != bool:
+            raise InputError(
+                f"gradcheck: the backward of {who} gave {gradient.dtype} as the gradient of "
+                f"{name}, expected numbers"
+            )
+    return gradients
 
 
 def left_out(inputs: Mapping[str, Any], found: Mapping[str, Any], call: Called) -> Iterator[str]:
@@ -122,16 +130,18 @@ def _by_name(found: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
 
 
 def _asked_for(
-    returns: Sequence[str], listed: list[Any], everything: Mapping[str, Any], who: str
+    returns: Sequence[str | None], listed: list[Any], everything: Mapping[str, Any], who: str
 ) -> list[str]:
     if len(returns) != len(listed):
         raise InputError(
             f"gradcheck: the backward of {who} gave {len(listed)} gradients, and returns= names "
-            f"{len(returns)}: {', '.join(returns)}"
+            f"{len(returns)}: {', '.join(map(str, returns))}; None stands for what is the gradient "
+            "of no input"
         )
     names = list(dict.fromkeys([*everything, *paths(everything)]))
-    order = [owner(name, names) for name in returns]
-    for asked, name in zip(returns, order, strict=True):
+    asked_for = [name for name in returns if name is not None]
+    order = [owner(name, names) for name in asked_for]
+    for asked, name in zip(asked_for, order, strict=True):
         if name is None or order.count(name) > 1:
             raise InputError(
                 f"gradcheck: returns= names {asked!r}, expected each of these at most once: "

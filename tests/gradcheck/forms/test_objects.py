@@ -431,7 +431,20 @@ def test_a_loss_that_ignores_its_dy():
         def backward(self, dout=1.0):
             return self.slopes() / len(self.p)
 
-    assert not gradcheck.check(Ignores, X, LABELS).passed
+    class Needs(Ignores):
+        def backward(self, dout):
+            return super().backward()
+
+    report = gradcheck.check(Ignores, X, LABELS)  # as the book writes it, where nothing follows
+    assert report.passed
+    assert "backward does not use dout" in report.said[-1]
+    assert not gradcheck.check(Needs, X, LABELS).passed
+
+    class Half(Ignores):
+        def backward(self, dout=1.0):
+            return super().backward() / 2
+
+    assert not gradcheck.check(Half, X, LABELS).passed
 
 
 def test_a_loss_without_dy_may_have_parameters():
