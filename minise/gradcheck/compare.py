@@ -16,6 +16,7 @@ from minise.gradcheck.differences import (
     Judged,
     Ladder,
     Line,
+    Point,
     Verdict,
     judge,
     relative_error,
@@ -34,6 +35,9 @@ APART = 0.05  # slopes are two where they differ by more than this part of all t
 # the largest entry: below, it is all rounding.
 FLOOR = 1e-3
 
+
+COARSE = 1e-2
+PLAIN = 1e-6  # of the gap to what backward says, that a finer step may differ by
 
 UNPROVED = (Verdict.WRONG, Verdict.TOO_SMALL)
 
@@ -73,9 +77,8 @@ class Comparison:
         if array.size > sample:
             entries = np.sort(self.rng.choice(array.size, sample, replace=False))
         direction = _size(array) * self.rng.standard_normal(array.shape)
-        checked, settled = self._compared(name, analytic, entries, direction)
-        plain = set(checked.verdicts) == {Verdict.RIGHT} and checked.overall not in UNPROVED
-        if self.noise is None and not (plain and (settled or analytic.any())):
+        checked, plain = self._compared(name, analytic, entries, direction)
+        if self.noise is None and not plain:
             self.noise = NONE if self.way.exact else noise_of(self.subject, self.dy, self.rng)
             if self.noise:
                 checked, _ = self._compared(name, analytic, entries, direction)
@@ -84,7 +87,7 @@ class Comparison:
     def _compared(
         self, name: str, analytic: Array, entries: Any, direction: Array
     ) -> tuple[Checked, bool]:
-        """The verdicts, and whether steps along the direction agree that were coarse and fine."""
+        """The verdicts, and whether each is plain, so that noise can have no part in it."""
         way, array = self.way, self.variables[name]
         scale, all_of_them = _size(array), len(entries) == array.size
         along = float((analytic * direction).sum())
@@ -108,7 +111,16 @@ class Comparison:
         sure |= relative_error(said, found) <= way.tolerance
         verdicts = [Verdict.RIGHT] * len(lines)
         looked_at: dict[int, Judged] = {}
-        for k in np.flatnonzero(~sure).tolist():
+        unsure = np.flatnonzero(~sure).tolist()
+        plainly: set[int] = set()
+        if unsure and not way.exact and not self.noise:
+            here = lines[0].at(0.0)[0], 0.0
+            plainly = {k for k in unsure if _plainly_wrong(lines[k], here, step, found[k], said[k])}
+        worst = max(unsure, key=lambda k: abs(said[k] - found[k]), default=None)
+        for k in unsure:
+            if k in plainly and k != worst:
+                verdicts[k] = Verdict.WRONG
+                continue
             judged = looked_at[k] = self.closer(name, int(entries[k]), float(said[k]), scale)
             # where slopes are exact, a closer look can only find a kink
             right = judged.verdict is Verdict.RIGHT
@@ -120,8 +132,9 @@ class Comparison:
         errors, numeric = relative_error(said, found, np.where(wrong, 0, floor)), found / scale
         curve = relative_error(along, ladder.central)
         if wrong.any():
-            worst = int(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=9.0), -1)))
-            curve = looked_at[worst].errors
+            looked = [k for k in np.flatnonzero(wrong).tolist() if k in looked_at]
+            if looked:
+                curve = looked_at[max(looked, key=lambda k: np.nan_to_num(errors[k], nan=9))].errors
         kinks = [k for k, verdict in enumerate(verdicts) if verdict is Verdict.KINK]
         checked = Checked(
             name=name,
@@ -139,7 +152,9 @@ class Comparison:
             cause=None,
             curve=curve,
         )
-        return checked, ladder.settled
+        doubted = {k for k in unsure if verdicts[k] is not Verdict.RIGHT} - plainly
+        plain = not doubted and (ladder.settled or bool(analytic.any()))
+        return checked, plain and (bool(plainly) or checked.overall not in UNPROVED)
 
     def line(self, name: str, where: Any, direction: Any) -> Line:
         """The subject along a line in one of its variables."""
@@ -241,6 +256,20 @@ class _Beside:
         several = int((np.diff(slopes) > APART * spread).sum()) > 1
         slack = spread * (1.0 if several else APART)
         return bool(slopes[0] - slack <= judged.said <= slopes[-1] + slack)
+
+
+def _plainly_wrong(line: Line, here: Point, step: float, slope: float, said: float) -> bool:
+    """Whether finer and coarser steps, and both sides, agree on a slope that backward contradicts.
+
+    Then neither curvature nor a kink nor noise is to blame, and no ladder is needed to see it.
+    """
+    down, up = line.at(-step / 10), line.at(step / 10)
+    finer = float(line.slopes(down, up).sum())
+    bend = float(line.slopes(here, up).sum()) - float(line.slopes(down, here).sum())
+    gap = abs(slope - said)
+    if abs(finer - slope) > PLAIN * gap or abs(bend) > 0.01 * gap:
+        return False
+    return step >= COARSE or abs(line.central(COARSE) - slope) <= 0.2 * gap
 
 
 def _line(
