@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minise.gradcheck.axes import Axes
-from minise.gradcheck.habits import Asked, missing
+from minise.gradcheck.differences import Verdict
 from minise.gradcheck.report import Report
 from minise.gradcheck.subject import Subject, is_float, name_of
 
@@ -31,7 +31,7 @@ def with_smallest(
     options: Mapping[str, Any],
     report_of: Callable[[Subject], Report],
 ) -> Report:
-    """The same report, with the smallest input if it failed for no reason that could be guessed."""
+    """The same report, with the smallest input if a gradient is wrong and nothing tells why."""
     fails = _failure(report)
     if fails is None:
         return report
@@ -48,26 +48,22 @@ def with_smallest(
 
 
 def _failure(report: Report) -> Callable[[Subject], bool] | None:
-    """What tells whether other inputs fail in the same way, if the cause of it is not known."""
-    wrong = [g for g in report.gradients if not g.passed]
-    if wrong and all(g.cause for g in wrong):
-        return None
-    if unclear := [g.name for g in wrong if not g.cause]:
-        return functools.partial(_wrong, name=unclear[0])
-    problems = [p for p in report.problems if not p.startswith("forward gave different outputs")]
-    return functools.partial(_lacks, problem=problems[0]) if problems else None
+    """What tells whether other inputs fail in the same way, if nothing was told of why.
+
+    A cause tells, a habit that is missing, a tie that is given twice.
+    """
+    unclear = (
+        gradient.name
+        for gradient in report.gradients
+        if not (gradient.passed or gradient.cause or gradient.together is Verdict.WRONG)
+    )
+    name = next(unclear, None)
+    return functools.partial(_wrong, name=name) if name else None
 
 
 def _same(one: Report, other: Report) -> bool:
     names = {g.name for g in one.gradients if not g.passed}
-    if names:
-        return any(not g.passed for g in other.gradients if g.name in names)
-    return any(_kind(p) == _kind(q) for p in one.problems for q in other.problems)
-
-
-def _kind(problem: str) -> str:
-    """Without shapes and messages of errors, which change with the input."""
-    return re.split(r"[:(]", problem)[0]
+    return any(not g.passed for g in other.gradients if g.name in names)
 
 
 def _wrong(subject: Subject, name: str) -> bool:
@@ -93,21 +89,6 @@ def _wrong(subject: Subject, name: str) -> bool:
         if abs(found - said) > WRONG * size:
             return True
     return False
-
-
-def _lacks(subject: Subject, problem: str) -> bool:
-    """Whether the habit that `problem` tells of is missing."""
-    rng = np.random.default_rng(0)
-    y, backward = subject.fresh().run({n: np.copy(a) for n, a in subject.variables.items()})
-    dy = rng.standard_normal(np.shape(y))[()]
-    if "has the shape" in problem:
-        found = backward(np.copy(dy)[()])
-        return any(
-            f"of {name} has the shape" in problem and np.shape(found[name]) != array.shape
-            for name, array in subject.variables.items()
-        )
-    told = missing(Asked(subject, dy, rng), {})
-    return any(_kind(line) == _kind(problem) for line in told)
 
 
 class _Search:
@@ -136,17 +117,23 @@ class _Search:
 
 
 def _shrunk(search: _Search, subject: Subject) -> Subject:
-    """Block of axes after block, the longest first; the first entries of each stay."""
+    """Block of axes after block, the longest first; the first entries of each stay.
+
+    Until none can be shortened: an image may have to stay as wide as its kernel was at first.
+    """
     axes = Axes(subject)
     kept: dict[tuple[str, int], int] = {}
-    for block in sorted(axes.blocks, key=lambda b: -b.length):
-        shorter = sorted({n for n in (*LENGTHS, block.length // 2) if 0 < n < block.length})
-        for length in shorter:
-            trial = kept | dict.fromkeys(block.axes, length)
-            if small := search.on(subject, axes.of(trial)):
-                kept, smallest = trial, small
-                break
-    return smallest if kept else subject
+    smallest, before = subject, None
+    while before != kept:
+        before = kept
+        for block in sorted(axes.blocks, key=lambda b: -b.length):
+            now = min(kept.get(axis, block.length) for axis in block.axes)
+            for length in sorted({n for n in (*LENGTHS, now // 2) if 0 < n < now}):
+                trial = kept | dict.fromkeys(block.axes, length)
+                if small := search.on(subject, axes.of(trial)):
+                    kept, smallest = trial, small
+                    break
+    return smallest
 
 
 def _rounded(search: _Search, subject: Subject) -> Subject:

@@ -51,18 +51,38 @@ def test_it_keeps_what_the_fault_needs():
     assert found["x"].shape == (3, 1)
 
 
-def test_a_habit_that_is_missing():
+def test_nothing_is_searched_where_a_habit_is_missing_or_a_tie_given_twice():
     def keep(x):
         x *= 2
         return x, None
 
-    def keep_backward(dy, saved):
-        return 2 * dy
+    report = gradcheck.check((keep, lambda dy, saved: 2 * dy), normal((4, 5)))
+    assert not report.passed
+    assert report.smallest is None
 
-    report = gradcheck.check((keep, keep_backward), normal((4, 5)))
-    again, found = pasted(report, keep=keep, keep_backward=keep_backward)
-    assert again.problems == report.problems
-    assert found["x"].shape == (1, 1)
+    def largest(x):
+        y = x.max(axis=1, keepdims=True)
+        return y, (x, y)
+
+    ties = np.round(normal((3, 5)))
+    ties[:, :2] = 9
+    report = gradcheck.check((largest, lambda dy, saved: dy * (saved[0] == saved[1])), ties)
+    assert not report.passed
+    assert report.smallest is None
+
+
+def test_an_image_shrinks_after_its_kernel():
+    def slide(x, w):
+        return np.convolve(x, w, "valid"), (x, w)
+
+    def slide_backward(dy, saved):
+        x, w = saved
+        return np.convolve(dy, w**3), np.correlate(x, dy, "valid")[::-1]
+
+    report = gradcheck.check((slide, slide_backward), normal(7), normal(3))
+    assert not report["x"].passed
+    _, found = pasted(report, slide=slide, slide_backward=slide_backward)
+    assert found["x"].shape == found["w"].shape == (1,)
 
 
 def test_a_layer_and_a_loss_and_options_that_are_bound():
