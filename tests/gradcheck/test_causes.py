@@ -137,6 +137,20 @@ def test_a_penalty_left_out_is_no_matter_of_statistics(rng):
     assert "times x itself" in cause
 
 
+def test_half_is_a_square_before_it_is_a_root_of_4(rng):
+    report = gradcheck.check((lambda x: (x**2, x), lambda dy, x: dy * x), rng.normal(size=(3, 4)))
+    assert "the 2 left out, that comes down from a square" in report["x"].cause
+
+
+def test_the_path_through_a_norm_is_none_through_mean_and_variance(rng):
+    def unit(x):
+        length = np.sqrt((x**2).sum(axis=1, keepdims=True))
+        return x / length, length
+
+    report = gradcheck.check((unit, lambda dy, length: dy / length), rng.normal(size=(3, 4)))
+    assert "lies along x over axis 1: the path through its norm" in report["x"].cause
+
+
 def test_no_guess_where_no_pattern_tells(rng):
     noise = rng.standard_normal((5, 6))
     assert changed("linear", [ROWS, (5, 6)], 1, lambda d, dy, s: noise) == ""

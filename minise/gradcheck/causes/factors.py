@@ -55,7 +55,7 @@ def factor(e: Evidence) -> str | None:
                 return f"{size} = 1/({name}) = 1/{n}{text}: {why}"
             if math.isclose(s * c, n, rel_tol=CLOSE):
                 return f"{size} = {name} = {n}{text}: a sum where a mean over {name} is needed?"
-    if np.ndim(e.dy) == 0 and math.isclose(c, 0.5, rel_tol=CLOSE):
+    if np.shape(e.dy) in ((), e.shape) and math.isclose(c, 0.5, rel_tol=CLOSE):
         return f"{size}: is the 2 left out, that comes down from a square?"
     for s in (1, -1):
         n = round(c ** (2 * s))

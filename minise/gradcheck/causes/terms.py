@@ -101,6 +101,11 @@ def statistics(e: Evidence) -> str | None:
                 f"what lacks lies along x − mean(x) {over}: the path through the variance, left "
                 "out or off by a factor?"
             )
+        if fitted(lack, groups, e.at(e.x)):
+            return (
+                f"what lacks lies along x {over}: the path through its norm, left out or off by a "
+                "factor?"
+            )
         return _too_many(e, axes) or (
             f"a term is missing that lies along x {over}: the path through the statistics, mean "
             "and variance, left out?"
