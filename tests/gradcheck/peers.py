@@ -2,7 +2,7 @@
 
     python tests/gradcheck/peers.py
 
-prints the tables of the reference (tutorials/reference/gradcheck.md, "Beside other checkers").
+writes the page of the reference (tutorials/reference/other-checkers.md), seconds included.
 Twenty wrong backwards, and right ones on inputs that are hard, are each written once:
 `forward(xp, *inputs)` and `backward(xp, dy, *inputs)` take NumPy, PyTorch or `jax.numpy` as xp.
 Each checker is called as its documentation shows it, in float64. Seconds are of processor time.
@@ -27,6 +27,44 @@ import numpy as np
 import torch
 
 from minise import gradcheck
+
+PAGE = Path(__file__).parents[2] / "tutorials" / "reference" / "other-checkers.md"
+
+TEXT = """# Beside other checkers
+
+The same code was given to `torch.autograd.gradcheck` (as a `Function`), to JAX's `check_grads`
+(as a `custom_vjp`, with `order=1, modes=["rev"]`) and to [`minise.gradcheck`](gradcheck.md) (as a
+pair of functions), all in float64 and with their own tolerances.
+
+{made}
+
+A cell has the verdict, seconds of processor time, and the first line of what is printed,
+shortened. Of minise that is a cause where it guesses one, and of a pass what would have gone
+unseen. JAX has no code that writes into an array: there it has a dash.
+
+* `gradcheck` gives a backward no negative dy, and accepts a relative error of 1e-3 or an absolute
+  one of 1e-5. So gradients pass that are small, clipped, or multiplied by dy twice.
+* `check_grads` compares one number, the slope along one direction, to 1e-5.
+* At kinks both reject whatever backward says, right or wrong.
+* 7·x·dy for the gradient of x² is 0 where x is 0, and so is the right one: all three let it pass.
+  minise says that it would go unseen there.
+* Both check what minise does not: second derivatives (`gradgradcheck`, `order=2`), forward
+  derivatives, complex functions; PyTorch also a backward under `vmap`, or with an output that has
+  no gradient.
+
+This page is made by `python tests/gradcheck/peers.py`, and `tests/gradcheck/test_peers.py` holds
+its verdicts.
+
+## Twenty that are wrong
+
+{faults}
+
+## Eight that are right
+
+Some of them on inputs that are hard to judge: at a kink, near 0, of very different sizes.
+
+{right}
+"""
 
 
 class Case(NamedTuple):
@@ -301,6 +339,11 @@ def told(report: gradcheck.Report) -> str:
     """A problem, a cause, a row of its table, or what would have gone unseen."""
     causes = [f"{each.name}: {each.cause}" for each in report.gradients if each.cause]
     wrong = [each.name for each in report.gradients if not each.passed]
+    causes += [
+        f"{each.name}: {len(each.kinks)} entries at a kink are wrong when moved together"
+        for each in report.gradients
+        if each.together is gradcheck.Verdict.WRONG
+    ]
     rows = [row for row in str(report).splitlines() if row.split()[:1] == wrong[:1]]
     unseen = [f"unseen: {line}" for line in report.unseen]
     return " ".join(next(iter([*report.problems, *causes, *rows, *unseen]), "").split())
@@ -345,9 +388,10 @@ def main() -> None:
         checker(RIGHT["linear"])
     versions = f"PyTorch {torch.__version__.partition('+')[0]}, JAX {jax.__version__}"
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    print(f"{today}, {versions}, NumPy {np.__version__}, {processor()}:", end="\n\n")
-    print(*table(FAULTS, "wrong backward"), sep="\n", end="\n\n")
-    print(*table(RIGHT, "right backward"), sep="\n")
+    made = f"{today}, {versions}, NumPy {np.__version__}, {processor()}."
+    faults, right = table(FAULTS, "wrong backward"), table(RIGHT, "right backward")
+    text = TEXT.format(made=made, faults="\n".join(faults), right="\n".join(right))
+    PAGE.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

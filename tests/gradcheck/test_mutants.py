@@ -1,6 +1,7 @@
 """The checker rejects every wrong gradient, and names it."""
 
 from functools import partial
+from pathlib import Path
 
 import backends
 import numpy as np
@@ -10,6 +11,7 @@ from rows import ROWS
 
 from minise import gradcheck, ops
 
+REFERENCE = Path(__file__).parents[2] / "tutorials/reference/gradcheck.md"
 MUTANTS = OF_LAYERS | {
     f"{row.operation}: {name}": Mutant(partial(row.wrong, mutant), set(mutant.wrong.split()))
     for row in ROWS.values()
@@ -41,5 +43,6 @@ def test_a_mutant_is_rejected_and_the_wrong_gradient_named(name, monkeypatch):
 def test_there_are_mutants_of_every_operation(capsys):
     assert all(row.mutants for row in ROWS.values())
     assert len(MUTANTS) >= 83
+    assert f"\n* {len(MUTANTS)} wrong gradients" in REFERENCE.read_text(encoding="utf-8")
     with capsys.disabled():
         print(f"\n{len(MUTANTS)} mutants of gradients, each to be rejected")

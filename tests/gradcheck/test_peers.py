@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-REFERENCE = Path(__file__).parents[2] / "tutorials/reference/gradcheck.md"
+PAGE = Path(__file__).parents[2] / "tutorials/reference/other-checkers.md"
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def peers():
 
 def tables():
     """By the first column, what each checker said."""
-    text = REFERENCE.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     for kind in ("wrong", "right"):
         _, rows = text.split(f"\n| {kind} backward |")
         for line in rows.split("\n\n")[0].splitlines()[2:]:
@@ -36,6 +36,19 @@ def case_of(peers, name):
 def test_every_case_has_its_row(peers):
     assert list(TABLES) == [*peers.FAULTS, *peers.RIGHT]
     assert len(peers.FAULTS) == 20
+
+
+def test_the_reference_counts_them(peers):
+    text = PAGE.with_name("gradcheck.md").read_text(encoding="utf-8")
+    for cases, verdict, row in (
+        (peers.FAULTS, "rejected", "| 20 wrong ones, rejected | "),
+        (peers.RIGHT, "passed", "| 8 right ones, accepted | "),
+    ):
+        assert f"| {len(cases)} " in row
+        said = [[TABLES[name][k] for name in cases] for k in range(3)]
+        of = [f" of {len(each) - each.count('—')}" if "—" in each else "" for each in said]
+        cells = [f"{each.count(verdict)}{n}" for each, n in zip(said, of, strict=True)]
+        assert row + " | ".join(cells) + " |\n" in text
 
 
 @pytest.mark.parametrize("name", TABLES)

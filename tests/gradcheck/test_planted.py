@@ -45,5 +45,9 @@ def test_there_are_enough_and_no_two_are_one(capsys):
     assert len({(fault.code.name, fault.right, fault.wrong) for fault in FAULTS}) == len(FAULTS)
     assert len(FAULTS) >= 130
     assert told >= 120
+    reference = " ".join(PAGE.with_name("gradcheck.md").read_text(encoding="utf-8").split())
+    assert f"has {len(FAULTS)} mistakes, all rejected, " in reference
+    assert f"; for {told} that is a cause" in reference
+    assert f"the {len(FAULTS)} [planted faults]" in reference
     with capsys.disabled():
         print(f"\n{len(FAULTS)} planted faults, the cause told of {told}")

@@ -9,6 +9,7 @@ from minise import gradcheck
 from minise.cli.own_code import own_example
 
 PEOPLE = Path(__file__).parents[1] / "people"
+REFERENCE = Path(__file__).parents[3] / "tutorials/reference/gradcheck.md"
 
 RIGHT = {
     "layers.py": [
@@ -79,5 +80,9 @@ def test_wrong_code_fails_and_the_gradients_are_named(name, right, wrong, gradie
     assert set(gradients.split()) <= found, str(report)
 
 
-def test_the_wrong_code_is_of_every_kind():
-    assert {name for name, *_ in WRONG} == {name for names in RIGHT.values() for name in names}
+def test_the_wrong_code_is_of_every_kind_and_counted_in_the_reference():
+    right = [name for names in RIGHT.values() for name in names]
+    assert {name for name, *_ in WRONG} == set(right)
+    text = REFERENCE.read_text(encoding="utf-8")
+    assert f"\n* {len(right)} layers, losses and nets" in text
+    assert f"wrong in {len(WRONG)} ways" in text
