@@ -288,7 +288,7 @@ def _random(of: Pass, names: Sequence[str]) -> str:
     """Code for the first of them, or words for a parameter."""
     inputs = [name for name in names if of.given(name)]
     if not inputs:
-        return "random numbers for these parameters"
+        return f"random numbers for {'this parameter' if len(names) == 1 else 'these parameters'}"
     drawn = []
     for name in inputs[:NAMES]:
         array = of.variables[name]
