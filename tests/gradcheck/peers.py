@@ -349,11 +349,7 @@ def told(report: gradcheck.Report) -> str:
     return " ".join(next(iter([*report.problems, *causes, *rows, *unseen]), "").split())
 
 
-CHECKERS = {
-    "torch.autograd.gradcheck": by_pytorch,
-    "jax.test_util.check_grads": by_jax,
-    "minise.gradcheck": by_minise,
-}
+CHECKERS = {"PyTorch": by_pytorch, "JAX": by_jax, "minise": by_minise}
 
 
 def table(cases: dict[str, Case], first: str) -> list[str]:
