@@ -1,9 +1,9 @@
-"""Finite differences against what a backward says: for pairs of functions, layers and nets.
+"""Finite differences against what a backward says: of functions, objects, losses, layers, nets.
 
 report = gradcheck.check((ops.conv2d, ops.conv2d_backward), x, w, b)
 print(report)
 report.plot("conv2d.png")
-gradcheck.assert_gradients(minise.SEBlock(8, 2, dtype=np.float64), x)
+gradcheck.assert_gradients(minise.SEBlock(8, 2), x)
 """
 
 from minise.gradcheck.check import assert_gradients, check
