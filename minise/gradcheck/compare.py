@@ -29,6 +29,7 @@ TOLERANCES = {"differences": 1e-6, "complex": 1e-10}  # of each method, unless a
 # Beside a kink: so far off, relative to the root mean square of each array.
 BESIDE = 1e-3
 AROUND = 12  # points
+WITHIN = 3e-5  # steps at them that meet no kink; finer ones are of no use where there is noise
 APART = 0.05  # slopes are two where they differ by more than this part of all that they span
 
 # The error of an entry that is right is told relative to itself, but to no less than this part of
@@ -193,11 +194,17 @@ class Comparison:
             return replace(judged, verdict=Verdict.KINK)
         return judged
 
-    def along(self, name: str, direction: Array, said: float, anywhere: bool = False) -> Verdict:
-        """Judge a direction; one that meets kinks beside them, if it may be judged anywhere."""
+    def along(
+        self, name: str, direction: Array, said: float, anywhere: bool = False, kinks: int = 0
+    ) -> Verdict:
+        """Judge a direction; one that meets kinks beside them, if it may be judged anywhere.
+
+        Of several `kinks` the slopes on both sides may be the same, as of a clip at both borders.
+        """
         tolerance = max(self.way.tolerance, TOLERANCES["differences"])
         judged = judge(self.line(name, ..., direction), said, tolerance)
-        if judged.doubtful or (anywhere and judged.verdict is Verdict.KINK):
+        hidden = kinks > 1 and judged.verdict is Verdict.WRONG
+        if judged.doubtful or hidden or (anywhere and judged.verdict is Verdict.KINK):
             right = self.beside.judge(name, ..., direction, tolerance)
             right = right and self.beside.in_reach(judged, name, ..., direction)
             return Verdict.KINK if right else Verdict.WRONG
@@ -212,7 +219,7 @@ class Comparison:
             return None
         moved = np.zeros(self.variables[name].shape)
         moved.reshape(-1)[entries] = scale
-        return self.along(name, moved, float(said.sum()))
+        return self.along(name, moved, float(said.sum()), kinks=len(entries))
 
     @functools.cached_property
     def beside(self) -> _Beside:
@@ -240,6 +247,7 @@ class _Beside:
 
     def judge(self, name: str, where: Any, direction: Any, tolerance: float) -> bool:
         """Whether the slope is right at the first of them."""
+        direction = direction * WITHIN if self.noise else direction
         line = _line(self.subject, self.points[0], self.dy, name, where, direction, self.noise)
         said = float((self.gradients[0][name][where] * direction).sum())
         return judge(line, said, tolerance).verdict is not Verdict.WRONG
@@ -298,11 +306,14 @@ def noise_of(subject: Subject, dy: Any, rng: np.random.Generator) -> Noise:
         if a.size
     }
 
-    def at(t: float) -> Array:
+    def output(t: float) -> Array:
         moved = {n: a + t * directions.get(n, 0.0) for n, a in subject.variables.items()}
-        return np.array(subject.output(moved), dtype=np.float64)
+        return np.array(subject.output(moved))
 
-    return noise_along(at, dy)
+    found = noise_along(lambda t: output(t).astype(np.float64), dy)
+    if not found and (y := output(0.0)).dtype != np.float64:  # hidden, but known
+        return Noise(np.finfo(y.dtype).eps * np.abs(y.astype(np.float64)))
+    return found
 
 
 def _size(array: Array) -> float:

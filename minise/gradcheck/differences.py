@@ -28,6 +28,7 @@ LADDER: Floats = np.logspace(0, -8, 9)  # 1 … 1e-8; whole first: where y is li
 FITTED = 8  # points on either side, in noise
 NEARER = 7  # the rung at which slopes on both sides are compared, and with those two before
 EPS = float(np.finfo(float).eps)
+STOPPED = 30  # times its tolerance is how far the slope of an iteration may be off that stops at one
 SEEN = 0.01  # a slope is seen through noise where that leaves less than this part of it in doubt
 
 Point: TypeAlias = tuple[Array, float]  # y, and the t at which it was taken
@@ -151,14 +152,16 @@ class Ladder:
             sides.append(both)
         rounding = EPS * float((np.abs(here[0] * line.dy) * touched).sum())
         rounding = max(rounding, line.noise.in_loss(line.dy, touched))
-        # where nothing moves, a whole step moved the outputs by less than shows
-        hidden = 0.0 if touched.any() else EPS * float(np.abs(here[0] * line.dy).sum())
+        hidden = 0.0
+        if not touched.any():  # a whole step moved the outputs by less than shows
+            hidden = EPS * float(np.abs(here[0] * line.dy).sum())
+            hidden = max(hidden, line.noise.in_loss(line.dy, True))
         central, below, above = np.array(rows).T
         doubt = np.maximum(_doubt(central), rounding / LADDER + hidden)
         if noisy:
             hopeless = rounding / LADDER > SEEN * np.abs(central[:3]).max()
             fits = [
-                Fit(0.0, np.inf) if k > 1 and hopeless[k] else line.fitted(step, rounding)
+                Fit(0.0, np.inf) if k > 1 and hopeless[k] else line.fitted(step, max(rounding, hidden))
                 for k, step in enumerate(LADDER.tolist())
             ]
             central, doubt = np.array(fits).T
@@ -227,10 +230,13 @@ def judge(line: Line, analytic: float, tolerance: float, asked: float | None = N
 
     if ladder.kink:
         return _at_a_kink(ladder, analytic, errors)
-    if relative_error(analytic, numeric) <= tolerance:
+    agree = errors[best:] <= tolerance  # a finer step may be right where a piece of y is short
+    if agree[0] or (analytic and agree.any()):
         if asked is None:
             return judged(Verdict.RIGHT)
         return judged(Verdict.TOO_COARSE if asked > LADDER[best] else Verdict.TOO_FINE)
+    if relative_error(analytic, numeric) <= min(STOPPED * line.noise.relative, SEEN):
+        return judged(Verdict.RIGHT)
     if abs(analytic - numeric) <= 3 * doubt:
         seen = bool(line.noise) and Fit(numeric, doubt).sees(analytic)
         return judged(Verdict.RIGHT if seen else Verdict.TOO_SMALL)

@@ -212,3 +212,95 @@ def test_a_kink_in_float32_is_one():
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
+
+
+def masked(dtype):
+    """Jumps where a mask changes, and is smooth elsewhere."""
+
+    def forward(x):
+        return np.where(x > 0, np.exp(x.astype(dtype)).astype(np.float64), x), x
+
+    return forward, lambda dy, x: dy * np.where(x > 0, np.exp(x), 1)
+
+
+def but_for_the_largest(pair):
+    def backward(dy, saved):
+        dx = pair[1](dy, saved)
+        dx.reshape(-1)[np.abs(dx).argmax()] *= 1.03
+        return dx
+
+    return pair[0], backward
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_jump_somewhere_is_no_noise(dtype, seed):
+    x = np.random.default_rng(seed).standard_normal((3, 4))
+    report = gradcheck.check(masked(dtype), x)
+    assert report.passed, report
+    assert "nothing but noise" not in str(report)
+    assert list(report["x"].verdicts).count(Verdict.RIGHT) >= 11
+    assert not gradcheck.check(but_for_the_largest(masked(dtype)), x).passed
+
+
+def test_steps_of_many_outputs_near_each_other():
+    """The search for a jump lost it between two others."""
+    x = np.random.default_rng(2).standard_normal((4, 3))
+    assert gradcheck.check(bisection(1e-4, fixed), x).passed
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_iteration_that_stops_leaves_its_slope_as_far_off(seed):
+    def newton(x):
+        y, moves = np.zeros_like(x), np.ones(x.shape, bool)
+        while moves.any():
+            step = (y + y**3 - x) / (1 + 3 * y**2)
+            moves &= np.abs(step) > 1e-4
+            y = y - step * moves
+        return y, y
+
+    pair = newton, bisection(1e-4, fixed)[1]
+    x = np.random.default_rng(seed).standard_normal((4, 3))
+    report = gradcheck.check(pair, x)
+    assert report.passed, report
+    assert not gradcheck.check(but_for_the_largest(pair), x).passed
+
+
+def test_what_a_float32_sum_does_not_see_at_all():
+    def sum_of_squares(x):
+        return np.float32(1e5) + (x.astype(np.float32) ** 2).sum(), x
+
+    x = np.array([1.0, -2.0, 0.5, 1e-4])
+    report = gradcheck.check((sum_of_squares, lambda dy, x: 2 * x * dy), x)
+    assert report.passed, report
+    assert report["x"].verdicts[-1] is Verdict.TOO_SMALL
+    assert not gradcheck.check((sum_of_squares, lambda dy, x: -2 * x * dy), x).passed
+
+
+def test_a_float32_sum_that_jumps_where_its_winners_change():
+    def two_largest(x):
+        return x >= np.sort(x, axis=1)[:, -2:-1]
+
+    pair = (
+        lambda x: ((np.sin(x.astype(np.float32)) * two_largest(x)).sum(), x),
+        lambda dy, x: dy * np.cos(x) * two_largest(x),
+    )
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((3, 4))
+        assert gradcheck.check(pair, x).passed
+        assert not gradcheck.check(but_for_the_largest(pair), x).passed
+
+
+def test_the_slope_within_a_short_piece():
+    """Of a table of a million, read by straight lines; coarse steps see the sine, fine ones it."""
+    places = np.linspace(-5, 5, 10**6 + 1)
+    table = np.sin(places)
+
+    def slope(dy, x):
+        k = np.floor((x + 5) * 1e5).astype(int)
+        return dy * (table[k + 1] - table[k]) * 1e5
+
+    x = np.random.default_rng(13).standard_normal((3, 2))
+    pair = (lambda x: (np.interp(x, places, table), x)), slope
+    assert gradcheck.check(pair, x).passed
+    assert not gradcheck.check(but_for_the_largest(pair), x).passed
