@@ -129,6 +129,7 @@ def _report(
     # a step may lead out of what a function is defined for
     with np.errstate(all="ignore"), moving:
         comparison = Comparison(checked, dy, way, rng)
+        comparison.beside_all(analytic)
         gradients = tuple(
             comparison.of(name, analytic[name])
             for name, array in checked.variables.items()

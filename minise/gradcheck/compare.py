@@ -12,6 +12,7 @@ from minise.arrays import Array
 from minise.gradcheck.checked import Checked, Kink, place
 from minise.gradcheck.complex_steps import complex_slopes
 from minise.gradcheck.differences import (
+    EPS,
     LADDER,
     Judged,
     Ladder,
@@ -65,7 +66,16 @@ class Comparison:
         self.subject, self.dy, self.way, self.rng = subject, dy, way, rng
         self.variables = subject.variables
         self.noise: Noise | None = None  # until it is looked for
+        self.least = 0.0  # slopes that are lost in rounding inside, times the size of the array
         self.within = 0.0  # how well slopes are known in spite of noise, to the largest
+
+    def beside_all(self, analytic: Gradients) -> None:
+        """Take a sum that cancels to nothing (of what a batch norm gives, say) for such a slope."""
+        slopes = [
+            _size(self.variables[name]) * float(np.abs(g[np.isfinite(g)]).max(initial=0.0))
+            for name, g in analytic.items()
+        ]
+        self.least = 100 * EPS * max(slopes, default=0.0)
 
     def of(self, name: str, analytic: Array) -> Checked:
         """What `analytic` is worth as the gradient with respect to the variable `name`.
@@ -126,6 +136,9 @@ class Comparison:
             # where slopes are exact, a closer look can only find a kink
             right = judged.verdict is Verdict.RIGHT
             verdicts[k] = Verdict.WRONG if way.exact and right else judged.verdict
+            seen = max(abs(said[k]), min(abs(judged.numeric), abs(found[k])))
+            if verdicts[k] is Verdict.WRONG and seen <= self.least:
+                verdicts[k] = Verdict.TOO_SMALL
             if not way.exact or verdicts[k] is Verdict.KINK:
                 found[k] = judged.numeric
         wrong = np.array([verdict is Verdict.WRONG for verdict in verdicts])

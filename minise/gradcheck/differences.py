@@ -28,7 +28,9 @@ LADDER: Floats = np.logspace(0, -8, 9)  # 1 … 1e-8; whole first: where y is li
 FITTED = 8  # points on either side, in noise
 NEARER = 7  # the rung at which slopes on both sides are compared, and with those two before
 EPS = float(np.finfo(float).eps)
-STOPPED = 30  # times its tolerance is how far the slope of an iteration may be off that stops at one
+STOPPED = (
+    30  # times its tolerance is how far the slope of an iteration may be off that stops at one
+)
 SEEN = 0.01  # a slope is seen through noise where that leaves less than this part of it in doubt
 
 Point: TypeAlias = tuple[Array, float]  # y, and the t at which it was taken
@@ -161,7 +163,9 @@ class Ladder:
         if noisy:
             hopeless = rounding / LADDER > SEEN * np.abs(central[:3]).max()
             fits = [
-                Fit(0.0, np.inf) if k > 1 and hopeless[k] else line.fitted(step, max(rounding, hidden))
+                Fit(0.0, np.inf)
+                if k > 1 and hopeless[k]
+                else line.fitted(step, max(rounding, hidden))
                 for k, step in enumerate(LADDER.tolist())
             ]
             central, doubt = np.array(fits).T

@@ -113,29 +113,56 @@ def _linear_in_dy(asked: Asked) -> Iterator[str]:
 
 
 def _used_twice_in_a_net(asked: Asked) -> Iterator[str]:
-    """Two forwards, then the backward of the first; against one after the other.
+    """Two forwards, then the backward of each; against one after the other.
 
     The second has the numbers of the first in another order: so another mask, and other winners of
-    a maximum, but nothing that the function is not made for.
+    a maximum, but nothing that the function is not made for. Then, as far as it is, other labels,
+    and other signs: one number, or a sum, has another mask only there.
     """
+    yield from _nested(asked, asked.subject.given[:1], 0.5, {})
+    rng = np.random.default_rng(0)
+    labels = {
+        name: rng.permutation(array)
+        for name, array in asked.subject.inputs.items()
+        if isinstance(array, np.ndarray) and array.ndim and array.dtype.kind in "iu"
+    }
+    for scale in (0.5, -0.5):
+        try:
+            yield from list(_nested(asked, asked.subject.given, scale, labels))
+        except Exception:  # any: of the person's own code, on values that it is not made for
+            continue
+
+
+def _nested(
+    asked: Asked, names: Iterable[str], scale: float, labels: Mapping[str, Array]
+) -> Iterator[str]:
+    """With the numbers of `names` times `scale`, in another order, for the second forward."""
     subject, dy = asked.subject, asked.dy
     other = _copies(subject.variables)
-    first = other[next(iter(other))]
-    first[...] = 0.5 * np.random.default_rng(0).permutation(first.reshape(-1)).reshape(first.shape)
-    apart = asked.gradients(dy)
-    used = subject.fresh()
+    for name in names:
+        order = np.random.default_rng(0).permutation(other[name].reshape(-1))
+        other[name][...] = scale * order.reshape(other[name].shape)
+    apart, used = asked.gradients(dy), subject.fresh()
     y, backward = used.run(_copies(subject.variables))
     y_before = np.copy(y)
-    used.run(other)
+    y_second, second = used.on({**subject.inputs, **labels}).run(_copies(other))
+    y_second = np.copy(y_second)
     if not _same(y, y_before):
         yield "another forward changed the output of the first: is its memory used again?"
-    after = backward(np.copy(dy)[()])
+    after = _copies(backward(np.copy(dy)[()]))
     for name, (alone, nested) in _by_name(apart, after):
         if not asked.alike(alone, nested, _largest(apart.values())):
             yield (
                 f"another forward before backward changed the gradient of {name}: "
                 "used twice in a net it would be wrong"
             )
+    y, backward = subject.fresh().on({**subject.inputs, **labels}).run(_copies(other))
+    if not _same(y, y_second):  # a mask of its own, say
+        return
+    apart, after = _copies(backward(np.copy(dy)[()])), _copies(second(np.copy(dy)[()]))
+    for name, (alone, nested) in _by_name(apart, after):
+        if not asked.alike(alone, nested, _largest(apart.values())):
+            yield f"of two forwards the second has a wrong gradient of {name}"
 
 
 def _memory_orders(asked: Asked) -> Iterator[str]:

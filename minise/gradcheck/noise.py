@@ -29,7 +29,7 @@ DEVIATIONS = 3.0  # of noise, that count as its size
 WIDEST, SCANNED = 0.02, 61  # the distance at which a jump is looked for, and points
 CLOSER, ROUNDS = 3.0, 14  # down to a distance of 1e-8
 LARGE = 0.02  # of all that an output moves: larger jumps are no noise, unless often met
-SELDOM, OUTSTANDING = 16, 6.0  # the largest change by the sixteenth: of noise some 2.5
+SELDOM, OUTSTANDING = 16, 20.0  # the largest change by the sixteenth: of noise some 2.5
 AGAIN = 19  # points about a jump: of several near each other, one may not hide where the others are
 EPS = float(np.finfo(float).eps)
 

@@ -45,7 +45,8 @@ class Precision:
         if said and noise.any() and relative <= 0.1:
             said += f"; slopes are judged to within {comparison.within:.0e} of the largest"
         close = max(CLOSE, 100 * relative, SINGLE if single else 0.0)
-        return cls(close, 10 * float(noise.max()), (said,) if said else ())
+        least = max(10 * float(noise.max()), comparison.least)
+        return cls(close, least, (said,) if said else ())
 
 
 def _is_single(array: Any) -> bool:

@@ -389,3 +389,18 @@ def test_what_is_wrong_fails_and_nothing_else_does(verdicts, others, passed):
 )
 def test_the_size_of_an_array_is_its_root_mean_square(numbers, size):
     assert compare._size(np.array(numbers)) == pytest.approx(size)
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_a_loss_of_clipped_numbers_at_both_borders(seed):
+    """All moved together have the same slope on both sides, and so no kink that shows."""
+    x = np.random.default_rng(seed).integers(-2, 3, (3, 4)).astype(float)
+
+    def clipped(x):
+        return np.clip(x, -1, 1).sum(), x
+
+    for inside in (np.less, np.less_equal):
+        pair = (clipped, lambda dy, x, inside=inside: dy * inside(np.abs(x), 1))
+        assert gradcheck.check(pair, x).passed
+    twice = (clipped, lambda dy, x: dy * np.where(np.abs(x) == 1, 2, np.abs(x) < 1))
+    assert not gradcheck.check(twice, x).passed

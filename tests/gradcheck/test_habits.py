@@ -253,3 +253,61 @@ def test_a_function_that_fails_on_memory_with_gaps(x):
     found = problems((picky, lambda dy, _: 2 * dy), x)
     assert "fails where arrays are reversed in memory: " in found
     assert found.count("in picky: ValueError: not contiguous; called with x (4, 6)") == 3
+
+
+def keeps(forward, backward):
+    """A pair whose backward gets what the last forward kept."""
+    kept = {}
+
+    def keeping(*inputs):
+        y, kept["it"], saved = forward(*inputs)
+        return y, saved
+
+    return keeping, lambda dy, saved: backward(dy, kept["it"], saved)
+
+
+@pytest.mark.parametrize(
+    "given", [np.array([[0.5]]), np.abs(np.random.default_rng(3).standard_normal((4, 6)))]
+)
+def test_a_kept_mask_that_another_order_leaves_as_it_is(given):
+    pair = keeps(lambda x: (x * (x > 0), x > 0, x.shape), lambda dy, on, _: dy * on)
+    assert "used twice in a net" in problems(pair, given)
+
+
+def test_a_second_input_that_is_kept(x):
+    pair = keeps(lambda x, w: (x @ w, w, x), lambda dy, w, x: (dy @ w.T, x.T @ dy))
+    assert "used twice in a net" in problems(pair, x, x[:3].T + 1)
+
+
+def test_labels_that_are_kept(x):
+    def backward(dy, labels, x):
+        dx = np.zeros_like(x)
+        dx[range(4), labels] = 2 * x[range(4), labels] * dy
+        return dx
+
+    def forward(x, labels):
+        return x[range(4), labels] ** 2, labels, x
+
+    assert "used twice in a net" in problems(keeps(forward, backward), x, np.array([0, 3, 2, 5]))
+
+
+def test_a_layer_that_keeps_what_came_first(x):
+    class First(nn.Layer):
+        def __init__(self):
+            self.seen = []
+
+        def forward(self, x, training=True):
+            self.seen.append(x)
+            return x**2, lambda dy: 2 * self.seen[0] * dy
+
+    assert "of two forwards the second has a wrong gradient of x" in problems(First(), x)
+
+
+def test_other_signs_are_not_asked_of_what_has_none(x):
+    def roots(x):
+        if x.mean() < 0:
+            raise ValueError("x is negative")
+        return np.sqrt(np.abs(x)), x
+
+    x = np.abs(x) + 0.1
+    assert gradcheck.check((roots, lambda dy, x: dy / np.sqrt(x) / 2), x, step=1e-4).passed

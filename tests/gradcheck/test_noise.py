@@ -304,3 +304,41 @@ def test_the_slope_within_a_short_piece():
     pair = (lambda x: (np.interp(x, places, table), x)), slope
     assert gradcheck.check(pair, x).passed
     assert not gradcheck.check(but_for_the_largest(pair), x).passed
+
+
+@pytest.mark.parametrize("seed", [2, 5, 9, 10])
+def test_a_sum_that_is_nothing_but_rounding_beside_a_bias(seed):
+    """The bias moves the sum, so that no noise is seen; nothing else does."""
+    x = np.random.default_rng(seed).standard_normal((5, 3))
+
+    def forward(x, b):
+        h, s = normalise(x)
+        return (h + b).sum(), (h, s)
+
+    def backward(dy, saved):
+        return sum_of_normalised_backward(dy, saved), np.full(3, 5 * dy)
+
+    report = gradcheck.check((forward, backward), x, np.zeros(3))
+    assert report.passed, report
+    wrong = (forward, lambda dy, saved: (1e-6 * saved[0] * dy, np.full(3, 5 * dy)))
+    assert not gradcheck.check(wrong, x, np.zeros(3))["x"].passed
+
+
+@pytest.mark.parametrize("slope", [0, 0.5, 1])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_float32_loss_at_kinks(slope, seed):
+    """Beside a kink coarse steps meet it, and fine ones only noise."""
+
+    def backward(dy, x):
+        return dy * np.where(x == 0, slope, x > 0)
+
+    def forward(x):
+        return np.maximum(x.astype(np.float32), 0).sum(), x
+
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((4, 5))
+    x[rng.random(x.shape) < 0.4] = 0
+    assert gradcheck.check((forward, backward), x).passed
+    for wrong in (2, -1, 100):
+        steep = (forward, lambda dy, x, s=wrong: dy * np.where(x == 0, s, x > 0))
+        assert not gradcheck.check(steep, x).passed
