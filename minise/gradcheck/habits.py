@@ -4,7 +4,8 @@
   and these in training alone; backward changes neither dy nor x nor y
 - "called twice": backward may run a second time, and adds to the `grad` of a parameter
 - "linear in dy": the gradient is, and so it is 0 for dy = 0
-- "used twice in a net": one forward does not disturb the backward of another
+- "used twice in a net": of two forwards neither disturbs the backward of the other, whether the
+  second has other inputs, labels or signs
 - "memory orders": none of x or of dy changes the result
 - "parameters found": those of a layer are where it finds them
 - "one forward": what is differentiated gives the output that forward gives alone (in JAX a function

@@ -6,9 +6,9 @@ that stops at a tolerance. Of noise with the standard deviation σ they have √
 chapter 6; Moré & Wild, Estimating computational noise, 2011).
 
 Noise jumps, and often. A function that jumps here and there, as one with a mask does, has noise
-only where it has some beside that. A kink gives differences that shrink with δ; a function that swings faster than the
-points can follow gives some that do not, but where the points are drawn closer about the largest,
-nothing is left there.
+only where it has some beside that. A kink gives differences that shrink with δ; a function that
+swings faster than the points can follow gives some that do not, but where the points are drawn
+closer about the largest, nothing is left there.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ NONE = Noise(np.zeros(()))
 
 
 def noise_along(at: At, dy: Any) -> Noise:
-    """What some 310 points of a line show, t from −0.6 to 0.6; `NONE` where nothing jumps."""
+    """What some 460 points of a line show, t from −0.6 to 0.6; `NONE` where nothing jumps."""
     jump = _jump(at, dy)
     if jump is None:
         return NONE
