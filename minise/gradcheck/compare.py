@@ -126,7 +126,13 @@ class Comparison:
         plainly: set[int] = set()
         if unsure and not way.exact and not self.noise:
             here = lines[0].at(0.0)[0], 0.0
-            plainly = {k for k in unsure if _plainly_wrong(lines[k], here, step, found[k], said[k])}
+            plainly = {
+                k
+                for k in unsure
+                if abs(said[k] - found[k]) > self.least
+                and not _own_sizes(array, lines[k].where, scale)
+                and _plainly_wrong(lines[k], here, step, found[k], said[k])
+            }
         worst = max(unsure, key=lambda k: abs(said[k] - found[k]), default=None)
         for k in unsure:
             if k in plainly and k != worst:
@@ -185,10 +191,10 @@ class Comparison:
         array, tolerance = self.variables[name], self.way.tolerance
         where = place(entry, array.shape)
         judged = judge(self.line(name, where, scale), said, tolerance, self.way.step)
-        for own in (abs(float(array[where])), float(np.std(array))):
+        for own in _own_sizes(array, where, scale):
             if judged.verdict not in (Verdict.WRONG, Verdict.TOO_SMALL) or judged.doubtful:
                 break
-            if not own or not np.isfinite(own) or 0.1 <= own / scale <= 10 or self.way.step:
+            if self.way.step:
                 continue
             again = judge(self.line(name, where, own), said / scale * own, tolerance)
             if again.verdict in (Verdict.RIGHT, Verdict.KINK, Verdict.WRONG):
@@ -279,6 +285,12 @@ class _Beside:
         return bool(slopes[0] - slack <= judged.said <= slopes[-1] + slack)
 
 
+def _own_sizes(array: Array, where: Any, scale: float) -> list[float]:
+    """Steps of the entry's own size, or of the spread, where these are far from the common one."""
+    sizes = (abs(float(array[where])), float(np.std(array)))
+    return [n for n in sizes if n and np.isfinite(n) and not 0.1 <= n / scale <= 10]
+
+
 def _plainly_wrong(line: Line, here: Point, step: float, slope: float, said: float) -> bool:
     """Whether finer and coarser steps, and both sides, agree on a slope that backward contradicts.
 
@@ -288,9 +300,13 @@ def _plainly_wrong(line: Line, here: Point, step: float, slope: float, said: flo
     finer = float(line.slopes(down, up).sum())
     bend = float(line.slopes(here, up).sum()) - float(line.slopes(down, here).sum())
     gap = abs(slope - said)
-    if abs(finer - slope) > PLAIN * gap or abs(bend) > 0.01 * gap:
+    rounding = EPS * float(np.abs(here[0] * line.dy).sum())
+    if gap * step / 10 <= 100 * rounding:
         return False
-    return step >= COARSE or abs(line.central(COARSE) - slope) <= 0.2 * gap
+    agree = abs(finer - slope) <= PLAIN * gap and abs(bend) <= 0.01 * gap
+    if not agree or step >= COARSE:
+        return agree
+    return abs(line.central(COARSE) - slope) <= 0.2 * gap
 
 
 def _line(

@@ -12,7 +12,7 @@ from minise.gradcheck.forms.foreign import around, foreign
 from minise.gradcheck.forms.layers import LayerWithLoss
 from minise.gradcheck.forms.objects import Methods, Object, methods_of, takes_nothing, with_gradient
 from minise.gradcheck.forms.pairs import FORMS, Functions, Loss, Told
-from minise.gradcheck.subject import Subject
+from minise.gradcheck.subject import Subject, is_float
 from minise.nn.layer import Layer
 
 __all__ = ["Told", "subject_of"]
@@ -35,8 +35,10 @@ def subject_of(
     if not any(array.size for array in subject.variables.values()):
         empty = ", ".join(f"{n} {array.shape}" for n, array in subject.variables.items())
         why = f"has no entries to differentiate: {empty}"
-        if not empty:
+        if not empty and any(map(is_float, subject.inputs.values())):
             why = "has nothing to differentiate: backward gave no gradient of a float array"
+        elif not empty:
+            why = "was given no float array to differentiate"
         raise InputError(f"gradcheck: {subject.name} {why}")
     for name, array in subject.variables.items():
         if not np.isfinite(array).all():
