@@ -55,9 +55,14 @@ def _is_single(array: Any) -> bool:
     if array.dtype != np.float64:
         return bool(np.issubdtype(array.dtype, np.floating))
     finite = array[np.isfinite(array)]
+    if finite.size < 2 or not (finite == finite.astype(np.float32)).all():
+        return False
     digits = np.frexp(finite)[0] * 2.0**12
     short = digits == np.round(digits)  # as numbers of any precision may be: 0, 1, a half
-    return not short.all() and bool((finite == finite.astype(np.float32)).all())
+    # multiples of one number, as halving a bracket gives: float32 has finer ones near 0
+    steps = finite / np.spacing(np.abs(finite).max().astype(np.float32)).astype(np.float64)
+    near_0 = np.abs(finite) < np.abs(finite).max() / 8
+    return not short.all() and not (near_0.any() and (steps == np.round(steps)).all())
 
 
 def _listed(names: list[str]) -> str:

@@ -106,6 +106,14 @@ def test_float32_is_said_and_how_well_slopes_are_judged(rng):
     assert "y has noise of its own, some" in said
 
 
+def test_what_float32_happens_to_hold_is_not_said_to_be_it(rng):
+    x = rng.standard_normal((4, 3))
+    (said,) = gradcheck.check(bisection(1e-6, fixed), x).said  # multiples of 10 · 2⁻²⁴
+    assert "y has noise of its own, some" in said
+    one = (lambda x: (np.float64(np.float32(x.sum())), x), lambda dy, x: dy * np.ones(x.shape))
+    assert "computes in float32" not in " ".join(gradcheck.check(one, x).said)
+
+
 def test_a_float32_backward_alone_is_said(rng):
     def backward(dy, y):
         return (dy * (1 - y**2)).astype(np.float32)
