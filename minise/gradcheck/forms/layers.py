@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minise import backend
 from minise.arrays import Array, asnumpy
 from minise.errors import InputError
 from minise.gradcheck.habits import BY_HAND
@@ -103,13 +104,14 @@ class LayerWithLoss(Subject):
         self, layer: Layer, entries: Entries, variables: Mapping[str, Array]
     ) -> tuple[Any, Callable[[Any], Any], Any]:
         """The output, and what a backward needs of the layer and of the loss."""
-        x = variables[self.x]
+        x, put = variables[self.x], backend.current().asarray
+        averages_too = np.iscomplexobj(x)  # or they would drop the imaginary part
         for name, entry in entries:
             if name in variables and name != self.x:
-                entry.value = there(variables[name])
-            elif np.iscomplexobj(x) and is_float(here(entry.value)):
-                entry.value = there(here(entry.value).astype(x.dtype))  # averages become complex
-        y, backward = layer.forward(there(x), self.training)
+                entry.value = put(variables[name])
+            elif averages_too and is_float(here(entry.value)):
+                entry.value = put(here(entry.value).astype(x.dtype))
+        y, backward = layer.forward(put(x), self.training)
         if self.loss is None:
             return here(y), backward, None
         rest = [value for name, value in self.inputs.items() if name != self.x]
