@@ -298,12 +298,13 @@ def _plainly_wrong(line: Line, here: Point, step: float, slope: float, said: flo
     """
     down, up = line.at(-step / 10), line.at(step / 10)
     finer = float(line.slopes(down, up).sum())
-    bend = float(line.slopes(here, up).sum()) - float(line.slopes(down, here).sum())
+    # of each output, as kinks of several may cancel in their sum
+    bend = float(np.abs(line.slopes(here, up) - line.slopes(down, here)).sum())
     gap = abs(slope - said)
     rounding = EPS * float(np.abs(here[0] * line.dy).sum())
     if gap * step / 10 <= 100 * rounding:
         return False
-    agree = abs(finer - slope) <= PLAIN * gap and abs(bend) <= 0.01 * gap
+    agree = abs(finer - slope) <= PLAIN * gap and bend <= 0.01 * gap
     if not agree or step >= COARSE:
         return agree
     return abs(line.central(COARSE) - slope) <= 0.2 * gap
