@@ -37,8 +37,7 @@ APART = 0.05  # slopes are two where they differ by more than this part of all t
 # the largest entry: below, it is all rounding.
 FLOOR = 1e-3
 
-
-COARSE = 1e-2
+COARSE = 1e-2  # a step that noise, and slopes of its own between its jumps, cannot deceive
 PLAIN = 1e-6  # of the gap to what backward says, that a finer step may differ by
 
 UNPROVED = (Verdict.WRONG, Verdict.TOO_SMALL)

@@ -277,7 +277,7 @@ def _found(name: str, lines: Callable[[Asked], Iterator[str]], asked: Asked) -> 
     """What the habit's runs showed, or what the person's own code raised in them."""
     try:
         return list(lines(asked))
-    except Exception as error:
+    except Exception as error:  # any of the person's own code; others are raised again
         text = told(error)
         if text is None:
             raise

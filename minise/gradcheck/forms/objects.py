@@ -150,7 +150,7 @@ class Object(Subject):
         """Run backward again: what is set stays, what is added to grows by the same."""
         try:
             call.backward(np.ones(np.shape(call.y))[()])
-        except Exception:  # any: what it kept is used up, so that it runs only once
+        except Exception:  # any: a stack of what forwards kept is empty, which is right for one run
             self.habits -= {"called twice"}
             return
         if self.descended:
