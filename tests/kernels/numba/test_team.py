@@ -168,7 +168,7 @@ print(os.waitstatus_to_exitcode(status), step() == parent)
 def test_a_child_of_fork_computes_the_same():
     """As in notebooks and `multiprocessing`, after a step of the parent."""
     done = subprocess.run(
-        [sys.executable, "-c", FORK],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK],
         capture_output=True,
         text=True,
         timeout=120,
