@@ -192,7 +192,7 @@ def _sequential(graph: Graph, layer: Sequential, name: str, x: str) -> str:
 
 
 def _se_block(graph: Graph, se: SEBlock, name: str, x: str) -> str:
-    s = _through(graph, se, name, ["squeeze", "fc1", "relu", "fc2", "gate"], x)  # (N, C)
+    s = _through(graph, se, name, ["squeeze", "fc1", "activation", "fc2", "gate"], x)  # (N, C)
     return _channel_scale(graph, name, x, s)
 
 
@@ -218,7 +218,7 @@ def _channel_scale(graph: Graph, name: str, x: str, s: str) -> str:
 
 
 def _no_squeeze(graph: Graph, layer: NoSqueeze, name: str, x: str) -> str:
-    s = _through(graph, layer, name, ["fc1", "relu", "fc2", "gate"], x)  # (N, C, H, W)
+    s = _through(graph, layer, name, ["fc1", "activation", "fc2", "gate"], x)  # (N, C, H, W)
     return graph.node("Mul", _within(name, "scale"), x, s)
 
 

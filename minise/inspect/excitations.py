@@ -64,7 +64,7 @@ def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
         block, _, part = name.rpartition(".")
         if block in blocks and part == "squeeze":
             maps[block], squeezed[block] = asnumpy(x), asnumpy(y)
-        elif block in blocks and part == "relu":
+        elif block in blocks and part == "activation":
             hidden[block] = asnumpy(y)
         elif block in blocks and part == "gate":
             opened[block] = asnumpy(y)

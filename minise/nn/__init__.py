@@ -2,6 +2,7 @@
 
 import inspect
 
+from minise.nn.activations import *
 from minise.nn.conv_norm import *
 from minise.nn.inception import *
 from minise.nn.init import *

@@ -12,16 +12,13 @@ from minise.nn.layer import Backward, Buffer, Layer, Parameter
 from minise.shapes import Pair
 
 __all__ = [
+    "BatchNorm1d",
     "BatchNorm2d",
     "BatchNormReLU2d",
     "Conv2d",
     "Dropout",
     "Flatten",
-    "HardSigmoid",
     "Linear",
-    "ReLU",
-    "Sigmoid",
-    "Tanh",
 ]
 
 
@@ -164,6 +161,15 @@ class BatchNorm2d(Layer):
         backend.current().compute(_move, var, saved.var, M / (M - 1), self.momentum)
 
 
+class BatchNorm1d(BatchNorm2d):
+    """`BatchNorm2d` of rows, (N, C) -> (N, C): each counts as an image of one pixel."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, C) -> (N, C)."""
+        y, backward = super().forward(x[:, :, None, None], training)
+        return y[:, :, 0, 0], lambda dy: backward(dy[:, :, None, None])[:, :, 0, 0]
+
+
 class BatchNormReLU2d(BatchNorm2d):
     """`BatchNorm2d` and the `ReLU` that follows it as one layer, with the same state.
 
@@ -194,42 +200,6 @@ class BatchNormReLU2d(BatchNorm2d):
 
 def _move(running: Array, new: Array, factor: float, momentum: float) -> None:
     running += momentum * (new * factor - running)
-
-
-class ReLU(Layer):
-    """max(x, 0)."""
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """Any shape."""
-        y, saved = ops.relu(x)
-        return y, lambda dy: ops.relu_backward(dy, saved)
-
-
-class Sigmoid(Layer):
-    """1 / (1 + exp(−x))."""
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """Any shape."""
-        y, saved = ops.sigmoid(x)
-        return y, lambda dy: ops.sigmoid_backward(dy, saved)
-
-
-class Tanh(Layer):
-    """tanh(x)."""
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """Any shape."""
-        y, saved = ops.tanh(x)
-        return y, lambda dy: ops.tanh_backward(dy, saved)
-
-
-class HardSigmoid(Layer):
-    """x/6 + 1/2, cut off at 0 and 1."""
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """Any shape."""
-        y, saved = ops.hard_sigmoid(x)
-        return y, lambda dy: ops.hard_sigmoid_backward(dy, saved)
 
 
 class Flatten(Layer):

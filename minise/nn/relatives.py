@@ -18,11 +18,13 @@ from minise import ops
 from minise.arrays import Array, array_module
 from minise.errors import InputError
 from minise.nearest import nearest
+from minise.nn.activations import Sigmoid
 from minise.nn.init import generator, lecun_normal
 from minise.nn.layer import Backward, Layer
-from minise.nn.layers import Conv2d, ReLU, Sigmoid
+from minise.nn.layers import BatchNorm2d, Conv2d
 from minise.nn.pooling import AddingBackward, GlobalAvgPool, adding
-from minise.nn.se import SEBlock, gate_layer, hidden_width
+from minise.nn.se import SEBlock, activation_and_norm, gate_layer
+from minise.nn.widths import hidden_width
 
 __all__ = ["ECA", "ConcurrentSE", "GatherExcite", "NoSqueeze", "SpatialSE"]
 
@@ -42,18 +44,22 @@ class NoSqueeze(Layer):
         channels: int,
         reduction: float = 16,
         *,
+        rounding: str = "floor",
+        reduced_from: int | None = None,
+        hidden: int | None = None,
+        activation: str = "relu",
+        norm: str = "none",
         gate: str = "sigmoid",
         bias: bool = True,
-        rounding: str = "floor",
-        hidden: int | None = None,
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        hidden = hidden_width(reduced_from or channels, reduction, rounding, hidden)
+        between = activation_and_norm(activation, norm, BatchNorm2d(hidden, dtype=dtype))
         last = gate_layer(gate)
-        hidden = hidden_width(channels, reduction, rounding, hidden)
         rng = generator(rng)
         self.fc1 = Conv2d(channels, hidden, 1, bias=bias, rng=rng, dtype=dtype)
-        self.relu = ReLU()
+        self.activation = between
         self.fc2 = Conv2d(hidden, channels, 1, bias=bias, init=lecun_normal, rng=rng, dtype=dtype)
         self.gate = last
 
@@ -71,14 +77,14 @@ class NoSqueeze(Layer):
     def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """A gate for each number: s (N, C, H, W) of x (N, C, H, W)."""
         h, fc1_backward = self.fc1.forward(x, training)  # (N, hidden, H, W)
-        a, relu_backward = self.relu.forward(h, training)
+        a, activation_backward = self.activation.forward(h, training)
         g, fc2_backward = self.fc2.forward(a, training)  # (N, C, H, W)
         s, gate_backward = self.gate.forward(g, training)
 
         def backward(ds: Array) -> Array:
             dg = gate_backward(ds)
             da = fc2_backward(dg)
-            dh = relu_backward(da)
+            dh = activation_backward(da)
             return fc1_backward(dh)
 
         return s, adding(backward)

@@ -7,43 +7,46 @@ y = s · x                            each map times its gate                   
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from minise import ops
+from minise import backend, ops
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.nearest import nearest
+from minise.nn.activations import Clip, HardSigmoid, ReLU, Sigmoid, Tanh, activation_layer
 from minise.nn.init import generator, he_normal
-from minise.nn.layer import Backward, Layer
-from minise.nn.layers import HardSigmoid, Linear, ReLU, Sigmoid, Tanh
+from minise.nn.layer import Backward, Layer, Sequential
+from minise.nn.layers import BatchNorm1d, Linear
 from minise.nn.pooling import (
     AddingBackward,
     GlobalAvgMaxPool,
     GlobalAvgPool,
     GlobalMaxPool,
 )
+from minise.nn.widths import hidden_width
 
 __all__ = ["PRESETS", "MakeSE", "SEBlock"]
 
-MakeSE: TypeAlias = Callable[[int], Layer]  # from the number of channels
+MakeSE: TypeAlias = Callable[..., Layer]  # from the number of channels, and `reduced_from`
 
 SQUEEZES: dict[str, type[GlobalAvgPool | GlobalMaxPool | GlobalAvgMaxPool]] = {
     "avg": GlobalAvgPool,
     "max": GlobalMaxPool,
     "avg+max": GlobalAvgMaxPool,
 }
-GATES: dict[str, type[Layer]] = {
+GATES: dict[str, Callable[[], Layer]] = {
     "sigmoid": Sigmoid,
+    "hard_sigmoid": HardSigmoid,  # a slope of 1/6
+    "hard_sigmoid_0.2": lambda: HardSigmoid(width=5),
+    "clip": lambda: Clip(0, 1),
     "tanh": Tanh,
     "relu": ReLU,
-    "hard_sigmoid": HardSigmoid,
 }
-ROUNDINGS = ("floor", "timm")
+NORMS = ("none", "before", "after")
 
 
 class Preset(NamedTuple):
@@ -60,7 +63,7 @@ PRESETS = {
     "caffe": Preset({"reduction": 16}, "the authors' models, hujie-frank/SENet"),
     "timm": Preset({"reduction": 16, "rounding": "timm"}, "SEModule of timm"),
     "torchvision": Preset(
-        {"reduction": 4, "rounding": "timm", "gate": "hard_sigmoid"},
+        {"reduction": 4, "rounding": "torchvision", "gate": "hard_sigmoid"},
         "MobileNetV3 of torchvision, after Howard et al., arXiv 1905.02244",
     ),
     "seed": Preset({"reduction": 3, "squeeze": "max"}, "the note that minise grew from"),
@@ -70,12 +73,14 @@ PRESETS = {
 class SEBlock(Layer):
     """Squeeze-and-excitation: weigh each channel of x by what all of them contain.
 
-    `channels` is C, and the hidden width C / reduction, rounded as `rounding` says: "floor", or
-    "timm" for the nearest multiple of 8 but at least 8; or `hidden` gives it. `squeeze` is "avg"
-    (the paper), "max" or "avg+max" (the mean of both), over the whole map, whatever its size: a
-    pooling tied to one size would fail at any other. `gate` is sigmoid (the paper), tanh,
-    relu or hard_sigmoid; `bias` is for both linear maps. `PRESETS` has the options that others use:
-    `SEBlock(64, **PRESETS["caffe"].options)`.
+    `channels` is C, and the hidden width C / reduction, rounded as `rounding` says, one of
+    `ROUNDINGS`; where another number of channels is reduced, as EfficientNet does its block's
+    input, that is `reduced_from`; or `hidden` gives the width. `squeeze` is "avg" (the paper),
+    "max" or "avg+max" (the mean of both), over the whole map, whatever its size: a pooling tied to
+    one size would fail at any other. `activation`, one of `ACTIVATIONS`, is between the linear
+    maps, with batch norm "before" or "after" it if `norm` says so; `bias` is for both maps.
+    `gate` is one of `GATES`. With `residual` the output is x + s · x. `PRESETS` has the options
+    that others use: `SEBlock(64, **PRESETS["caffe"].options)`.
 
     Raises `InputError` for unknown options, and where no hidden unit is left.
     """
@@ -87,28 +92,36 @@ class SEBlock(Layer):
         channels: int,
         reduction: float = 16,
         *,
+        rounding: str = "floor",
+        reduced_from: int | None = None,
+        hidden: int | None = None,
         squeeze: str = "avg",
+        activation: str = "relu",
+        norm: str = "none",
         gate: str = "sigmoid",
         bias: bool = True,
-        rounding: str = "floor",
-        hidden: int | None = None,
+        residual: bool = False,
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
         if squeeze not in SQUEEZES:
             raise InputError(f"SEBlock: {nearest('squeeze', squeeze, list(SQUEEZES))}")
+        hidden = hidden_width(reduced_from or channels, reduction, rounding, hidden)
+        between = activation_and_norm(activation, norm, BatchNorm1d(hidden, dtype=dtype))
         last = gate_layer(gate)
-        hidden = hidden_width(channels, reduction, rounding, hidden)
         rng = generator(rng)
         self.squeeze = SQUEEZES[squeeze]()
         self.fc1 = Linear(channels, hidden, bias, init=he_normal, rng=rng, dtype=dtype)
-        self.relu = ReLU()
+        self.activation = between
         self.fc2 = Linear(hidden, channels, bias, rng=rng, dtype=dtype)
         self.gate = last
+        self.residual = residual
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
         s, gates_backward = self.gates(x, training)  # (N, C)
+        if self.residual:
+            s = backend.current().compute(np.add, s, 1)  # x + s · x = (s + 1) · x
         y, saved = ops.channel_scale(x, s)  # (N, C, H, W) · (N, C)
 
         def backward(dy: Array) -> Array:
@@ -122,41 +135,18 @@ class SEBlock(Layer):
         """Squeeze and excitation alone: the gates s (N, C) of x (N, C, H, W)."""
         z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C, H, W) -> (N, C)
         h, fc1_backward = self.fc1.forward(z, training)  # (N, C) -> (N, hidden)
-        a, relu_backward = self.relu.forward(h, training)
+        a, activation_backward = self.activation.forward(h, training)
         g, fc2_backward = self.fc2.forward(a, training)  # (N, hidden) -> (N, C)
         s, gate_backward = self.gate.forward(g, training)
 
         def backward(ds: Array, /, **path: Array | None) -> Array:
             dg = gate_backward(ds)
             da = fc2_backward(dg)
-            dh = relu_backward(da)
+            dh = activation_backward(da)
             dz = fc1_backward(dh)
             return squeeze_backward(dz, **path)
 
         return s, backward
-
-
-def hidden_width(channels: int, reduction: float, rounding: str, hidden: int | None) -> int:
-    """The number of hidden units: `hidden`, or channels / reduction rounded by "floor" or "timm".
-
-    Raises `InputError` where none is left.
-    """
-    if rounding not in ROUNDINGS:
-        raise InputError(f"SEBlock: {nearest('rounding', rounding, list(ROUNDINGS))}")
-    if channels < 1 or reduction <= 0:
-        raise InputError(f"SEBlock: channels {channels}, reduction {reduction}: must be above 0")
-    if hidden is not None:
-        if hidden < 1:
-            raise InputError(f"SEBlock: hidden {hidden}, expected at least 1")
-        return hidden
-    if rounding == "timm":  # the nearest multiple of 8, but at least 8
-        return max(8, int(channels / reduction + 4) // 8 * 8)
-    if reduction > channels:
-        raise InputError(
-            f"SEBlock: a reduction of {reduction:g} leaves no hidden unit for {channels} "
-            "channels; hidden=1 gives one"
-        )
-    return math.floor(channels / reduction)
 
 
 def gate_layer(gate: str) -> Layer:
@@ -164,3 +154,17 @@ def gate_layer(gate: str) -> Layer:
     if gate not in GATES:
         raise InputError(f"SEBlock: {nearest('gate', gate, list(GATES))}")
     return GATES[gate]()
+
+
+def activation_and_norm(activation: str, norm: str, layer: Layer) -> Layer:
+    """The activation between the linear maps, with the batch norm `layer` at one side of it.
+
+    Raises `InputError` for an unknown activation or place.
+    """
+    if norm not in NORMS:
+        raise InputError(f"SEBlock: {nearest('norm', norm, NORMS)}")
+    between = activation_layer(activation, "SEBlock")
+    if norm == "none":
+        return between
+    parts = {"norm": layer, "activation": between}
+    return Sequential(**(parts if norm == "before" else dict(reversed(parts.items()))))

@@ -51,21 +51,21 @@ def tanh_backward(dy: Array, y: Array) -> Array:
     return _each(_tanh_backward, dy, y)
 
 
-def hard_sigmoid(x: Array) -> Array:
-    """x/6 + 1/2, cut off at 0 and 1."""
-    return _each(_hard_sigmoid, x)
+def hard_sigmoid(x: Array, width: float) -> Array:
+    """x/width + 1/2, cut off at 0 and 1."""
+    return _each(_hard_sigmoid, x, options=(x.dtype.type(width),))
 
 
-def hard_sigmoid_backward(dy: Array, x: Array) -> Array:
-    """dy / 6 where −3 < x < 3, else 0."""
-    return _each(_hard_sigmoid_backward, dy, x)
+def hard_sigmoid_backward(dy: Array, x: Array, width: float) -> Array:
+    """dy / width where |x| < width/2, else 0."""
+    return _each(_hard_sigmoid_backward, dy, x, options=(x.dtype.type(width),))
 
 
-def _each(loop: Callable[..., None], *inputs: Array) -> Array:
+def _each(loop: Callable[..., None], *inputs: Array, options: tuple[float, ...] = ()) -> Array:
     """Run a loop over the numbers of its inputs, which have one shape, into a new array."""
     ordered = [batch_last(x) for x in inputs]
     out = empty(ordered[0].shape, ordered[0].dtype)
-    loop(*(x.reshape(-1) for x in ordered), out.reshape(-1))
+    loop(*(x.reshape(-1) for x in ordered), out.reshape(-1), *options)
     return batch_first(out)
 
 
@@ -129,20 +129,23 @@ def _tanh_backward(team: int, dy: Array, y: Array, dx: Array) -> None:
 
 
 @compiled_parallel
-def _hard_sigmoid(team: int, x: Array, y: Array) -> None:
+def _hard_sigmoid(team: int, x: Array, y: Array, width: float) -> None:
+    half = width / 2
     for task in tasks(invite(team), -(-x.size // STRETCH)):
         source, target = _stretch(x, task), _stretch(y, task)
         for k in range(target.size):
             v = source[k]
-            target[k] = 0 if v <= -3 else (1 if v >= 3 else v / 6 + 0.5)  # NaN goes to the last
+            # NaN goes to the last
+            target[k] = 0 if v <= -half else (1 if v >= half else v / width + 0.5)
 
 
 @compiled_parallel
-def _hard_sigmoid_backward(team: int, dy: Array, x: Array, dx: Array) -> None:
+def _hard_sigmoid_backward(team: int, dy: Array, x: Array, dx: Array, width: float) -> None:
+    half = width / 2
     for task in tasks(invite(team), -(-x.size // STRETCH)):
         above, source, target = _stretch(dy, task), _stretch(x, task), _stretch(dx, task)
         for k in range(target.size):
-            target[k] = above[k] / 6 if -3 < source[k] < 3 else 0
+            target[k] = above[k] / width if -half < source[k] < half else 0
 
 
 @compiled
