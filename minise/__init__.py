@@ -5,9 +5,10 @@ from minise.interrupted import is_command, stop
 try:
     from minise import backend, data, export, gradcheck, inspect, models, nn, ops, runs, train
     from minise.backend import set_num_threads
+    from minise.comparison import compare
     from minise.cost import Cost, cost
     from minise.errors import InputError
-    from minise.layer_table import Summary, compare, summary
+    from minise.layer_table import Summary, summary
     from minise.nn import Residual, SEBlock
     from minise.version import __version__ as __version__
 except KeyboardInterrupt:

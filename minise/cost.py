@@ -21,6 +21,7 @@ Squeeze and scale are counted apart: one for each number they read."""
 class Part(NamedTuple):
     """A layer without layers inside, or the multiplication in a block that has some."""
 
+    name: str  # of the layer in the net, as in "layer1.0.se.fc1"
     layer: Layer
     is_scale: bool
     within_se: bool
@@ -92,13 +93,13 @@ def parts_of(net: Layer, input_shape: tuple[int, ...]) -> list[Part]:
         within = any(block in ("", name) or name.startswith(f"{block}.") for block in se)
         shape = tuple(y.shape[1:])
         if layer.scales:
-            parts.append(Part(layer, True, True, shape, [], 0, y.size))
+            parts.append(Part(name, layer, True, True, shape, [], 0, y.size))
         if not layer.scales and not any(layer.children()) and not isinstance(layer, Sequential):
             squeezed = x.size if within and layer.squeezes else 0
             parameters, products = layer.parameters(), multiply_adds(layer, y)
-            parts.append(Part(layer, False, within, shape, parameters, products, squeezed))
+            parts.append(Part(name, layer, False, within, shape, parameters, products, squeezed))
         elif own := [value for value in vars(layer).values() if isinstance(value, Parameter)]:
-            parts.append(Part(layer, False, within, shape, own, 0, 0))  # beside layers in it
+            parts.append(Part(name, layer, False, within, shape, own, 0, 0))  # beside layers in it
         return y, backward
 
     try:

@@ -1,10 +1,10 @@
-"""The table of a net's layers, in the classic layout of torchsummary, and two nets side by side."""
+"""The table of a net's layers, in the classic layout of torchsummary."""
 
 from __future__ import annotations
 
 import copy
 import tracemalloc
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from minise import backend, notebook
 from minise.arrays import array_module
 from minise.cost import CONVENTION, Part, one_image, own_shape, parts_of, total
-from minise.errors import InputError
 from minise.nn import Layer
 
 MB = 1024**2
@@ -89,7 +88,7 @@ def summary(
         ),
     ]
     if full:
-        peak = _peak(net, input_shape)
+        peak = peak_memory(net, input_shape)
         totals.append(
             (
                 f"Multiply-adds: {multiply_adds:,}",
@@ -99,39 +98,6 @@ def summary(
             )
         )
     return Summary(tuple(layers), tuple(totals))
-
-
-def compare(nets: Mapping[str, Layer], input_shape: tuple[int, ...] | None = None) -> None:
-    """Print what two nets, given by name, cost for one image, and how much more the first needs.
-
-    Without a shape (C, H, W) it is that of the images that the first was made for.
-    Raises `InputError` unless there are two, and where the image does not fit.
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    if len(nets) != 2:
-        raise InputError(f"compare: got {len(nets)} nets by name, expected 2")
-    input_shape = own_shape(next(iter(nets.values())), input_shape)
-    table = Table("image of " + "×".join(map(str, input_shape)), *nets, "difference", "")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    (first, first_peak), (second, second_peak) = (
-        (total(parts_of(net, input_shape)), _peak(net, input_shape)) for net in nets.values()
-    )
-    for what, ours, theirs, form in (
-        ("parameters", first.parameters, second.parameters, ",.0f"),
-        ("multiply-adds", first.multiply_adds, second.multiply_adds, ",.0f"),
-        ("squeeze and scale", first.squeeze_and_scale, second.squeeze_and_scale, ",.0f"),
-        ("peak memory, MB", first_peak, second_peak, ",.1f"),
-    ):
-        more = f"{(ours - theirs) / theirs:+.2%}" if theirs else ""
-        numbers = f"{ours:{form}}", f"{theirs:{form}}", f"{ours - theirs:+{form}}"
-        table.add_row(what, *numbers, more)
-    console = Console()
-    console.print(table)
-    console.print(CONVENTION, highlight=False)
-    console.print("Memory is what a forward and backward pass took beside the parameters.")
 
 
 def _kind(part: Part) -> str:
@@ -161,8 +127,8 @@ def _se_lines(parts: Sequence[Part]) -> list[str]:
     ]
 
 
-def _peak(net: Layer, input_shape: tuple[int, ...]) -> float:
-    """The most MB that one image took, beyond the parameters."""
+def peak_memory(net: Layer, input_shape: tuple[int, ...]) -> float:
+    """The most MB that a forward and backward pass of one image took, beyond the parameters."""
     net = copy.deepcopy(net)  # its gradients are added to
     image = one_image(net, input_shape)
 

@@ -156,26 +156,6 @@ def test_full_tells_what_is_in_se_blocks(capsys):
     assert "In SE blocks" not in capsys.readouterr().out
 
 
-def test_two_nets_are_compared_side_by_side(capsys, peaks):
-    peaks(8.0, 2.5)
-    nets = {"with": small(se=SEBlock(2, hidden=1)), "without": small()}
-    compare(nets, (1, 4, 5))
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split("┃")[1:-1] == [
-        " image of 1×4×5    ", " with ", " without ", " difference ", "          ",
-    ]  # fmt: skip
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
-    assert rows == [
-        ["parameters", "154", "147", "+7", "+4.76%"],
-        ["multiply-adds", "484", "480", "+4", "+0.83%"],
-        ["squeeze and scale", "80", "0", "+80", ""],
-        ["peak memory, MB", "8.0", "2.5", "+5.5", "+220.00%"],
-    ]
-    assert lines[8].startswith("A multiply-add is a multiplication with its addition")
-    with pytest.raises(InputError, match="got 1 nets by name, expected 2"):
-        compare({"one": nets["with"]}, (1, 4, 5))
-
-
 def test_batch_normalisation_keeps_its_averages(capsys):
     net = models.create("resnet8")
     before = net.state_dict()
@@ -194,12 +174,6 @@ def test_a_named_net_knows_its_own_images():
     assert cost(net) == cost(net, (3, 28, 28))
     net.image_shape = 3, 32, 32
     assert str(summary(net)) == str(summary(net, (3, 32, 32)))
-
-
-def test_two_named_nets_are_compared_on_the_images_of_the_first(capsys, peaks):
-    peaks(1.0, 1.0)
-    compare({name: models.create(name) for name in ("se-cnn", "cnn")})
-    assert "image of 1×28×28" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("take", [summary, cost, lambda net: compare({"a": net, "b": net})])

@@ -14,21 +14,23 @@ from minise.nearest import nearest
 
 
 @click.command("summary", short_help="Print the layers of a net, or its cost beside another's.")
-@click.argument("model")
+@click.argument("model", metavar="MODEL[:PRESET]")
 @click.option(
     "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: the net's own]"
 )
 @click.option("--full", is_flag=True, help="Add the scaling, multiply-adds, and measured memory.")
 @click.option(
-    "--compare", "other", metavar="MODEL", help="Print what both cost, instead of layers."
+    "--compare", "other", metavar="MODEL[:PRESET]", help="Print what both cost, instead of layers."
 )
 @computing
 def summary_command(model: str, input_shape: str | None, full: bool, other: str | None) -> None:
     """Print the layers of MODEL, or of `seed`: the block that this project started from.
 
-    `minise summary se-resnet50 --compare resnet50` shows what SE adds.
+    `minise summary se-resnet50 --compare resnet50` shows what SE adds. A preset may follow a name:
+    `minise summary se-resnet50:paper --compare se-resnet50:timm` shows what timm builds otherwise.
     """
-    shape = (64, 128, 128) if model == "seed" else models.image_shape(model)
+    name, _, _ = model.partition(":")
+    shape = (64, 128, 128) if model == "seed" else models.image_shape(name)
     if input_shape is not None:
         try:
             C, H, W = map(int, input_shape.split(","))
@@ -43,14 +45,27 @@ def summary_command(model: str, input_shape: str | None, full: bool, other: str 
         raise InputError("--compare prints no layers: leave out --full")
     elif other == model:
         raise InputError(f"--compare {other}, expected a net other than {model}")
+    elif other.partition(":")[0] == name:  # in two presets
+        nets = {m.partition(":")[2] or m: _net(m, shape[0]) for m in (model, other)}
+        minise.compare(nets, shape, layers=True)
     else:
-        minise.compare({name: _net(name, shape[0]) for name in (model, other)}, shape)
+        minise.compare({m: _net(m, shape[0]) for m in (model, other)}, shape)
 
 
 def _net(model: str, channels: int) -> nn.Layer:
+    """Of "se-resnet50", or with the SE blocks of a preset, "se-resnet50:timm"."""
     if model == "seed":
-        return nn.SEBlock(64, reduction=3, squeeze="max")
-    return models.create(model, in_channels=channels)
+        return nn.SEBlock(64, **nn.PRESETS["seed"].options)
+    name, _, preset = model.partition(":")
+    if not preset:
+        return models.create(name, in_channels=channels)
+    if preset not in nn.PRESETS:
+        raise InputError(nearest("preset", preset, list(nn.PRESETS), "minise presets"))
+    if not models.has_option(name, "reduction"):
+        raise InputError(
+            f"{model}: {name} has no SE blocks, which {preset!r} could build otherwise"
+        )
+    return models.create(name, in_channels=channels, **nn.PRESETS[preset].options)
 
 
 @click.command("models", short_help="List the nets.")

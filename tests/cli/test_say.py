@@ -94,7 +94,9 @@ def words(text):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_line_is_longer_and_no_word_is_broken(said, command, monkeypatch):
-    monkeypatch.setattr("minise.layer_table._peak", lambda net, shape: 1234.5)  # is slow to find
+    monkeypatch.setattr(
+        "minise.comparison.peak_memory", lambda net, shape: 1234.5
+    )  # is slow to find
     first = said(80, *command)  # may have to compile, and says so
     narrow, wide = said(80, *command), said(240, *command)
     assert [line for line in (first + narrow).splitlines() if len(line) > 80] == []

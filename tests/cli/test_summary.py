@@ -61,6 +61,39 @@ def test_the_first_net_is_compared_with_the_other(minise):
     ]
 
 
+def test_one_net_is_compared_in_two_presets(minise):
+    code, out, err = minise("summary", "se-resnet8:torchvision", "--compare", "se-resnet8:caffe")
+    assert (code, err) == (0, "")
+    assert cells(out)[0][:4] == ["parameters", "80,714", "78,545", "+2,169"]
+    assert ["block3.se.fc1", "1,040", "260", "1,024", "256"] in cells(out)  # 64 → 16, and 4
+    assert "gate is HardSigmoid() in torchvision, Sigmoid() in caffe (3 times)\n" in out
+
+
+def test_a_net_may_be_compared_with_itself_in_a_preset(minise):
+    _, out, _ = minise("summary", "se-resnet8", "--compare", "se-resnet8:caffe")
+    assert out.splitlines()[1].replace("┃", " ").split()[3:5] == ["se-resnet8", "caffe"]
+
+
+def test_a_preset_is_that_of_the_layers_too(minise):
+    _, out, _ = minise("summary", "se-resnet8:timm")
+    linear = [line.split()[2:] for line in out.splitlines() if "Linear" in line]
+    assert linear[0] == ["8]", "136"]  # 16 channels, 8 hidden units where others have 4
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("resnet8:timm", "resnet8:timm: resnet8 has no SE blocks, which 'timm' could build other"),
+        ("se-resnet8:tim", "unknown preset 'tim': did you mean 'timm'"),
+        ("se-resnet9:timm", "unknown model 'se-resnet9': did you mean"),
+    ],
+)
+def test_a_preset_that_does_not_fit_is_one_clear_error(minise, model, message):
+    code, out, err = minise("summary", model)
+    assert (code, out) == (1, "")
+    assert message in err.replace("\n", " ")
+
+
 @pytest.mark.effect("minise models PART")
 def test_nets_are_listed_with_their_parameters_and_images(minise, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
