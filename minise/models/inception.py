@@ -54,7 +54,7 @@ def tiny(
 ) -> nn.Sequential:
     """A convolution and three modules, for images of 28×28 pixels or others."""
     layers: dict[str, nn.Layer] = {
-        "stem": nn.conv_norm_relu(in_channels, 16, 3, rng=rng, dtype=dtype),
+        "stem": nn.conv_norm_act(in_channels, 16, 3, rng=rng, dtype=dtype),
         "pool1": nn.MaxPool2d(2),
     }
     a, b, c = _modules(TINY, 16, se=se, rng=rng, dtype=dtype).items()
@@ -71,7 +71,7 @@ def bn_inception(
     dtype: npt.DTypeLike,
 ) -> nn.Sequential:
     """BN-Inception: for images of 224×224 pixels, or others."""
-    conv = partial(nn.conv_norm_relu, rng=rng, dtype=dtype)
+    conv = partial(nn.conv_norm_act, rng=rng, dtype=dtype)
     layers: dict[str, nn.Layer] = {
         "conv1": conv(in_channels, 64, 7, 2),
         "pool1": nn.MaxPool2d(3, 2, padding=1),

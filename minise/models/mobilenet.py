@@ -46,18 +46,16 @@ def mobilenet(
 
     def separable(channels: int, filters: int, stride: int) -> nn.Sequential:
         layers: dict[str, nn.Layer] = {
-            "depthwise": nn.conv_norm_relu(
+            "depthwise": nn.conv_norm_act(
                 channels, channels, 3, stride, groups=channels, rng=rng, dtype=dtype
             ),
-            "pointwise": nn.conv_norm_relu(channels, filters, 1, rng=rng, dtype=dtype),
+            "pointwise": nn.conv_norm_act(channels, filters, 1, rng=rng, dtype=dtype),
         }
         return nn.Sequential(**layers, **({} if se is None else {"se": se(filters)}))
 
     channels = widths.stem
     layers: dict[str, nn.Layer] = {
-        "stem": nn.conv_norm_relu(
-            in_channels, channels, 3, widths.stem_stride, rng=rng, dtype=dtype
-        )
+        "stem": nn.conv_norm_act(in_channels, channels, 3, widths.stem_stride, rng=rng, dtype=dtype)
     }
     for k, (filters, stride) in enumerate(widths.pairs, start=1):
         layers[f"block{k}"] = separable(channels, filters, stride)

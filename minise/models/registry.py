@@ -14,7 +14,7 @@ import numpy.typing as npt
 from minise import backend
 from minise.arrays import Array
 from minise.errors import InputError
-from minise.models import inception, mobilenet, resnet, vgg
+from minise.models import efficientnet, inception, mobilenet, mobilenetv3, regnet, resnet, vgg
 from minise.models.cnn import cnn, cnn3
 from minise.nearest import nearest
 from minise.nn import Layer, SEBlock, unfilled
@@ -43,6 +43,8 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "bias": (_is_switch, "true or false"),
     "stride_first": (lambda value: value is None or _is_switch(value), "true or false"),
     "ceil_pool": (_is_switch, "true or false"),
+    "norm_eps": (_is_number, "a number"),
+    "norm_momentum": (_is_number, "a number"),
     "squeeze": (_is_text, "a name"),
     "gate": (_is_text, "a name"),
     "rounding": (_is_text, "a name"),
@@ -60,32 +62,37 @@ class _Net(NamedTuple):
     image: tuple[int, int, int]  # what it was made for
     classes: int
     options: tuple[str, ...] = ()  # of `make`
-    reduction: float | None = 16  # of its SE blocks, if it has any
+    se: Mapping[str, Any] | None = {"reduction": 16}  # of its SE blocks, if it has any
 
     @property
     def all_options(self) -> tuple[str, ...]:
-        return self.options if self.reduction is None else (*self.options, *SE_OPTIONS)
+        return self.options if self.se is None else (*self.options, *SE_OPTIONS)
 
 
 _NETS: dict[str, _Net] = {}
+QUARTER = {"reduction": 4}
+OF_MOBILENETV3 = {"reduction": 4, "rounding": "torchvision", "gate": "hard_sigmoid"}
+OF_EFFICIENTNET = {"reduction": 4, "activation": "silu"}  # of the block's input
+OF_REGNET = {"reduction": 4, "rounding": "nearest"}  # of the block's input
+NORM = ("norm_eps", "norm_momentum")
 
 
 def _pair(name: str, net: _Net) -> None:
     """List a net with SE, and the same without it."""
     _NETS[f"se-{name}"] = net
     options = tuple(option for option in net.options if option not in PLACES)
-    _NETS[name] = net._replace(about=f"se-{name} without SE", options=options, reduction=None)
+    _NETS[name] = net._replace(about=f"se-{name} without SE", options=options, se=None)
 
 
-_pair("cnn", _Net(cnn, "two convolutions, each with an SE block", MNIST, 10, reduction=4))
-_pair("cnn3", _Net(cnn3, "three convolutions, two of them with SE", MNIST, 10, reduction=2))
+_pair("cnn", _Net(cnn, "two convolutions, each with an SE block", MNIST, 10, se=QUARTER))
+_pair("cnn3", _Net(cnn3, "three convolutions, two of them with SE", MNIST, 10, se={"reduction": 2}))
 _pair(
     "resnet8",
-    _Net(partial(resnet.small, 1), "three residual blocks with SE", MNIST, 10, PLACES, 4),
+    _Net(partial(resnet.small, 1), "three residual blocks with SE", MNIST, 10, PLACES, QUARTER),
 )
 _pair(
     "inception-tiny",
-    _Net(inception.tiny, "three Inception modules with SE", MNIST, 10, reduction=4),
+    _Net(inception.tiny, "three Inception modules with SE", MNIST, 10, se=QUARTER),
 )
 _pair(
     "mobilenet-tiny",
@@ -94,13 +101,34 @@ _pair(
         "four depthwise separable convolutions with SE",
         MNIST,
         10,
-        reduction=4,
+        se=QUARTER,
+    ),
+)
+_pair(
+    "mobilenetv3-tiny",
+    _Net(
+        partial(mobilenetv3.mobilenetv3, mobilenetv3.TINY, norm_eps=1e-5, norm_momentum=0.1),
+        "four inverted residuals, three of them with SE",
+        MNIST,
+        10,
+        NORM,
+        OF_MOBILENETV3,
+    ),
+)
+_pair(
+    "efficientnet-tiny",
+    _Net(
+        partial(efficientnet.efficientnet, efficientnet.TINY),
+        "five inverted residuals with SE and swish",
+        MNIST,
+        10,
+        se=OF_EFFICIENTNET,
     ),
 )
 for _name, _widths in vgg.STAGES.items():
     _about = f"{sum(map(len, _widths))} convolutions, each with SE"
-    _reduction = 8 if _name == "vgg-8k" else 4
-    _pair(_name, _Net(partial(vgg.vgg, _widths), _about, MNIST, 10, reduction=_reduction))
+    _se = {"reduction": 8} if _name == "vgg-8k" else QUARTER
+    _pair(_name, _Net(partial(vgg.vgg, _widths), _about, MNIST, 10, se=_se))
 for _depth in (14, 20, 32, 56, 110):
     _blocks = (_depth - 2) // 6
     _pair(
@@ -136,6 +164,39 @@ _pair(
         "13 depthwise separable convolutions with SE",
         PHOTOS,
         1000,
+    ),
+)
+for _name, _parts in {"large": mobilenetv3.LARGE, "small": mobilenetv3.SMALL}.items():
+    _with_se = sum(block.has_se for block in _parts.blocks)
+    _pair(
+        f"mobilenetv3-{_name}",
+        _Net(
+            partial(mobilenetv3.mobilenetv3, _parts),
+            f"{len(_parts.blocks)} inverted residuals, {_with_se} of them with SE",
+            PHOTOS,
+            1000,
+            NORM,
+            OF_MOBILENETV3,
+        ),
+    )
+_pair(
+    "efficientnet-b0",
+    _Net(
+        partial(efficientnet.efficientnet, efficientnet.B0),
+        "16 inverted residuals with SE and swish",
+        PHOTOS,
+        1000,
+        se=OF_EFFICIENTNET,
+    ),
+)
+_pair(
+    "regnety-400mf",
+    _Net(
+        partial(regnet.regnet, regnet.Y_400MF),
+        "16 bottlenecks in groups, with SE",
+        PHOTOS,
+        1000,
+        se=OF_REGNET,
     ),
 )
 _pair("bn-inception", _Net(inception.bn_inception, "ten Inception modules with SE", PHOTOS, 1000))
@@ -214,9 +275,8 @@ def create(
     check_options(name, options)
     rng = np.random.default_rng(seed)
     se = None
-    if net.reduction is not None:
-        of_se: dict[str, Any] = {"reduction": net.reduction}
-        of_se |= {key: options.pop(key) for key in SE_OPTIONS if key in options}
+    if net.se is not None:
+        of_se = dict(net.se) | {key: options.pop(key) for key in SE_OPTIONS if key in options}
         se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
     in_channels = net.image[0] if in_channels is None else in_channels
     try:

@@ -34,7 +34,7 @@ def vgg(
         if stage > 1:
             layers[f"pool{stage - 1}"] = nn.MaxPool2d(2)
         for k, filters in enumerate(widths, start=1):
-            unit = nn.conv_norm_relu(channels, filters, 3, rng=rng, dtype=dtype)
+            unit = nn.conv_norm_act(channels, filters, 3, rng=rng, dtype=dtype)
             layers[f"conv{stage}_{k}"] = unit
             if se is not None:
                 layers[f"se{stage}_{k}"] = se(filters)

@@ -6,6 +6,7 @@ from minise.nn.activations import *
 from minise.nn.conv_norm import *
 from minise.nn.inception import *
 from minise.nn.init import *
+from minise.nn.inverted import *
 from minise.nn.layer import *
 from minise.nn.layers import *
 from minise.nn.observe import *

@@ -13,7 +13,7 @@ from minise import ops
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.nearest import nearest
-from minise.nn.conv_norm import conv_norm_relu
+from minise.nn.conv_norm import conv_norm_act
 from minise.nn.init import generator
 from minise.nn.layer import Backward, Layer, Sequential
 from minise.nn.pooling import AvgPool2d, MaxPool2d
@@ -65,7 +65,7 @@ class Inception(Layer):
         rng = generator(rng)
 
         def conv(channels: int, filters: int, size: int, stride: int = 1) -> Layer:
-            return conv_norm_relu(channels, filters, size, stride, rng=rng, dtype=dtype)
+            return conv_norm_act(channels, filters, size, stride, rng=rng, dtype=dtype)
 
         if ones:
             self.branch1x1 = conv(in_channels, ones, 1)

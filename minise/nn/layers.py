@@ -16,6 +16,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNormReLU2d",
     "Conv2d",
+    "DropPath",
     "Dropout",
     "Flatten",
     "Linear",
@@ -233,4 +234,27 @@ class Dropout(Layer):
         keep = xp.empty_like(x)  # in the memory order of x
         keep[...] = xp.asarray(self.rng.random(x.shape) >= self.p)
         keep /= 1 - self.p  # 0 or 1 / (1 − p)
+        return x * keep, lambda dy: dy * keep
+
+
+class DropPath(Layer):
+    """In training, an image is set to 0 with probability p, and the others divided by 1 − p.
+
+    At the end of a residual block's branch it leaves the shortcut alone: nets of many depths learn
+    at once ("stochastic depth", Huang et al., arXiv 1603.09382). Which images is drawn from `rng`.
+    """
+
+    recordable = False
+
+    def __init__(self, p: float, *, rng: np.random.Generator) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"DropPath: p is {p}, expected 0 <= p < 1")
+        self.p, self.rng = p, rng
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """(N, …) -> (N, …)."""
+        if not training or self.p == 0:
+            return x, lambda dy: dy
+        keep = array_module(x).asarray(self.rng.random(len(x)) >= self.p).astype(x.dtype)
+        keep = keep.reshape(-1, *(1,) * (x.ndim - 1)) / (1 - self.p)  # 0 or 1 / (1 − p)
         return x * keep, lambda dy: dy * keep

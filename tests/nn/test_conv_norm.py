@@ -15,7 +15,7 @@ from minise import nn, ops
 )
 def test_a_unit_is_relu_of_the_norm_of_a_convolution(arguments, options, weights, size):
     x = np.random.default_rng(0).standard_normal((3, 4, 5, 8))
-    unit = nn.conv_norm_relu(*arguments, **options, dtype=np.float64)
+    unit = nn.conv_norm_act(*arguments, **options, dtype=np.float64)
     unit.bn.running_mean.value[...], unit.bn.bias.value[...] = 0.5, 0.25
     assert unit.conv.weight.value.shape == weights
     stride = arguments[3] if len(arguments) > 3 else 1

@@ -52,8 +52,8 @@ LAYERS = {
     "Linear by He": (partial(nn.Linear, 40, 60, init=nn.he_normal), {"weight": (HE, 40)}),
     "BatchNorm2d": (partial(nn.BatchNorm2d, 5), {}),
     "BatchNormReLU2d": (partial(nn.BatchNormReLU2d, 5), {}),
-    "conv_norm_relu": (
-        partial(nn.conv_norm_relu, 30, 20, 3, groups=2),
+    "conv_norm_act": (
+        partial(nn.conv_norm_act, 30, 20, 3, groups=2),
         {"conv.weight": (HE, 135)},
     ),
     "SEBlock": (

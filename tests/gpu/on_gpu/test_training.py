@@ -37,7 +37,7 @@ def stripes_of(train_count):
 def begin(count=120, *, lr=0.05, optimizer=train.SGD, epochs=2, **options):
     rng = np.random.default_rng(0)
     net = nn.Sequential(
-        conv=nn.conv_norm_relu(1, 4, 3, rng=rng),
+        conv=nn.conv_norm_act(1, 4, 3, rng=rng),
         se=nn.SEBlock(4, 2, rng=rng),
         pool=nn.MaxPool2d(2),
         mean=nn.GlobalAvgPool(),
