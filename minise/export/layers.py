@@ -42,6 +42,7 @@ from minise.nn import (
     SpatialSE,
     Tanh,
 )
+from minise.nn.residual import AT_THE_JOIN
 from minise.shapes import Pair, output_size, window_counts
 
 AddLayer: TypeAlias = Callable[[Graph, Any, str, str], str]
@@ -237,11 +238,11 @@ def _concurrent_se(graph: Graph, layer: ConcurrentSE, name: str, x: str) -> str:
 def _residual(graph: Graph, block: Residual, name: str, x: str) -> str:
     names = {id(part): part_name for part_name, part in block.children()}
 
-    def se_at(place: str) -> list[str]:
-        return ["se"] if block.placement == place else []
+    def se_at(*places: str) -> list[str]:
+        return ["se"] if block.placement in places else []
 
     branch = [names[id(part)] for part in block.branch()]  # it has the SE block at "3x3" itself
-    u = _through(graph, block, name, [*se_at("pre"), *branch, *se_at("standard")], x)
+    u = _through(graph, block, name, [*se_at("pre"), *branch, *se_at(*AT_THE_JOIN)], x)
     r = _through(graph, block, name, ["shortcut", *se_at("identity")], x)
     total = graph.node("Add", _within(name, "add"), u, r)
     y = graph.node("Relu", _within(name, "relu"), total)

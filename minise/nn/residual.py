@@ -7,6 +7,7 @@ y = relu(u + r)                                                       (He et al.
 `placement` says where an SE block goes (Hu et al., figure 5 and tables 14 and 15):
 
 standard    y = relu(se(u) + r)
+activated   y = relu(se(relu(u)) + r), as timm's legacy_seresnet18 and 34 have it
 pre         u = branch(se(x))
 post        y = se(relu(u + r))
 identity    r = se(shortcut(x))
@@ -34,7 +35,8 @@ __all__ = ["PLACEMENTS", "Bottleneck", "Residual"]
 
 JoinBackward: TypeAlias = Callable[[Array], tuple[Array, Array]]  # dy -> (du, dr)
 
-PLACEMENTS = ("standard", "pre", "post", "identity", "3x3")
+PLACEMENTS = ("standard", "activated", "pre", "post", "identity", "3x3")
+AT_THE_JOIN = ("standard", "activated")  # at the end of the branch, where it meets the shortcut
 
 
 class Residual(Layer):
@@ -65,7 +67,7 @@ class Residual(Layer):
         self.conv2 = Conv2d(
             out_channels, out_channels, 3, padding=1, bias=False, rng=rng, dtype=dtype
         )
-        self.bn2 = BatchNorm2d(out_channels, dtype=dtype)
+        self.bn2 = _last_norm(se, placement)(out_channels, dtype=dtype)
         self._place(se, placement, in_channels, out_channels, within=out_channels)
         self.shortcut = _shortcut(in_channels, out_channels, stride, 1, rng, dtype)
 
@@ -93,7 +95,7 @@ class Residual(Layer):
     @property
     def scaled_by(self) -> SEBlock | None:
         """The block whose gates are multiplied in where branch and shortcut meet, if any."""
-        if self.placement == "standard" and isinstance(self.se, SEBlock):
+        if self.placement in AT_THE_JOIN and isinstance(self.se, SEBlock):
             # a subclass with a forward of its own may do more than scale
             return self.se if type(self.se).forward is SEBlock.forward else None
         return None
@@ -102,7 +104,7 @@ class Residual(Layer):
         """(N, in, H, W) -> (N, out, OH, OW)."""
         branch = [*self._se_at("pre"), *self.branch()]
         if self.scaled_by is None:
-            branch += self._se_at("standard")
+            branch += self._se_at(*AT_THE_JOIN)
         u, branch_backward = chain(branch, x, training)  # (N, out, OH, OW)
         around = [self.shortcut, *self._se_at("identity")]
         r, shortcut_backward = chain(around, x, training)  # (N, out, OH, OW)
@@ -130,8 +132,8 @@ class Residual(Layer):
 
         return y, backward
 
-    def _se_at(self, place: str) -> list[Layer]:
-        return [self.se] if self.placement == place else []
+    def _se_at(self, *places: str) -> list[Layer]:
+        return [self.se] if self.placement in places else []
 
 
 class Bottleneck(Residual):
@@ -171,7 +173,7 @@ class Bottleneck(Residual):
         )  # fmt: skip
         self.bn2: BatchNorm2d = BatchNormReLU2d(width, dtype=dtype)
         self.conv3 = Conv2d(width, out_channels, 1, bias=False, rng=rng, dtype=dtype)
-        self.bn3 = BatchNorm2d(out_channels, dtype=dtype)
+        self.bn3 = _last_norm(se, placement)(out_channels, dtype=dtype)
         self._place(se, placement, in_channels, out_channels, within=width)
         kernel = shortcut_kernel if stride > 1 else 1
         self.shortcut = _shortcut(in_channels, out_channels, stride, kernel, rng, dtype)
@@ -180,6 +182,10 @@ class Bottleneck(Residual):
         """The layers of the branch without an SE block at either end."""
         to_3x3 = [self.conv1, self.bn1, self.conv2, self.bn2]
         return [*to_3x3, *self._se_at("3x3"), self.conv3, self.bn3]
+
+
+def _last_norm(se: MakeSE | None, placement: str) -> type[BatchNorm2d]:
+    return BatchNormReLU2d if se is not None and placement == "activated" else BatchNorm2d
 
 
 def _join_with_gates(se: SEBlock, u: Array, r: Array, training: bool) -> tuple[Array, JoinBackward]:

@@ -28,6 +28,7 @@ def by_hand(block, x, placement):
         u = block.bn3(block.conv3(u))
     else:
         u = block.bn2(block.conv2(se_at("3x3", u)))
+    u = se_at("activated", np.maximum(u, 0)) if placement == "activated" else u
     r = se_at("identity", block.shortcut(x))
     return se_at("post", np.maximum(se_at("standard", u) + r, 0))
 
@@ -91,7 +92,7 @@ def test_the_convolutions_of_a_block_have_these_weights_and_strides(make, expect
 
 @pytest.mark.parametrize(
     ("placement", "channels"),
-    [("standard", 8), ("pre", 4), ("post", 8), ("identity", 8), ("3x3", 6)],
+    [("standard", 8), ("activated", 8), ("pre", 4), ("post", 8), ("identity", 8), ("3x3", 6)],
 )
 def test_the_se_block_has_the_channels_of_its_place(placement, channels):
     block = nn.Bottleneck(4, 8, 2, width=6, se=SE, placement=placement, **F64)

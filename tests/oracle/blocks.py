@@ -83,6 +83,7 @@ class Residual(nn.Module):
             if k == self.first_3x3 and "3x3" in se:
                 u = se["3x3"](u)
         u = se["standard"](u) if "standard" in se else u
+        u = se["activated"](F.relu(u)) if "activated" in se else u
         r = self.shortcut(x)
         r = se["identity"](r) if "identity" in se else r
         y = F.relu(u + r)
