@@ -46,7 +46,7 @@ def summary_command(model: str, input_shape: str | None, full: bool, other: str 
     elif other == model:
         raise InputError(f"--compare {other}, expected a net other than {model}")
     elif other.partition(":")[0] == name:  # in two presets
-        nets = {m.partition(":")[2] or m: _net(m, shape[0]) for m in (model, other)}
+        nets = {m.partition(":")[2] or "its own": _net(m, shape[0]) for m in (model, other)}
         minise.compare(nets, shape, layers=True)
     else:
         minise.compare({m: _net(m, shape[0]) for m in (model, other)}, shape)

@@ -71,7 +71,7 @@ def test_one_net_is_compared_in_two_presets(minise):
 
 def test_a_net_may_be_compared_with_itself_in_a_preset(minise):
     _, out, _ = minise("summary", "se-resnet8", "--compare", "se-resnet8:caffe")
-    assert out.splitlines()[1].replace("┃", " ").split()[3:5] == ["se-resnet8", "caffe"]
+    assert out.splitlines()[1].replace("┃", " ").split()[3:6] == ["its", "own", "caffe"]
 
 
 def test_a_preset_is_that_of_the_layers_too(minise):
