@@ -18,8 +18,10 @@ from minise.export.graph import Graph
 from minise.nn import (
     ECA,
     AvgPool2d,
+    BatchNorm1d,
     BatchNorm2d,
     BatchNormReLU2d,
+    Clip,
     ConcurrentSE,
     Conv2d,
     Dropout,
@@ -29,8 +31,10 @@ from minise.nn import (
     GlobalAvgPool,
     GlobalMaxPool,
     HardSigmoid,
+    HardSwish,
     Inception,
     Layer,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     NoSqueeze,
@@ -39,6 +43,7 @@ from minise.nn import (
     SEBlock,
     Sequential,
     Sigmoid,
+    SiLU,
     SpatialSE,
     Tanh,
 )
@@ -82,8 +87,27 @@ def _through(graph: Graph, layer: Layer, name: str, parts: Iterable[str], x: str
     return x
 
 
-def _elementwise(op: str, **attributes: float) -> AddLayer:
-    return lambda graph, layer, name, x: graph.node(op, name, x, **attributes)
+def _elementwise(op: str) -> AddLayer:
+    return lambda graph, layer, name, x: graph.node(op, name, x)
+
+
+def _silu(graph: Graph, layer: SiLU, name: str, x: str) -> str:
+    return graph.node("Mul", name, x, graph.node("Sigmoid", _within(name, "sigmoid"), x))
+
+
+def _leaky_relu(graph: Graph, layer: LeakyReLU, name: str, x: str) -> str:
+    return graph.node("LeakyRelu", name, x, alpha=layer.slope)
+
+
+def _hard_sigmoid(graph: Graph, layer: HardSigmoid, name: str, x: str) -> str:
+    return graph.node("HardSigmoid", name, x, alpha=1 / layer.width, beta=0.5)
+
+
+def _clip(graph: Graph, layer: Clip, name: str, x: str) -> str:
+    low, high = (
+        graph.numbers(_within(name, end), np.array(getattr(layer, end))) for end in ("low", "high")
+    )
+    return graph.node("Clip", name, x, low, high)
 
 
 def _conv(graph: Graph, layer: Conv2d, name: str, x: str) -> str:
@@ -259,12 +283,17 @@ def _inception(graph: Graph, module: Inception, name: str, x: str) -> str:
 LAYERS: dict[type, AddLayer] = {
     Conv2d: _conv,
     Linear: _linear,
+    BatchNorm1d: _batch_norm,
     BatchNorm2d: _batch_norm,
     BatchNormReLU2d: _batch_norm_relu,
     ReLU: _elementwise("Relu"),
     Sigmoid: _elementwise("Sigmoid"),
     Tanh: _elementwise("Tanh"),
-    HardSigmoid: _elementwise("HardSigmoid", alpha=1 / 6, beta=0.5),
+    HardSigmoid: _hard_sigmoid,
+    SiLU: _silu,
+    HardSwish: _elementwise("HardSwish"),
+    LeakyReLU: _leaky_relu,
+    Clip: _clip,
     Flatten: _flatten,
     Dropout: lambda graph, layer, name, x: x,  # in evaluation there is none
     MaxPool2d: _max_pool,

@@ -130,6 +130,11 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "sigmoid": _operation("sigmoid", (3, 4)),
     "tanh": _operation("tanh", (3, 4)),
     "hard_sigmoid": _operation("hard_sigmoid", (3, 4), spread=4),  # beyond ±3 as well
+    "hard_sigmoid, width 5": _operation("hard_sigmoid", (3, 4), spread=4, width=5),
+    "silu": _operation("silu", (3, 4), spread=2),
+    "hard_swish": _operation("hard_swish", (3, 4), spread=4),
+    "leaky_relu": _operation("leaky_relu", (3, 4), slope=0.1),
+    "clip": _operation("clip", (3, 4), low=-0.5, high=0.75),
     "max_pool2d": _operation("max_pool2d", (2, 3, 4, 7), kernel_size=2),
     "max_pool2d, overlapping": _operation(
         "max_pool2d", (3, 2, 5, 6), kernel_size=3, stride=2, padding=1, ceil_mode=True
@@ -163,11 +168,18 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "BatchNorm2d, evaluation": _layer(
         lambda rng: nn.BatchNorm2d(2, **F64), 3, 2, 3, 2, training=False
     ),
+    "BatchNorm1d": _layer(lambda rng: nn.BatchNorm1d(3, **F64), 4, 3),
+    "BatchNorm1d, evaluation": _layer(lambda rng: nn.BatchNorm1d(3, **F64), 4, 3, training=False),
     "BatchNormReLU2d": _layer(lambda rng: nn.BatchNormReLU2d(2, **F64), 3, 2, 3, 2),
     "ReLU": _layer(lambda rng: nn.ReLU(), 3, 4),
     "Sigmoid": _layer(lambda rng: nn.Sigmoid(), 3, 4),
     "Tanh": _layer(lambda rng: nn.Tanh(), 3, 4),
     "HardSigmoid": _layer(lambda rng: nn.HardSigmoid(), 3, 4, spread=4),
+    "HardSigmoid, width 5": _layer(lambda rng: nn.HardSigmoid(5), 3, 4, spread=4),
+    "SiLU": _layer(lambda rng: nn.SiLU(), 3, 4, spread=2),
+    "HardSwish": _layer(lambda rng: nn.HardSwish(), 3, 4, spread=4),
+    "LeakyReLU": _layer(lambda rng: nn.LeakyReLU(0.1), 3, 4),
+    "Clip": _layer(lambda rng: nn.Clip(-0.5, 0.75), 3, 4),
     "MaxPool2d": _layer(lambda rng: nn.MaxPool2d(2), 2, 3, 4, 7),
     "AvgPool2d": _layer(lambda rng: nn.AvgPool2d(2), 2, 3, 4, 7),
     "GlobalAvgPool": _layer(lambda rng: nn.GlobalAvgPool(), 2, 3, 4, 2),

@@ -78,7 +78,8 @@ SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1000, -1000
 @pytest.mark.parametrize("row", activation.ROWS, ids=lambda row: row.operation)
 def test_activations_agree_on_infinity_and_nan(row, dtype):
     x = np.resize(SPECIAL, 5000).astype(dtype)  # enough for several threads
-    fast, specified = (run(which, row, Call(x), np.ones_like(x)) for which in ("numba", "numpy"))
+    call = Call(x, **row.sizes["rows"].options)
+    fast, specified = (run(which, row, call, np.ones_like(x)) for which in ("numba", "numpy"))
     assert_same(fast, specified, dtype)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from minise.arrays import Array
 from minise.kernels.numba.compile import compiled
+from minise.kernels.numba.exponential import sigma
 from minise.kernels.numba.layout import batch_first, batch_last, maps, parts, rows
 from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
@@ -53,19 +54,63 @@ def tanh_backward(dy: Array, y: Array) -> Array:
 
 def hard_sigmoid(x: Array, width: float) -> Array:
     """x/width + 1/2, cut off at 0 and 1."""
-    return _each(_hard_sigmoid, x, options=(x.dtype.type(width),))
+    return _each(_hard_sigmoid, x, options=(width,))
 
 
 def hard_sigmoid_backward(dy: Array, x: Array, width: float) -> Array:
     """dy / width where |x| < width/2, else 0."""
-    return _each(_hard_sigmoid_backward, dy, x, options=(x.dtype.type(width),))
+    return _each(_hard_sigmoid_backward, dy, x, options=(width,))
+
+
+def silu(x: Array) -> Array:
+    """x · σ(x)."""
+    return _each(_silu, x)
+
+
+def silu_backward(dy: Array, x: Array) -> Array:
+    """dy · σ(x) (1 + x (1 − σ(x)))."""
+    return _each(_silu_backward, dy, x)
+
+
+def hard_swish(x: Array) -> Array:
+    """x times x/6 + 1/2, cut off at 0 and 1."""
+    return _each(_hard_swish, x)
+
+
+def hard_swish_backward(dy: Array, x: Array) -> Array:
+    """dy · (x/3 + 1/2) where −3 < x < 3; below it is 0, above dy."""
+    return _each(_hard_swish_backward, dy, x)
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    """x where x > 0, else slope · x."""
+    return _each(_leaky_relu, x, options=(slope,))
+
+
+def leaky_relu_backward(dy: Array, x: Array, slope: float) -> Array:
+    """dy where x > 0, else slope · dy."""
+    return _each(_leaky_relu_backward, dy, x, options=(slope,))
+
+
+def clip(x: Array, low: float, high: float) -> Array:
+    """x, cut off at `low` and `high`."""
+    return _each(_clip, x, options=(low, high))
+
+
+def clip_backward(dy: Array, x: Array, low: float, high: float) -> Array:
+    """dy where low < x < high, else 0."""
+    return _each(_clip_backward, dy, x, options=(low, high))
 
 
 def _each(loop: Callable[..., None], *inputs: Array, options: tuple[float, ...] = ()) -> Array:
-    """Run a loop over the numbers of its inputs, which have one shape, into a new array."""
+    """Run a loop over the numbers of its inputs, which have one shape, into a new array.
+
+    Options are given as numbers of the array's dtype: one float64 would make all others so.
+    """
     ordered = [batch_last(x) for x in inputs]
     out = empty(ordered[0].shape, ordered[0].dtype)
-    loop(*(x.reshape(-1) for x in ordered), out.reshape(-1), *options)
+    typed = map(out.dtype.type, options)
+    loop(*(x.reshape(-1) for x in ordered), out.reshape(-1), *typed)
     return batch_first(out)
 
 
@@ -96,20 +141,19 @@ def _relu_backward(team: int, dy: Array, y: Array, dx: Array, parts: int) -> Non
 
 @compiled_parallel
 def _sigmoid(team: int, x: Array, y: Array) -> None:
-    one = x.dtype.type(1)
     for task in tasks(invite(team), -(-x.size // STRETCH)):
         source, target = _stretch(x, task), _stretch(y, task)
         for k in range(target.size):
-            e = math.exp(-abs(source[k]))  # in (0, 1]: never too large
-            target[k] = (one if source[k] >= 0 else e) / (one + e)
+            target[k] = sigma(source[k], x.dtype.type(1))
 
 
 @compiled_parallel
 def _sigmoid_backward(team: int, dy: Array, y: Array, dx: Array) -> None:
+    one = y.dtype.type(1)  # a plain 1 would make the rest float64
     for task in tasks(invite(team), -(-y.size // STRETCH)):
         above, output, target = _stretch(dy, task), _stretch(y, task), _stretch(dx, task)
         for k in range(target.size):
-            target[k] = above[k] * output[k] * (1 - output[k])
+            target[k] = above[k] * output[k] * (one - output[k])
 
 
 @compiled_parallel
@@ -122,30 +166,109 @@ def _tanh(team: int, x: Array, y: Array) -> None:
 
 @compiled_parallel
 def _tanh_backward(team: int, dy: Array, y: Array, dx: Array) -> None:
+    one = y.dtype.type(1)
     for task in tasks(invite(team), -(-y.size // STRETCH)):
         above, output, target = _stretch(dy, task), _stretch(y, task), _stretch(dx, task)
         for k in range(target.size):
-            target[k] = above[k] * (1 - output[k] * output[k])
+            target[k] = above[k] * (one - output[k] * output[k])
 
 
 @compiled_parallel
 def _hard_sigmoid(team: int, x: Array, y: Array, width: float) -> None:
-    half = width / 2
+    zero, one, half = x.dtype.type(0), x.dtype.type(1), x.dtype.type(0.5)
+    end = width * half
     for task in tasks(invite(team), -(-x.size // STRETCH)):
         source, target = _stretch(x, task), _stretch(y, task)
         for k in range(target.size):
             v = source[k]
             # NaN goes to the last
-            target[k] = 0 if v <= -half else (1 if v >= half else v / width + 0.5)
+            target[k] = zero if v <= -end else (one if v >= end else v / width + half)
 
 
 @compiled_parallel
 def _hard_sigmoid_backward(team: int, dy: Array, x: Array, dx: Array, width: float) -> None:
-    half = width / 2
+    zero, end = x.dtype.type(0), width * x.dtype.type(0.5)
     for task in tasks(invite(team), -(-x.size // STRETCH)):
         above, source, target = _stretch(dy, task), _stretch(x, task), _stretch(dx, task)
         for k in range(target.size):
-            target[k] = above[k] / width if -half < source[k] < half else 0
+            target[k] = above[k] / width if -end < source[k] < end else zero
+
+
+@compiled_parallel
+def _silu(team: int, x: Array, y: Array) -> None:
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        source, target = _stretch(x, task), _stretch(y, task)
+        for k in range(target.size):
+            target[k] = source[k] * sigma(source[k], x.dtype.type(1))
+
+
+@compiled_parallel
+def _silu_backward(team: int, dy: Array, x: Array, dx: Array) -> None:
+    one = x.dtype.type(1)
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        above, source, target = _stretch(dy, task), _stretch(x, task), _stretch(dx, task)
+        for k in range(target.size):
+            s = sigma(source[k], one)
+            target[k] = above[k] * s * (one + source[k] * (one - s))
+
+
+@compiled_parallel
+def _hard_swish(team: int, x: Array, y: Array) -> None:
+    zero, one, end = x.dtype.type(0), x.dtype.type(1), x.dtype.type(3)
+    half, sixth = x.dtype.type(0.5), x.dtype.type(1 / 6)
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        source, target = _stretch(x, task), _stretch(y, task)
+        for k in range(target.size):
+            v = source[k]
+            target[k] = v * (zero if v <= -end else (one if v >= end else v * sixth + half))
+
+
+@compiled_parallel
+def _hard_swish_backward(team: int, dy: Array, x: Array, dx: Array) -> None:
+    zero, end = x.dtype.type(0), x.dtype.type(3)
+    half, third = x.dtype.type(0.5), x.dtype.type(1 / 3)
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        above, source, target = _stretch(dy, task), _stretch(x, task), _stretch(dx, task)
+        for k in range(target.size):
+            v = source[k]
+            inside = above[k] * (v * third + half)
+            target[k] = above[k] if v >= end else (inside if v > -end else zero)
+
+
+@compiled_parallel
+def _leaky_relu(team: int, x: Array, y: Array, slope: float) -> None:
+    zero = x.dtype.type(0)
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        source, target = _stretch(x, task), _stretch(y, task)
+        for k in range(target.size):
+            target[k] = source[k] if source[k] > zero else slope * source[k]
+
+
+@compiled_parallel
+def _leaky_relu_backward(team: int, dy: Array, x: Array, dx: Array, slope: float) -> None:
+    zero = x.dtype.type(0)
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        above, source, target = _stretch(dy, task), _stretch(x, task), _stretch(dx, task)
+        for k in range(target.size):
+            target[k] = above[k] if source[k] > zero else slope * above[k]
+
+
+@compiled_parallel
+def _clip(team: int, x: Array, y: Array, low: float, high: float) -> None:
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        source, target = _stretch(x, task), _stretch(y, task)
+        for k in range(target.size):
+            v = source[k]
+            target[k] = low if v < low else (high if v > high else v)  # NaN goes to the last
+
+
+@compiled_parallel
+def _clip_backward(team: int, dy: Array, x: Array, dx: Array, low: float, high: float) -> None:
+    zero = x.dtype.type(0)
+    for task in tasks(invite(team), -(-x.size // STRETCH)):
+        above, source, target = _stretch(dy, task), _stretch(x, task), _stretch(dx, task)
+        for k in range(target.size):
+            target[k] = above[k] if low < source[k] < high else zero
 
 
 @compiled

@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 DIGEST = 16  # bytes
 # Files that every kernel is made from, besides its own.
-SHARED = ("atomic.py", "compile.py", "lanes.py", "tasks.py", "tiles.py")
+SHARED = ("atomic.py", "compile.py", "exponential.py", "lanes.py", "tasks.py", "tiles.py")
 
 # The parts of Numba's internals that are relied on. A later Numba where they differ caches kernels
 # in its own way, unchecked.

@@ -12,14 +12,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # A product that is added may be rounded once; NaN and infinity keep their meaning. Sums are not
 # reordered ("reassoc"): a kernel just compiled and the same kernel from disk are not always
 # optimised alike, and their results would differ in the last bits.
-_FASTMATH = {"contract", "arcp", "nsz", "afn"}
+FASTMATH = {"contract", "arcp", "nsz", "afn"}
 
 
 def compiled(function: Function) -> Function:
     """A function of one thread, called by others in its own file."""
     njit: Any = numba.njit
     # a division by zero gives infinity or NaN, as in NumPy: checking for it would cost each loop
-    fastmath = getattr(function, "fastmath", _FASTMATH)
+    fastmath = getattr(function, "fastmath", FASTMATH)
     options = {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
     return njit(**options)(function)  # type: ignore[no-any-return]
 

@@ -7,6 +7,7 @@ import itertools
 
 import numpy as np
 import pytest
+import rows
 from closeness import assert_close
 from kernels.agreement import assert_agrees, between_fences, memory_is_fenced
 from rows import ROWS
@@ -251,13 +252,13 @@ def norm_agrees(shape):
         assert_agrees(ROWS[name], Call(x, w, b, statistics=statistics))
 
 
-@pytest.mark.parametrize("operation", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
-def test_activations_at_the_ends_of_their_stretches(operation):
-    stretch = activation.STRETCH
+@pytest.mark.parametrize("row", rows.activation.ROWS, ids=lambda row: row.operation)
+def test_activations_at_the_ends_of_their_stretches(row):
+    stretch, options = activation.STRETCH, row.sizes["rows"].options
     for shape in [(0,), (0, 3, 2, 2), (2, 0), (1,), (3, 2), (2, 3, 4), (2, 3, 1, 5)]:
-        assert_agrees(ROWS[operation], Call(*normal(shape)))
+        assert_agrees(row, Call(*normal(shape), **options))
     for size in (stretch - 1, stretch, stretch + 1, 2 * stretch, 2 * stretch + 1):
-        assert_agrees(ROWS[operation], Call(*normal((size,))))
+        assert_agrees(row, Call(*normal((size,)), **options))
 
 
 @pytest.mark.parametrize(
@@ -332,10 +333,10 @@ def test_what_lies_batch_last_is_not_copied():
         np.testing.assert_array_equal(layout.batch_first(copied), x)
 
 
-@pytest.mark.parametrize("operation", ["relu", "sigmoid", "tanh", "hard_sigmoid"])
-def test_activations_of_arrays_with_many_axes(operation):
+@pytest.mark.parametrize("row", rows.activation.ROWS, ids=lambda row: row.operation)
+def test_activations_of_arrays_with_many_axes(row):
     for axes in (5, 6, 9):
-        assert_agrees(ROWS[operation], Call(*normal((2,) * axes)))
+        assert_agrees(row, Call(*normal((2,) * axes), **row.sizes["rows"].options))
 
 
 def test_other_kinds_of_arrays_have_rules_of_their_own():
