@@ -157,6 +157,26 @@ def check_squeezed(
         check_gates(operation, x, scaled_by)
 
 
+def check_mask(operation: str, x: Array, mask: Array) -> None:
+    """mask (N, H, W) says which pixels of x (N, C, H, W) count."""
+    check_kind(operation, x, mask)
+    check_image(operation, x)
+    if mask.dtype != bool:
+        raise TypeError(f"{operation}: mask is {mask.dtype}, expected bool; mask != 0 makes one")
+    expected = (x.shape[0], *x.shape[2:])
+    if mask.shape != expected:
+        raise ValueError(
+            f"{operation}: mask has shape {mask.shape}, expected {expected} for x {x.shape}"
+        )
+
+
+def check_counts(operation: str, count: Array) -> None:
+    """Each image has a pixel that counts."""
+    if not count.all():
+        none = np.flatnonzero(count == 0)
+        raise ValueError(f"{operation}: the mask leaves image {none[0]} no pixel to take a mean of")
+
+
 def check_cotangent(
     operation: str, dy: Array, like: Array, shape: tuple[int, ...] | None = None
 ) -> None:

@@ -49,6 +49,13 @@ def _cross_entropy(**options: Any) -> Callable[[Rng], Example]:
     return example
 
 
+def _masked(rng: Rng) -> Example:
+    """Images of several widths, side by side."""
+    mask = np.arange(4) < np.array([4, 1, 3])[:, None, None]  # (3, 1, 4)
+    arrays = (rng.standard_normal((3, 2, 2, 4)), np.repeat(mask, 2, axis=1))
+    return Example((ops.masked_avg_pool, ops.masked_avg_pool_backward), arrays)
+
+
 def _with_statistics(name: str) -> Callable[[Rng], Example]:
     """Batch normalisation in evaluation."""
 
@@ -151,6 +158,7 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     ),
     "global_avg_pool": _operation("global_avg_pool", (2, 3, 4, 3)),
     "global_max_pool": _operation("global_max_pool", (2, 3, 4, 3)),
+    "masked_avg_pool": _masked,
     "channel_scale": _operation("channel_scale", (2, 3, 4, 2), (2, 3)),
     "multiply": _operation("multiply", (2, 3, 4, 2), (2, 3, 4, 2)),
     "multiply, one gate for a pixel": _operation("multiply", (2, 3, 4, 2), (2, 1, 4, 2)),

@@ -25,6 +25,8 @@ __all__ = [
     "global_avg_pool_backward",
     "global_max_pool",
     "global_max_pool_backward",
+    "masked_avg_pool",
+    "masked_avg_pool_backward",
 ]
 
 
@@ -112,4 +114,59 @@ def _global_max_pool_backward(dz: Array, x: Array, winner: Array, add_to: Array 
     dx: Array = xp.zeros_like(x) if add_to is None else add_to
     won = xp.arange(H * W).reshape(H, W) == winner[:, :, None, None]  # (N, C, H, W)
     dx += xp.where(won, dz[:, :, None, None], 0)
+    return dx
+
+
+class MaskedAvgPoolSaved(NamedTuple):
+    """The input, of which only the shape matters, and which pixels were counted."""
+
+    x: Array  # (N, C, H, W)
+    mask: Array  # (N, H, W), bool
+    pixels: Array  # (N,): how many count, in the dtype of x
+
+
+def masked_avg_pool(x: Array, mask: Array) -> tuple[Array, MaskedAvgPoolSaved]:
+    """Squeeze each map of x (N, C, H, W) to its mean where mask (N, H, W) is true: z (N, C).
+
+    For images padded to one size, or for sound of several lengths (ECAPA-TDNN: Desplanques et al.
+    2020). What is masked counts for nothing, even if it is NaN. Frames in a row, (N, C, 1, W),
+    with a length for each have the mask `np.arange(W) < lengths[:, None, None]`.
+
+    Raises `TypeError` for a mask that is not of bools, `ValueError` for one of another shape or
+    one that leaves an image no pixel: its mean has no value. On a GPU that mean is NaN instead:
+    checking for it would mean waiting for the GPU.
+    """
+    door.check_mask("masked_avg_pool", x, mask)
+    z, pixels = _masked_avg_pool(x, mask)
+    return z, MaskedAvgPoolSaved(x, mask, pixels)
+
+
+@accelerated
+def _masked_avg_pool(x: Array, mask: Array) -> tuple[Array, Array]:
+    xp = array_module(x)
+    pixels = mask.sum(axis=(1, 2)).astype(x.dtype)  # (N,)
+    if xp is np:
+        door.check_counts("masked_avg_pool", pixels)
+    return xp.where(mask[:, None], x, 0).sum(axis=(2, 3)) / pixels[:, None], pixels
+
+
+def masked_avg_pool_backward(
+    dz: Array,
+    saved: MaskedAvgPoolSaved,
+    add_to: Array | None = None,
+    scaled_by: Array | None = None,
+) -> Array:
+    """dx (N, C, H, W) = dz / pixels where the mask is true, else 0, plus `add_to`, as above."""
+    door.check_squeezed("masked_avg_pool_backward", dz, saved.x, add_to, scaled_by)
+    return _masked_avg_pool_backward(dz, *saved, add_to, scaled_by)
+
+
+@accelerated
+def _masked_avg_pool_backward(
+    dz: Array, x: Array, mask: Array, pixels: Array, add_to: Array | None, scaled_by: Array | None
+) -> Array:
+    dx: Array = array_module(x).zeros_like(x) if add_to is None else add_to
+    if scaled_by is not None:
+        dx = _channel_scale(dx, scaled_by)
+    dx += mask[:, None] * (dz / pixels[:, None])[:, :, None, None]
     return dx

@@ -88,7 +88,7 @@ ROWS = [
         "hard_sigmoid",
         lambda v, width: min(1.0, max(0.0, v / width + 0.5)),
         # PyTorch's own multiplies by a sixth in float32, even for float64 (2.13)
-        lambda torch, x, width: torch.clamp(x / width + 0.5, 0, 1),
+        lambda torch, x, width: torch.nn.functional.hardtanh(x / width + 0.5, 0, 1),
         {
             "without the sixth": one("x!", lambda dx, dy, s: 6 * dx),
             "never cut off": one("x!", lambda dx, dy, s: dy / 6),
@@ -145,7 +145,8 @@ ROWS = [
     row(
         "clip",
         lambda v, low, high: min(high, max(low, v)),
-        lambda torch, x, low, high: torch.clamp(x, low, high),
+        # torch.clamp has a derivative of 1 at its bounds
+        lambda torch, x, low, high: torch.nn.functional.hardtanh(x, low, high),
         {
             "lets everything through": one("x!", lambda dx, dy, s: dy),
             "no upper bound": one("x!", lambda dx, dy, s: np.where(s.x > s.low, dy, 0)),
