@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import threading
@@ -16,9 +17,12 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.errors import InputError
+from minise.narrow import from_bfloat16, to_bfloat16
+from minise.nearest import nearest
 
-# What safetensors calls the dtypes that are NumPy's own.
+# What safetensors calls the dtypes that are NumPy's own, and the one that is read as float32.
 KINDS = {
+    "BF16",
     "BOOL",
     "F16",
     "F32",
@@ -26,6 +30,7 @@ KINDS = {
     "C64",
     *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64)),
 }
+FLOATS = ("float16", "bfloat16", "float32", "float64")  # that are written
 OPTIMIZER = "optimizer/"  # before the names of arrays in a checkpoint that are not the net's
 WEIGHTS = "model.safetensors"  # of a run, in its folder
 PART = ".part"  # the end of the name of a file while it is written
@@ -66,16 +71,37 @@ def _read_safetensors(path: Path) -> Tensors:
     from safetensors import SafetensorError, safe_open
 
     try:
-        arrays = {}
+        arrays: dict[str, Any] = {}
         with safe_open(path, framework="numpy") as file:  # trusts no header beyond the file
             for name in file.keys():  # noqa: SIM118  (no dict)
                 kind = file.get_slice(name).get_dtype()
-                if kind not in KINDS:
-                    raise InputError(f"{path}: {name} is {kind}, a dtype that NumPy lacks")
-                arrays[name] = file.get_tensor(name)
-            return Tensors(arrays, file.metadata() or {})
+                _check_width(path, name, kind, kind in KINDS)
+                arrays[name] = None if kind == "BF16" else file.get_tensor(name)
+            metadata = file.metadata() or {}
+        if any(array is None for array in arrays.values()):
+            arrays |= _read_bfloat16(path)
+        return Tensors(arrays, metadata)
     except (SafetensorError, OSError, UnicodeError) as error:
         raise InputError(f"{path}: the weights cannot be read: {error}") from None
+
+
+def _read_bfloat16(path: Path) -> dict[str, Array]:
+    import safetensors
+
+    entries: Any = safetensors.deserialize
+    return {
+        name: from_bfloat16(np.frombuffer(entry["data"], "<u2").reshape(entry["shape"]))
+        for name, entry in entries(path.read_bytes())
+        if entry["dtype"] == "BF16"
+    }
+
+
+def _check_width(path: Path, name: str, kind: str, is_read: bool) -> None:
+    if not is_read:
+        raise InputError(
+            f"{path}: {name} is {kind}, expected numbers of 16, 32 or 64 bits; narrower floats "
+            "need scales that are kept elsewhere: let the program that wrote them write bfloat16"
+        )
 
 
 def _read_pytorch(path: Path) -> dict[str, Array]:
@@ -100,7 +126,8 @@ def _read_pytorch(path: Path) -> dict[str, Array]:
     seen, ahead = set[int](), [("", content)]
     for prefix, value in ahead:  # which grows meanwhile
         if isinstance(value, torch.Tensor) and prefix:
-            found[prefix.removesuffix("/")] = _numpy(value)
+            name = prefix.removesuffix("/")
+            found[name] = _numpy(path, name, value)
         elif isinstance(value, dict) and id(value) not in seen:
             seen.add(id(value))
             ahead += [(f"{prefix}{key}/", v) for key, v in value.items() if isinstance(key, str)]
@@ -109,23 +136,58 @@ def _read_pytorch(path: Path) -> dict[str, Array]:
     return found
 
 
-def _numpy(tensor: Any) -> Array:
-    """NumPy knows no floats of 8 bits, nor the other ones of 16."""
-    narrow = tensor.is_floating_point() and tensor.itemsize <= 2
-    array: Array = (tensor.float() if narrow else tensor).detach().numpy()
+def _numpy(path: Path, name: str, tensor: Any) -> Array:
+    """As they are; NumPy has no bfloat16, whose numbers are float32's."""
+    kind = str(tensor.dtype).removeprefix("torch.")
+    _check_width(path, name, kind, tensor.itemsize > 1 or not tensor.is_floating_point())
+    try:
+        array: Array = (tensor.float() if kind == "bfloat16" else tensor).detach().numpy()
+    except (TypeError, RuntimeError):  # quantised, sparse, or on no device
+        raise InputError(f"{path}: {name} is a {kind} tensor that NumPy cannot hold") from None
     return array
 
 
-def write_tensors(path: Path, tensors: Tensors) -> None:
+def write_tensors(path: Path, tensors: Tensors, dtype: str | None = None) -> None:
     """Write a `.safetensors` file: whole, or not at all.
 
-    Raises `InputError` where it cannot be written.
+    With one of `FLOATS` as `dtype`, numbers are rounded to it, to the nearest, ties to even.
+    Raises `InputError` for an unknown dtype, for numbers that are too large for it, and where the
+    file cannot be written.
     """
     from safetensors.numpy import save
 
+    if dtype is not None and dtype not in FLOATS:
+        raise InputError(nearest("dtype", dtype, FLOATS))
     # safetensors needs each array in row order
-    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.arrays.items()}
-    write_whole(path, save(arrays, metadata=tensors.metadata or None))
+    arrays = {
+        name: np.ascontiguousarray(_rounded(path, name, array, dtype))
+        for name, array in tensors.arrays.items()
+    }
+    content = save(arrays, metadata=tensors.metadata or None)
+    write_whole(path, _called_bfloat16(content) if dtype == "bfloat16" else content)
+
+
+def _rounded(path: Path, name: str, array: Array, dtype: str | None) -> Array:
+    if dtype is None or array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):
+        bits = to_bfloat16(array) if dtype == "bfloat16" else array.astype(dtype)
+    read = from_bfloat16(bits) if dtype == "bfloat16" else bits
+    if lost := abs(array[np.isfinite(array) & ~np.isfinite(read)]).ravel().tolist():
+        raise InputError(f"{path}: {name} has {max(lost):g}, which is too large for {dtype}")
+    return bits
+
+
+def _called_bfloat16(content: bytes) -> bytes:
+    """safetensors takes no bfloat16 from NumPy: they were written as integers of 16 bits."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["dtype"] == "U16":
+            entry["dtype"] = "BF16"
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # numbers begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import stat
 import sys
 
@@ -9,6 +10,7 @@ from safetensors.numpy import save
 
 from minise import InputError
 from minise.files import (
+    FLOATS,
     Tensors,
     check_writable,
     read_tensors,
@@ -70,15 +72,56 @@ def test_a_hostile_file_is_one_clear_error(tmp_path, kind, content):
         read_tensors(path)
 
 
-@pytest.mark.parametrize("kind", ["BF16", "F8_E4M3"])
-def test_a_dtype_that_numpy_does_not_know_is_told(tmp_path, kind):
-    text = b'{"deep.weight":{"dtype":"%s","shape":[4],"data_offsets":[0,%d]}}'
-    size = 8 if kind == "BF16" else 4
-    header = text % (kind.encode(), size)
-    path = tmp_path / "narrow.safetensors"
-    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
-    with pytest.raises(InputError, match=rf"deep\.weight is {kind}, a dtype that NumPy lacks"):
+def file_of(path, kind, data, name="deep.weight"):
+    """A `.safetensors` file of one array in a row, written by hand."""
+    width = 2 if "16" in kind else 1
+    text = b'{"%s":{"dtype":"%s","shape":[%d],"data_offsets":[0,%d]}}'
+    header = text % (name.encode(), kind.encode(), len(data) // width, len(data))
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+    return path
+
+
+def test_bfloat16_is_read_exactly(tmp_path):
+    values = [1.0, -2.5, 3.140625, 0.0, -0.0, np.inf, -np.inf, 2.0**-133, 3.3895313892515355e38]
+    bits = [0x3F80, 0xC020, 0x4049, 0, 0x8000, 0x7F80, 0xFF80, 1, 0x7F7F]
+    path = file_of(tmp_path / "x.safetensors", "BF16", np.array(bits, "<u2").tobytes())
+    found = read_tensors(path).arrays["deep.weight"]
+    assert found.dtype == np.float32
+    assert found.tobytes() == np.array(values, np.float32).tobytes()
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2"])
+def test_floats_of_8_bits_are_refused(tmp_path, kind):
+    path = file_of(tmp_path / "narrow.safetensors", kind, bytes(4))
+    with pytest.raises(InputError, match=rf"deep\.weight is {kind}, expected .* write bfloat16$"):
         read_tensors(path)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_numbers_are_written_in_another_dtype(tmp_path, dtype):
+    path = tmp_path / "x.safetensors"
+    wide = np.array([1 + 2.0**-7, -3, 1 + 2.0**-40], np.float64)
+    content = {"a": wide, "count": np.arange(3), "b": wide.astype(np.float32)}
+    write_tensors(path, Tensors(content, {"of": "ü"}), dtype)
+    arrays, metadata = read_tensors(path)
+    assert metadata == {"of": "ü"}
+    expected = np.float32 if dtype == "bfloat16" else dtype
+    assert [arrays[name].dtype for name in "ab"] == [expected, expected]
+    assert arrays["count"].tolist() == [0, 1, 2]
+    kept = 1 + 2.0**-40 if dtype == "float64" else 1
+    assert arrays["a"].tolist() == [1 + 2.0**-7, -3, kept]
+
+
+def test_what_does_not_fit_a_narrow_dtype_is_told_and_not_written(tmp_path):
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(InputError, match="unknown dtype 'float8': did you mean 'float16'"):
+        write_tensors(path, Tensors(ARRAYS, {}), "float8")
+    for dtype, large in (("float16", 65520.0), ("bfloat16", 3.4e38), ("float32", -1e39)):
+        content = {"w": np.array([1, large, np.inf])}
+        told = re.escape(f"w has {abs(large):g}, which is too large for {dtype}")
+        with pytest.raises(InputError, match=told):
+            write_tensors(path, Tensors(content, {}), dtype)
+    assert not path.exists()
 
 
 def test_what_is_no_file_is_told(tmp_path):
