@@ -82,9 +82,9 @@ SMALL = Widths(
 )
 TINY = Widths(
     16,
-    1,
+    2,
     (
-        Block(3, 16, 16, True, "relu", 2),
+        Block(3, 16, 16, True, "relu", 1),
         Block(3, 64, 24, False, "relu", 1),
         Block(5, 72, 32, True, "hard_swish", 2),
         Block(5, 96, 32, True, "hard_swish", 1),

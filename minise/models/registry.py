@@ -119,7 +119,7 @@ _pair(
     "efficientnet-tiny",
     _Net(
         partial(efficientnet.efficientnet, efficientnet.TINY),
-        "five inverted residuals with SE and swish",
+        "four inverted residuals with SE and swish",
         MNIST,
         10,
         se=OF_EFFICIENTNET,
