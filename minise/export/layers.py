@@ -25,6 +25,7 @@ from minise.nn import (
     ConcurrentSE,
     Conv2d,
     Dropout,
+    EffectiveSE,
     Flatten,
     GatherExcite,
     GlobalAvgMaxPool,
@@ -48,6 +49,7 @@ from minise.nn import (
     Tanh,
 )
 from minise.nn.residual import AT_THE_JOIN
+from minise.nn.se import OnePlus
 from minise.shapes import Pair, output_size, window_counts
 
 AddLayer: TypeAlias = Callable[[Graph, Any, str, str], str]
@@ -242,6 +244,15 @@ def _channel_scale(graph: Graph, name: str, x: str, s: str) -> str:
     return graph.node("Mul", _within(name, "scale"), x, gates)
 
 
+def _effective_se(graph: Graph, layer: EffectiveSE, name: str, x: str) -> str:
+    s = _through(graph, layer, name, ["squeeze", "fc", "gate"], x)  # (N, C)
+    return _channel_scale(graph, name, x, s)
+
+
+def _one_plus(graph: Graph, layer: OnePlus, name: str, x: str) -> str:
+    return graph.node("Add", name, x, graph.numbers(_within(name, "one"), np.ones(1)))
+
+
 def _no_squeeze(graph: Graph, layer: NoSqueeze, name: str, x: str) -> str:
     s = _through(graph, layer, name, ["fc1", "activation", "fc2", "gate"], x)  # (N, C, H, W)
     return graph.node("Mul", _within(name, "scale"), x, s)
@@ -306,6 +317,8 @@ LAYERS: dict[type, AddLayer] = {
     NoSqueeze: _no_squeeze,
     SpatialSE: _spatial_se,
     ConcurrentSE: _concurrent_se,
+    OnePlus: _one_plus,
+    EffectiveSE: _effective_se,
     ECA: _eca,
     GatherExcite: _gather_excite,
     Residual: _residual,

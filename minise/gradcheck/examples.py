@@ -88,12 +88,12 @@ def _se(**options: Any) -> Callable[[Rng], Example]:
 
 
 def _residual(
-    block: Callable[..., Layer], placement: str, relative: bool = False
+    block: Callable[..., Layer], placement: str, relative: bool = False, **options: Any
 ) -> Callable[[Rng], Example]:
-    """A residual block of stride 2 with SE."""
+    """A residual block of stride 2 with SE; `options` are those of its SE block."""
 
     def make(rng: Rng) -> Layer:
-        se = partial(nn.ECA if relative else nn.SEBlock, **F64, rng=rng)
+        se = partial(nn.ECA if relative else nn.SEBlock, **F64, rng=rng, **options)
         if not relative:
             se = partial(se, hidden=8)  # with fewer, all of them may sleep
         return block(2, 4, 2, se=se, placement=placement, rng=rng, **F64)
@@ -205,17 +205,23 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "SEBlock, tanh": _se(gate="tanh"),
     "SEBlock, relu": _se(gate="relu", bias=False),
     "SEBlock, hard_sigmoid": _se(gate="hard_sigmoid"),
+    "SEBlock, silu": _se(activation="silu"),
+    "SEBlock, norm before": _se(norm="before"),
+    "SEBlock, norm after": _se(norm="after", activation="leaky_relu"),
+    "SEBlock, residual": _se(residual=True),
     "NoSqueeze": _layer(lambda rng: nn.NoSqueeze(6, 2, rng=rng, **F64), 2, 6, 3, 2),
     "SpatialSE": _layer(lambda rng: nn.SpatialSE(4, rng=rng, **F64), 2, 4, 3, 2),
     "ConcurrentSE": _layer(lambda rng: nn.ConcurrentSE(4, hidden=8, rng=rng, **F64), 2, 4, 3, 2),
     "ConcurrentSE, add": _layer(
         lambda rng: nn.ConcurrentSE(4, hidden=8, merge="add", rng=rng, **F64), 2, 4, 3, 2
     ),
+    "EffectiveSE": _layer(lambda rng: nn.EffectiveSE(4, rng=rng, **F64), 3, 4, 3, 2),
     "ECA": _layer(lambda rng: nn.ECA(6, rng=rng, **F64), 2, 6, 3, 2),
     "GatherExcite": _layer(lambda rng: nn.GatherExcite(), 2, 4, 3, 2),
     "Residual": _layer(lambda rng: nn.Residual(3, 3, rng=rng, **F64), 2, 3, 5, 4),
     **{f"Residual, {place}": _residual(nn.Residual, place) for place in nn.PLACEMENTS},
     "Residual, relative": _residual(nn.Residual, "standard", relative=True),
+    "Residual, residual SE": _residual(nn.Residual, "standard", residual=True),
     "Bottleneck": _layer(lambda rng: nn.Bottleneck(4, 4, width=2, rng=rng, **F64), 3, 4, 5, 2),
     **{f"Bottleneck, {place}": _residual(_bottleneck, place) for place in nn.PLACEMENTS},
     "Inception": _inception(1, (2, 2), (2, 2), 1, se=True),

@@ -11,9 +11,11 @@ from minise.nn.layer import *
 from minise.nn.layers import *
 from minise.nn.observe import *
 from minise.nn.pooling import *
+from minise.nn.presets import *
 from minise.nn.relatives import *
 from minise.nn.residual import *
 from minise.nn.se import *
+from minise.nn.widths import *
 
 # what the files above export: not the files themselves
 __all__ = sorted(

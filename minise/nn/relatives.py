@@ -3,6 +3,7 @@
 NoSqueeze     y = x · gate(W₂ · relu(W₁ · x))  for every pixel (Hu et al., table 16)
 SpatialSE     y = x · sigmoid(w · x)           one gate for a pixel (Roy et al., arXiv 1803.02579)
 ConcurrentSE  SEBlock and SpatialSE, merged    (the same)
+EffectiveSE   y = x · gate(W · mean(x))        one map alone (Lee & Park, arXiv 1911.06667)
 ECA           y = x · sigmoid(w ⋆ mean(x))     over channels (Wang et al., arXiv 1910.03151)
 GatherExcite  y = x · sigmoid(mean(x))         no parameters (Hu et al., arXiv 1810.12348)
 """
@@ -10,6 +11,7 @@ GatherExcite  y = x · sigmoid(mean(x))         no parameters (Hu et al., arXiv 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +23,12 @@ from minise.nearest import nearest
 from minise.nn.activations import Sigmoid
 from minise.nn.init import generator, lecun_normal
 from minise.nn.layer import Backward, Layer
-from minise.nn.layers import BatchNorm2d, Conv2d
+from minise.nn.layers import BatchNorm2d, Conv2d, Linear
 from minise.nn.pooling import AddingBackward, GlobalAvgPool, adding
 from minise.nn.se import SEBlock, activation_and_norm, gate_layer
 from minise.nn.widths import hidden_width
 
-__all__ = ["ECA", "ConcurrentSE", "GatherExcite", "NoSqueeze", "SpatialSE"]
+__all__ = ["ECA", "ConcurrentSE", "EffectiveSE", "GatherExcite", "NoSqueeze", "SpatialSE"]
 
 MERGES = ("max", "add")
 
@@ -34,7 +36,7 @@ MERGES = ("max", "add")
 class NoSqueeze(Layer):
     """Excitation without a squeeze: 1×1 convolutions give every pixel gates of its own.
 
-    Options and errors are those of `SEBlock`, and so is the number of parameters.
+    Options and errors are those of `SEBlock` but for `squeeze`, and so is the number of parameters.
     """
 
     is_se = scales = True
@@ -51,12 +53,17 @@ class NoSqueeze(Layer):
         norm: str = "none",
         gate: str = "sigmoid",
         bias: bool = True,
+        residual: bool = False,
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        hidden = hidden_width(reduced_from or channels, reduction, rounding, hidden)
-        between = activation_and_norm(activation, norm, BatchNorm2d(hidden, dtype=dtype))
-        last = gate_layer(gate)
+        hidden = hidden_width(
+            channels, reduction, rounding, reduced_from=reduced_from, hidden=hidden, who="NoSqueeze"
+        )
+        between = activation_and_norm(
+            activation, norm, BatchNorm2d(hidden, dtype=dtype), who="NoSqueeze"
+        )
+        last = gate_layer(gate, residual, who="NoSqueeze")
         rng = generator(rng)
         self.fc1 = Conv2d(channels, hidden, 1, bias=bias, rng=rng, dtype=dtype)
         self.activation = between
@@ -127,28 +134,22 @@ class SpatialSE(Layer):
 class ConcurrentSE(Layer):
     """Both blocks: `merge` takes the larger of their outputs ("max"), or the sum ("add").
 
-    Where these are equal, the channels' block counts. The other options are those of `SEBlock`.
+    Where these are equal, the channels' block counts. All `options` are those of `SEBlock`, for the
+    channels' block; `bias`, `rng` and `dtype` are for both.
     """
 
     is_se = True
 
     def __init__(
-        self,
-        channels: int,
-        reduction: float = 16,
-        *,
-        merge: str = "max",
-        bias: bool = True,
-        hidden: int | None = None,
-        rng: np.random.Generator | None = None,
-        dtype: npt.DTypeLike = np.float32,
+        self, channels: int, reduction: float = 16, *, merge: str = "max", **options: Any
     ) -> None:
         if merge not in MERGES:
             raise InputError(f"ConcurrentSE: {nearest('merge', merge, list(MERGES))}")
-        rng = generator(rng)
+        options["rng"] = generator(options.get("rng"))
         self.merge = merge
-        self.channel = SEBlock(channels, reduction, bias=bias, hidden=hidden, rng=rng, dtype=dtype)
-        self.spatial = SpatialSE(channels, bias=bias, rng=rng, dtype=dtype)
+        self.channel = SEBlock(channels, reduction, **options)
+        of_both = {name: options[name] for name in ("bias", "rng", "dtype") if name in options}
+        self.spatial = SpatialSE(channels, **of_both)
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
@@ -173,34 +174,10 @@ class ConcurrentSE(Layer):
         return y, backward_of_the_larger
 
 
-class ECA(Layer):
-    """Efficient channel attention: gates from a convolution over neighbouring channels.
-
-    The kernel has `kernel_size` channels, an odd number; by default log₂(C)/2 + 1/2 made odd
-    (equation 12 of the paper with γ = 2, b = 1). Raises `InputError` for an even one.
-    """
+class _ChannelGates(Layer):
+    """Gates (N, C) of x (N, C, H, W) that `gates` makes, and their product with it."""
 
     is_se = scales = gates_channels = True
-
-    def __init__(
-        self,
-        channels: int,
-        kernel_size: int | None = None,
-        *,
-        rng: np.random.Generator | None = None,
-        dtype: npt.DTypeLike = np.float32,
-    ) -> None:
-        if kernel_size is None:
-            kernel_size = int(abs(math.log2(channels) / 2 + 0.5))
-            kernel_size += 1 - kernel_size % 2
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise InputError(f"ECA: kernel_size is {kernel_size}, expected an odd number")
-        self.squeeze = GlobalAvgPool()
-        self.conv = Conv2d(
-            1, 1, (kernel_size, 1), padding=(kernel_size // 2, 0), bias=False,
-            init=lecun_normal, rng=rng, dtype=dtype,
-        )  # fmt: skip
-        self.gate = Sigmoid()
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
@@ -212,6 +189,75 @@ class ECA(Layer):
             return gates_backward(ds, add_to=dy, scaled_by=s)  # x went along two paths
 
         return y, backward
+
+    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """A gate for each channel: s (N, C) of x (N, C, H, W)."""
+        raise NotImplementedError
+
+
+class EffectiveSE(_ChannelGates):
+    """One linear map from C channels to C, none reduced: eSE, as VoVNetV2 has it.
+
+    `gate` is "hard_sigmoid" (the paper), or another of those of `SEBlock`. Raises `InputError` for
+    an unknown one.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        gate: str = "hard_sigmoid",
+        bias: bool = True,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        last = gate_layer(gate, who="EffectiveSE")
+        self.squeeze = GlobalAvgPool()
+        self.fc = Linear(channels, channels, bias, rng=rng, dtype=dtype)
+        self.gate = last
+
+    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
+        """A gate for each channel: s (N, C) of x (N, C, H, W)."""
+        z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C)
+        g, fc_backward = self.fc.forward(z, training)  # (N, C)
+        s, gate_backward = self.gate.forward(g, training)
+
+        def backward(ds: Array, /, **path: Array | None) -> Array:
+            dg = gate_backward(ds)
+            dz = fc_backward(dg)
+            return squeeze_backward(dz, **path)
+
+        return s, backward
+
+
+class ECA(_ChannelGates):
+    """Efficient channel attention: gates from a convolution over neighbouring channels.
+
+    The kernel has `kernel_size` channels, an odd number; by default log₂(C)/2 + 1/2 made odd
+    (equation 12 of the paper with γ = 2, b = 1), but at least `smallest`. Raises `InputError` for
+    an even one.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int | None = None,
+        *,
+        smallest: int = 1,
+        rng: np.random.Generator | None = None,
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        if kernel_size is None:
+            kernel_size = int(abs(math.log2(channels) / 2 + 0.5))
+            kernel_size = max(smallest, kernel_size + 1 - kernel_size % 2)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise InputError(f"ECA: kernel_size is {kernel_size}, expected an odd number")
+        self.squeeze = GlobalAvgPool()
+        self.conv = Conv2d(
+            1, 1, (kernel_size, 1), padding=(kernel_size // 2, 0), bias=False,
+            init=lecun_normal, rng=rng, dtype=dtype,
+        )  # fmt: skip
+        self.gate = Sigmoid()
 
     def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """A gate for each channel: s (N, C) of x (N, C, H, W)."""
@@ -229,25 +275,12 @@ class ECA(Layer):
         return s, backward
 
 
-class GatherExcite(Layer):
+class GatherExcite(_ChannelGates):
     """The mean of each map, through a sigmoid, is its gate: GE-θ⁻ with global extent."""
-
-    is_se = scales = gates_channels = True
 
     def __init__(self) -> None:
         self.squeeze = GlobalAvgPool()
         self.gate = Sigmoid()
-
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        s, gates_backward = self.gates(x, training)  # (N, C)
-        y, saved = ops.channel_scale(x, s)
-
-        def backward(dy: Array) -> Array:
-            ds = ops.gates_gradient(dy, saved)
-            return gates_backward(ds, add_to=dy, scaled_by=s)  # x went along two paths
-
-        return y, backward
 
     def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """A gate for each channel: s (N, C) of x (N, C, H, W)."""

@@ -8,7 +8,7 @@ y = s · x                            each map times its gate                   
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ from minise.nn.pooling import (
 )
 from minise.nn.widths import hidden_width
 
-__all__ = ["PRESETS", "MakeSE", "SEBlock"]
+__all__ = ["MakeSE", "SEBlock"]
 
 MakeSE: TypeAlias = Callable[..., Layer]  # from the number of channels, and `reduced_from`
 
@@ -47,27 +47,6 @@ GATES: dict[str, Callable[[], Layer]] = {
     "relu": ReLU,
 }
 NORMS = ("none", "before", "after")
-
-
-class Preset(NamedTuple):
-    """Options of an `SEBlock`, and where they come from."""
-
-    options: dict[str, Any]
-    source: str
-
-
-PRESETS = {
-    "paper": Preset(
-        {"reduction": 16, "bias": False}, "Hu et al., arXiv 1709.01507, equation 3 and section 6"
-    ),
-    "caffe": Preset({"reduction": 16}, "the authors' models, hujie-frank/SENet"),
-    "timm": Preset({"reduction": 16, "rounding": "timm"}, "SEModule of timm"),
-    "torchvision": Preset(
-        {"reduction": 4, "rounding": "torchvision", "gate": "hard_sigmoid"},
-        "MobileNetV3 of torchvision, after Howard et al., arXiv 1905.02244",
-    ),
-    "seed": Preset({"reduction": 3, "squeeze": "max"}, "the note that minise grew from"),
-}
 
 
 class SEBlock(Layer):
@@ -106,22 +85,23 @@ class SEBlock(Layer):
     ) -> None:
         if squeeze not in SQUEEZES:
             raise InputError(f"SEBlock: {nearest('squeeze', squeeze, list(SQUEEZES))}")
-        hidden = hidden_width(reduced_from or channels, reduction, rounding, hidden)
-        between = activation_and_norm(activation, norm, BatchNorm1d(hidden, dtype=dtype))
-        last = gate_layer(gate)
+        hidden = hidden_width(
+            channels, reduction, rounding, reduced_from=reduced_from, hidden=hidden, who="SEBlock"
+        )
+        between = activation_and_norm(
+            activation, norm, BatchNorm1d(hidden, dtype=dtype), who="SEBlock"
+        )
+        last = gate_layer(gate, residual, who="SEBlock")
         rng = generator(rng)
         self.squeeze = SQUEEZES[squeeze]()
         self.fc1 = Linear(channels, hidden, bias, init=he_normal, rng=rng, dtype=dtype)
         self.activation = between
         self.fc2 = Linear(hidden, channels, bias, rng=rng, dtype=dtype)
         self.gate = last
-        self.residual = residual
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """(N, C, H, W) -> (N, C, H, W)."""
         s, gates_backward = self.gates(x, training)  # (N, C)
-        if self.residual:
-            s = backend.current().compute(np.add, s, 1)  # x + s · x = (s + 1) · x
         y, saved = ops.channel_scale(x, s)  # (N, C, H, W) · (N, C)
 
         def backward(dy: Array) -> Array:
@@ -149,21 +129,29 @@ class SEBlock(Layer):
         return s, backward
 
 
-def gate_layer(gate: str) -> Layer:
-    """Raises `InputError` for a name that is not in `GATES`."""
+class OnePlus(Layer):
+    """1 + s, the gates of x + s · x."""
+
+    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
+        """Any shape."""
+        return backend.current().compute(np.add, x, 1), lambda dy: dy
+
+
+def gate_layer(gate: str, residual: bool = False, *, who: str) -> Layer:
+    """The layer of one of `GATES`. Raises `InputError`, in the name of `who`, for another."""
     if gate not in GATES:
-        raise InputError(f"SEBlock: {nearest('gate', gate, list(GATES))}")
-    return GATES[gate]()
+        raise InputError(f"{who}: {nearest('gate', gate, list(GATES))}")
+    return Sequential(gate=GATES[gate](), one_plus=OnePlus()) if residual else GATES[gate]()
 
 
-def activation_and_norm(activation: str, norm: str, layer: Layer) -> Layer:
-    """The activation between the linear maps, with the batch norm `layer` at one side of it.
+def activation_and_norm(activation: str, norm: str, layer: Layer, *, who: str) -> Layer:
+    """The activation between two maps, with the batch norm `layer` at one side of it.
 
-    Raises `InputError` for an unknown activation or place.
+    Raises `InputError`, in the name of `who`, for an unknown activation or place.
     """
     if norm not in NORMS:
-        raise InputError(f"SEBlock: {nearest('norm', norm, NORMS)}")
-    between = activation_layer(activation, "SEBlock")
+        raise InputError(f"{who}: {nearest('norm', norm, NORMS)}")
+    between = activation_layer(activation, who)
     if norm == "none":
         return between
     parts = {"norm": layer, "activation": between}

@@ -1,4 +1,15 @@
-"""The hidden units of an SE block: channels / reduction, rounded as one library or another."""
+"""The hidden units of an SE block: channels / reduction, rounded as one library or another.
+
+floor         ⌊C/r⌋
+floor_or_one  the same, and one where that is none
+nearest       the nearest whole number, halves to the even one, as Python's `round`
+half_up       the nearest whole number, halves to the one above
+timm          the nearest multiple of 8, halves to the one above, and at least 8
+torchvision   that of ⌊C/r⌋, and the next multiple where more than a tenth of ⌊C/r⌋ is lost
+mobilenet     that of C/r, and the next multiple where more than a tenth of C/r is lost
+ghostnet      the same with multiples of 4, and at least 4
+fastai        ⌊C/r⌋, up to a multiple of 8
+"""
 
 from __future__ import annotations
 
@@ -20,7 +31,9 @@ def _multiple(width: float, of: int = 8, keep: float = 0) -> int:
 # From the number of channels C and the reduction r.
 ROUNDINGS: dict[str, Callable[[int, float], int]] = {
     "floor": lambda C, r: math.floor(C / r),
-    "nearest": lambda C, r: round(C / r),  # halves to the even number, as Python does
+    "floor_or_one": lambda C, r: max(1, math.floor(C / r)),
+    "nearest": lambda C, r: round(C / r),
+    "half_up": lambda C, r: math.floor(C / r + 0.5),
     "timm": lambda C, r: _multiple(C * (1 / r)),
     "torchvision": lambda C, r: _multiple(C // r, keep=0.9),
     "mobilenet": lambda C, r: _multiple(C / r, keep=0.9),
@@ -30,24 +43,37 @@ ROUNDINGS: dict[str, Callable[[int, float], int]] = {
 
 
 def hidden_width(
-    channels: int, reduction: float, rounding: str = "floor", hidden: int | None = None
+    channels: int,
+    reduction: float = 16,
+    rounding: str = "floor",
+    *,
+    reduced_from: int | None = None,
+    hidden: int | None = None,
+    who: str = "hidden_width",
 ) -> int:
-    """The number of hidden units: `hidden`, or channels / reduction by one of `ROUNDINGS`.
+    """The number of hidden units of an SE block: C / reduction, by one of `ROUNDINGS`.
 
-    Raises `InputError` where none is left.
+    C is `channels`, or `reduced_from` where that is given; or `hidden` is the number itself.
+    Raises `InputError`, in the name of `who`, where none is left.
     """
     if rounding not in ROUNDINGS:
-        raise InputError(f"SEBlock: {nearest('rounding', rounding, list(ROUNDINGS))}")
-    if channels < 1 or reduction <= 0:
-        raise InputError(f"SEBlock: channels {channels}, reduction {reduction}: must be above 0")
+        raise InputError(f"{who}: {nearest('rounding', rounding, list(ROUNDINGS))}")
+    if reduction <= 0:
+        raise InputError(f"{who}: reduction {reduction}: must be above 0")
+    for name, value in {
+        "channels": channels,
+        "reduced_from": reduced_from,
+        "hidden": hidden,
+    }.items():
+        if value is not None and (value < 1 or value != int(value)):
+            raise InputError(f"{who}: {name} {value}, expected a whole number of at least 1")
     if hidden is not None:
-        if hidden < 1:
-            raise InputError(f"SEBlock: hidden {hidden}, expected at least 1")
         return hidden
-    width = ROUNDINGS[rounding](channels, reduction)
+    C = channels if reduced_from is None else reduced_from
+    width = ROUNDINGS[rounding](C, reduction)
     if width < 1:
         raise InputError(
-            f"SEBlock: a reduction of {reduction:g} leaves no hidden unit for {channels} "
+            f"{who}: a reduction of {reduction:g} leaves no hidden unit for {C} "
             "channels; hidden=1 gives one"
         )
     return width

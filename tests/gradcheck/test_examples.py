@@ -17,18 +17,27 @@ SEEDS = int(os.environ.get("MINISE_SEEDS", "1"))
 
 
 def made_of(block):
-    parts = [type(part).__name__ for part in (block.squeeze, block.gate)]
+    parts = [type(part).__name__ for _, part in block.named_layers()]
     return [*parts, *(parameter.value.shape for parameter in block.parameters())]
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"squeeze": "max"}, {"squeeze": "avg+max"}, {"rounding": "timm"}, {"gate": "tanh"},
-     {"gate": "relu", "bias": False}, {"gate": "hard_sigmoid"}],
-    ids=str,
-)  # fmt: skip
-def test_an_example_of_se_is_what_it_is_called(options):
-    name = f"SEBlock, {next(iter(options.values()))}"
+    ("called", "options"),
+    [
+        ("max", {"squeeze": "max"}),
+        ("avg+max", {"squeeze": "avg+max"}),
+        ("timm", {"rounding": "timm"}),
+        ("tanh", {"gate": "tanh"}),
+        ("relu", {"gate": "relu", "bias": False}),
+        ("hard_sigmoid", {"gate": "hard_sigmoid"}),
+        ("silu", {"activation": "silu"}),
+        ("norm before", {"norm": "before"}),
+        ("norm after", {"norm": "after", "activation": "leaky_relu"}),
+        ("residual", {"residual": True}),
+    ],
+)
+def test_an_example_of_se_is_what_it_is_called(called, options):
+    name = f"SEBlock, {called}"
     block, usual = (EXAMPLES[n](np.random.default_rng(0)).subject for n in (name, "SEBlock"))
     assert made_of(block) == made_of(nn.SEBlock(6, 2, **options)) != made_of(usual)
 

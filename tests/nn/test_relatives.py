@@ -1,4 +1,5 @@
 from functools import partial
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -56,6 +57,8 @@ def test_the_gate_of_eca_weighs_the_means_of_neighbouring_channels_in_their_orde
             partial(nn.ConcurrentSE, 8, hidden=3, bias=False),
             [(3, 8), (8, 3), (1, 8, 1, 1)],
         ),
+        (partial(nn.EffectiveSE, 8), [(8, 8), (8,)]),
+        (partial(nn.EffectiveSE, 8, bias=False), [(8, 8)]),
         (partial(nn.ECA, 8), [(1, 1, 3, 1)]),
     ],
 )
@@ -87,6 +90,81 @@ def test_eca_looks_at_as_many_channels_as_its_paper_says(channels, size):
     assert nn.ECA(channels).conv.weight.value.shape == (1, 1, size, 1)
 
 
+@pytest.mark.parametrize("channels", [1, 4, 7, 8, 256])
+def test_the_kernel_of_eca_is_not_smaller_than_asked(channels):
+    usual = nn.ECA(channels).conv.weight.value.shape[2]
+    size = nn.ECA(channels, smallest=3).conv.weight.value.shape[2]
+    assert size == max(usual, 3)
+
+
+def test_the_gate_of_effective_se_is_of_all_means_by_one_map(x):
+    for gate, function in {
+        "hard_sigmoid": lambda g: np.clip(g / 6 + 0.5, 0, 1),
+        "sigmoid": sigmoid,
+    }.items():
+        block = nn.EffectiveSE(8, gate=gate)
+        block.fc.weight.value *= 3
+        block.fc.bias.value[...] = 0.3
+        g = x.mean(axis=(2, 3)) @ block.fc.weight.value.T + 0.3
+        np.testing.assert_allclose(block(x), x * function(g)[:, :, None, None], rtol=1e-5)
+
+
+OF_SE = {
+    "reduction": 4,
+    "rounding": "timm",
+    "reduced_from": 32,
+    "hidden": 3,
+    "squeeze": "max",
+    "activation": "silu",
+    "norm": "before",
+    "gate": "tanh",
+    "bias": False,
+    "residual": True,
+}  # others than its defaults
+
+
+def made_of(layer):
+    """Its parts and its state, without the names of the outermost layers."""
+    kinds = [type(part).__name__ for _, part in layer.named_layers()][1:]
+    return kinds, [value.shape for value in layer.state_dict().values()]
+
+
+def test_every_option_of_se_is_known_here():
+    options = list(signature(nn.SEBlock).parameters)[1:]
+    assert options == [*OF_SE, "rng", "dtype"]
+
+
+@pytest.mark.parametrize("option", OF_SE)
+def test_both_blocks_take_every_option_of_se(option):
+    given = {option: OF_SE[option]}
+    assert made_of(nn.SEBlock(16, **given)) != made_of(nn.SEBlock(16))
+    assert made_of(nn.ConcurrentSE(16, **given).channel) == made_of(nn.SEBlock(16, **given))
+
+
+def test_no_squeeze_takes_every_option_of_se_but_the_squeeze():
+    options = signature(nn.SEBlock).parameters
+    assert list(signature(nn.NoSqueeze).parameters) == [o for o in options if o != "squeeze"]
+    for name, parameter in signature(nn.NoSqueeze).parameters.items():
+        assert parameter.default == options[name].default
+
+
+@pytest.mark.parametrize("option", [option for option in OF_SE if option != "squeeze"])
+def test_an_option_makes_of_no_squeeze_what_it_makes_of_se(option):
+    block, relative = (kind(16, **{option: OF_SE[option]}) for kind in (nn.SEBlock, nn.NoSqueeze))
+    assert [type(part) for _, part in relative.activation.named_layers()][:1] == [
+        type(part) for _, part in block.activation.named_layers()
+    ][:1]
+    assert made_of(relative.gate) == made_of(block.gate)
+    sizes = [value.size for value in block.state_dict().values()]
+    assert [value.size for value in relative.state_dict().values()] == sizes
+
+
+def test_the_bias_and_the_dtype_are_those_of_both_blocks():
+    block = nn.ConcurrentSE(8, 2, bias=False, dtype=np.float64)
+    assert not any("bias" in name for name in block.state_dict())
+    assert {value.dtype for value in block.state_dict().values()} == {np.dtype(np.float64)}
+
+
 def test_the_gate_of_gather_excite_is_the_sigmoid_of_the_mean(x):
     gates = sigmoid(x.mean(axis=(2, 3), keepdims=True))
     np.testing.assert_allclose(nn.GatherExcite()(x), x * gates, rtol=1e-5)
@@ -97,9 +175,13 @@ def test_the_gate_of_gather_excite_is_the_sigmoid_of_the_mean(x):
     ("make", "message"),
     [
         (lambda: nn.ECA(8, 4), "kernel_size is 4, expected an odd number"),
+        (lambda: nn.EffectiveSE(8, gate="soft"), "EffectiveSE: unknown gate 'soft'"),
         (lambda: nn.ConcurrentSE(8, 2, merge="mx"), "unknown merge 'mx': did you mean 'max'"),
-        (lambda: nn.NoSqueeze(8, 16), "leaves no hidden unit for 8 channels"),
-        (lambda: nn.NoSqueeze(8, gate="soft"), "unknown gate 'soft'"),
+        (
+            lambda: nn.NoSqueeze(8, 16),
+            "NoSqueeze: a reduction of 16 leaves no hidden unit for 8 channels",
+        ),
+        (lambda: nn.NoSqueeze(8, 2, gate="soft"), "NoSqueeze: unknown gate 'soft'"),
     ],
 )
 def test_bad_options_are_one_clear_error(make, message):

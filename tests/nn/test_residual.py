@@ -90,6 +90,14 @@ def test_the_convolutions_of_a_block_have_these_weights_and_strides(make, expect
     assert found == expected
 
 
+@pytest.mark.parametrize("placement", nn.PLACEMENTS)
+def test_a_residual_se_block_adds_its_input_in_every_place(x, placement):
+    """Where gates are multiplied in together with the shortcut, they are one more."""
+    se = partial(nn.SEBlock, reduction=2, residual=True, **F64)
+    block = nn.Residual(4, 6, 2, se=se, placement=placement, **F64)
+    np.testing.assert_allclose(block(x), by_hand(block, x, placement), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("placement", "channels"),
     [("standard", 8), ("activated", 8), ("pre", 4), ("post", 8), ("identity", 8), ("3x3", 6)],
