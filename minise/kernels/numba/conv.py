@@ -1,9 +1,10 @@
-"""The four forms of a convolution, and which of them is used.
+"""The five forms of a convolution, and which of them is used.
 
 - by stretches (`stretches`, `conv_weights`): lanes run along a row, over columns and images. The
   usual form
 - by channels (`depthwise`): stretches again, where each filter sees one channel, its own
 - by planes (`planes`): lanes are pixels. For batches too small to fill a register
+- by points (`pointwise`): 1×1 and stride 1, a single product of matrices. Only for y and dx
 - by fewer multiplications (`winograd`): 3×3, stride 1, from 16 channels and filters on. Lanes are
   images. Only for y and dx
 """
@@ -11,7 +12,7 @@
 from __future__ import annotations
 
 from minise.arrays import Array
-from minise.kernels.numba import depthwise, planes, winograd
+from minise.kernels.numba import depthwise, planes, pointwise, winograd
 from minise.kernels.numba.conv_weights import dots_of_stretches, meetings, sums_of_maps
 from minise.kernels.numba.lanes import LANES
 from minise.kernels.numba.layout import batch_first, batch_last
@@ -24,7 +25,9 @@ def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> 
     """y (N, F, OH, OW); see `ops.conv2d`."""
     N, size, output = len(x), (x.shape[2], x.shape[3]), output_sizes(x, window)
     x = batch_last(x)
-    if N < LANES:
+    if pointwise.suits(x, w, window, groups):
+        y = pointwise.conv1x1(x, w, b)
+    elif N < LANES:
         y = planes.conv2d(x, w, b, groups, window, output)
     elif depthwise.suits(w, groups):
         y = depthwise.conv2d(x, w, b, window, output)
@@ -48,7 +51,9 @@ def conv2d_backward(
     if depthwise.suits(w, groups):
         dx, dw = depthwise.conv2d_backward(dy, x, w, window)
         return batch_first(dx), dw, db
-    if winograd.suits(w, window, groups, size):
+    if pointwise.suits(dy, w, window, groups):
+        dx = pointwise.conv1x1(dy, w, None, transposed=True)
+    elif winograd.suits(w, window, groups, size):
         # KH − 1 zeros around dy, less the p that would be cut off dx again
         padding = (2 - window.padding[0], 2 - window.padding[1])
         dx = winograd.conv3x3(dy, w, None, padding, size, transposed=True)

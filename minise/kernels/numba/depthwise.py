@@ -74,7 +74,7 @@ def _put_sums(
 ) -> None:
     """y[to …] = s + Σ over the terms t of w[tap[t]] · x[at[t] + moved …]."""
     for t in range(terms):
-        s = outer(s, w, tap[t], x, at[t] + moved)
+        s = outer(s, w, tap[t], 1, x, at[t] + moved)
     put(s, y, to, 0, 1)
 
 

@@ -127,7 +127,7 @@ def _put_sums(
     """A tile of y: w[k + r], the bias, plus the sum of w[k + slot[t] + r] · x[at[t] + moved …]."""
     s = column(s, w, k)
     for t in range(terms):
-        s = outer(s, w, k + slot[t], x, at[t] + moved)
+        s = outer(s, w, k + slot[t], 1, x, at[t] + moved)
     put(s, y, to, map_, rows)
 
 

@@ -2,7 +2,7 @@
 
     s = tile(zero, ROWS, COLUMNS)
     for t in range(terms):
-        s = outer(s, w, k[t], x, n[t])      # s[r, c] += w[k[t] + r] · x[n[t] + c·LANES …]
+        s = outer(s, w, k[t], 1, x, n[t])   # s[r, c] += w[k[t] + r] · x[n[t] + c·LANES …]
     put(s, y, to, stride, rows)             # y[to + r·stride + c·LANES …] = s[r, c]
 
 That is a product of matrices: each pass takes a column of w and a row of x. Each number of x that
@@ -103,21 +103,21 @@ def _add_product(builder: Any, s: Any, k: int, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def _outer(typing: Any, s: Any, w: Any, k: Any, x: Any, n: Any) -> Any:
+def _outer(typing: Any, s: Any, w: Any, k: Any, stride: Any, x: Any, n: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, weights, first, pixels, start = arguments
-        of_w = address(context, builder, weights, w, first, s.rows)
+        sums, weights, first, step, pixels, start = arguments
         of_x = address(context, builder, pixels, x, start, s.columns * LANES)
         row = [load_lanes(builder, of_x, c * LANES) for c in range(s.columns)]
-        column = [
-            spread(builder, builder.load(cgutils.gep_inbounds(builder, of_w, r)), row[0].type)
-            for r in range(s.rows)
-        ]
+        column = []
+        for r in range(s.rows):
+            at = builder.add(first, builder.mul(step, step.type(r)))
+            weight = builder.load(address(context, builder, weights, w, at, 1))
+            column.append(spread(builder, weight, row[0].type))
         for r, c, number in s.places:
             sums = _add_product(builder, sums, number, column[r], row[c])
         return sums
 
-    return s(s, w, k, x, n), generate
+    return s(s, w, k, types.intp, x, n), generate
 
 
 @intrinsic
@@ -197,9 +197,9 @@ def _row(x: Array, start: int, columns: int) -> Array:
     return row
 
 
-def _plain_outer(s: Array, w: Array, k: int, x: Array, n: int) -> Array:
+def _plain_outer(s: Array, w: Array, k: int, stride: int, x: Array, n: int) -> Array:
     rows, columns, _ = s.shape
-    added: Array = s + w[k : k + rows, None, None] * _row(x, n, columns)
+    added: Array = s + w[k + stride * np.arange(rows), None, None] * _row(x, n, columns)
     return added
 
 
@@ -227,7 +227,8 @@ def _plain_keep(s: Array, total: Array, slot: Array, t: int) -> None:
 # tile(number, rows, columns): one whose sums are all that number; rows and columns are constants.
 # column(s, w, k): a tile like s, with s[r, c] = w[k + r].
 # width(s): of a row of it, in numbers.
-# outer and put: see above; put does not store rows from `rows` on.
+# outer and put: see above, where the weights of a term are `1` apart; put does not store rows from
+# `rows` on.
 # dots(s, dy, m, stride, x, at, t, n): s[r, c] + dy[m + r·stride …] · x[at[t + c] + n …].
 # keep(s, total, slot, t): total[(slot[t + c] · rows + r) · LANES …] += s[r, c].
 tile: Any

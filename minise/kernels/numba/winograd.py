@@ -110,7 +110,7 @@ def _transform_weights(team: int, w: Array, gg: Array, u: Array) -> None:
             for i in range(0, 36, ROWS):
                 s = tile(zero, ROWS, 1)
                 for k in range(9):
-                    s = outer(s, of_gg, k * gg.shape[1] + i, g, k * length + n)
+                    s = outer(s, of_gg, k * gg.shape[1] + i, 1, g, k * length + n)
                 put(s, to_u, (i * blocks + block) * length + n, blocks * length, 36 - i)
 
 
@@ -228,7 +228,7 @@ def _convolve(
             for i in range(36):
                 s, weights, values = tile(zero, ROWS, COLUMNS), u[i, f // ROWS], v[i]
                 for c in range(C):
-                    s = outer(s, weights, c * ROWS, values, c * WIDE)
+                    s = outer(s, weights, c * ROWS, 1, values, c * WIDE)
                 put(s, to_m, i * m.shape[1], WIDE, ROWS)
                 # meanwhile one row of one filter of y is fetched, where the sums will be stored
                 r, row = i % ROWS, i // ROWS

@@ -7,10 +7,10 @@ from minise.kernels.numba.tiles import COLUMNS, ROWS, dots, keep, outer, put, ti
 
 
 @numba.njit  # anew each time: the cache on disk would not notice that tiles have changed
-def products(zero, w, k, x, n, y, to, stride, rows):
+def products(zero, w, k, step, x, n, y, to, stride, rows):
     s = tile(zero, ROWS, COLUMNS)
     for t in range(len(k)):
-        s = outer(s, w, k[t], x, n[t])
+        s = outer(s, w, k[t], step, x, n[t])
     put(s, y, to, stride, rows)
 
 
@@ -28,16 +28,17 @@ def drawn(rng, *shape, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rows", [0, 1, ROWS - 1, ROWS])
-def test_a_tile_is_a_sum_of_outer_products(dtype, rows):
+@pytest.mark.parametrize("step", [1, 5])  # from the weight of a row to that of the next
+def test_a_tile_is_a_sum_of_outer_products(dtype, rows, step):
     rng = np.random.default_rng(0)
     width, stride = COLUMNS * LANES, COLUMNS * LANES + 5
-    w, x = drawn(rng, 3 + 4 * ROWS, dtype=dtype), drawn(rng, 2 * width + 9, dtype=dtype)
+    w, x = drawn(rng, 3 + 4 * ROWS * step, dtype=dtype), drawn(rng, 2 * width + 9, dtype=dtype)
     y = np.full(4 + (ROWS - 1) * stride + width, np.nan, dtype)
     k, n = np.array([3, 0, 3 + 3 * ROWS]), np.array([9 + width, 4, 0])
-    products(dtype(0), w, k, x, n, y, 4, stride, rows)
+    products(dtype(0), w, k, step, x, n, y, 4, stride, rows)
     expected = np.full(y.shape, np.nan, dtype)
     for r in range(rows):
-        sums = sum(w[k[t] + r] * x[n[t] : n[t] + width] for t in range(3))
+        sums = sum(w[k[t] + r * step] * x[n[t] : n[t] + width] for t in range(3))
         expected[4 + r * stride : 4 + r * stride + width] = sums
     np.testing.assert_array_equal(y, expected)
 
