@@ -27,6 +27,8 @@ def conv2d(x: Array, w: Array, b: Array | None, window: Window, groups: int) -> 
     x = batch_last(x)
     if pointwise.suits(x, w, window, groups):
         y = pointwise.conv1x1(x, w, b)
+    elif N < LANES and depthwise.suits(w, groups):
+        y = planes.depthwise(x, w, b, window, output)
     elif N < LANES:
         y = planes.conv2d(x, w, b, groups, window, output)
     elif depthwise.suits(w, groups):

@@ -79,7 +79,7 @@ def _put_sums(
 
 
 @compiled
-def _sum_taps(
+def sum_taps(
     x: Array,
     at: Array,
     tap: Array,
@@ -125,7 +125,7 @@ def _convolve(
                 for piece in range(pieces):
                     moved = c * map_ + piece * source_step * N
                     to = ((c * OH + row) * OW + first + piece * step) * N
-                    _sum_taps(
+                    sum_taps(
                         from_x, at[row, run], tap[row, run], terms[row, run], moved,
                         w[c], bias, to_y, to, length,
                     )  # fmt: skip
@@ -167,6 +167,6 @@ def _gradients(
                         for n in range(whole, length):
                             product = from_x[to + n] * from_dy[here[t] + moved + n]
                             total[which[t] * LANES + n - whole] += product
-                    _sum_taps(from_dy, here, which, count, moved, w[c], zero, to_dx, to, length)
+                    sum_taps(from_dy, here, which, count, moved, w[c], zero, to_dx, to, length)
         for t in range(taps):
             dw[c, t] = sum_of(load(total, t * LANES))

@@ -73,14 +73,14 @@ def spread(builder: Any, number: Any, vector: ir.VectorType) -> Any:
     return builder.shuffle_vector(first, undefined, zeros)
 
 
-def address(context: Any, builder: Any, array: Any, of: Any, start: Any, length: int) -> Any:
+def address(context: Any, builder: Any, array: Any, of: Any, start: Any, length: Any) -> Any:
     """Of `length` numbers of an array of Numba's type `of`, the first of them x[start].
 
     As with Numba's own arrays, bounds are checked only with `NUMBA_BOUNDSCHECK`.
     """
     view = context.make_array(of)(context, builder, array)
     if config.BOUNDSCHECK:  # type: ignore[attr-defined]
-        end = builder.add(start, start.type(length))
+        end = builder.add(start, length if isinstance(length, ir.Value) else start.type(length))
         before = builder.icmp_signed("<", start, start.type(0))
         behind = builder.icmp_signed(">", end, view.nitems)
         with builder.if_then(builder.or_(before, behind), likely=False):
@@ -134,6 +134,20 @@ def _fetch(typing: Any, x: Any, start: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(x, start), generate
+
+
+@intrinsic
+def _copy(typing: Any, x: Any, at: Any, y: Any, to: Any, count: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        below, first, above, start, numbers = arguments
+        source = address(context, builder, below, x, first, numbers)
+        target = address(context, builder, above, y, start, numbers)
+        size = context.get_abi_sizeof(source.type.pointee)
+        cgutils.raw_memcpy(builder, target, source, numbers, size, align=size)
+        return context.get_dummy_value()
+
+    whole = types.intp
+    return types.void(x, whole, y, whole, whole), generate
 
 
 @intrinsic
@@ -224,6 +238,12 @@ def _plain_fetch(x: Array, start: int) -> None:
     _plain_load(x, start)
 
 
+def _plain_copy(x: Array, at: int, y: Array, to: int, count: int) -> None:
+    if not (0 <= at <= x.size - count and 0 <= to <= y.size - count):
+        raise IndexError(f"copy: {count} numbers from {at} of {x.size} to {to} of {y.size}")
+    y[to : to + count] = x[at : at + count]
+
+
 def _plain_sum_of(lanes: Array) -> Any:
     while len(lanes) > 1:
         lanes = lanes[: len(lanes) // 2] + lanes[len(lanes) // 2 :]
@@ -241,16 +261,18 @@ def _plain_positive(v: Array, p: Array) -> Array:
 # load(x, k): lanes from the one-dimensional, contiguous array x; store(x, k, lanes) is the reverse.
 # fetch(x, k): lanes will soon be stored there, so the processor gets the place into its cache.
 # fill(number): the number in every lane. positive(v, p): p where v > 0, else 0.
+# copy(x, k, y, n, count): y[n …] = x[k …], so many numbers; quick for few, which fill no lanes.
 # sum_of(p): the sum of all lanes, of which one half is added to the other, and so on.
 load: Any
 store: Any
 fetch: Any
+copy: Any
 fill: Any
 positive: Any
 sum_of: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    load, store, fetch, fill = _plain_load, _plain_store, _plain_fetch, _plain_fill
+    load, store, fetch, copy, fill = _plain_load, _plain_store, _plain_fetch, _plain_copy, _plain_fill
     positive, sum_of = _plain_positive, _plain_sum_of
 else:
-    load, store, fetch, fill = _load, _store, _fetch, _fill
+    load, store, fetch, copy, fill = _load, _store, _fetch, _copy, _fill
     positive, sum_of = _positive, _sum_of

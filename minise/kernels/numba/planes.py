@@ -19,9 +19,11 @@ from typing import NamedTuple
 import numpy as np
 
 from minise.arrays import Array
+from minise.kernels.numba.compile import compiled
 from minise.kernels.numba.conv_weights import Meetings, dots_of_stretches
-from minise.kernels.numba.lanes import LANES
-from minise.kernels.numba.layout import rows
+from minise.kernels.numba.depthwise import sum_taps
+from minise.kernels.numba.lanes import LANES, copy
+from minise.kernels.numba.layout import TASKS, rows
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.stretches import sum_of_stretches
 from minise.kernels.numba.taps import NONE, Integers, Taps
@@ -65,6 +67,22 @@ def conv2d(x: Array, w: Array, b: Array | None, groups: int, window: Window, out
     return y
 
 
+def depthwise(x: Array, w: Array, b: Array | None, window: Window, output: Pair) -> Array:
+    """The same where each filter sees one channel, its own: w (C, 1, KH, KW)."""
+    C, N = len(x), x.shape[3]
+    plan = _plan(window, (x.shape[1], x.shape[2]), output, N)
+    b = empty((0,), x.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    w = np.require(w, requirements=["C", "W"]).reshape(C, -1)
+    y, at = empty((C, *output, N), x.dtype), plan.forward.source.reshape(-1)
+    planes = plan.shape[0] * plan.shape[1] * (plan.farthest + plan.length)
+    room = empty((TASKS, plan.length + planes), x.dtype)
+    _each_channel(
+        rows(x), N, *plan.inside, *plan.stride, plan.shape[3] * N, w, b, at,
+        np.arange(at.size), plan.length, room, rows(y),
+    )  # fmt: skip
+    return y
+
+
 def conv2d_backward(
     dy: Array, x: Array, w: Array, groups: int, window: Window
 ) -> tuple[Array, Array]:
@@ -85,11 +103,11 @@ def conv2d_backward(
 def _to_planes(x: Array, plan: _Plan) -> Array:
     """(C, H, W, N) -> (C, planes · pitch)."""
     down, across, _, W = plan.shape
-    planes = empty((len(x), down * across, plan.farthest + plan.length), x.dtype)
+    planes = empty((len(x), down * across * (plan.farthest + plan.length)), x.dtype)
     (rows_of, columns_of), (step_down, step_across) = plan.inside, plan.stride
     pitch = W * x.shape[3]
     _fill(rows(x), x.shape[3], rows_of, columns_of, step_down, step_across, pitch, planes)
-    return planes.reshape(len(x), -1)
+    return planes
 
 
 def _from_planes(planes: Array, plan: _Plan, shape: tuple[int, ...]) -> Array:
@@ -175,24 +193,78 @@ def _fill(
     pitch: int,
     planes: Array,
 ) -> None:
-    """One owner for each plane: (C, H, W·N) -> (C, planes, numbers), its rows `pitch` numbers."""
-    C, count, _ = planes.shape
-    for task in tasks(invite(team), C * count):
-        c, number = task // count, task % count
-        plane = planes[c, number]
-        plane[:] = 0
+    """One owner for the planes of a channel: (C, H, W·N) -> (C, planes · numbers)."""
+    length = x.shape[2]
+    x = x.reshape(len(x), -1)
+    for c in tasks(invite(team), len(x)):
+        planes[c] = 0
+        _fill_planes(x[c], N, length, down, across, step_down, step_across, pitch, planes[c])
+
+
+@compiled
+def _fill_planes(
+    x: Array,
+    N: int,
+    length: int,
+    down: Array,
+    across: Array,
+    step_down: int,
+    step_across: int,
+    pitch: int,
+    planes: Array,
+) -> None:
+    """(H·W·N,) -> (planes · numbers,), their rows `pitch` numbers; what lies outside x stays."""
+    count = len(down) * len(across)
+    size = planes.size // count
+    for number in range(count):
         begin, height, top = down[number // len(across)]
         column, width, left = across[number % len(across)]
         for h in range(height):
-            source = x[c, top + h * step_down, left * N :]
-            target = plane[(begin + h) * pitch + column * N :][: width * N]
+            to = number * size + (begin + h) * pitch + column * N
+            at = (top + h * step_down) * length + left * N
             if step_across == 1:
+                copy(x, at, planes, to, width * N)
+                continue
+            source, target = x[at:], planes[to : to + width * N]
+            if step_across == 2 and N == 1:  # as a constant, so that the loop is vectorised
                 for k in range(target.size):
-                    target[k] = source[k]
+                    target[k] = source[2 * k]
             else:
                 for n in range(N):
                     for w in range(width):
                         target[w * N + n] = source[w * step_across * N + n]
+
+
+@compiled_parallel
+def _each_channel(
+    team: int,
+    x: Array,
+    N: int,
+    down: Array,
+    across: Array,
+    step_down: int,
+    step_across: int,
+    pitch: int,
+    w: Array,
+    b: Array,
+    at: Array,
+    tap: Array,
+    length: int,
+    room: Array,
+    y: Array,
+) -> None:
+    """One owner for some channels: the planes of one, and its output, stay in the first cache."""
+    (C, OH, OW), (_, H, W), zero = y.shape, x.shape, y.dtype.type(0)
+    from_x, to_y = x.reshape(C, H * W), y.reshape(C, OH * OW)
+    for part in tasks(invite(team), len(room)):
+        planes, wide = room[part, length:], room[part, :length]
+        planes[:] = 0
+        for c in range(part * C // len(room), (part + 1) * C // len(room)):
+            _fill_planes(from_x[c], N, W, down, across, step_down, step_across, pitch, planes)
+            bias = b[c] if b.size else zero
+            sum_taps(planes, at, tap, tap.size, 0, w[c], bias, wide, 0, length)
+            for h in range(OH):
+                copy(wide, h * pitch, to_y[c], h * OW, OW)
 
 
 @compiled_parallel

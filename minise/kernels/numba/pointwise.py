@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from minise.arrays import Array
-from minise.kernels.numba.lanes import LANES
+from minise.kernels.numba.lanes import LANES, copy
 from minise.kernels.numba.memory import empty, zeros
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel, get_num_threads
@@ -46,7 +46,7 @@ def conv1x1(x: Array, w: Array, b: Array | None, *, transposed: bool = False) ->
     panels = -(-y[0].size // wide)
     # few panels are shared by threads that do some of the filters each
     parts = min(F // ROWS, -(-2 * get_num_threads() // panels))
-    _multiply(x.reshape(C, -1), w, *steps, b, y.reshape(F, -1), wide, parts)
+    _multiply(x.reshape(-1), w, *steps, b, y.reshape(F, -1), wide, parts)
     return y
 
 
@@ -66,7 +66,8 @@ def _multiply(
 
     The weights of a filter, and those of a channel, are so far apart.
     """
-    (C, pixels), (F, _), zero, to_y = x.shape, y.shape, y.dtype.type(0), y.reshape(-1)
+    (F, pixels), zero, to_y = y.shape, y.dtype.type(0), y.reshape(-1)
+    C = x.size // pixels
     panels, blocks = -(-pixels // wide), -(-F // ROWS)
     for task in tasks(invite(team), panels * parts):
         part = task % parts
@@ -74,9 +75,7 @@ def _multiply(
         length = min(wide, pixels - n)
         panel = np.empty(C * length, x.dtype)
         for c in range(C):
-            source, target = x[c, n : n + length], panel[c * length : (c + 1) * length]
-            for k in range(length):
-                target[k] = source[k]
+            copy(x, c * pixels + n, panel, c * length, length)
         for block in range(part * blocks // parts, (part + 1) * blocks // parts):
             f = min(block * ROWS, F - ROWS)
             of_w, to = f * of_filter, f * pixels + n
