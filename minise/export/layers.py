@@ -89,8 +89,8 @@ def _through(graph: Graph, layer: Layer, name: str, parts: Iterable[str], x: str
     return x
 
 
-def _elementwise(op: str) -> AddLayer:
-    return lambda graph, layer, name, x: graph.node(op, name, x)
+def _elementwise(op: str, **attributes: float) -> AddLayer:
+    return lambda graph, layer, name, x: graph.node(op, name, x, **attributes)
 
 
 def _silu(graph: Graph, layer: SiLU, name: str, x: str) -> str:
