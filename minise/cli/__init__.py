@@ -17,6 +17,7 @@ from minise.cli.export import export_command
 from minise.cli.gradcheck import gradcheck_command
 from minise.cli.inspect import inspect_command
 from minise.cli.predict import predict_command
+from minise.cli.presets import presets_command
 from minise.cli.recipes import recipes_command
 from minise.cli.runs import plot_command, runs_command
 from minise.cli.say import tell
@@ -122,6 +123,7 @@ for command in (
     gradcheck_command,
     bench_command,
     models_command,
+    presets_command,
     warmup_command,
     tutorials_command,
 ):

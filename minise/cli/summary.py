@@ -65,6 +65,8 @@ def _net(model: str, channels: int) -> nn.Layer:
         raise InputError(
             f"{model}: {name} has no SE blocks, which {preset!r} could build otherwise"
         )
+    if nn.PRESETS[preset].block is not nn.SEBlock:
+        raise InputError(f"{model}: {preset!r} is another block than SE, which nets are made of")
     return models.create(name, in_channels=channels, **nn.PRESETS[preset].options)
 
 

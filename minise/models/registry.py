@@ -18,9 +18,9 @@ from minise.models import efficientnet, inception, mobilenet, mobilenetv3, regne
 from minise.models.cnn import cnn, cnn3
 from minise.nearest import nearest
 from minise.nn import Layer, SEBlock, unfilled
+from minise.nn.se import OPTIONS
 
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
-SE_OPTIONS = ("reduction", "squeeze", "gate", "bias", "rounding", "hidden")  # those of SEBlock
 PLACES = ("placement", "stages")
 
 
@@ -41,11 +41,14 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "reduction": (_is_number, "a number"),
     "hidden": (lambda value: value is None or type(value) is int, "a whole number"),
     "bias": (_is_switch, "true or false"),
+    "residual": (_is_switch, "true or false"),
     "stride_first": (lambda value: value is None or _is_switch(value), "true or false"),
     "ceil_pool": (_is_switch, "true or false"),
     "norm_eps": (_is_number, "a number"),
     "norm_momentum": (_is_number, "a number"),
     "squeeze": (_is_text, "a name"),
+    "activation": (_is_text, "a name"),
+    "norm": (_is_text, "a name"),
     "gate": (_is_text, "a name"),
     "rounding": (_is_text, "a name"),
     "placement": (_is_text, "a name"),
@@ -66,7 +69,7 @@ class _Net(NamedTuple):
 
     @property
     def all_options(self) -> tuple[str, ...]:
-        return self.options if self.se is None else (*self.options, *SE_OPTIONS)
+        return self.options if self.se is None else (*self.options, *OPTIONS)
 
 
 _NETS: dict[str, _Net] = {}
@@ -276,7 +279,7 @@ def create(
     rng = np.random.default_rng(seed)
     se = None
     if net.se is not None:
-        of_se = dict(net.se) | {key: options.pop(key) for key in SE_OPTIONS if key in options}
+        of_se = dict(net.se) | {key: options.pop(key) for key in OPTIONS if key in options}
         se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
     in_channels = net.image[0] if in_channels is None else in_channels
     try:

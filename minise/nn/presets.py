@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from minise.nn.layer import Layer
 from minise.nn.relatives import ECA, ConcurrentSE, EffectiveSE
-from minise.nn.se import SEBlock
+from minise.nn.se import OPTIONS, SEBlock
 from minise.nn.widths import hidden_width
 
 __all__ = ["PRESETS", "Preset"]
@@ -29,7 +29,7 @@ class Preset(NamedTuple):
     expansion: int | None = None
     """Where the reduction is of the channels that come into the residual block around it, how many
     times as many the SE block sees: 6 in EfficientNet, 1 in RegNetY; else None."""
-    block: Callable[..., Layer] = SEBlock
+    block: type[Layer] = SEBlock
 
     def input(self, channels: int, reduced_from: int | None = None) -> int | None:
         """The channels that the reduction is of where they are not the block's own, else None.
@@ -48,7 +48,8 @@ class Preset(NamedTuple):
         of_input = self.input(channels, reduced_from)
         if of_input is not None:
             more["reduced_from"] = of_input
-        return self.block(channels, **self.options | more)
+        make: Callable[..., Layer] = self.block
+        return make(channels, **self.options | more)
 
     def hidden(self, channels: int, *, reduced_from: int | None = None) -> int | None:
         """The number of hidden units of that block; None where it has none.
@@ -73,7 +74,7 @@ FIELDS = {
     "reduction": 3, "rounding": "floor_or_one", "bias": False, "gate": "relu",
 }  # fmt: skip
 
-PRESETS = {
+_AS_READ = {
     "paper": Preset(
         {"reduction": 16, "bias": False}, "arXiv 1709.01507", "Hu et al., equation 3 and section 6",
         "Linear W₁, W₂",
@@ -205,7 +206,7 @@ PRESETS = {
         {"reduction": 4}, "keras-cv 0.9.0", "keras_cv.layers.SqueezeAndExcite2D", "Conv2D",
     ),
     "mindcv": Preset(
-        {"reduction": 4, "rounding": "mobilenet"}, "mindcv 0.3.0",
+        {"reduction": 16, "rounding": "mobilenet"}, "mindcv 0.3.0",
         "mindcv.models.layers.SqueezeExcite", REDUCE,
     ),
     "mmpretrain": Preset(
@@ -307,3 +308,8 @@ PRESETS = {
         "vit_pytorch.max_vit.SqueezeExcitation", "Linear gate.1, gate.3",
     ),
 }  # fmt: skip
+# Of an SE block, all options: a net whose own differ from the defaults must not keep one of them.
+PRESETS = {
+    name: preset._replace(options=OPTIONS | preset.options) if preset.block is SEBlock else preset
+    for name, preset in _AS_READ.items()
+}

@@ -7,8 +7,9 @@ y = s · x                            each map times its gate                   
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -156,3 +157,11 @@ def activation_and_norm(activation: str, norm: str, layer: Layer, *, who: str) -
         return between
     parts = {"norm": layer, "activation": between}
     return Sequential(**(parts if norm == "before" else dict(reversed(parts.items()))))
+
+
+# Those that a net's maker may choose, with their defaults; the net itself says what is reduced.
+OPTIONS: dict[str, Any] = {
+    name: parameter.default
+    for name, parameter in inspect.signature(SEBlock).parameters.items()
+    if name not in ("channels", "reduced_from", "rng", "dtype")
+}
