@@ -88,6 +88,14 @@ OF_LAYERS = {
             dy,
         ),
     ),
+    "InvertedResidual: the gradient of the straight path left out": layer(
+        "InvertedResidual, SE", {"x"}, add_backward=lambda dy, s=None: (dy, np.zeros_like(dy))
+    ),
+    "InvertedResidual: the mean over H·W in the gates": layer(
+        "InvertedResidual, SE",
+        {"se.fc1.weight", "se.fc2.weight"},
+        gates_gradient=lambda dy, s: (dy * s.x).mean(axis=(2, 3)),
+    ),
     "Inception: the first branch's gradient alone": layer(
         "Inception, stride 2", {"x"}, add=lambda x, r: (x, None)
     ),
@@ -107,6 +115,9 @@ OF_LAYERS = {
     ),
     "Dropout: not scaled": Mutant(
         lambda rng: (NotScaled(0.5, rng=rng), (rng.standard_normal((5, 6)),)), {"x"}
+    ),
+    "DropPath: dropped images learn": Mutant(
+        lambda rng: (LearningAll(0.5, rng=rng), (rng.standard_normal((6, 2, 3, 2)),)), {"x"}
     ),
     "Sequential: backwards in forward order": Mutant(
         lambda rng: (InForwardOrder(), (rng.standard_normal((3, 4)),)), {"x"}
@@ -140,6 +151,12 @@ class NotScaled(nn.Dropout):
     def forward(self, x, training=True):
         y, backward = super().forward(x, training)
         return y, lambda dy: backward(dy) * (1 - self.p)
+
+
+class LearningAll(nn.DropPath):
+    def forward(self, x, training=True):
+        y, _ = super().forward(x, training)
+        return y, lambda dy: dy / (1 - self.p)
 
 
 class InForwardOrder(nn.Layer):

@@ -25,6 +25,7 @@ from minise.nn import (
     ConcurrentSE,
     Conv2d,
     Dropout,
+    DropPath,
     EffectiveSE,
     Flatten,
     GatherExcite,
@@ -34,6 +35,7 @@ from minise.nn import (
     HardSigmoid,
     HardSwish,
     Inception,
+    InvertedResidual,
     Layer,
     LeakyReLU,
     Linear,
@@ -284,6 +286,11 @@ def _residual(graph: Graph, block: Residual, name: str, x: str) -> str:
     return _through(graph, block, name, se_at("post"), y)
 
 
+def _inverted_residual(graph: Graph, block: InvertedResidual, name: str, x: str) -> str:
+    u = _through(graph, block, name, [part for part, _ in block.children()], x)
+    return graph.node("Add", _within(name, "add"), u, x) if block.adds_input else u
+
+
 def _inception(graph: Graph, module: Inception, name: str, x: str) -> str:
     names = {id(part): part_name for part_name, part in module.children()}
     ways = [_through(graph, module, name, [names[id(branch)]], x) for branch in module.branches()]
@@ -307,6 +314,7 @@ LAYERS: dict[type, AddLayer] = {
     Clip: _clip,
     Flatten: _flatten,
     Dropout: lambda graph, layer, name, x: x,  # in evaluation there is none
+    DropPath: lambda graph, layer, name, x: x,
     MaxPool2d: _max_pool,
     AvgPool2d: _avg_pool,
     GlobalAvgPool: _global_pool("GlobalAveragePool"),
@@ -322,5 +330,6 @@ LAYERS: dict[type, AddLayer] = {
     ECA: _eca,
     GatherExcite: _gather_excite,
     Residual: _residual,
+    InvertedResidual: _inverted_residual,
     Inception: _inception,
 }

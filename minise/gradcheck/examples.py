@@ -123,6 +123,20 @@ def _inception(
     return _layer(make, 3, 2, 4, 5)
 
 
+def _inverted(
+    in_channels: int, filters: int, *stride: int, se: bool = False, **options: Any
+) -> Callable[[Rng], Example]:
+    """An inverted residual, four channels wide."""
+
+    def make(rng: Rng) -> Layer:
+        weigh = partial(nn.SEBlock, hidden=8, rng=rng, **F64) if se else None
+        return nn.InvertedResidual(
+            in_channels, filters, *stride, width=4, se=weigh, rng=rng, **options, **F64
+        )
+
+    return _layer(make, 5, in_channels, 4, 5)
+
+
 EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "conv2d": _operation("conv2d", (2, 3, 5, 4), (4, 3, 2, 3), (4,), padding=1),
     "conv2d, stride 2": _operation(
@@ -195,6 +209,10 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "GlobalMaxPool": _layer(lambda rng: nn.GlobalMaxPool(), 2, 3, 4, 2),
     "Flatten": _layer(lambda rng: nn.Flatten(), 2, 3, 4, 2),
     "Dropout": _layer(lambda rng: nn.Dropout(0.5, rng=rng), 3, 4),
+    "DropPath": _layer(lambda rng: nn.DropPath(0.5, rng=rng), 6, 2, 3, 2),
+    "DropPath, evaluation": _layer(
+        lambda rng: nn.DropPath(0.5, rng=rng), 3, 2, 3, 2, training=False
+    ),
     "Sequential": _layer(
         lambda rng: nn.Sequential(nn.Linear(4, 5, rng=rng, **F64), nn.Tanh()), 3, 4
     ),
@@ -224,6 +242,9 @@ EXAMPLES: dict[str, Callable[[Rng], Example]] = {
     "Residual, residual SE": _residual(nn.Residual, "standard", residual=True),
     "Bottleneck": _layer(lambda rng: nn.Bottleneck(4, 4, width=2, rng=rng, **F64), 3, 4, 5, 2),
     **{f"Bottleneck, {place}": _residual(_bottleneck, place) for place in nn.PLACEMENTS},
+    "InvertedResidual": _inverted(3, 3, drop_path=0.3),
+    "InvertedResidual, stride 2": _inverted(4, 3, 2, kernel_size=5, activation="tanh"),
+    "InvertedResidual, SE": _inverted(3, 3, activation="sigmoid", se=True),
     "Inception": _inception(1, (2, 2), (2, 2), 1, se=True),
     "Inception, factored": _inception(2, (2, 3), (2, 2), 1, factored=True, pool="avg"),
     "Inception, stride 2": _inception(0, (2, 3), (1, 2), 0, stride=2),

@@ -9,7 +9,7 @@ from minise import backend, gradcheck, nn, ops
 from minise.gradcheck import EXAMPLES
 
 # Blocks of many layers are checked on the backend that one uses; the rest is slow.
-BLOCKS = ("Residual", "Bottleneck", "Inception")
+BLOCKS = ("Residual", "Bottleneck", "Inception", "InvertedResidual")
 SLOW_BLOCKS = [
     pytest.param(name, marks=[pytest.mark.slow] * name.startswith(BLOCKS)) for name in EXAMPLES
 ]

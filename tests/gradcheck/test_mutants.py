@@ -20,7 +20,7 @@ MUTANTS = OF_LAYERS | {
 
 
 # A check that fails looks for the cause as well, which takes seconds in blocks of many layers.
-BLOCKS = ("Residual", "Bottleneck", "Inception")
+BLOCKS = ("Residual", "Bottleneck", "Inception", "InvertedResidual")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from minise import InputError, gradcheck, nn, ops
 from minise.gradcheck import EXAMPLES
 
 RNG = np.random.default_rng(8)
-BLOCKS = ("Residual,", "Bottleneck,", "Inception")  # of layers that have examples of their own
+# of layers that have examples of their own
+BLOCKS = ("Residual,", "Bottleneck,", "Inception", "InvertedResidual")
 normal = RNG.standard_normal
 
 

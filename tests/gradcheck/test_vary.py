@@ -12,7 +12,8 @@ from minise.gradcheck.forms import subject_of
 from minise.gradcheck.vary import redrawn
 
 RNG = np.random.default_rng(8)
-BLOCKS = ("Residual,", "Bottleneck,", "Inception")  # of layers that have examples of their own
+# of layers that have examples of their own
+BLOCKS = ("Residual,", "Bottleneck,", "Inception", "InvertedResidual")
 normal = RNG.standard_normal
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from minise import nn, ops
+from minise import InputError, nn, ops
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,30 @@ def test_a_unit_is_relu_of_the_norm_of_a_convolution(arguments, options, weights
     y = unit(x)
     np.testing.assert_allclose(y, np.maximum((z - 0.5) / np.sqrt(1 + 1e-5) + 0.25, 0))
     assert y.shape == (3, weights[0], *size)
-    assert next(iter(unit.state_dict())) == "conv.weight"
+    assert list(dict(unit.children())) == ["conv", "bn"]
+    assert isinstance(unit.bn, nn.BatchNormReLU2d)
+
+
+@pytest.mark.parametrize("activation", list(nn.ACTIVATIONS))
+def test_any_activation_follows_the_norm(activation):
+    x = np.random.default_rng(0).standard_normal((5, 4, 5, 8))
+    unit = nn.conv_norm_act(
+        4, 6, 3, activation=activation, eps=0.1, momentum=0.25, dtype=np.float64
+    )
+    assert (unit.bn.eps, unit.bn.momentum) == (0.1, 0.25)
+    norm = nn.BatchNorm2d(6, 0.1, 0.25, dtype=np.float64)
+    z, _ = unit.conv.forward(x)
+    for training in (True, False):  # evaluation with the statistics of the training
+        y, _ = unit.forward(x, training)
+        expected = nn.ACTIVATIONS[activation]()(norm.forward(z, training)[0])
+        np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_an_activation_is_a_layer_of_its_own_where_it_is_not_relu():
+    def parts(activation):
+        return list(dict(nn.conv_norm_act(4, 6, 3, activation=activation).children()))
+
+    assert parts("silu") == ["conv", "bn", "act"]
+    assert parts("none") == parts("relu") == ["conv", "bn"]
+    with pytest.raises(InputError, match=r"^conv_norm_act: unknown activation 'swish'"):
+        parts("swish")

@@ -135,6 +135,33 @@ def test_dropout_keeps_the_mean_and_lets_evaluation_alone():
         nn.Dropout(1.0, rng=np.random.default_rng(0))
 
 
+def test_drop_path_drops_whole_images_and_keeps_the_mean():
+    layer = nn.DropPath(0.2, rng=np.random.default_rng(0))
+    x = np.ones((5000, 2, 1, 3), np.float32)
+    y, backward = layer.forward(x)
+    assert y.dtype == np.float32
+    kept = y[:, 0, 0, 0] > 0
+    np.testing.assert_array_equal(
+        y, np.where(kept[:, None, None, None], np.float32(1 / 0.8), 0) * x
+    )
+    assert_share(kept.sum(), kept.size, 0.8)
+    assert_share((kept[::2] & kept[1::2]).sum(), kept.size // 2, 0.8**2)  # of two images
+    dx = backward(3 * x)
+    assert dx.dtype == np.float32
+    np.testing.assert_array_equal(dx, 3 * y)
+    assert not np.array_equal(layer.forward(x)[0], y)
+    np.testing.assert_array_equal(layer(x), x)
+    np.testing.assert_array_equal(nn.DropPath(0, rng=layer.rng).forward(x)[0], x)
+    with pytest.raises(ValueError, match=r"^DropPath: p is 1, expected 0 <= p < 1"):
+        nn.DropPath(1, rng=np.random.default_rng(0))
+
+
+def test_drop_path_keeps_the_order_in_memory():
+    x = np.moveaxis(np.ones((3, 4, 5, 8), np.float32), -1, 0)  # batch last
+    y, backward = nn.DropPath(0.5, rng=np.random.default_rng(0)).forward(x)
+    assert y.strides == backward(x).strides == x.strides
+
+
 def test_flattening_batch_last_memory_is_a_view():
     x = np.moveaxis(np.zeros((3, 4, 5, 2)), -1, 0)
     y, backward = nn.Flatten().forward(x)
