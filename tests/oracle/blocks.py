@@ -131,6 +131,55 @@ class Inception(nn.Module):
         return self.se(torch.cat(ones + large, dim=1))
 
 
+ACTIVATIONS = {
+    "relu": nn.ReLU, "silu": nn.SiLU, "hard_swish": nn.Hardswish, "tanh": nn.Tanh,
+    "none": nn.Identity,
+}  # fmt: skip
+
+
+class SE(nn.Module):
+    """Squeeze-and-excitation with any activation between and any gate."""
+
+    def __init__(self, channels, hidden, activation=F.relu, gate=torch.sigmoid):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(channels, hidden), nn.Linear(hidden, channels)
+        self.activation, self.gate = activation, gate
+
+    def forward(self, x):
+        z = x.mean((2, 3))
+        return x * self.gate(self.fc2(self.activation(self.fc1(z))))[:, :, None, None]
+
+
+def active_unit(channels, filters, kernel, stride=1, groups=1, activation="relu", **norm):
+    """A convolution, batch norm and an activation."""
+    conv = nn.Conv2d(channels, filters, kernel, stride, kernel // 2, groups=groups, bias=False)
+    norm = nn.BatchNorm2d(filters, **norm)
+    return named(conv=conv, bn=norm, act=ACTIVATIONS[activation]())
+
+
+class InvertedResidual(nn.Module):
+    """As `minise.nn.InvertedResidual`, without drop path; `se` is a block or None."""
+
+    def __init__(
+        self, channels, filters, stride=1, *, width, kernel_size=3, activation="relu", se=None,
+        **norm,
+    ):  # fmt: skip
+        super().__init__()
+        if width != channels:
+            self.expand = active_unit(channels, width, 1, activation=activation, **norm)
+        self.depthwise = active_unit(width, width, kernel_size, stride, width, activation, **norm)
+        if se is not None:
+            self.se = se
+        self.project = active_unit(width, filters, 1, activation="none", **norm)
+        self.has_sum = stride == 1 and channels == filters
+
+    def forward(self, x):
+        u = x
+        for layer in self.children():
+            u = layer(u)
+        return u + x if self.has_sum else u
+
+
 def se_resnet50(reduction=16):
     """`se-resnet50`, its state in the same order."""
     from minise.bench.pytorch_nets import SEBlock

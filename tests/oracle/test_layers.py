@@ -98,6 +98,21 @@ def inceptions(draw):
     return shape, (shape[1], ones, threes, fives, pooled), options
 
 
+@st.composite
+def inverted(draw):
+    sizes = draw(st.integers(2, 6)), draw(st.integers(2, 6))
+    shape = (draw(st.integers(2, 3) | st.just(17)), draw(FEW), *sizes)
+    options = {
+        "width": draw(st.integers(2, 6)),
+        "kernel_size": draw(st.sampled_from([1, 3, 5])),
+        "activation": draw(st.sampled_from(["relu", "silu", "hard_swish", "tanh"])),
+        "eps": draw(st.sampled_from([1e-5, 0.1])),
+        "momentum": draw(st.floats(0, 1)),
+        "se": draw(st.booleans()),
+    }
+    return shape, (shape[1], draw(FEW), draw(st.integers(1, 2))), options
+
+
 def without_options(*shapes):
     return st.one_of(shapes).map(lambda shape: (shape, (), {}))
 
@@ -111,6 +126,7 @@ DRAWN = {name: as_its_operation(row) for name, row in OF_LAYERS.items()} | {
     "Bottleneck": residuals(bottleneck=True),
     "ConcurrentSE": relatives(("merge", st.sampled_from(["max", "add"]))),
     "Conv2d": convolutions(),
+    "DropPath": ANY_SHAPE,
     "Dropout": ANY_SHAPE,
     "ECA": shapes_NCHW(most_channels=6).flatmap(
         lambda shape: st.sampled_from([1, 3, 5]).map(lambda k: (shape, (shape[1], k), {}))
@@ -119,6 +135,7 @@ DRAWN = {name: as_its_operation(row) for name, row in OF_LAYERS.items()} | {
     "GatherExcite": IMAGES,
     "GlobalAvgMaxPool": IMAGES,
     "Inception": inceptions(),
+    "InvertedResidual": inverted(),
     "Linear": linears(),
     "NoSqueeze": relatives(),
     "Residual": residuals(),
@@ -128,8 +145,8 @@ DRAWN = {name: as_its_operation(row) for name, row in OF_LAYERS.items()} | {
 }
 # A relu behind other arithmetic: in float32 a number next to 0 may fall on its other side.
 KINKED = {
-    "BatchNormReLU2d", "Bottleneck", "ConcurrentSE", "Inception", "NoSqueeze", "Residual",
-    "SEBlock",
+    "BatchNormReLU2d", "Bottleneck", "ConcurrentSE", "Inception", "InvertedResidual", "NoSqueeze",
+    "Residual", "SEBlock",
 }  # fmt: skip
 # Two or three normalisations in a row: each divides by σ, and magnifies roundings as much as
 # numbers.
@@ -137,6 +154,7 @@ ROUNDINGS = {
     "Residual": 100 * closeness.ROUNDINGS,
     "Bottleneck": 1000 * closeness.ROUNDINGS,
     "Inception": 1000 * closeness.ROUNDINGS,
+    "InvertedResidual": 1000 * closeness.ROUNDINGS,
 }
 RELATIVES = {"ConcurrentSE", "ECA", "GatherExcite", "NoSqueeze", "SpatialSE"}
 WITH_WEIGHTS = {
@@ -149,10 +167,13 @@ def our_layer(name, arguments, options, dtype):
     """The layer of minise, with weights none of which is 0 or 1."""
     if name == "Sequential":
         layer = nn.Sequential(nn.Linear(*arguments, **options, dtype=dtype), nn.Tanh())
-    elif name == "Dropout":
-        layer = nn.Dropout(0.0, rng=np.random.default_rng(0))
+    elif name in ("Dropout", "DropPath"):
+        layer = getattr(nn, name)(0.0, rng=np.random.default_rng(0))
     elif name in WITH_WEIGHTS:
         layer = getattr(nn, name)(*arguments, **options, dtype=dtype)
+    elif name == "InvertedResidual":
+        se = partial(nn.SEBlock, reduction=2, dtype=dtype) if options["se"] else None
+        layer = nn.InvertedResidual(*arguments, **(options | {"se": se}), dtype=dtype)
     elif name in ("Residual", "Bottleneck"):
         options = {name: value for name, value in options.items() if value is not None}
         se = partial(nn.SEBlock, reduction=2, dtype=dtype) if "placement" in options else None
@@ -181,7 +202,7 @@ def their_layer(torch, name, arguments, options):
 
     if name == "Sequential":
         return torch.nn.Sequential(torch.nn.Linear(*arguments, **options), torch.nn.Tanh())
-    if name == "Dropout":
+    if name in ("Dropout", "DropPath"):
         return torch.nn.Dropout(0.0)
     if name == "BatchNormReLU2d":
         return torch.nn.Sequential(torch.nn.BatchNorm2d(*arguments, **options), torch.nn.ReLU())
@@ -198,6 +219,11 @@ def their_layer(torch, name, arguments, options):
         return pytorch_nets.SEBlock(*arguments, options["squeeze"], gate)
     if name in ("Residual", "Bottleneck"):
         return their_residual(name, *arguments, **options)
+    if name == "InvertedResidual":
+        from oracle import blocks
+
+        se = pytorch_nets.SEBlock(options["width"], 2) if options["se"] else None
+        return blocks.InvertedResidual(*arguments, **(options | {"se": se}))
     if name == "Inception":
         return their_inception(*arguments, **options)
     return getattr(torch.nn, name)(*arguments, **options)

@@ -16,9 +16,13 @@ def assert_close(ours, theirs, dtype, what):
 
 
 SMALL = ["cnn", "se-cnn", "cnn3", "se-cnn3", "resnet8", "se-resnet8"]
-TINY = [f"{se}{name}-tiny" for name in ("inception", "mobilenet", "vgg") for se in ("", "se-")]
+FAMILIES = ("inception", "mobilenet", "mobilenetv3", "efficientnet", "vgg")
+TINY = [f"{se}{name}-tiny" for name in FAMILIES for se in ("", "se-")]
 # Among more numbers, in float32 one next to a relu's 0 or a pooling's tie falls on its other side.
 CASES = [(name, dtype) for name in SMALL for dtype in (np.float64, np.float32)]
+PHOTOS = [
+    "bn-inception", "mobilenetv3-large", "mobilenetv3-small", "efficientnet-b0", "regnety-400mf",
+]  # fmt: skip
 CASES += [(name, np.float64) for name in TINY]
 
 
@@ -70,8 +74,10 @@ def test_a_net_agrees_with_the_same_net_in_pytorch(torch, torch_nets, name, dtyp
 
 
 @pytest.mark.usefixtures("each_backend")
-@pytest.mark.parametrize("name", ["bn-inception", "se-bn-inception"])
-def test_bn_inception_agrees_in_evaluation(torch, torch_nets, name):
+@pytest.mark.parametrize("se", ["", "se-"])
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_net_for_photos_agrees_in_evaluation(torch, torch_nets, name, se):
+    name = se + name
     ours, theirs = models.create(name, seed=3, dtype=np.float64), torch_nets[name]().double()
     rng = np.random.default_rng(0)
     for key, entry in ours.named_state():
