@@ -15,9 +15,7 @@ def nearest(what: str, name: object, known: Sequence[str], listed_by: str = "") 
     """
     if not known:
         return f"unknown {what} {name!r}: there are none"
-    asked = str(name).lower()
-    near = {k: difflib.SequenceMatcher(None, asked, k.lower()).ratio() for k in known}
-    close = [k for k in sorted(near, key=lambda k: -near[k]) if near[k] >= 0.6]
+    close = near(name, known)
     rest = f"there are {', '.join(known)}"
     if len(known) > FEW:
         rest = f"see {listed_by} for all {len(known)}" if listed_by else f"there are {len(known)}"
@@ -27,3 +25,10 @@ def nearest(what: str, name: object, known: Sequence[str], listed_by: str = "") 
     *others, last = map(repr, nearby)
     hint = f"{', '.join(others)} or {last}" if others else last
     return f"unknown {what} {name!r}: did you mean {hint}? {rest[0].upper()}{rest[1:]}"
+
+
+def near(name: object, known: Sequence[str]) -> list[str]:
+    """Those that may have been meant, the nearest first."""
+    asked = str(name).lower()
+    likeness = {k: difflib.SequenceMatcher(None, asked, k.lower()).ratio() for k in known}
+    return [k for k in sorted(likeness, key=lambda k: -likeness[k]) if likeness[k] >= 0.6]

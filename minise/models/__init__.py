@@ -1,6 +1,6 @@
 """Named nets: `create("se-resnet8", seed=0)`; and their weights in files."""
 
-from minise.models.naming import NAMINGS
+from minise.models.libraries import NAMINGS
 from minise.models.registry import (
     about,
     check_options,

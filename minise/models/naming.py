@@ -1,102 +1,100 @@
 """What others call the parts of the same nets, and what they build differently.
 
-A row of a table has our pattern on the left and theirs on the right; * stands for any text. A name
-that matches no row is the same in both.
+A row of a table has our pattern on the left and theirs on the right; * stands for any text, and on
+the right *+1 and *-1 for a number that is counted from another start. The first row that matches
+counts; a name that matches none is the same in both. `libraries` has the tables.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minise.arrays import Array
-from minise.errors import InputError
-from minise.nearest import nearest
+from minise.nearest import FEW, near
 
 Table = tuple[tuple[str, str], ...]
 
 
+class Family(NamedTuple):
+    """Nets of a library that are built and named alike.
+
+    `nets` has their name for each of ours, `options` is what `create` needs for a net like theirs.
+    `places` says first where blocks are that are numbered otherwise there. Linear maps whose
+    weights match `convolutions` are 1×1 convolutions there: (out, in, 1, 1).
+    """
+
+    nets: Mapping[str, str]
+    table: Table
+    options: Mapping[str, Any] = {}
+    places: Table = ()
+    convolutions: tuple[str, ...] = ("*.se.fc*.weight",)
+
+    def to_theirs(self, name: str) -> str:
+        """Their name for ours."""
+        return _translated(_translated(name, self.places), self.table)
+
+    def state_of_theirs(self, state: Mapping[str, Array]) -> dict[str, Array]:
+        """A `state_dict` of ours with their names and their shapes."""
+        return {
+            self.to_theirs(name): value[:, :, None, None]
+            if np.ndim(value) == 2 and any(_pattern(p).fullmatch(name) for p in self.convolutions)
+            else value
+            for name, value in state.items()
+        }
+
+
+OURS = Family({}, (), convolutions=())  # our own names
+
+
 class Naming(NamedTuple):
-    """`options` are what `create` needs for a net like theirs."""
+    """A library: its families of nets, and why some nets of its own cannot be read."""
 
     source: str
-    table: Table
-    options: Mapping[str, Any]
-    se_as_convolutions: bool  # their maps of SE have weights (out, in, 1, 1)
+    families: tuple[Family, ...]
+    refused: Mapping[str, str] = {}  # by our name
+
+    @property
+    def nets(self) -> dict[str, str]:
+        """Their name for each net that can be read and written."""
+        return {ours: theirs for family in self.families for ours, theirs in family.nets.items()}
+
+    def family(self, name: str) -> Family | None:
+        """The one that has the net, by our name."""
+        return next((family for family in self.families if name in family.nets), None)
 
 
-NAMINGS = {
-    "timm": Naming(
-        "the resnet, seresnet and seresnext nets of timm",
-        (
-            ("*.shortcut.*", "*.downsample.*"),
-        ),
-        {"stride_first": False, "rounding": "timm"},
-        se_as_convolutions=True,
-    ),
-    "torchvision": Naming(
-        "the resnet and resnext nets of torchvision",
-        (
-            ("*.shortcut.*", "*.downsample.*"),
-        ),
-        {"stride_first": False},
-        se_as_convolutions=True,
-    ),
-    "moskomule": Naming(
-        "se_resnet18 to se_resnet152 of moskomule/senet.pytorch",
-        (
-            ("*.se.fc1.*", "*.se.fc.0.*"),
-            ("*.se.fc2.*", "*.se.fc.2.*"),
-            ("*.shortcut.*", "*.downsample.*"),
-        ),
-        {"stride_first": False, "bias": False},
-        se_as_convolutions=False,
-    ),
-    "cadene": Naming(
-        "se_resnet, se_resnext and senet154 of Cadene/pretrained-models.pytorch, after Caffe's",
-        (
-            ("conv1.*", "layer0.conv1.*"),
-            ("conv2.*", "layer0.conv2.*"),
-            ("conv3.*", "layer0.conv3.*"),
-            ("bn1.*", "layer0.bn1.*"),
-            ("bn2.*", "layer0.bn2.*"),
-            ("bn3.*", "layer0.bn3.*"),
-            ("*.se.*", "*.se_module.*"),
-            ("*.shortcut.*", "*.downsample.*"),
-            ("fc.*", "last_linear.*"),
-        ),
-        {"ceil_pool": True},
-        se_as_convolutions=True,
-    ),
-}  # fmt: skip
+def no_such_net(name: str, naming: str, library: Naming) -> str:
+    """A sentence that says so, and what the library has instead."""
+    if name in library.refused:
+        return f"naming={naming!r} does not know {name}: {library.refused[name]}"
+    nets = list(library.nets)
+    close = nets if len(nets) <= FEW else near(name, nets)[:FEW] or nets
+    more = f" and {len(nets) - len(close)} more" if len(nets) > len(close) else ""
+    return f"naming={naming!r} has no net like {name}: it has {', '.join(close)}{more}"
 
 
-def find(naming: str) -> Naming:
-    """Raises `InputError` for a naming that is not in `NAMINGS`."""
-    if naming not in NAMINGS:
-        raise InputError(nearest("naming", naming, list(NAMINGS)))
-    return NAMINGS[naming]
-
-
-def to_theirs(name: str, naming: Naming) -> str:
-    """Their name for ours."""
-    for ours, theirs in naming.table:
-        parts = re.fullmatch(re.escape(ours).replace(r"\*", "(.*)"), name)
-        if parts:
-            for text in parts.groups():
-                theirs = theirs.replace("*", text, 1)
-            return theirs
+def _translated(name: str, table: Table) -> str:
+    for ours, theirs in table:
+        if parts := _pattern(ours).fullmatch(name):
+            return _filled(theirs, parts.groups())
     return name
 
 
-def state_of_theirs(state: Mapping[str, Array], naming: Naming) -> dict[str, Array]:
-    """A `state_dict` of ours with their names and their shapes."""
-    return {
-        to_theirs(name, naming): value[:, :, None, None]
-        if naming.se_as_convolutions and ".se." in name and np.ndim(value) == 2
-        else value
-        for name, value in state.items()
-    }
+@cache
+def _pattern(ours: str) -> re.Pattern[str]:
+    return re.compile(re.escape(ours).replace(r"\*", "(.*?)"))
+
+
+def _filled(theirs: str, texts: tuple[str, ...]) -> str:
+    ahead = iter(texts)
+
+    def fill(star: re.Match[str]) -> str:
+        text = next(ahead)
+        return str(int(text) + int(star[1])) if star[1] else text
+
+    return re.sub(r"\*([+-]1)?", fill, theirs)

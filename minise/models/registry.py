@@ -17,7 +17,7 @@ from minise.errors import InputError
 from minise.models import efficientnet, inception, mobilenet, mobilenetv3, regnet, resnet, vgg
 from minise.models.cnn import cnn, cnn3
 from minise.nearest import nearest
-from minise.nn import Layer, SEBlock, unfilled
+from minise.nn import Layer, MadeAs, SEBlock, unfilled
 from minise.nn.se import OPTIONS
 
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
@@ -274,7 +274,7 @@ def create(
     The state of one net fits another of the same name and options. Raises `InputError` for an
     unknown name or option.
     """
-    net = _net(name)
+    net, given = _net(name), dict(options)
     check_options(name, options)
     rng = np.random.default_rng(seed)
     se = None
@@ -282,11 +282,12 @@ def create(
         of_se = dict(net.se) | {key: options.pop(key) for key in OPTIONS if key in options}
         se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
     in_channels = net.image[0] if in_channels is None else in_channels
+    num_classes = net.classes if num_classes is None else num_classes
     try:
         with nullcontext() if filled else unfilled():
             made = net.make(
                 se=se,
-                num_classes=net.classes if num_classes is None else num_classes,
+                num_classes=num_classes,
                 in_channels=in_channels,
                 rng=rng,
                 dtype=dtype,
@@ -297,7 +298,29 @@ def create(
     except (TypeError, ValueError, MemoryError) as error:
         raise InputError(f"{name}: its options do not fit: {error}") from None
     made.image_shape = in_channels, *net.image[1:]
+    made.made_as = MadeAs(name, num_classes, in_channels, given)
     return made
+
+
+def again(made: MadeAs) -> Layer:
+    """A net like the one that was made so, its weights arbitrary."""
+    _, num_classes, in_channels, options = made
+    return create(
+        made.name, num_classes=num_classes, in_channels=in_channels, filled=False, **options
+    )
+
+
+def call_of(made: MadeAs) -> str:
+    """As in: models.create("se-resnet50", stride_first=False)."""
+    return f'models.create("{made.name}"{arguments(made)})'
+
+
+def arguments(made: MadeAs) -> str:
+    """Those beside the name, each after a comma."""
+    net = _net(made.name)
+    given = {} if made.num_classes == net.classes else {"num_classes": made.num_classes}
+    given |= {} if made.in_channels == net.image[0] else {"in_channels": made.in_channels}
+    return "".join(f", {key}={value!r}" for key, value in {**given, **made.options}.items())
 
 
 def _net(name: str) -> _Net:

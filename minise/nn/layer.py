@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,16 @@ from minise.arrays import Array, array_module, asnumpy
 from minise.errors import InputError
 from minise.nn import plan
 
-__all__ = ["Backward", "Buffer", "Layer", "Parameter", "Sequential", "differences", "moved"]
+__all__ = [
+    "Backward",
+    "Buffer",
+    "Layer",
+    "MadeAs",
+    "Parameter",
+    "Sequential",
+    "differences",
+    "moved",
+]
 
 Backward: TypeAlias = Callable[[Array], Array]
 LayerType = TypeVar("LayerType", bound="Layer")
@@ -44,7 +53,11 @@ class Parameter(_Copied):
 
     def __init__(self, value: Array) -> None:
         self.value = backend.asarray(value)
-        self.grad = array_module(self.value).zeros_like(self.value)
+        xp = array_module(self.value)
+        # where it can, from memory that the system clears when it is first used: for a net whose
+        # gradients are never asked for that is all of its time
+        in_rows = self.value.flags.c_contiguous
+        self.grad = xp.zeros(value.shape, value.dtype) if in_rows else xp.zeros_like(self.value)
 
     def accumulate(self, gradient: Array) -> None:
         """Add to `grad`."""
@@ -71,6 +84,15 @@ def _described(entry: Parameter | Buffer) -> str:
     return f"{type(entry).__name__}(shape={entry.value.shape}, dtype={entry.value.dtype})"
 
 
+class MadeAs(NamedTuple):
+    """The arguments with which `models.create` makes a net like this one."""
+
+    name: str
+    num_classes: int
+    in_channels: int
+    options: dict[str, Any]
+
+
 class Layer(_Copied):
     """A function of an array, with parameters. A subclass writes `forward`.
 
@@ -87,6 +109,7 @@ class Layer(_Copied):
     `is_se`           an SE block or a relative: all its cost is SE's
     `table_name`      of a pooling over the whole map, in the classic table
     `image_shape`     (C, H, W) of the images that a net was made for, or None
+    `made_as`         how `models.create` made the net, or None
     """
 
     recordable: ClassVar[bool] = True
@@ -96,6 +119,7 @@ class Layer(_Copied):
     is_se: ClassVar[bool] = False
     table_name: ClassVar[str] = ""
     image_shape: tuple[int, int, int] | None = None
+    made_as: MadeAs | None = None
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """The output for x, and the function from dy to dx that adds to every `grad`."""

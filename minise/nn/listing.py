@@ -174,7 +174,7 @@ def _folded(nodes: list[_Node]) -> list[_Node]:
 def _options(layer: Layer) -> Iterator[str]:
     usual = _usual(type(layer))
     for name, value in vars(layer).items():
-        if name.startswith("_"):
+        if name.startswith("_") or name == "made_as":
             continue
         fields: dict[str, Any] = {name: value}
         if hasattr(value, "_asdict"):  # a window's size, stride, …
