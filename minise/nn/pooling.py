@@ -102,8 +102,16 @@ class GlobalAvgPool(Layer):
 
     squeezes, table_name = True, "AvgPool2d"
 
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
-        """(N, C, H, W) -> (N, C)."""
+    def forward(
+        self, x: Array, training: bool = True, mask: Array | None = None
+    ) -> tuple[Array, AddingBackward]:
+        """(N, C, H, W) -> (N, C); with a mask (N, H, W) of bools, over the pixels where it is true.
+
+        Raises as `ops.masked_avg_pool` does.
+        """
+        if mask is not None:
+            z, of_mask = ops.masked_avg_pool(x, mask)
+            return z, lambda dz, /, **path: ops.masked_avg_pool_backward(dz, of_mask, **path)
         z, saved = ops.global_avg_pool(x)
         return z, lambda dz, /, **path: ops.global_avg_pool_backward(dz, saved, **path)
 

@@ -100,9 +100,15 @@ class SEBlock(Layer):
         self.fc2 = Linear(hidden, channels, bias, rng=rng, dtype=dtype)
         self.gate = last
 
-    def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        s, gates_backward = self.gates(x, training)  # (N, C)
+    def forward(
+        self, x: Array, training: bool = True, mask: Array | None = None
+    ) -> tuple[Array, Backward]:
+        """(N, C, H, W) -> (N, C, H, W).
+
+        With a mask (N, H, W) of bools the squeeze is the mean over the pixels where it is true:
+        those of images padded to one size, or of sounds of one length. All pixels are scaled.
+        """
+        s, gates_backward = self.gates(x, training, mask)  # (N, C)
         y, saved = ops.channel_scale(x, s)  # (N, C, H, W) · (N, C)
 
         def backward(dy: Array) -> Array:
@@ -112,9 +118,19 @@ class SEBlock(Layer):
 
         return y, backward
 
-    def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
-        """Squeeze and excitation alone: the gates s (N, C) of x (N, C, H, W)."""
-        z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C, H, W) -> (N, C)
+    def gates(
+        self, x: Array, training: bool = True, mask: Array | None = None
+    ) -> tuple[Array, AddingBackward]:
+        """Squeeze and excitation alone: the gates s (N, C) of x (N, C, H, W).
+
+        Raises `InputError` for a mask where the squeeze is not "avg".
+        """
+        if mask is None:
+            z, squeeze_backward = self.squeeze.forward(x, training)  # (N, C, H, W) -> (N, C)
+        elif isinstance(self.squeeze, GlobalAvgPool):
+            z, squeeze_backward = self.squeeze.forward(x, training, mask)
+        else:
+            raise InputError('SEBlock: a mask is for squeeze="avg", the mean over its pixels')
         h, fc1_backward = self.fc1.forward(z, training)  # (N, C) -> (N, hidden)
         a, activation_backward = self.activation.forward(h, training)
         g, fc2_backward = self.fc2.forward(a, training)  # (N, hidden) -> (N, C)

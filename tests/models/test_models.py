@@ -141,10 +141,16 @@ def test_where_se_stands_and_in_which_stages_can_be_chosen():
 
 
 @pytest.mark.effect(
-    "models.create(options)", "models.create(gate)", "models.create(squeeze)", "models.create(bias)"
-)
+    "models.create(options)", "models.create(gate)", "models.create(squeeze)", "models.create(bias)",
+    "models.create(activation)", "models.create(norm)", "models.create(residual)",
+)  # fmt: skip
 def test_options_of_the_se_block_reach_every_block_of_the_net():
     net = models.create("se-resnet20", gate="tanh", squeeze="max", bias=False)
+    other = models.create("se-resnet20", activation="silu", norm="after", residual=True)
+    for block in layers(other, nn.SEBlock):
+        assert [name for name, _ in block.activation.children()] == ["activation", "norm"]
+        assert isinstance(block.activation.activation, nn.SiLU)
+        assert (block.gate(np.float32([0])) == 1.5).all()
     blocks = layers(net, nn.SEBlock)
     assert len(blocks) == 9
     for block in blocks:

@@ -8,7 +8,8 @@ from scipy.special import expit
 from strategies import DTYPES, arrays_like, arrays_NCHW, normal_arrays
 
 from minise import InputError, SEBlock, backend
-from minise.nn import ACTIVATIONS, NoSqueeze
+from minise.gradcheck import assert_gradients
+from minise.nn import ACTIVATIONS, Layer, NoSqueeze
 from minise.nn.se import GATES, SQUEEZES
 
 OPTIONS = st.fixed_dictionaries(
@@ -170,6 +171,43 @@ def test_batch_norm_is_before_the_activation_or_after_it(norm):
     z, scale = h - [-3, 5], np.sqrt(1 + 1e-5)
     expected = z / scale * (z > 0) if norm == "before" else ([[0, 2]] - np.array([-3, 5])) / scale
     np.testing.assert_allclose(block.activation(h), expected, rtol=1e-6)
+
+
+def padded(x, widths):
+    """x (N, C, H, W) with NaN beyond each image's width, and the mask of what is before it."""
+    mask = np.arange(x.shape[3]) < np.array(widths)[:, None, None]  # (N, 1, W)
+    mask = np.repeat(mask, x.shape[2], axis=1)
+    return np.where(mask[:, None], x, np.nan), mask
+
+
+def test_the_gates_of_a_padded_image_are_those_of_what_is_there():
+    block, rng = SEBlock(4, 2, dtype=np.float64), np.random.default_rng(0)
+    x, mask = padded(rng.standard_normal((3, 4, 2, 5)), widths := [5, 2, 3])
+    s, _ = block.gates(x, mask=mask)
+    for n, W in enumerate(widths):
+        assert_close(s[n : n + 1], block.gates(x[n : n + 1, :, :, :W])[0])
+    y, _ = block.forward(np.nan_to_num(x, nan=7.0), mask=mask)  # padding is scaled all the same
+    assert_close(y, np.nan_to_num(x, nan=7.0) * s[:, :, None, None])
+
+
+def test_the_gradients_of_a_masked_block_are_right():
+    class Masked(Layer):
+        def __init__(self):
+            self.se = SEBlock(4, hidden=8, dtype=np.float64)
+
+        def forward(self, x, training=True):
+            return self.se.forward(x, training, mask)
+
+    x = np.random.default_rng(0).standard_normal((3, 4, 2, 5))
+    _, mask = padded(x, [5, 2, 3])
+    assert_gradients(Masked(), x)
+
+
+@pytest.mark.parametrize("squeeze", ["max", "avg+max"])
+def test_a_mask_is_for_the_mean_alone(squeeze):
+    x = np.ones((1, 4, 2, 2), np.float32)
+    with pytest.raises(InputError, match='a mask is for squeeze="avg"'):
+        SEBlock(4, 2, squeeze=squeeze).forward(x, mask=np.ones((1, 2, 2), bool))
 
 
 def test_the_squeeze_takes_maps_of_any_size():
