@@ -51,6 +51,10 @@ def branches_exchanged(right, dy, saved):
     return first, pooled, second
 
 
+def norm_of_constants(dy, saved):
+    return ops.norm.batch_norm_backward(dy, saved._replace(from_batch=False))
+
+
 OF_LAYERS = {
     "SEBlock: the gate's path left out": layer(
         "SEBlock", {"x"}, global_avg_pool_backward=squeeze_left_out
@@ -68,6 +72,26 @@ OF_LAYERS = {
     ),
     "SEBlock: relu between the maps forgotten": layer(
         "SEBlock", {"x", "fc1.weight", "fc1.bias"}, relu_backward=lambda dy, s: dy
+    ),
+    "SEBlock, silu: the derivative of relu between the maps": layer(
+        "SEBlock, silu",
+        {"x", "fc1.weight", "fc1.bias"},
+        silu_backward=lambda dy, s: np.where(s.x > 0, dy, 0),
+    ),
+    "SEBlock, norm before: batch statistics taken for constants": layer(
+        "SEBlock, norm before",
+        {"x", "fc1.weight", "fc1.bias"},
+        batch_norm_backward=norm_of_constants,
+    ),
+    "SEBlock, residual: x's own gradient left out": Mutant(
+        lambda rng: (
+            OwnPathLeftOut(6, 2, residual=True, rng=rng, **F64),
+            (rng.standard_normal((3, 6, 4, 3)),),
+        ),
+        {"x"},
+    ),
+    "EffectiveSE: the gate's path left out": layer(
+        "EffectiveSE", {"x"}, global_avg_pool_backward=squeeze_left_out
     ),
     "NoSqueeze: the gates' path left out": layer("NoSqueeze", {"x"}, add=lambda x, r: (x, None)),
     "ECA: the gates' path left out": layer("ECA", {"x"}, global_avg_pool_backward=squeeze_left_out),
@@ -128,6 +152,14 @@ OF_LAYERS = {
 
 def rng_images(rng):
     return (rng.standard_normal((2, 2, 4, 3)),)
+
+
+class OwnPathLeftOut(nn.SEBlock):
+    """x + s · x with the gradient of s · x alone."""
+
+    def forward(self, x, training=True, mask=None):
+        y, backward = super().forward(x, training, mask)
+        return y, lambda dy: backward(dy) - dy
 
 
 class Overwriting(nn.Conv2d):

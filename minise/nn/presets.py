@@ -171,7 +171,7 @@ _AS_READ = {
         "Conv2d channel.block.0, channel.block.2, spatial.block.0", block=ConcurrentSE,
     ),
     "geffnet": Preset(
-        {"reduction": 4, "rounding": "half_up"}, "geffnet 1.0.2",
+        {"reduction": 4, "rounding": "geffnet"}, "geffnet 1.0.2",
         "geffnet.efficientnet_builder.SqueezeExcite", REDUCE,
     ),
     "geffnet-mobilenetv3": Preset(

@@ -3,11 +3,11 @@
 floor         ⌊C/r⌋
 floor_or_one  the same, and one where that is none
 nearest       the nearest whole number, halves to the even one, as Python's `round`
-half_up       the nearest whole number, halves to the one above
 timm          the nearest multiple of 8, halves to the one above, and at least 8
 torchvision   that of ⌊C/r⌋, and the next multiple where more than a tenth of ⌊C/r⌋ is lost
 mobilenet     that of C/r, and the next multiple where more than a tenth of C/r is lost
 ghostnet      the same with multiples of 4, and at least 4
+geffnet       the same with whole numbers, and at least 1
 fastai        ⌊C/r⌋, up to a multiple of 8
 """
 
@@ -33,11 +33,11 @@ ROUNDINGS: dict[str, Callable[[int, float], int]] = {
     "floor": lambda C, r: math.floor(C / r),
     "floor_or_one": lambda C, r: max(1, math.floor(C / r)),
     "nearest": lambda C, r: round(C / r),
-    "half_up": lambda C, r: math.floor(C / r + 0.5),
     "timm": lambda C, r: _multiple(C * (1 / r)),
     "torchvision": lambda C, r: _multiple(C // r, keep=0.9),
     "mobilenet": lambda C, r: _multiple(C / r, keep=0.9),
     "ghostnet": lambda C, r: _multiple(C / r, of=4, keep=0.9),
+    "geffnet": lambda C, r: _multiple(C / r, of=1, keep=0.9),
     "fastai": lambda C, r: math.ceil(C // r / 8) * 8,
 }
 

@@ -142,7 +142,8 @@ def test_where_se_stands_and_in_which_stages_can_be_chosen():
 
 @pytest.mark.effect(
     "models.create(options)", "models.create(gate)", "models.create(squeeze)",
-    "models.create(bias)", "models.create(activation)", "models.create(norm)", "models.create(residual)",
+    "models.create(bias)", "models.create(activation)", "models.create(norm)",
+    "models.create(residual)",
 )  # fmt: skip
 def test_options_of_the_se_block_reach_every_block_of_the_net():
     net = models.create("se-resnet20", gate="tanh", squeeze="max", bias=False)

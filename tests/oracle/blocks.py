@@ -17,6 +17,55 @@ class NoSqueeze(nn.Module):
         return x * torch.sigmoid(self.fc2(F.relu(self.fc1(x))))
 
 
+BETWEEN = {
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "leaky_relu": F.leaky_relu,
+    "silu": F.silu,
+    "hard_swish": F.hardswish,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "none": lambda x: x,
+}
+GATES = {
+    "sigmoid": torch.sigmoid,
+    "hard_sigmoid": F.hardsigmoid,
+    "hard_sigmoid_0.2": lambda x: F.hardtanh(0.2 * x + 0.5, 0, 1),
+    "clip": lambda x: F.hardtanh(x, 0, 1),  # clamp's derivative is 1 at its bounds
+    "tanh": torch.tanh,
+    "relu": F.relu,
+}
+
+
+class SEBlock(nn.Module):
+    """As `minise.SEBlock`, of all its options but the width's."""
+
+    def __init__(self, channels, hidden, *, squeeze, activation, norm, gate, bias, residual):
+        super().__init__()
+        from minise.bench.pytorch_nets import SQUEEZES
+
+        self.fc1 = nn.Linear(channels, hidden, bias)
+        self.norm = nn.BatchNorm1d(hidden) if norm != "none" else nn.Identity()
+        self.fc2 = nn.Linear(hidden, channels, bias)
+        self.squeeze, self.place, self.residual = SQUEEZES[squeeze], norm, residual
+        self.between, self.gate = BETWEEN[activation], GATES[gate]
+
+    def forward(self, x):
+        h = self.fc1(self.squeeze(x, 1).flatten(1))
+        a = self.between(self.norm(h)) if self.place == "before" else self.norm(self.between(h))
+        y = x * self.gate(self.fc2(a))[:, :, None, None]
+        return x + y if self.residual else y
+
+
+class EffectiveSE(nn.Module):
+    def __init__(self, channels, *, gate, bias):
+        super().__init__()
+        self.fc, self.gate = nn.Linear(channels, channels, bias), GATES[gate]
+
+    def forward(self, x):
+        return x * self.gate(self.fc(x.mean(dim=(2, 3))))[:, :, None, None]
+
+
 class SpatialSE(nn.Module):
     def __init__(self, channels):
         super().__init__()

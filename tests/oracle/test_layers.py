@@ -8,11 +8,11 @@ import pytest
 from closeness import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
-from rows import OF_LAYERS, ROWS
+from rows import OF_LAYERS
 from strategies import BATCHES, DTYPES, arrays_like, normal_arrays, shapes_NCHW
 
 from minise import backend, nn
-from minise.nn.se import GATES, SQUEEZES
+from minise.nn.se import GATES, NORMS, SQUEEZES
 
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 FEW = st.integers(1, 3)
@@ -49,13 +49,34 @@ def norms(draw):
 
 
 @st.composite
+def rows_of_norms(draw):
+    """Such as stand between the maps of an SE block."""
+    _, arguments, options = draw(norms())
+    return (draw(st.integers(4, 19)), *arguments), arguments, options
+
+
+@st.composite
 def se_blocks(draw):
-    shape = draw(shapes_NCHW(most_channels=6))
+    """Where batch norm is between the maps, of several images, as it is of rows of them."""
+    norm = draw(st.sampled_from(NORMS))
+    shape = draw(shapes_NCHW(N=BATCHES if norm == "none" else st.integers(4, 19), most_channels=6))
     options = {
         "squeeze": draw(st.sampled_from(list(SQUEEZES))),
+        "activation": draw(st.sampled_from(list(nn.ACTIVATIONS))),
+        "norm": norm,
         "gate": draw(st.sampled_from(list(GATES))),
+        "bias": draw(st.booleans()),
+        "residual": draw(st.booleans()),
+        "hidden": draw(st.integers(1, 6)),
     }
-    return shape, (shape[1], draw(st.integers(1, shape[1]))), options
+    return shape, (shape[1],), options
+
+
+@st.composite
+def effective_se(draw):
+    shape = draw(shapes_NCHW(most_channels=6))
+    options = {"gate": draw(st.sampled_from(list(GATES))), "bias": draw(st.booleans())}
+    return shape, (shape[1],), options
 
 
 @st.composite
@@ -122,6 +143,7 @@ IMAGES = without_options(shapes_NCHW())
 # for each layer: its input's shape, its arguments and its options
 DRAWN = {name: as_its_operation(row) for name, row in OF_LAYERS.items()} | {
     "BatchNorm2d": norms(),
+    "BatchNorm1d": rows_of_norms(),
     "BatchNormReLU2d": norms(),
     "Bottleneck": residuals(bottleneck=True),
     "ConcurrentSE": relatives(("merge", st.sampled_from(["max", "add"]))),
@@ -131,6 +153,7 @@ DRAWN = {name: as_its_operation(row) for name, row in OF_LAYERS.items()} | {
     "ECA": shapes_NCHW(most_channels=6).flatmap(
         lambda shape: st.sampled_from([1, 3, 5]).map(lambda k: (shape, (shape[1], k), {}))
     ),
+    "EffectiveSE": effective_se(),
     "Flatten": IMAGES,
     "GatherExcite": IMAGES,
     "GlobalAvgMaxPool": IMAGES,
@@ -145,8 +168,8 @@ DRAWN = {name: as_its_operation(row) for name, row in OF_LAYERS.items()} | {
 }
 # A relu behind other arithmetic: in float32 a number next to 0 may fall on its other side.
 KINKED = {
-    "BatchNormReLU2d", "Bottleneck", "ConcurrentSE", "Inception", "InvertedResidual", "NoSqueeze",
-    "Residual", "SEBlock",
+    "BatchNormReLU2d", "Bottleneck", "ConcurrentSE", "EffectiveSE", "Inception",
+    "InvertedResidual", "NoSqueeze", "Residual", "SEBlock",
 }  # fmt: skip
 # Two or three normalisations in a row: each divides by σ, and magnifies roundings as much as
 # numbers.
@@ -155,10 +178,11 @@ ROUNDINGS = {
     "Bottleneck": 1000 * closeness.ROUNDINGS,
     "Inception": 1000 * closeness.ROUNDINGS,
     "InvertedResidual": 1000 * closeness.ROUNDINGS,
+    "SEBlock": 100 * closeness.ROUNDINGS,
 }
-RELATIVES = {"ConcurrentSE", "ECA", "GatherExcite", "NoSqueeze", "SpatialSE"}
+RELATIVES = {"ConcurrentSE", "ECA", "EffectiveSE", "GatherExcite", "NoSqueeze", "SpatialSE"}
 WITH_WEIGHTS = {
-    "BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "SEBlock",
+    "BatchNorm1d", "BatchNorm2d", "BatchNormReLU2d", "Conv2d", "Linear", "SEBlock",
     *(RELATIVES - {"GatherExcite"}),
 }  # fmt: skip
 
@@ -215,8 +239,9 @@ def their_layer(torch, name, arguments, options):
     if name in OF_LAYERS and name not in WITH_WEIGHTS:
         return Function(partial(OF_LAYERS[name].pytorch, torch, **options))
     if name == "SEBlock":
-        gate = partial(ROWS[options["gate"]].pytorch, torch)
-        return pytorch_nets.SEBlock(*arguments, options["squeeze"], gate)
+        from oracle import blocks
+
+        return blocks.SEBlock(*arguments, **options)
     if name in ("Residual", "Bottleneck"):
         return their_residual(name, *arguments, **options)
     if name == "InvertedResidual":

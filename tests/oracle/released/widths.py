@@ -8,11 +8,14 @@ and writes what it read. `tests/nn/test_presets.py` compares minise's presets wi
 
 import hashlib
 import json
+import math
 import subprocess
 import sys
 import venv
 from pathlib import Path
 from typing import NamedTuple
+
+from minise.nn import PRESETS
 
 HERE = Path(__file__).parent
 WIDTHS = HERE / "widths.json"
@@ -81,21 +84,31 @@ def make(environment, folder):
 
 
 def digest(widths):
-    """Of the widths for every C, null where a C is refused."""
+    """Of the widths for every C from 8 to 4096, null where it is refused."""
     return hashlib.sha256(json.dumps(widths).encode()).hexdigest()
 
 
-def refused(widths):
-    """The C that are refused, as ranges with a step: [first, last, step]."""
+def record(widths):
+    """What is kept of the widths for every C, None where it is refused.
+
+    Where only multiples of a `step` are taken, the others are not listed one by one.
+    """
+    taken = [C for C, width in zip(CHANNELS, widths, strict=True) if width is not None]
+    step = math.gcd(*taken)
     ranges = []
-    for C, width in zip(CHANNELS, widths, strict=True):
-        if width is not None:
+    for C in CHANNELS:
+        if C % step or C in taken:
             continue
-        if ranges and C == ranges[-1][1] + 1:
+        if ranges and C == ranges[-1][1] + step:
             ranges[-1][1] = C
         else:
             ranges.append([C, C])
-    return ranges
+    return {
+        "widths": {C: widths[C - CHANNELS[0]] for C in SHOWN},
+        "step": step,
+        "refused": ranges,  # first and last of each
+        "digest": digest(widths),
+    }
 
 
 def main(folder, names):
@@ -108,13 +121,11 @@ def main(folder, names):
             check=True, stdout=subprocess.PIPE,
         )  # fmt: skip
         for preset, widths in json.loads(read.stdout.splitlines()[-1]).items():
-            found[preset] = {
-                "widths": {C: widths[C - CHANNELS[0]] for C in SHOWN},
-                "refused": refused(widths),
-                "digest": digest(widths),
-            }
+            found[preset] = {"package": PRESETS[preset].package, "read": "released"}
+            found[preset] |= record(widths)
             print(preset, found[preset]["widths"])
-    WIDTHS.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", "utf-8")
+    rows = [f"{json.dumps(preset)}: {json.dumps(found[preset])}" for preset in sorted(found)]
+    WIDTHS.write_text("{\n" + ",\n".join(rows) + "\n}\n", "utf-8")
 
 
 if __name__ == "__main__":
