@@ -29,7 +29,8 @@ BETWEEN = {
 }
 GATES = {
     "sigmoid": torch.sigmoid,
-    "hard_sigmoid": F.hardsigmoid,
+    # not F.hardsigmoid, whose derivative is the float32 nearest to 1/6, in float64 too
+    "hard_sigmoid": lambda x: F.hardtanh(x / 6 + 0.5, 0, 1),
     "hard_sigmoid_0.2": lambda x: F.hardtanh(0.2 * x + 0.5, 0, 1),
     "clip": lambda x: F.hardtanh(x, 0, 1),  # clamp's derivative is 1 at its bounds
     "tanh": torch.tanh,
