@@ -45,7 +45,8 @@ unseen. JAX has no code that writes into an array: there it has a dash.
 * `gradcheck` gives a backward no negative dy, and accepts a relative error of 1e-3 or an absolute
   one of 1e-5. So gradients pass that are small, clipped, or multiplied by dy twice.
 * `check_grads` compares one number, the slope along one direction, to 1e-5.
-* At kinks both reject whatever backward says, right or wrong.
+* At kinks both reject whatever backward says, right or wrong, unless it is by chance what a central
+  difference says, such as a tie shared evenly: see [Kinks](kinks.md).
 * 7·x·dy for the gradient of x² is 0 where x is 0, and so is the right one: all three let it pass.
   minise says that it would go unseen there.
 * Both check what minise does not: second derivatives (`gradgradcheck`, `order=2`), forward
