@@ -156,6 +156,27 @@ def test_no_guess_where_no_pattern_tells(rng):
     assert changed("linear", [ROWS, (5, 6)], 1, lambda d, dy, s: noise) == ""
 
 
+WRONG_SLOPES = {
+    "silu, backward has σ(x)": lambda x: ops.sigmoid(x)[0],
+    "hard_swish, backward has the hard sigmoid of x": lambda x: ops.hard_sigmoid(x)[0],
+    "hard_swish, backward has 0 beyond 3": lambda x: np.where(np.abs(x) < 3, x / 3 + 0.5, 0),
+    "hard_swish, backward has x/3 + 1/2 everywhere": lambda x: x / 3 + 0.5,
+    "hard_swish, is left out": np.ones_like,
+}
+
+
+@pytest.mark.parametrize("said", WRONG_SLOPES)
+def test_of_silu_and_hard_swish_it_is_told_what_backward_has(rng, said):
+    operation, expected = said.split(", ")
+    x = 4 * rng.standard_normal((4, 6))
+
+    def backward(dy, saved):
+        return dy * WRONG_SLOPES[said](saved.x)
+
+    text = " ".join(str(gradcheck.check((getattr(ops, operation), backward), x)).split())
+    assert expected in text
+
+
 def test_of_an_activation_the_slope_is_told_even_where_no_pattern_tells(rng):
     noise = rng.standard_normal(ROWS)
     told = changed("tanh", [ROWS], 0, lambda d, dy, s: noise)

@@ -28,6 +28,11 @@ def _bell(x: Array) -> Array:
     return density
 
 
+def _hard_sigmoid(x: Array) -> Array:
+    s: Array = np.clip(x / 6 + 0.5, 0, 1)
+    return s
+
+
 def _true(x: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """Functions that y may be of x, with their slopes."""
     for name, f, formula, slope in (
@@ -37,6 +42,12 @@ def _true(x: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
         ("exp", np.exp(x), "y", y),
         ("the square", x**2, "2·x", 2 * x),
         ("SiLU", x * _sigmoid(x), "σ(x) + y·(1 − σ(x))", _sigmoid(x) + y * (1 - _sigmoid(x))),
+        (
+            "hard swish",
+            x * _hard_sigmoid(x),
+            "x/3 + 1/2 between −3 and 3",
+            np.where(np.abs(x) < 3, x / 3 + 0.5, x >= 3),
+        ),
         ("GELU", x * _phi(x), "Φ(x) + x·φ(x)", _phi(x) + x * _bell(x)),
     ):
         if close(y, f):
@@ -63,6 +74,9 @@ def _claimed(x: Array, y: Array) -> Iterator[tuple[str, Array]]:
     yield "σ(x)·(1 − σ(x))", _sigmoid(x) * _sigmoid(-x)
     yield "the 1 − y² of y", 1 - np.tanh(y) ** 2
     yield "the y·(1 − y) of y", _sigmoid(y) * _sigmoid(-y)
+    yield "the hard sigmoid of x", _hard_sigmoid(x)
+    yield "0 beyond 3 as well", np.where(np.abs(x) < 3, x / 3 + 0.5, 0)
+    yield "x/3 + 1/2 everywhere", x / 3 + 0.5
     yield "Φ(x)", _phi(x)
     yield "x·φ(x)", x * _bell(x)
     yield "Φ(x) + φ(x)", _phi(x) + _bell(x)
