@@ -1,5 +1,7 @@
 """What follows plans, for one image and in training."""
 
+from functools import partial
+
 import numpy as np
 
 from minise import nn
@@ -15,6 +17,7 @@ OPTIONS = [
     *({"placement": place} for place in nn.PLACEMENTS),
     {"stages": (2,)},
 ]  # of a small residual net
+NARROW = partial(nn.SEBlock, hidden=3, gate="hard_sigmoid", activation="silu")
 LAYERS = {
     "conv": lambda: nn.Conv2d(4, 6, 3, padding=1),
     "conv, stride 2": lambda: nn.Conv2d(4, 6, 3, 2, padding=1, bias=False),
@@ -34,6 +37,9 @@ LAYERS = {
     "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(4 * 9 * 9, 3)),
     "linear, no bias": lambda: nn.Sequential(nn.Flatten(), nn.Linear(4 * 9 * 9, 3, bias=False)),
     "dropout": lambda: nn.Sequential(nn.ReLU(), nn.Dropout(rng=np.random.default_rng(0))),
+    "drop path": lambda: nn.Sequential(nn.ReLU(), nn.DropPath(0.5, rng=np.random.default_rng(0))),
+    "inverted": lambda: nn.InvertedResidual(4, 4, width=8, activation="hard_swish", se=NARROW),
+    "inverted, stride 2": lambda: nn.InvertedResidual(4, 4, 2, width=8, activation="silu"),
     "eca": lambda: nn.ECA(4),
     "gather-excite": nn.GatherExcite,
     "no squeeze": lambda: nn.NoSqueeze(4, 2),

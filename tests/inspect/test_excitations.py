@@ -54,7 +54,8 @@ def test_the_channels_of_a_concurrent_block_are_seen():
 
 
 @pytest.mark.parametrize(
-    "name", ["se-resnet8", "se-inception-tiny", "se-mobilenet-tiny", "se-vgg-tiny"]
+    "name",
+    ["se-resnet8", "se-inception-tiny", "se-mobilenet-tiny", "se-efficientnet-tiny", "se-vgg-tiny"],
 )
 def test_every_block_of_a_net_is_seen_and_the_net_stays_as_it_is(x, name):
     net = models.create(name)

@@ -6,6 +6,7 @@ import pytest
 from imgclsmob_counts import Counter
 
 from minise import InputError, data, models, nn, train
+from minise.cost import cost
 
 SMALL = [name for name in models.names() if models.image_shape(name)[1] < 224]
 
@@ -30,6 +31,14 @@ PUBLISHED = {
     "senet154": (115_088_984, 20_745.78),
     "mobilenet": (4_231_976, 579.80),
 }
+# Parameters, and multiply-adds for one image of 224×224 in thousands of millions, as torchvision
+# 0.28.0 states them with its weights: "num_params" and "_ops".
+TORCHVISION = {
+    "se-mobilenetv3-large": (5_483_032, 0.217),
+    "se-mobilenetv3-small": (2_542_856, 0.057),
+    "se-efficientnet-b0": (5_288_548, 0.386),
+    "se-regnety-400mf": (4_344_144, 0.402),
+}
 
 
 def layers(net, kind):
@@ -49,6 +58,13 @@ def test_the_operations_are_as_many_as_published(name):
     net = models.create(name, filled=False)
     operations = Counter(net).of(models.image_shape(name))
     assert round(operations / 2e6, 2) == PUBLISHED[name][1]
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_parameters_and_multiply_adds_are_those_that_torchvision_states(name):
+    parameters, giga = TORCHVISION[name]
+    found = cost(models.create(name, filled=False))
+    assert (found.parameters, round(found.multiply_adds / 1e9, 3)) == (parameters, giga)
 
 
 def test_bn_inception_has_the_published_figures_once_its_convolutions_have_biases():
@@ -71,6 +87,12 @@ def test_bn_inception_has_the_published_figures_once_its_convolutions_have_biase
         ("se-bn-inception", 10),
         ("se-mobilenet-tiny", 4),
         ("se-mobilenet", 13),
+        ("se-mobilenetv3-tiny", 3),
+        ("se-mobilenetv3-small", 9),
+        ("se-mobilenetv3-large", 8),
+        ("se-efficientnet-tiny", 4),
+        ("se-efficientnet-b0", 16),
+        ("se-regnety-400mf", 16),
         ("se-vgg-tiny", 6),
     ],
 )
@@ -101,7 +123,10 @@ def test_a_batch_of_images_becomes_one_score_per_class(name):
 
 
 # of each family one learns at once
-QUICK = ("se-cnn3", "se-resnet8", "se-inception-tiny", "se-mobilenet-tiny", "se-vgg-8k")
+QUICK = (
+    "se-cnn3", "se-resnet8", "se-inception-tiny", "se-mobilenet-tiny", "se-mobilenetv3-tiny",
+    "se-efficientnet-tiny", "se-vgg-8k",
+)  # fmt: skip
 LEARNERS = [
     pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK))
     for name in SMALL
@@ -175,6 +200,8 @@ def hidden_widths(name, **options):
         ("se-resnet14", [16 // 16, 1, 32 // 16, 2, 64 // 16, 4]),
         ("se-inception-tiny", [56 // 4, 88 // 4, 112 // 4]),
         ("se-mobilenet-tiny", [32 // 4, 64 // 4, 64 // 4, 128 // 4]),
+        ("se-mobilenetv3-tiny", [8, 24, 24]),  # of 16, 72 and 96 channels
+        ("se-efficientnet-tiny", [16 // 4, 16 // 4, 24 // 4, 32 // 4]),
         ("se-vgg-8k", [8 // 8, 1, 1, 10 // 8, 1, 12 // 8, 14 // 8, 1]),
         ("se-vgg-18k", [6 // 4, 12 // 4, 3, 3, 24 // 4, 6, 6]),
         ("se-resnet18", [64 // 16, 4, 128 // 16, 8, 256 // 16, 16, 512 // 16, 32]),
@@ -248,6 +275,13 @@ def test_the_stem_pools_as_caffe_does_where_that_is_asked_for():
     ("name", "options", "message"),
     [
         ("se-cnn", {"reductio": 4}, "^se-cnn: unknown option 'reductio': did you mean 'reduction'"),
+        (
+            "se-efficientnet-b0",
+            {"norm_eps": 1e-3},
+            "^se-efficientnet-b0: unknown option 'norm_eps'",
+        ),
+        ("mobilenetv3-tiny", {"norm_eps": "tiny"}, "norm_eps is 'tiny', expected a number"),
+        ("se-efficientnet-tiny", {"reduction": 32}, "leaves no hidden unit for 16 channels"),
         ("se-cnn", {"placement": "pre"}, "^se-cnn: unknown option 'placement'"),
         ("cnn", {"reduction": 4}, "^cnn: unknown option 'reduction': there are none$"),
         ("resnet50", {"stages": [2]}, "^resnet50: unknown option 'stages'"),
@@ -275,7 +309,7 @@ def test_the_state_of_a_block_is_listed_in_forward_order():
     ((1, 28, 28), set()),
     ((3, 8, 8), {"cnn", "se-cnn", "cnn3", "se-cnn3"}),
     ((1, 500, 300), {"cnn", "se-cnn", "cnn3", "se-cnn3"}),
-    ((1, 1, 1), {name for name in SMALL if "resnet" not in name and "mobilenet" not in name}),
+    ((1, 1, 1), {name for name in SMALL if not re.search("resnet|mobilenet|efficient", name)}),
 ])  # fmt: skip
 def test_the_nets_that_take_an_image_are_those_that_it_fits(image_shape, missing):
     of_mnist = {name for name in SMALL if models.image_shape(name)[1] == 28}

@@ -170,6 +170,84 @@ OUTLINES = {
         1000: Linear""",
         4_231_976,
     ),
+    "mobilenetv3-large": (
+        """16×112×112: Sequential InvertedResidual
+        24×56×56: 2·InvertedResidual
+        40×28×28: 3·InvertedResidual
+        80×14×14: 4·InvertedResidual
+        112×14×14: 2·InvertedResidual
+        160×7×7: 3·InvertedResidual
+        960×7×7: Sequential
+        960: GlobalAvgPool
+        1280: Linear HardSwish Dropout
+        1000: Linear""",
+        3_970_752,
+    ),
+    "se-mobilenetv3-small": (
+        """16×112×112: Sequential
+        16×56×56: InvertedResidual
+        24×28×28: 2·InvertedResidual
+        40×14×14: 3·InvertedResidual
+        48×14×14: 2·InvertedResidual
+        96×7×7: 3·InvertedResidual
+        576×7×7: Sequential
+        576: GlobalAvgPool
+        1024: Linear HardSwish Dropout
+        1000: Linear""",
+        2_542_856,
+    ),
+    "se-efficientnet-b0": (
+        """32×112×112: Sequential
+        16×112×112: InvertedResidual
+        24×56×56: 2·InvertedResidual
+        40×28×28: 2·InvertedResidual
+        80×14×14: 3·InvertedResidual
+        112×14×14: 3·InvertedResidual
+        192×7×7: 4·InvertedResidual
+        320×7×7: InvertedResidual
+        1280×7×7: Sequential
+        1280: GlobalAvgPool Dropout
+        1000: Linear""",
+        5_288_548,
+    ),
+    "se-regnety-400mf": (
+        """32×112×112: Sequential
+        48×56×56: Bottleneck
+        104×28×28: 3·Bottleneck
+        208×14×14: 6·Bottleneck
+        440×7×7: 6·Bottleneck
+        440: GlobalAvgPool
+        1000: Linear""",
+        4_344_144,
+    ),
+    "mobilenetv3-tiny": (
+        """16×14×14: Sequential InvertedResidual
+        24×14×14: InvertedResidual
+        32×7×7: 2·InvertedResidual
+        96×7×7: Sequential
+        96: GlobalAvgPool
+        128: Linear HardSwish
+        10: Linear""",
+        9 * 16 + 9 * 16 + 16 * 16
+        + 16 * 64 + 9 * 64 + 64 * 24
+        + 24 * 72 + 25 * 72 + 72 * 32
+        + 32 * 96 + 25 * 96 + 96 * 32 + 32 * 96
+        + 2 * (16 + 16 + 16 + 2 * 64 + 24 + 2 * 72 + 32 + 2 * 96 + 32 + 96)
+        + 96 * 128 + 128 + 1290,
+    ),
+    "efficientnet-tiny": (
+        """16×14×14: Sequential InvertedResidual
+        24×14×14: InvertedResidual
+        32×7×7: 2·InvertedResidual
+        128×7×7: Sequential
+        128: GlobalAvgPool
+        10: Linear""",
+        9 * 16 + 9 * 16 + 16 * 16
+        + 16 * 64 + 9 * 64 + 64 * 24
+        + 24 * 96 + 25 * 96 + 96 * 32
+        + 32 * 128 + 25 * 128 + 128 * 32 + 32 * 128
+        + 2 * (16 + 16 + 16 + 2 * 64 + 24 + 2 * 96 + 32 + 2 * 128 + 32 + 128) + 1290,
+    ),
     "bn-inception": (
         """64×112×112: Sequential
         64×56×56: MaxPool2d
@@ -195,7 +273,7 @@ def outline(net, image):
     def watch(name, layer, x, training):
         y, backward = layer.forward(x, training)
         stage, *within = name.split(".")
-        if stage and len(within) == stage.startswith("layer"):  # as in layer1.0
+        if stage and len(within) == stage.startswith(("layer", "stage")):  # as in layer1.0
             seen.append((" ".join(map(str, y.shape[1:])).replace(" ", "×"), type(layer).__name__))
         return y, backward
 
@@ -272,3 +350,74 @@ def test_senet154_has_the_dropout_and_the_groups_of_its_paper():
     assert first.shortcut.parameters()[0].value.shape == (512, 256, 3, 3)
     resnext = dict(models.create("resnext50-32x4d", filled=False).layer1.children())["0"]
     assert (resnext.conv2.groups, resnext.conv2.weight.value.shape) == (32, (128, 4, 3, 3))
+
+
+def details(net):
+    """Kernel, width and activation of each inverted residual, the hidden width of its SE."""
+    found = []
+    for _, block in net.named_layers():
+        if isinstance(block, nn.InvertedResidual):
+            F, _, kernel, _ = block.depthwise.conv.weight.value.shape
+            act = getattr(block.depthwise, "act", None)
+            hidden = block.se.fc1.weight.value.shape[0] if hasattr(block, "se") else 0
+            found.append((kernel, F, type(act).__name__ if act else "ReLU", hidden))
+    return found
+
+
+def test_the_blocks_of_mobilenetv3_large_are_those_of_its_table():
+    relu = [
+        (3, 16, "ReLU", 0), (3, 64, "ReLU", 0), (3, 72, "ReLU", 0), (5, 72, "ReLU", 24),
+        (5, 120, "ReLU", 32), (5, 120, "ReLU", 32),
+    ]  # fmt: skip
+    hard = [
+        (3, 240, 0), (3, 200, 0), (3, 184, 0), (3, 184, 0), (3, 480, 120), (3, 672, 168),
+        (5, 672, 168), (5, 960, 240), (5, 960, 240),
+    ]  # fmt: skip
+    net = models.create("se-mobilenetv3-large", filled=False)
+    assert details(net) == relu + [(k, width, "HardSwish", h) for k, width, h in hard]
+
+
+def test_the_gates_of_mobilenetv3_are_hard_and_its_norms_slow():
+    net = models.create("se-mobilenetv3-small", filled=False)
+    gates = [layer.gate for _, layer in net.named_layers() if isinstance(layer, nn.SEBlock)]
+    assert {(type(gate), gate.width) for gate in gates} == {(nn.HardSigmoid, 6)}
+    norms = [layer for _, layer in net.named_layers() if isinstance(layer, nn.BatchNorm2d)]
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(0.001, 0.01)}
+    assert net.dropout.p == 0.2
+
+
+@pytest.mark.effect("models.create(norm_eps)", "models.create(norm_momentum)")
+@pytest.mark.parametrize("name", ["se-mobilenetv3-small", "mobilenetv3-tiny"])
+def test_all_norms_of_mobilenetv3_can_be_those_of_others(name):
+    net = models.create(name, filled=False, norm_eps=2e-5, norm_momentum=0.3)
+    norms = [layer for _, layer in net.named_layers() if isinstance(layer, nn.BatchNorm2d)]
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(2e-5, 0.3)}
+
+
+def test_efficientnet_reduces_the_input_of_a_block_and_drops_the_later_ones_more():
+    net = models.create("se-efficientnet-b0", filled=False)
+    blocks = [b for _, b in net.named_layers() if isinstance(b, nn.InvertedResidual)]
+    assert details(net) == [
+        (3, 32, "SiLU", 8), (3, 96, "SiLU", 4), (3, 144, "SiLU", 6), (5, 144, "SiLU", 6),
+        (5, 240, "SiLU", 10), (3, 240, "SiLU", 10), *2 * [(3, 480, "SiLU", 20)],
+        (5, 480, "SiLU", 20), *2 * [(5, 672, "SiLU", 28)], (5, 672, "SiLU", 28),
+        *3 * [(5, 1152, "SiLU", 48)], (3, 1152, "SiLU", 48),
+    ]  # fmt: skip
+    assert {type(block.se.activation) for block in blocks} == {nn.SiLU}
+    dropped = {k: block.drop_path.p for k, block in enumerate(blocks) if block.adds_input}
+    assert dropped == pytest.approx({k: 0.2 * k / 16 for k in (2, 4, 6, 7, 9, 10, 12, 13, 14)})
+    assert net.dropout.p == 0.2
+
+
+def test_regnety_reduces_the_input_of_a_block_behind_the_3x3_convolution():
+    net = models.create("se-regnety-400mf", filled=False)
+    blocks = [b for _, b in net.named_layers() if isinstance(b, nn.Bottleneck)]
+    assert [block.se.fc1.weight.value.shape[0] for block in blocks] == [
+        8, 12, 26, 26, *6 * [52], *5 * [110],
+    ]  # fmt: skip
+    assert {block.placement for block in blocks} == {"3x3"}
+    assert [block.conv2.groups for block in blocks] == [6, *3 * [13], *6 * [26], *6 * [55]]
+    strides = [(b.conv1.stride[0], b.conv2.stride[0]) for b in blocks]
+    assert strides == [
+        (1, 2), (1, 2), (1, 1), (1, 1), *2 * [(1, 2), *5 * [(1, 1)]],
+    ]  # fmt: skip

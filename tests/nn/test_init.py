@@ -91,6 +91,14 @@ LAYERS = {
             "shortcut.0.weight": (HE, 36),
         },
     ),
+    "InvertedResidual": (
+        partial(nn.InvertedResidual, 30, 40, 2, width=120, kernel_size=5),
+        {
+            "expand.conv.weight": (HE, 30),
+            "depthwise.conv.weight": (HE, 25),
+            "project.conv.weight": (HE, 120),
+        },
+    ),
     "Inception": (
         partial(nn.Inception, 60, 20, (30, 20), (24, 10), 20),
         {
@@ -166,7 +174,8 @@ def test_each_layer_has_the_dtype_asked_for_everywhere(layer):
 NETS = [
     "se-cnn", "se-cnn3", "se-resnet8", "se-resnet14", "se-inception-tiny", "se-mobilenet-tiny",
     "se-vgg-tiny", "se-vgg-8k", "cnn", "resnet8", "se-resnet18", "se-resnet50",
-    "se-resnext50-32x4d", "senet154", "se-bn-inception",
+    "se-resnext50-32x4d", "senet154", "se-bn-inception", "se-mobilenetv3-tiny",
+    "se-efficientnet-tiny", "se-regnety-400mf",
 ]  # fmt: skip
 
 
@@ -198,7 +207,8 @@ def test_each_net_draws_each_weight_with_its_seed_and_by_its_law(name):
         assert value.dtype == np.float64, layer
         expected = start_of(layer)
         if value.ndim > 1:
-            gain = LECUN if layer.endswith(("fc.weight", "fc2.weight")) else HE
+            by_lecun = layer == "fc1.weight" or layer.endswith(("fc.weight", "fc2.weight"))
+            gain = LECUN if by_lecun else HE
             expected = 3 * sqrt(gain / prod(value.shape[1:]))
         np.testing.assert_allclose(value, expected, 1e-14, err_msg=layer)
 
