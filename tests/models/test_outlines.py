@@ -413,7 +413,7 @@ def test_regnety_reduces_the_input_of_a_block_behind_the_3x3_convolution():
     net = models.create("se-regnety-400mf", filled=False)
     blocks = [b for _, b in net.named_layers() if isinstance(b, nn.Bottleneck)]
     assert [block.se.fc1.weight.value.shape[0] for block in blocks] == [
-        8, 12, 26, 26, *6 * [52], *5 * [110],
+        8, 12, 26, 26, 26, *6 * [52], *5 * [110],
     ]  # fmt: skip
     assert {block.placement for block in blocks} == {"3x3"}
     assert [block.conv2.groups for block in blocks] == [6, *3 * [13], *6 * [26], *6 * [55]]
