@@ -124,14 +124,14 @@ def _inception(
 
 
 def _inverted(
-    in_channels: int, filters: int, *stride: int, se: bool = False, **options: Any
+    in_channels: int, filters: int, stride: int = 1, *, se: bool = False, **options: Any
 ) -> Callable[[Rng], Example]:
     """An inverted residual, four channels wide."""
 
     def make(rng: Rng) -> Layer:
         weigh = partial(nn.SEBlock, hidden=8, rng=rng, **F64) if se else None
         return nn.InvertedResidual(
-            in_channels, filters, *stride, width=4, se=weigh, rng=rng, **options, **F64
+            in_channels, filters, stride, width=4, se=weigh, rng=rng, **options, **F64
         )
 
     return _layer(make, 5, in_channels, 4, 5)
