@@ -269,7 +269,8 @@ def create(
     is loaded next. `options` are those of `nn.SEBlock` for all SE blocks of the net, as in
     `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`; and of residual nets also
     `placement`, `stages` (the numbers of those that have SE), and for ImageNet's `stride_first`
-    and `ceil_pool`, in which nets of the same name by others differ.
+    and `ceil_pool`, in which nets of the same name by others differ; of MobileNetV3 `norm_eps` and
+    `norm_momentum`, those of every batch norm.
 
     The state of one net fits another of the same name and options. Raises `InputError` for an
     unknown name or option.

@@ -131,7 +131,9 @@ def test_models_are_listed_by_a_part_of_their_names(minise):
     code, out, _ = minise("models", "mobilenet")
     assert code == 0
     listed = [line.split()[1] for line in out.splitlines() if "×" in line]
-    assert listed == ["se-mobilenet-tiny", "mobilenet-tiny", "se-mobilenet", "mobilenet"]
+    families = ("mobilenet-tiny", "mobilenetv3-tiny", "mobilenet", "mobilenetv3-large")
+    pairs = [f"{se}{name}" for name in (*families, "mobilenetv3-small") for se in ("se-", "")]
+    assert listed == pairs
     code, _, err = minise("models", "mobilnet")
     assert code == 1
     assert "did you mean 'mobilenet'" in err
