@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import venv
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -171,8 +173,63 @@ def page(record: dict) -> str:
     return "\n".join(lines(record)) + "\n"
 
 
-def lines(record: dict):
-    yield ""
+def lines(record: dict) -> Iterator[str]:
+    yield INTRODUCTION
+    for naming, rows in record.items():
+        versions = ", ".join(f"{name} {version}" for name, version in rows["versions"].items())
+        yield f"## {naming}\n\n{models.NAMINGS[naming].source}; {versions}.\n"
+        yield "| net | theirs | parameters | read, error | written, error |\n|---|---|---|---|---|"
+        for ours, row in rows["nets"].items():
+            read, written = (worst(row[way]) for way in ("read", "written"))
+            yield f"| {ours} | {row['theirs']} | {row['parameters']:,} | {read} | {written} |"
+        yield ""
+        yield from (f"* {told(net, found)}" for net, found in rows["others"].items())
+        yield ""
+
+
+def worst(errors: dict) -> str:
+    """Rounded up: figures of another machine differ in their digits."""
+    largest = max(errors.values())
+    if not largest:
+        return "0"
+    exponent = math.floor(math.log10(largest))
+    return f"{math.ceil(largest / 10**exponent)}e{exponent}"
+
+
+def told(net: str, found: str | float) -> str:
+    """What becomes of a file of a net that is none of ours."""
+    if isinstance(found, float):
+        return (
+            f"`{net}` is another net with the same names and shapes: its file does not tell, and "
+            f"the scores are off by {found:.1g}"
+        )
+    first, *rest = found.split("\n")
+    name = first.partition("does not fit ")[2].partition(" ")[0]
+    if not name:
+        return f"`{net}`: {first}"
+    kinds = [line.strip().partition(":")[0] for line in rest if line.startswith("  ")]
+    return f"`{net}` is not read as {name}: tensors are {', '.join(kinds)}"
+
+
+INTRODUCTION = """\
+# Weights of other libraries
+
+Each net below was built by the released package with random weights and statistics, and written as
+float32, float16, bfloat16 and float64 in `.safetensors` and as a `.pth` file.
+{py:obj}`models.load <minise.models.load>` read each, and the scores of two images were compared:
+the error is the largest difference of the five, as a part of the largest score. Then
+{py:obj}`models.save <minise.models.save>` wrote them in the four dtypes, and the package loaded
+them strictly: 0 says that its scores are the same to the last bit.
+
+```python
+net = models.load("se-resnet50", "seresnet50.safetensors", naming="timm")
+models.save(net, "mine.safetensors", naming="timm", dtype="bfloat16")
+```
+
+A net that a library does not have is refused, and so is one that it builds otherwise; the error
+says what differs and the call that makes theirs. Below each table are nets of the library that are
+none of minise's. Made by `tests/oracle/released/weights.py`.
+"""
 
 
 if __name__ == "__main__":
