@@ -92,15 +92,33 @@ MAKERS = {
 }  # fmt: skip
 
 
-def fill(net, generator):
-    """No bias, norm or statistic is as it is by default; other weights are drawn by the library."""
+def fill(net, images, generator):
+    """No bias, norm or statistic is as it is by default; other weights are drawn by the library.
+
+    The statistics are near those of the images. With others, signals grow from block to block of a
+    deep net until gates are 0 or 1, and which of them a gate is hangs on the last bit.
+    """
     for name, value in net.state_dict().items():
-        if value.dim() != 1:
-            continue
-        if name.endswith(("running_mean", "bias")):
+        if value.dim() == 1 and name.endswith("bias"):
             value.normal_(0, 0.1, generator=generator)
-        else:
+        elif value.dim() == 1 and name.endswith("weight"):
             value.uniform_(0.5, 1.5, generator=generator)
+    for module in net.modules():
+        if hasattr(module, "running_var"):
+            module.momentum = None  # the mean of all batches, and there is one
+    net.train()(images)
+    for name, value in net.eval().state_dict().items():
+        if name.endswith("running_var"):
+            value.mul_(torch.rand(value.shape, generator=generator) * 0.4 + 0.8)
+        elif name.endswith("running_mean"):
+            value.add_(torch.randn(value.shape, generator=generator), alpha=0.1)
+
+
+def size_of(naming, net):
+    """Of an image; some take the mean of a map of 7×7 or 8×8 pixels and of no other."""
+    if "cifar" in net or net in ("se_resnet20", "se_resnet32", "se_resnet56"):
+        return 32
+    return 224 if naming in ("cadene", "pytorchcv") else 64
 
 
 def spoil(net):
@@ -127,9 +145,9 @@ class Session:
         self.folder, generator = Path(folder), torch.Generator().manual_seed(0)
         torch.manual_seed(0)
         self.net = MAKERS[naming](net).eval()
-        fill(self.net, generator)
-        size = 32 if "cifar" in net or net in ("se_resnet20", "se_resnet32", "se_resnet56") else 64
+        size = size_of(naming, net)
         self.images = torch.randn(2, 3, size, size, generator=generator)
+        fill(self.net, self.images, generator)
         np.save(self.folder / "images.npy", self.images.numpy())
         state = {name: value.clone() for name, value in self.net.state_dict().items()}
         for kind, dtype in DTYPES.items():

@@ -6,8 +6,9 @@ are read here and give scores; then what is written here is loaded strictly ther
 relative to the largest score, go into weights.json beside this file, and from there into the
 reference page. PyTorch's own convolutions on the two sides of a comparison differ by some 1e-6.
 
---only timm pytorchcv compares these alone and leaves the rest of the record as it was. moskomule's
-nets are no package: --moskomule names a folder with the files of its repository.
+--only timm pytorchcv compares these alone and leaves the rest of the record as it was; --rest only
+what the record has not, or not as it should be. moskomule's nets are no package: --moskomule names
+a folder with the files of its repository.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--only", nargs="+", choices=list(models.NAMINGS))
+    parser.add_argument("--rest", action="store_true")
     parser.add_argument("--moskomule", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -65,9 +67,8 @@ def main() -> None:
         theirs = Theirs(environment(folder), given.moskomule)
         for naming in given.only or models.NAMINGS:
             if naming != "moskomule" or given.moskomule:
-                record = written() | {naming: compare(theirs, naming, folder)}
-                RECORD.write_text(json.dumps(record, indent=1) + "\n")
-    record = written()
+                compare(theirs, naming, folder, written().get(naming) if given.rest else None)
+    record = {naming: written()[naming] for naming in models.NAMINGS}
     PAGE.write_text(page(record), encoding="utf-8")
     wrong = [
         f"{naming} {net}"
@@ -112,19 +113,26 @@ class Theirs:
         return answer
 
 
-def compare(theirs: Theirs, naming: str, folder: Path) -> dict:
-    """The record of one library."""
-    rows: dict = {"versions": {}, "nets": {}, "others": {}}
+def compare(theirs: Theirs, naming: str, folder: Path, rows: dict | None) -> None:
+    """Put one library into the record, beside the rows that it has."""
+    rows = rows or {"versions": {}, "nets": {}, "others": {}}
     for ours, net in models.NAMINGS[naming].nets.items():
+        if fits(rows["nets"].get(ours, {})):
+            continue
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             rows["nets"][ours] = row = {"theirs": net, **both_ways(theirs, naming, ours, scratch)}
             rows["versions"] |= row.pop("versions")
         print(naming, net, row.get("error") or f"{row['read']} {row['written']}", flush=True)
+        keep(naming, rows)
     for net, ours in OTHERS.get(naming, {}).items():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             rows["others"][net] = refusal(theirs, naming, net, ours, Path(scratch))
         print(naming, net, rows["others"][net], flush=True)
-    return rows
+    keep(naming, rows)
+
+
+def keep(naming: str, rows: dict) -> None:
+    RECORD.write_text(json.dumps(written() | {naming: rows}, indent=1) + "\n")
 
 
 def both_ways(theirs: Theirs, naming: str, ours: str, scratch: str) -> dict:
