@@ -20,7 +20,7 @@ from minise.models.libraries import NAMINGS
 from minise.models.naming import OURS, Family
 from minise.models.registry import arguments, create, has_option, names
 from minise.models.states import find_state
-from minise.nn import Layer, MadeAs
+from minise.nn.layer import Layer, MadeAs
 
 Shape = tuple[int, ...]
 Outline = tuple[tuple[str, Shape], ...]  # in the order of the layers

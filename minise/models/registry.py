@@ -17,7 +17,8 @@ from minise.errors import InputError
 from minise.models import efficientnet, inception, mobilenet, mobilenetv3, regnet, resnet, vgg
 from minise.models.cnn import cnn, cnn3
 from minise.nearest import nearest
-from minise.nn import Layer, MadeAs, SEBlock, unfilled
+from minise.nn import Layer, SEBlock, unfilled
+from minise.nn.layer import MadeAs
 from minise.nn.se import OPTIONS
 
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)

@@ -18,16 +18,7 @@ from minise.arrays import Array, array_module, asnumpy
 from minise.errors import InputError
 from minise.nn import plan
 
-__all__ = [
-    "Backward",
-    "Buffer",
-    "Layer",
-    "MadeAs",
-    "Parameter",
-    "Sequential",
-    "differences",
-    "moved",
-]
+__all__ = ["Backward", "Buffer", "Layer", "Parameter", "Sequential", "differences", "moved"]
 
 Backward: TypeAlias = Callable[[Array], Array]
 LayerType = TypeVar("LayerType", bound="Layer")

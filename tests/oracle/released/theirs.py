@@ -92,26 +92,18 @@ MAKERS = {
 }  # fmt: skip
 
 
-def fill(net, images, generator):
+def fill(net, generator):
     """No bias, norm or statistic is as it is by default; other weights are drawn by the library.
 
-    The statistics are near those of the images. With others, signals grow from block to block of a
-    deep net until gates are 0 or 1, and which of them a gate is hangs on the last bit.
+    Norms weigh by a half: where each block of a deep net doubled its signal, gates would all be 0
+    or 1, and which of them a gate is would hang on the last bit.
     """
     for name, value in net.state_dict().items():
-        if value.dim() == 1 and name.endswith("bias"):
+        if value.dim() == 1 and name.endswith(("running_mean", "bias")):
             value.normal_(0, 0.1, generator=generator)
-        elif value.dim() == 1 and name.endswith("weight"):
-            value.uniform_(0.5, 1.5, generator=generator)
-    for module in net.modules():
-        if hasattr(module, "running_var"):
-            module.momentum = None  # the mean of all batches, and there is one
-    net.train()(images)
-    for name, value in net.eval().state_dict().items():
-        if name.endswith("running_var"):
-            value.mul_(torch.rand(value.shape, generator=generator) * 0.4 + 0.8)
-        elif name.endswith("running_mean"):
-            value.add_(torch.randn(value.shape, generator=generator), alpha=0.1)
+        elif value.dim() == 1:
+            low = 0.5 if name.endswith("running_var") else 0.25
+            value.uniform_(low, 3 * low, generator=generator)
 
 
 def size_of(naming, net):
@@ -147,7 +139,7 @@ class Session:
         self.net = MAKERS[naming](net).eval()
         size = size_of(naming, net)
         self.images = torch.randn(2, 3, size, size, generator=generator)
-        fill(self.net, self.images, generator)
+        fill(self.net, generator)
         np.save(self.folder / "images.npy", self.images.numpy())
         state = {name: value.clone() for name, value in self.net.state_dict().items()}
         for kind, dtype in DTYPES.items():
