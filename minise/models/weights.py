@@ -189,7 +189,7 @@ def _alike(name: str, options: dict[str, Any], others: dict[str, Any]) -> bool:
 
 def _reading(path: Path, name: str, state: Mapping[str, Array]) -> str:
     call = call_that_reads(path, name, state)
-    return f"\n  it looks like the file that this reads: {call}" if call else ""
+    return f"\n  this call fits the file: {call}" if call else ""
 
 
 def _hint(name: str, own: set[str], tried: str | None, arrays: Mapping[str, Array]) -> str:

@@ -161,7 +161,7 @@ def test_a_file_of_another_net_is_answered_with_what_differs_in_its_own_names(le
     assert "missing: layer1.2.conv1.weight; layer1.2.bn1.weight;" in told
     assert "of another shape: last_linear.weight (3, 512), expected (1000, 512);" in told
     assert told.endswith(
-        '\n  it looks like the file that this reads: models.load("se-resnet18", "x.safetensors", '
+        '\n  this call fits the file: models.load("se-resnet18", "x.safetensors", '
         'naming="timm-legacy", num_classes=3)'
     )
     assert told.count("\n") == 3
@@ -169,7 +169,7 @@ def test_a_file_of_another_net_is_answered_with_what_differs_in_its_own_names(le
 
 def test_the_call_that_reads_a_file_is_told(legacy, timm, tmp_path):
     path = tmp_path / "x.safetensors"
-    call = f'it looks like the file that this reads: models.load("{SE18}", "x.safetensors", '
+    call = f'this call fits the file: models.load("{SE18}", "x.safetensors", '
     models.save(timm, path, naming="timm")
     for name, naming in (
         (SE18, None),
@@ -189,7 +189,7 @@ def test_the_call_that_reads_a_file_is_told(legacy, timm, tmp_path):
     assert "is of se-vgg-8k, not of se-cnn" in told
     rename(models.create("se-vgg-8k", in_channels=3), path, lambda name: f"module.{name}")
     told = refused(models.load, "se-cnn", path)
-    assert told.endswith('reads: models.load("se-vgg-8k", "x.safetensors", in_channels=3)')
+    assert told.endswith('file: models.load("se-vgg-8k", "x.safetensors", in_channels=3)')
 
 
 def test_names_of_others_are_recognised_where_no_net_fits_whole(net, tmp_path):
