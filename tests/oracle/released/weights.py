@@ -68,7 +68,7 @@ def main() -> None:
         for naming in given.only or models.NAMINGS:
             if naming != "moskomule" or given.moskomule:
                 compare(theirs, naming, folder, written().get(naming) if given.rest else None)
-    record = {naming: written()[naming] for naming in models.NAMINGS}
+    record = {naming: written()[naming] for naming in models.NAMINGS if naming in written()}
     PAGE.write_text(page(record), encoding="utf-8")
     wrong = [
         f"{naming} {net}"
