@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minise.bench.pytorch_inverted import efficientnet_b0, mobilenetv3_large
+
 SQUEEZES: dict[str, Callable[[Tensor, int], Tensor]] = {
     "avg": F.adaptive_avg_pool2d,
     "max": F.adaptive_max_pool2d,
@@ -169,4 +171,6 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "resnet8": lambda: ResNet8(se=False),
     "se-resnet50": lambda: ResNet50(se=True),
     "resnet50": lambda: ResNet50(se=False),
+    "se-mobilenetv3-large": mobilenetv3_large,
+    "se-efficientnet-b0": efficientnet_b0,
 }

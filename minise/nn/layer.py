@@ -256,11 +256,16 @@ def chain(layers: list[Layer], x: Array, training: bool = True) -> tuple[Array, 
     Each gradient is handed over and not kept, so that its memory is free as early as it can be.
     """
     backwards: list[Backward] = []
+    goes_back = not plan.goes_forward_alone.get()
     for layer in layers:
         x, backward_of_layer = layer.forward(x, training)
-        backwards.append(backward_of_layer)
+        if goes_back:
+            backwards.append(backward_of_layer)
+        del backward_of_layer  # else what it keeps would be there while the next layer works
 
     def backward(dy: Array) -> Array:
+        if not goes_back:
+            raise RuntimeError("backward: the forward pass was told that none would follow")
         in_hand = [dy]
         del dy
         for backward_of_layer in reversed(backwards):

@@ -21,6 +21,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from contextvars import ContextVar
 from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -33,9 +34,12 @@ from minise.arrays import Array
 if TYPE_CHECKING:
     from minise.nn.layer import Layer
 
-MOST_BYTES = 2**24  # of a plan's arrays
+MOST_BYTES = 2**26  # of a plan's arrays
 MOST_STATE = 2**26  # bytes of the net's own
 MOST_SHAPES = 4  # of images, for each net
+# Whether no backward pass will follow. Then no chain of layers keeps what they have saved for it, and
+# the memory of a map is soon free for another.
+goes_forward_alone: ContextVar[bool] = ContextVar("goes_forward_alone", default=False)
 OPTIONS = int, float, str, tuple, type(None), np.random.Generator  # what those of layers are
 
 
@@ -49,7 +53,15 @@ def predict(net: Layer, x: Array) -> Array:
                 _plans[net] = _Plans(net)  # a net that changes all the time gets no further
             elif (y := plans.follow(net, x, make_tape)) is not None:
                 return y
-    return net.forward(x, training=False)[0]
+    return _forward_alone(net, x)
+
+
+def _forward_alone(net: Layer, x: Array) -> Array:
+    token = goes_forward_alone.set(True)
+    try:
+        return net.forward(x, training=False)[0]
+    finally:
+        goes_forward_alone.reset(token)
 
 
 class _Plan:
@@ -174,7 +186,7 @@ class _Plans:
             fill_with_noise(twin, rng)
             noise[...] = rng.standard_normal(x.shape)
             trial.spoil()
-            found, expected = trial.follow(noise), twin.forward(noise, training=False)[0]
+            found, expected = trial.follow(noise), _forward_alone(twin, noise)
         if not (np.isfinite(expected).all() and found.tobytes() == expected.tobytes()):
             return None
         return _recorded(net, x.copy(), make_tape)
@@ -183,7 +195,7 @@ class _Plans:
 def _recorded(net: Layer, x: Array, make_tape: Callable[..., Any]) -> _Plan | None:
     arrays = [entry.value for _, entry in net.named_state()]
     tape = make_tape([x, *arrays], MOST_BYTES)
-    y, play = tape.record(lambda: net.forward(x, training=False)[0])
+    y, play = tape.record(lambda: _forward_alone(net, x))
     return _Plan(x, tape, play, y) if tape.is_whole and tape.knows(y) else None
 
 
