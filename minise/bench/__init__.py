@@ -5,7 +5,7 @@ print(bench.as_json(report))
 """
 
 from minise.bench.case import AnyCase, Arrays, Case, Library, MemoryCase, Side, Variant, Work
-from minise.bench.cases import CASES, ON_GPU, SCALING
+from minise.bench.cases import BATCHES, CASES, ON_GPU, SCALING
 from minise.bench.ceiling import Ceilings
 from minise.bench.loaded import Beside, run_loaded
 from minise.bench.report import as_json
@@ -14,6 +14,7 @@ from minise.bench.timing import Measured
 from minise.cores import cores
 
 __all__ = [
+    "BATCHES",
     "CASES",
     "ON_GPU",
     "SCALING",

@@ -35,8 +35,8 @@ class Library(Protocol):
     def step(self, net: str, arrays: Arrays) -> Side:
         """A training step of a named net on `arrays["x"]` and `arrays["labels"]`."""
 
-    def image(self, net: str, arrays: Arrays) -> Side:
-        """A named net in evaluation mode."""
+    def evaluated(self, net: str, arrays: Arrays) -> Side:
+        """A named net in evaluation mode, on `arrays["x"]`."""
 
 
 class Variant(NamedTuple):

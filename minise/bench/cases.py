@@ -140,7 +140,7 @@ def _bytes(floats: int) -> Work:
 
 
 def step(name: str, net: str, batch: int) -> Case:
-    """A training step: forward, loss, zero_grad, backward, SGD with momentum."""
+    """A training step: forward, loss, zero_grad, backward, SGD with momentum; nothing dropped."""
 
     def side(library: Library, arrays: Arrays) -> Side:
         return library.step(net, arrays)
@@ -153,14 +153,14 @@ def step(name: str, net: str, batch: int) -> Case:
     )  # fmt: skip
 
 
-def image(name: str, net: str) -> Case:
-    """A net on a single image, in evaluation mode."""
+def evaluated(name: str, net: str, batch: int = 1) -> Case:
+    """A net on a single image or a batch, in evaluation mode."""
 
     def side(library: Library, arrays: Arrays) -> Side:
-        return library.image(net, arrays)
+        return library.evaluated(net, arrays)
 
-    about = f"{net} in evaluation mode, 1 image"
-    return Case(name, about, Work(1, "images"), lambda: images(net, 1), side)
+    about = f"{net} in evaluation mode, {batch} image" + "s" * (batch > 1)
+    return Case(name, about, Work(batch, "images"), lambda: images(net, batch), side)
 
 
 def images(net: str, batch: int) -> Arrays:
@@ -197,8 +197,10 @@ CASES: dict[str, AnyCase] = {
         step("step-se-resnet8-64", "se-resnet8", 64),
         step("step-se-resnet8-128", "se-resnet8", 128),
         step("step-se-cnn-64", "se-cnn", 64),
-        image("image-se-cnn", "se-cnn"),
-        image("image-se-resnet8", "se-resnet8"),
+        evaluated("image-se-cnn", "se-cnn"),
+        evaluated("image-se-resnet8", "se-resnet8"),
+        evaluated("image-se-mobilenetv3-large", "se-mobilenetv3-large"),
+        evaluated("image-se-efficientnet-b0", "se-efficientnet-b0"),
         MemoryCase(
             "memory-se-resnet8",
             "peak memory of a training step of se-resnet8, 128 images",
@@ -206,6 +208,13 @@ CASES: dict[str, AnyCase] = {
             128,
         ),
     )
+}
+
+# What takes half a minute and some GB each: only by name, as in `minise bench batch`.
+BATCHES: dict[str, AnyCase] = {
+    case.name: case
+    for net in ("se-mobilenetv3-large", "se-efficientnet-b0")
+    for case in (evaluated(f"batch-{net}", net, 32), step(f"batch-step-{net}", net, 32))
 }
 
 # What takes a processor minutes, measured on a GPU in addition: there the sizes above show how long

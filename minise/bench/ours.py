@@ -66,7 +66,7 @@ class Minise:
 
         return Side(lambda: trainer.step(x, labels), numbers)
 
-    def image(self, net: str, arrays: Arrays) -> Side:
+    def evaluated(self, net: str, arrays: Arrays) -> Side:
         """`net(x)`."""
         ready = models.create(net)
         x = placed(arrays["x"])
@@ -78,6 +78,9 @@ class Trainer:
 
     def __init__(self, net: str) -> None:
         self.net = models.create(net)
+        for _, layer in self.net.named_layers():
+            if isinstance(layer, nn.Dropout | nn.DropPath):
+                layer.p = 0  # what each library dropped would be other images and numbers
         self.optimizer = train.SGD(self.net.parameters(), LR, momentum=0.9)
         self._passes, self._take = self._ready()
         self._results: tuple[Array, Array]

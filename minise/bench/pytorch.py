@@ -79,7 +79,7 @@ class PyTorch:
 
         return Side(lambda: trainer.step(x, labels), numbers)
 
-    def image(self, net: str, arrays: Arrays) -> Side:
+    def evaluated(self, net: str, arrays: Arrays) -> Side:
         """In evaluation mode, and without anything kept for a backward."""
         ready = made(net, self.variant).eval()
         forward = self._compiled(ready)

@@ -141,7 +141,7 @@ def _chosen(names: tuple[str, ...], scaling: bool) -> list[bench.AnyCase]:
     from minise import bench
 
     usual = {**bench.CASES, **(bench.ON_GPU if backend.current().on_gpu else {})}
-    known = {**usual, **bench.SCALING}
+    known = {**usual, **bench.BATCHES, **bench.SCALING}
     for name in names:
         if not any(case.startswith(name) for case in known):
             raise InputError(nearest("case", name, list(known), "minise bench --list"))

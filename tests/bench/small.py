@@ -13,5 +13,5 @@ SMALL = [
     cases.pool("pool", 3, 4, 6),
     cases.step("step, cnn", "se-cnn", 3),
     cases.step("step, resnet", "se-resnet8", 3),
-    cases.image("image", "se-resnet8"),
+    cases.evaluated("image", "se-resnet8"),
 ]

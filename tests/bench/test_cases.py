@@ -40,16 +40,28 @@ def test_pytorchs_nets_have_the_names_of_ours():
         assert theirs == models.create(name, filled=False).state_dict().keys()
 
 
-def test_a_deep_net_is_the_same_in_pytorch(monkeypatch):
+@pytest.mark.parametrize("net", ["se-resnet50", "se-mobilenetv3-large", "se-efficientnet-b0"])
+def test_a_deep_net_is_the_same_in_pytorch(monkeypatch, net):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     from minise.bench.pytorch import PyTorch
 
     monkeypatch.setattr(models, "image_shape", lambda net: (3, 64, 64))
-    case = cases.image("image", "se-resnet50")
+    case = cases.evaluated("image", net)
     arrays = case.arrays()
     ours, theirs = (case.side(who, arrays).numbers() for who in (Minise(), PyTorch(Variant())))
     assert differences(ours, theirs) == []
     assert ours["scores"].shape == (1, 1000)
+
+
+def test_a_step_in_which_nothing_is_dropped_is_the_same_in_pytorch(monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from minise.bench.pytorch import PyTorch
+
+    monkeypatch.setattr(models, "image_shape", lambda net: (3, 64, 64))
+    case = cases.step("step", "se-efficientnet-b0", 8)
+    arrays = case.arrays()
+    ours, theirs = (case.side(who, arrays).numbers() for who in (Minise(), PyTorch(Variant())))
+    assert differences(ours, theirs, case.gradient_tolerance) == []
 
 
 def test_images_are_of_the_size_that_the_net_was_made_for():
@@ -85,6 +97,7 @@ def test_numbers_are_drawn_that_no_library_rounds():
 
 
 def test_every_name_belongs_to_one_case():
-    every = [*bench.CASES.items(), *bench.ON_GPU.items(), *bench.SCALING.items()]
+    groups = bench.CASES, bench.BATCHES, bench.ON_GPU, bench.SCALING
+    every = [item for group in groups for item in group.items()]
     assert len(dict(every)) == len(every)
     assert all(name == case.name for name, case in every)

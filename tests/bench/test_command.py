@@ -189,6 +189,7 @@ def test_cases_are_chosen_by_the_beginning_of_their_names(minise):
 
     assert listed() == list(bench.CASES)
     assert listed("--scaling") == [*bench.CASES, *bench.SCALING]
+    assert listed("batch") == list(bench.BATCHES)
     assert listed("scaling") == list(bench.SCALING)
     assert listed("se", "image") == [n for n in bench.CASES if n.startswith(("se-", "image-"))]
     assert listed("linear", "--scaling") == ["linear-784-10", *bench.SCALING]

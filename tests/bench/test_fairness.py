@@ -230,7 +230,7 @@ def test_where_nothing_is_learned_nothing_is_kept_for_a_backward(timed, monkeypa
         return forward(layer, x, training)
 
     monkeypatch.setattr(nn.Linear, "forward", watched)
-    seen = timed(cases.image("image", "se-cnn"), lambda name, call: call())
+    seen = timed(cases.evaluated("image", "se-cnn"), lambda name, call: call())
     assert set(passes) == {False}
     assert isinstance(seen.pop("minise"), np.ndarray)
     for scores in seen.values():
@@ -289,7 +289,7 @@ def test_compiled_is_timed_beside_both_layouts(timed, monkeypatch):
         call()
         return len(called)
 
-    for case in (cases.conv("conv", 3, 4, 6, 5), cases.image("image", "cnn")):
+    for case in (cases.conv("conv", 3, 4, 6, 5), cases.evaluated("image", "cnn")):
         asked.clear()
         assert timed(case, count, compiled=True) == {
             "minise": 0,

@@ -310,7 +310,7 @@ def test_rows_beside_neighbours_as_json():
         (cases.tail("", 1, 2, 3), 576),
         (cases.pool("", 2, 3, 4), 960),
         (cases.step("", "cnn", 7), 7),
-        (cases.image("", "cnn"), 1),
+        (cases.evaluated("", "cnn"), 1),
     ],
 )
 def test_work_is_counted_as_by_hand(case, amount):
@@ -318,7 +318,7 @@ def test_work_is_counted_as_by_hand(case, amount):
 
 
 def test_the_name_of_a_case_is_what_it_measures():
-    for name, case in {**bench.CASES, **bench.ON_GPU, **bench.SCALING}.items():
+    for name, case in {**bench.CASES, **bench.BATCHES, **bench.ON_GPU, **bench.SCALING}.items():
         assert case.name == name
         if isinstance(case, bench.MemoryCase):
             assert name == f"memory-{case.net}"
@@ -329,6 +329,12 @@ def test_the_name_of_a_case_is_what_it_measures():
             assert case.work.amount == numbers[0]
             continue
         shapes = drawn_shapes(case)
+        if name.startswith("batch"):
+            net, is_step = name.removeprefix("batch-").removeprefix("step-"), "step" in name
+            about = f"training step of {net}" if is_step else f"{net} in evaluation mode"
+            assert (case.about, case.work.amount) == (f"{about}, 32 images", 32)
+            assert shapes["x"] == (32, 3, 224, 224)
+            continue
         if name.startswith("image"):
             assert (case.about, shapes["x"][0]) == (f"{name[6:]} in evaluation mode, 1 image", 1)
             continue
@@ -405,12 +411,12 @@ def test_a_result_just_within_its_tolerance_is_timed_and_one_just_outside_is_not
 def test_tolerances_are_what_rounding_asks_for():
     tolerances = {
         name: (case.forward_tolerance, case.gradient_tolerance)
-        for name, case in {**bench.CASES, **bench.ON_GPU}.items()
+        for name, case in {**bench.CASES, **bench.BATCHES, **bench.ON_GPU}.items()
         if isinstance(case, bench.Case)
     }
     assert tolerances.pop("step-se-resnet50-32") == (1e-3, 5e-2)
     for name, found in tolerances.items():
-        assert found == ((1e-4, 5e-2) if name.startswith("step") else (1e-4, 1e-4)), name
+        assert found == ((1e-4, 5e-2) if "step" in name else (1e-4, 1e-4)), name
 
 
 @pytest.mark.effect("bench.run(cases)", "bench.run(seconds)", "bench.run(on_case)")
