@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 2**26  # of a plan's arrays
 MOST_STATE = 2**26  # bytes of the net's own
 MOST_SHAPES = 4  # of images, for each net
-# Whether no backward pass will follow. Then no chain of layers keeps what they have saved for it, and
-# the memory of a map is soon free for another.
+# Whether no backward pass will follow. Then no chain of layers keeps what they have saved for it,
+# and the memory of a map is soon free for another.
 goes_forward_alone: ContextVar[bool] = ContextVar("goes_forward_alone", default=False)
 OPTIONS = int, float, str, tuple, type(None), np.random.Generator  # what those of layers are
 

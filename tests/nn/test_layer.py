@@ -43,6 +43,40 @@ def test_the_state_has_every_tensor_by_name_in_forward_order(net):
     assert learned == [name for name in net.state_dict() if "running" not in name]
 
 
+class Watched(nn.Layer):
+    """Keeps its input for the backward pass, and notes how many such inputs there are."""
+
+    def __init__(self, kept, most):
+        self.kept, self.most = kept, most
+
+    def forward(self, x, training=True):
+        self.kept[:] = [one for one in self.kept if one() is not None]
+        self.most.append(len(self.kept))
+        y = x + 1
+        self.kept.append(weakref.ref(y))
+        return y, lambda dy: dy * (y == y)
+
+
+def test_without_a_backward_pass_no_layer_keeps_its_input(x):
+    def at_once(run):
+        kept, most = [], []
+        run(nn.Sequential(*(Watched(kept, most) for _ in range(5))))
+        return most
+
+    assert at_once(lambda net: net(x)) == [0, 1, 1, 1, 1]
+    assert at_once(lambda net: net.forward(x, training=False)) == [0, 1, 2, 3, 4]
+
+
+def test_a_backward_pass_after_all_says_that_none_was_expected(x):
+    class Inner(nn.Layer):
+        def forward(self, x, training=True):
+            y, backward = nn.Sequential(nn.ReLU()).forward(x, training)
+            return backward(y), backward
+
+    with pytest.raises(RuntimeError, match="none would follow"):
+        Inner()(x)
+
+
 def test_the_state_dict_is_a_copy_and_loads_back(net, x):
     state = net.state_dict()
     scores = net(x)

@@ -382,7 +382,7 @@ def test_a_plan_ends_with_its_net():
 @with_compiler
 def test_large_images_and_many_shapes_have_no_plan():
     net = models.create(NET)
-    assert not is_planned(net, images((1, 1, 200, 200)))
+    assert not is_planned(net, images((1, 1, 600, 600)))
     assert is_planned(net, images())
     shapes = [(1, 1, size, 20) for size in range(20, 26)]
     planned = [is_planned(net, images(shape)) for shape in shapes]

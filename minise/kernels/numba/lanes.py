@@ -271,7 +271,13 @@ fill: Any
 positive: Any
 sum_of: Any
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    load, store, fetch, copy, fill = _plain_load, _plain_store, _plain_fetch, _plain_copy, _plain_fill
+    load, store, fetch, copy, fill = (
+        _plain_load,
+        _plain_store,
+        _plain_fetch,
+        _plain_copy,
+        _plain_fill,
+    )
     positive, sum_of = _plain_positive, _plain_sum_of
 else:
     load, store, fetch, copy, fill = _load, _store, _fetch, _copy, _fill

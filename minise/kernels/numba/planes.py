@@ -74,10 +74,11 @@ def depthwise(x: Array, w: Array, b: Array | None, window: Window, output: Pair)
     b = empty((0,), x.dtype) if b is None else np.require(b, requirements=["C", "W"])
     w = np.require(w, requirements=["C", "W"]).reshape(C, -1)
     y, at = empty((C, *output, N), x.dtype), plan.forward.source.reshape(-1)
+    (down, across), (step_down, step_across) = plan.inside, plan.stride
     planes = plan.shape[0] * plan.shape[1] * (plan.farthest + plan.length)
     room = empty((TASKS, plan.length + planes), x.dtype)
     _each_channel(
-        rows(x), N, *plan.inside, *plan.stride, plan.shape[3] * N, w, b, at,
+        rows(x), N, down, across, step_down, step_across, plan.shape[3] * N, w, b, at,
         np.arange(at.size), plan.length, room, rows(y),
     )  # fmt: skip
     return y

@@ -12,12 +12,11 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.kernels.numba.lanes import LANES, copy
-from minise.kernels.numba.memory import empty, zeros
+from minise.kernels.numba.memory import empty
 from minise.kernels.numba.tasks import invite, tasks
 from minise.kernels.numba.team import compiled_parallel, get_num_threads
 from minise.kernels.numba.tiles import COLUMNS, ROWS, column, outer, put, tile
 from minise.shapes import POINT, Window
-
 
 PANEL = 2**15  # numbers, about, which stay in the second cache
 
@@ -25,10 +24,7 @@ PANEL = 2**15  # numbers, about, which stay in the second cache
 def suits(x: Array, w: Array, window: Window, groups: int) -> bool:
     """Whether it is such a convolution of x (C, H, W, N), with enough pixels and filters."""
     return (
-        window == POINT
-        and groups == 1
-        and min(len(w), w.shape[1]) >= ROWS
-        and x[0].size >= LANES
+        window == POINT and groups == 1 and min(len(w), w.shape[1]) >= ROWS and x[0].size >= LANES
     )
 
 
@@ -38,15 +34,15 @@ def conv1x1(x: Array, w: Array, b: Array | None, *, transposed: bool = False) ->
     `transposed` is the gradient of the input: x is then dy, and y is dx.
     """
     F, C = w.shape[:2][::-1] if transposed else w.shape[:2]
-    steps = (1, F) if transposed else (C, 1)
+    of_filter, of_channel = (1, F) if transposed else (C, 1)
     y = empty((F, *x.shape[1:]), x.dtype)
-    b = zeros((F,), x.dtype) if b is None else np.require(b, requirements=["C", "W"])
+    b = empty((0,), x.dtype) if b is None else np.require(b, requirements=["C", "W"])
     w = np.require(w, requirements=["C", "W"]).reshape(-1)
     wide = max(1, PANEL // (C * COLUMNS * LANES)) * COLUMNS * LANES
     panels = -(-y[0].size // wide)
     # few panels are shared by threads that do some of the filters each
     parts = min(F // ROWS, -(-2 * get_num_threads() // panels))
-    _multiply(x.reshape(-1), w, *steps, b, y.reshape(F, -1), wide, parts)
+    _multiply(x.reshape(-1), w, of_filter, of_channel, b, y.reshape(F, -1), wide, parts)
     return y
 
 
@@ -81,13 +77,17 @@ def _multiply(
             of_w, to = f * of_filter, f * pixels + n
             tiles = length // (COLUMNS * LANES) * (COLUMNS * LANES)
             for k in range(0, tiles, COLUMNS * LANES):
-                s = column(tile(zero, ROWS, COLUMNS), b, f)
+                s = tile(zero, ROWS, COLUMNS)
+                if b.size:
+                    s = column(s, b, f)
                 for c in range(C):
                     s = outer(s, w, of_w + c * of_channel, of_filter, panel, c * length + k)
                 put(s, to_y, to + k, pixels, ROWS)
             for low in range(tiles, length, LANES):
                 k = min(low, length - LANES)
-                t = column(tile(zero, ROWS, 1), b, f)
+                t = tile(zero, ROWS, 1)
+                if b.size:
+                    t = column(t, b, f)
                 for c in range(C):
                     t = outer(t, w, of_w + c * of_channel, of_filter, panel, c * length + k)
                 put(t, to_y, to + k, pixels, ROWS)

@@ -22,6 +22,7 @@ from minise.kernels.numba import (
     linear,
     memory,
     norm,
+    pointwise,
     tiles,
     winograd,
 )
@@ -49,6 +50,8 @@ def forms(monkeypatch):
     watch(monkeypatch, called, conv, "dots_of_stretches")
     watch(monkeypatch, called, conv.planes, "conv2d")
     watch(monkeypatch, called, conv.planes, "conv2d_backward")
+    watch(monkeypatch, called, conv.planes, "depthwise")
+    watch(monkeypatch, called, conv.pointwise, "conv1x1")
     return called
 
 
@@ -74,6 +77,42 @@ def test_from_a_register_full_of_images_on_they_are_the_lanes(forms, N, form):
     """At the left and right of an image a stretch is no longer than the batch."""
     conv_agrees(N, 2, 5, (4, 5), padding=1)
     assert forms in (form, 2 * form)  # the first time only to be compiled
+
+
+def test_a_channel_by_itself_has_planes_of_its_own(forms):
+    conv_agrees(1, layout.TASKS, layout.TASKS, (4, 5), padding=1, groups=layout.TASKS)
+    assert forms[:2] == ["depthwise", "conv2d_backward"]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_product"),
+    [
+        ({}, True),
+        ({"N": 1, "size": (1, LANES)}, True),
+        ({"N": 1, "size": (1, LANES - 1)}, False),
+        ({"C": tiles.ROWS - 1}, False),
+        ({"F": tiles.ROWS - 1}, False),
+        ({"stride": (1, 2)}, False),
+        ({"padding": (1, 0)}, False),
+        ({"kernel": (1, 2)}, False),
+        ({"C": 2 * tiles.ROWS, "F": 2 * tiles.ROWS, "groups": 2}, False),
+    ],
+)
+def test_a_convolution_of_points_is_a_product_of_matrices(forms, change, is_product):
+    usual = {"N": LANES, "C": tiles.ROWS, "F": tiles.ROWS, "size": (2, 3), "kernel": (1, 1)}
+    conv_agrees(**usual | change)
+    assert ("conv1x1" in forms) == is_product
+    if not change:
+        assert forms[:3] == ["conv1x1", "conv1x1", "dots_of_stretches"]  # y, dx, dw
+
+
+@pytest.mark.parametrize("panel", [1, 2**15])  # numbers: as narrow as it can be; all at once
+def test_panels_and_filters_that_do_not_come_out_even(monkeypatch, panel):
+    monkeypatch.setattr(pointwise, "PANEL", panel)
+    wide = tiles.COLUMNS * LANES
+    for pixels in (LANES, LANES + 1, wide - 1, wide, wide + 1, wide + LANES + 1, 2 * wide + 3):
+        for C, F in [(tiles.ROWS, tiles.ROWS + 1), (2 * tiles.ROWS + 3, 3 * tiles.ROWS)]:
+            conv_agrees(1, C, F, (1, pixels), (1, 1))
 
 
 # y (6, 8), dx (4, 8): each more than half of 4×4 patches

@@ -63,7 +63,7 @@ def test_batches_of_any_size(used, dtype):
     for N in [*range(2 * LANES + 2), wide - 1, wide, wide + 1, wide + LANES, 2 * wide + 1]:
         used.clear()
         agrees(N, (3, 4), padding=1, dtype=dtype)
-        assert set(used) == ({True} if N >= LANES else set())
+        assert set(used) == {True}
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (1, 3), (2, 2), (3, 3), (5, 3), (4, 5)])
@@ -72,12 +72,16 @@ def test_windows_of_any_size_stride_padding_and_dilation(kernel):
     for stride, padding, dilation in itertools.product((1, 2, (3, 1)), (0, 1, (2, 5)), (1, (2, 3))):
         options = {"stride": stride, "padding": padding, "dilation": dilation}
         agrees(LANES + 1, (10, 13), kernel, **options)
+        agrees(1, (10, 13), kernel, **options)
 
 
 def test_images_of_any_size():
     for size in [(1, 1), (1, 9), (9, 1), (2, 2), (8, 8), (3, 17)]:
         agrees(LANES, size, padding=1)
         agrees(LANES, size, padding=1, stride=2)
+    for N, size in itertools.product((1, 2, LANES - 1), [(1, 1), (9, 1), (8, 8), (3, 17), (7, 50)]):
+        agrees(N, size, (5, 5), padding=2)
+        agrees(N, size, (5, 5), padding=2, stride=2)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -101,8 +105,9 @@ def test_nan_and_infinity_reach_what_they_meet_and_no_more(value):
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32])
-def test_any_number_of_threads_gives_the_same_bits(dtype):
-    x, w, b = draw((LANES + 3, C + 3, 9, 7), (C + 3, 1, 3, 3), (C + 3,), dtype=dtype)
+@pytest.mark.parametrize("N", [1, LANES + 3])
+def test_any_number_of_threads_gives_the_same_bits(dtype, N):
+    x, w, b = draw((N, C + 3, 9, 7), (C + 3, 1, 3, 3), (C + 3,), dtype=dtype)
     results = []
     before = backend.get_num_threads()
     for number in (1, 2, before):

@@ -22,13 +22,15 @@ calls = {
     "batch_norm_relu": (x, w, b),
     "conv2d": (x, draw(24, 16, 3, 3), None),
     "conv2d of each channel": (x, draw(16, 1, 3, 3), None),
+    "conv2d of points": (x, draw(24, 16, 1, 1), None),
+    "conv2d of each channel of one image": (draw(1, 16, 14, 14), draw(16, 1, 3, 3), None),
     "channel_scale": (x, s),
     "scale_add_relu": (x, s, draw(64, 16, 14, 14)),
     "global_avg_pool": (x,),
 }
 for name, arguments in calls.items():
     operation, *rest = name.split()
-    y, *_, saved = getattr(ops, operation)(*arguments, **({"groups": 16} if rest else {}))
+    y, *_, saved = getattr(ops, operation)(*arguments, **({"groups": 16} if "each" in rest else {}))
     gradients = getattr(ops, f"{operation}_backward")(draw(*y.shape), saved)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
     arrays = [array for array in (y, *gradients) if array is not None]
@@ -49,5 +51,5 @@ def test_results_do_not_depend_on_whether_a_kernel_was_compiled_or_loaded(tmp_pa
         ).stdout
         for _ in range(2)
     )
-    assert compiled.count("\n") == 7
+    assert compiled.count("\n") == 9
     assert compiled == loaded
