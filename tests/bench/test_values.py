@@ -415,8 +415,10 @@ def test_tolerances_are_what_rounding_asks_for():
         if isinstance(case, bench.Case)
     }
     assert tolerances.pop("step-se-resnet50-32") == (1e-3, 5e-2)
+    for net in ("se-mobilenetv3-large", "se-efficientnet-b0"):
+        assert tolerances.pop(f"batch-step-{net}") == (1e-3, 5e-2)
     for name, found in tolerances.items():
-        assert found == ((1e-4, 5e-2) if "step" in name else (1e-4, 1e-4)), name
+        assert found == ((1e-4, 5e-2) if name.startswith("step") else (1e-4, 1e-4)), name
 
 
 @pytest.mark.effect("bench.run(cases)", "bench.run(seconds)", "bench.run(on_case)")
