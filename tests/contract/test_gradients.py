@@ -46,6 +46,10 @@ def assert_same_results(got, expected):
             np.testing.assert_array_equal(ours, alone)
 
 
+# In training they draw from their one generator.
+DRAWING = {"Dropout", "DropPath", "InvertedResidual"}
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 def test_backwards_of_several_uses_run_in_any_order(subject, order):
     """As in a net that uses a layer twice, or where it is called again before its backward."""
@@ -59,7 +63,7 @@ def test_backwards_of_several_uses_run_in_any_order(subject, order):
 
 
 def test_several_threads_may_use_it_at_once(subject, images, in_context):
-    subject.training &= subject.operation != "Dropout"  # which draws from its one generator
+    subject.training &= subject.operation not in DRAWING
     given, alone = uses(subject, 4), subject.twin()
     expected = one_after_the_other(alone, given)
     with ThreadPoolExecutor(4) as pool:

@@ -97,4 +97,5 @@ def test_the_operations_run_the_kernels(make, name, monkeypatch):
         subject = make(name)
         y, backward = subject.forward(*subject.inputs)
         backward(subject.like(y))
-    assert asked or name in ("Flatten", "Dropout", "add_backward")
+    without = {"Flatten", "Dropout", "DropPath", "DropPath, evaluation", "add_backward"}
+    assert asked or name in without
