@@ -14,7 +14,7 @@ CADENE = (
 CAFFE = {"ceil_pool": True}
 OF_CAFFE = (*with_se(*DEEP, *RESNEXT), "senet154")
 LEGACY = Naming(
-    "timm's legacy nets",
+    "timm, its legacy ones",
     (
         Family(
             called(*with_se(*BASIC), before="legacy_"),
@@ -25,7 +25,7 @@ LEGACY = Naming(
     ),
 )
 PRETRAINEDMODELS = Naming(
-    "pretrainedmodels, Cadene/pretrained-models.pytorch",
+    "Cadene/pretrained-models.pytorch",
     (
         Family(called(*OF_CAFFE, se="se_"), CADENE, CAFFE),
         Family(

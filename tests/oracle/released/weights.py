@@ -8,7 +8,7 @@ reference page. PyTorch's own convolutions on the two sides of a comparison diff
 
 --only timm pytorchcv compares these alone and leaves the rest of the record as it was; --rest only
 what the record has not, or not as it should be. moskomule's nets are no package: --moskomule names
-a folder with the files of its repository.
+a folder with its files senet/se_resnet.py (of commit 099acb5) and senet/se_module.py (9d279ec).
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ def page(record: dict) -> str:
 def lines(record: dict) -> Iterator[str]:
     yield INTRODUCTION
     for naming, rows in record.items():
-        versions = ", ".join(f"{name} {version}" for name, version in rows["versions"].items())
-        yield f"## {naming}\n\n{models.NAMINGS[naming].source}; {versions}.\n"
+        versions = ", ".join(f"{name} {v.split('+')[0]}" for name, v in rows["versions"].items())
+        yield f"## {naming}\n\nNets of {models.NAMINGS[naming].source} ({versions}).\n"
         yield "| net | theirs | parameters | read, error | written, error |\n|---|---|---|---|---|"
         for ours, row in rows["nets"].items():
             read, written = (worst(row[way]) for way in ("read", "written"))
@@ -201,7 +201,8 @@ def worst(errors: dict) -> str:
     if not largest:
         return "0"
     exponent = math.floor(math.log10(largest))
-    return f"{math.ceil(largest / 10**exponent)}e{exponent}"
+    digit = math.ceil(largest / 10**exponent)
+    return f"{digit}e{exponent}" if digit < 10 else f"1e{exponent + 1}"
 
 
 def told(net: str, found: str | float) -> str:
