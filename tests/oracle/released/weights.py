@@ -186,6 +186,8 @@ def lines(record: dict) -> Iterator[str]:
     for naming, rows in record.items():
         versions = ", ".join(f"{name} {v.split('+')[0]}" for name, v in rows["versions"].items())
         yield f"## {naming}\n\nNets of {models.NAMINGS[naming].source} ({versions}).\n"
+        if naming == "moskomule":
+            yield NO_PACKAGE
         yield "| net | theirs | parameters | read, error | written, error |\n|---|---|---|---|---|"
         for ours, row in rows["nets"].items():
             read, written = (worst(row[way]) for way in ("read", "written"))
@@ -220,6 +222,10 @@ def told(net: str, found: str | float) -> str:
     return f"`{net}` is not read as {name}: tensors are {', '.join(kinds)}"
 
 
+NO_PACKAGE = """\
+It is no package, and its repository was not at hand: the classes that were run are typed after its
+files se_resnet.py (of commit 099acb5) and se_module.py (9d279ec), without their initial weights.
+"""
 INTRODUCTION = """\
 # Weights of other libraries
 
