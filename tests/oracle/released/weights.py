@@ -229,21 +229,38 @@ files se_resnet.py (of commit 099acb5) and se_module.py (9d279ec), without their
 INTRODUCTION = """\
 # Weights of other libraries
 
-Each net below was built by the released package with random weights and statistics, and written as
-float32, float16, bfloat16 and float64 in `.safetensors` and as a `.pth` file.
-{py:obj}`models.load <minise.models.load>` read each, and the scores of two images were compared:
-the error is the largest difference of the five, as a part of the largest score. Then
-{py:obj}`models.save <minise.models.save>` wrote them in the four dtypes, and the package loaded
-them strictly: 0 says that its scores are the same to the last bit.
+**Why do the weights load, and the scores differ?** A file has numbers and their names, and nothing of
+what is computed with them. Nets with equal names and shapes differ in
+
+* where a bottleneck has its stride, in its first convolution or in the 3×3 (`stride_first`),
+* how the stem pools at the edge (`ceil_pool`), and on which sides a convolution pads,
+* a relu between batch norm and SE (`placement="activated"`: timm's legacy basic block),
+* the constant in batch norms (`norm_eps`), and the gate: sigmoid, or a hard one (`gate`).
+
+So say whose file it is, and minise builds the net as they do:
 
 ```python
 net = models.load("se-resnet50", "seresnet50.safetensors", naming="timm")
 models.save(net, "mine.safetensors", naming="timm", dtype="bfloat16")
 ```
 
-A net that a library does not have is refused, and so is one that it builds otherwise; the error
-says what differs and the call that makes theirs. Below each table are nets of the library that are
-none of minise's. Made by `tests/oracle/released/weights.py`.
+A file of another net is refused, with the tensors that do not fit and the call that reads it; so is
+a net that the library does not have. To save, the net is compared with theirs, and if it differs the
+error says in what, and the call that makes theirs. Only what no file shows can go wrong: timm's
+`tf_efficientnet_b0` has the names and shapes of its `efficientnet_b0`. Such nets are named below the
+tables. If yours is not one of them, compare the images: how pixels are normalised, their size and
+the order of the colours are in no file of weights. Why the *number* of parameters differs is told
+under [presets](presets.md).
+
+## How the tables were made
+
+Each net below was built by the released package with random weights and statistics, and written as
+float32, float16, bfloat16 and float64 in `.safetensors` and as a `.pth` file.
+{py:obj}`models.load <minise.models.load>` read each, and the scores of two images were compared:
+the error is the largest difference of the five, as a part of the largest score. Then
+{py:obj}`models.save <minise.models.save>` wrote them in the four dtypes, and the package loaded
+them strictly: 0 says that its scores are the same to the last bit. Below each table are nets of the
+library that are none of minise's. Made by `tests/oracle/released/weights.py`.
 """
 
 
