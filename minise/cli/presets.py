@@ -54,7 +54,14 @@ def presets_command(words: tuple[str, ...], reduced_from: int | None) -> None:
     console = Console()
     listed.columns[-2].no_wrap = console.width >= WIDE  # names are whole, what is last may break
     console.print(listed)
-    show(console, "\n–: one map, without hidden units; none: no hidden unit is left")
+    shown = {_hidden(p, C, reduced_from) for p in chosen.values() for C in channels or CHANNELS}
+    of_input = len(channels) == 1 and any(preset.expansion for preset in chosen.values())
+    notes = [
+        *["of: channels into the residual block, if hidden is of these"] * of_input,
+        *["–: one map, without hidden units"] * (ONE_MAP in shown),
+        *["none: no hidden unit is left"] * (NONE_LEFT in shown),
+    ]
+    show(console, "\n".join(["", *notes]))
     for name in parts:
         if name in PRESETS:
             _describe(console, name, PRESETS[name])

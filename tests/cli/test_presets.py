@@ -6,8 +6,8 @@ from minise.nn import PRESETS
 
 
 def rows(out):
-    """The rows below the line under the titles, up to the remark at the end."""
-    lines = out.split("──\n")[1].split("\n–:")[0].splitlines()
+    """The rows below the line under the titles, up to the remarks at the end."""
+    lines = out.split("──\n")[1].split("\n\n")[0].splitlines()
     return [line.split() for line in lines if line.strip()]
 
 
@@ -42,7 +42,6 @@ def test_only_those_with_a_part_in_their_names_and_for_several_numbers_of_channe
         ["monai", "1.6.1"],
         ["8", "36", "monai", "relu", "→", "sigmoid", ],
         ["8", "36", "monai-residual", "leaky_relu", "→", "relu"],
-        *rows(out)[5:],
     ]  # fmt: skip
 
 
@@ -68,6 +67,22 @@ def test_none_left_is_told_from_one_map(minise):
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([72, "fastai"], []),
+        ([72, "timm-regnety"], ["of"]),
+        (["timm-regnety", "timm-ese"], ["–"]),
+        ([8, "timm-senet", "timm-ese"], ["–", "none"]),
+        ([72], ["of", "–"]),
+    ],
+)
+def test_what_is_in_the_table_is_explained_and_nothing_else(minise, words, told):
+    notes = minise("presets", *words)[1].split("\n\n", 1)[1].splitlines()
+    explained = [note.split(":")[0] for note in notes]
+    assert [word for word in explained if word in ("of", "–", "none")] == told
+
+
 @pytest.mark.parametrize("columns", ["80", "60"])
 def test_names_are_whole_at_80_columns_and_no_line_is_longer(minise, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
@@ -75,7 +90,7 @@ def test_names_are_whole_at_80_columns_and_no_line_is_longer(minise, monkeypatch
         out = minise("presets", *words)[1]
         if columns == "80":
             assert all(name in out for name in PRESETS)
-        assert max(map(len, out.split("\n–:")[0].splitlines())) <= int(columns)
+        assert max(map(len, out.splitlines())) <= int(columns)
 
 
 @pytest.mark.parametrize(
