@@ -59,7 +59,8 @@ class SEBlock(Layer):
     "max" or "avg+max" (the mean of both), over the whole map, whatever its size: a pooling tied to
     one size would fail at any other. `activation`, one of `ACTIVATIONS`, is between the linear
     maps, with batch norm "before" or "after" it if `norm` says so; `bias` is for both maps.
-    `gate` is one of `GATES`. With `residual` the output is x + s · x. `PRESETS` has the options
+    `gate` is "sigmoid" (the paper), "hard_sigmoid" with a slope of 1/6, "hard_sigmoid_0.2", "clip"
+    to 0 … 1, "tanh", or "relu". With `residual` the output is x + s · x. `PRESETS` has the options
     that others use: `SEBlock(64, **PRESETS["caffe"].options)`.
 
     Raises `InputError` for unknown options, and where no hidden unit is left.

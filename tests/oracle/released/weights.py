@@ -229,8 +229,8 @@ files se_resnet.py (of commit 099acb5) and se_module.py (9d279ec), without their
 INTRODUCTION = """\
 # Weights of other libraries
 
-**Why do the weights load, and the scores differ?** A file has numbers and their names, and nothing of
-what is computed with them. Nets with equal names and shapes differ in
+**Why do the weights load, and the scores differ?** A file has numbers and their names, and nothing
+of what is computed with them. Nets with equal names and shapes differ in
 
 * where a bottleneck has its stride, in its first convolution or in the 3×3 (`stride_first`),
 * how the stem pools at the edge (`ceil_pool`), and on which sides a convolution pads,
@@ -245,12 +245,12 @@ models.save(net, "mine.safetensors", naming="timm", dtype="bfloat16")
 ```
 
 A file of another net is refused, with the tensors that do not fit and the call that reads it; so is
-a net that the library does not have. To save, the net is compared with theirs, and if it differs the
-error says in what, and the call that makes theirs. Only what no file shows can go wrong: timm's
-`tf_efficientnet_b0` has the names and shapes of its `efficientnet_b0`. Such nets are named below the
-tables. If yours is not one of them, compare the images: how pixels are normalised, their size and
-the order of the colours are in no file of weights. Why the *number* of parameters differs is told
-under [presets](presets.md).
+a net that the library does not have. To save, the net is compared with theirs, and if it differs
+the error says in what, and the call that makes theirs. Only what no file shows can go wrong: timm's
+`tf_efficientnet_b0` has the names and shapes of its `efficientnet_b0`. Such nets are named below
+the tables. If yours is not one of them, compare the images: how pixels are normalised, their size
+and the order of the colours are in no file of weights. Why the *number* of parameters differs is
+told under [presets](presets.md).
 
 ## How the tables were made
 
