@@ -133,11 +133,11 @@ def _parameters(preset: Preset, C: int, reduced_from: int | None) -> int:
 
 
 def _functions(preset: Preset) -> str:
-    gate = preset.options.get("gate", "sigmoid")
+    gate = preset.arguments.get("gate", "sigmoid")
     if preset.block in (nn.EffectiveSE, nn.ECA):
         return f"→ {gate}"
-    between = [preset.options.get("activation", "relu")]
-    norm = preset.options.get("norm", "none")
+    between = [preset.arguments.get("activation", "relu")]
+    norm = preset.arguments.get("norm", "none")
     if norm != "none":
         between.insert(0 if norm == "before" else 1, "norm")
     return f"{', '.join(between)} → {gate}"
@@ -147,7 +147,7 @@ def _describe(console: Console, name: str, preset: Preset) -> None:
     usual = inspect.signature(preset.block).parameters
     options = "".join(
         f", {option}={value!r}"
-        for option, value in preset.options.items()
+        for option, value in preset.arguments.items()
         if option not in usual or value != usual[option].default or option == "reduction"
     )
     if preset.expansion is not None:

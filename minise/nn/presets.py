@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from minise.errors import InputError
 from minise.nn.layer import Layer
 from minise.nn.relatives import ECA, ConcurrentSE, EffectiveSE
 from minise.nn.se import OPTIONS, SEBlock
@@ -20,9 +21,9 @@ OF_WIDTH = ("reduction", "rounding", "hidden")
 
 
 class Preset(NamedTuple):
-    """How one library builds its SE block, `block(channels, **options)`."""
+    """How one library builds its SE block, `block(channels, **arguments)`."""
 
-    options: dict[str, Any]
+    arguments: dict[str, Any]
     package: str  # with its version
     source: str  # the class there, or the paper
     weights: str  # kind of the two maps, and their names
@@ -30,6 +31,20 @@ class Preset(NamedTuple):
     """Where the reduction is of the channels that come into the residual block around it, how many
     times as many the SE block sees: 6 in EfficientNet, 1 in RegNetY; else None."""
     block: type[Layer] = SEBlock
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of `SEBlock`, as a net takes them.
+
+        Raises `InputError` where the block is one of its relatives.
+        """
+        if self.block is not SEBlock:
+            raise InputError(
+                f"{self.package}, {self.source}: this is nn.{self.block.__name__} and has no "
+                "options of nn.SEBlock, of which named nets are made; a block takes it as "
+                "se=preset.make"
+            )
+        return self.arguments
 
     def input(self, channels: int, reduced_from: int | None = None) -> int | None:
         """The channels that the reduction is of where they are not the block's own, else None.
@@ -49,7 +64,7 @@ class Preset(NamedTuple):
         if of_input is not None:
             more["reduced_from"] = of_input
         make: Callable[..., Layer] = self.block
-        return make(channels, **self.options | more)
+        return make(channels, **self.arguments | more)
 
     def hidden(self, channels: int, *, reduced_from: int | None = None) -> int | None:
         """The number of hidden units of that block; None where it has none.
@@ -58,7 +73,7 @@ class Preset(NamedTuple):
         """
         if self.block not in (SEBlock, ConcurrentSE):
             return None
-        of_width = {name: self.options[name] for name in OF_WIDTH if name in self.options}
+        of_width = {name: self.arguments[name] for name in OF_WIDTH if name in self.arguments}
         of_input = self.input(channels, reduced_from)
         return hidden_width(channels, **of_width, reduced_from=of_input, who="SEBlock")
 
@@ -310,6 +325,6 @@ _AS_READ = {
 }  # fmt: skip
 # Of an SE block, all options: a net whose own differ from the defaults must not keep one of them.
 PRESETS = {
-    name: preset._replace(options=OPTIONS | preset.options) if preset.block is SEBlock else preset
+    name: preset._replace(arguments=OPTIONS | preset.options) if preset.block is SEBlock else preset
     for name, preset in _AS_READ.items()
 }

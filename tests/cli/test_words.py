@@ -114,10 +114,10 @@ def test_version_and_help_are_commands_too(minise):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tran"], "unknown command 'tran': did you mean 'train'? See minise --help for all 14"),
+        (["tran"], "unknown command 'tran': did you mean 'train'? See minise --help for all 15"),
         (["train", "--epohcs", "3"], "'--epochs'? See minise train --help"),
         (["train", "--epochs", "x"], "'x' is not a valid integer range. See minise train --help"),
-        (["summary"], "Missing argument 'MODEL'. See minise summary --help"),
+        (["summary"], "Missing argument 'MODEL[:PRESET]'. See minise summary --help"),
         (["train", "--data"], "Option '--data' requires an argument."),
     ],
 )

@@ -114,6 +114,16 @@ def test_a_net_keeps_no_option_of_its_own_beside_a_preset():
         assert block.fc1.weight.value.shape[0] == round(channels / 4)
 
 
+@pytest.mark.parametrize("name", [n for n, p in PRESETS.items() if p.block is not nn.SEBlock])
+def test_a_relative_has_no_options_of_an_se_block(name):
+    """A gate alone would make an ordinary SE block of it, without a word."""
+    block = PRESETS[name].block.__name__
+    with pytest.raises(InputError, match=f"this is nn.{block} and has no options of"):
+        models.create("se-resnet8", **PRESETS[name].options)
+    residual = nn.Residual(16, 16, se=PRESETS[name].make)
+    assert isinstance(residual.se, PRESETS[name].block)
+
+
 def test_a_hidden_width_can_be_asked_for_alone():
     assert nn.hidden_width(72, 4, "torchvision") == 24
     with pytest.raises(InputError, match=r"^hidden_width: a reduction of 16 leaves no hidden unit"):
