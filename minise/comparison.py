@@ -51,10 +51,13 @@ def compare(
     console = Console()
     console.print(table)
     if layers:
-        if (table := _layers(parts)).row_count:
-            console.print(table)
-        for line in _otherwise_built(parts):
+        costly, otherwise_built = _layers(parts), _otherwise_built(parts)
+        if costly.row_count:
+            console.print(costly)
+        for line in otherwise_built:
             console.print(line, highlight=False)
+        if not costly.row_count and not otherwise_built:
+            console.print("No layer of one differs from that of the other.")
     console.print(CONVENTION, highlight=False)
     console.print("Memory is what a forward and backward pass took beside the parameters.")
 

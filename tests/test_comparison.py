@@ -69,11 +69,12 @@ def test_layers_that_cost_the_same_but_are_otherwise_built_are_told(capsys):
     out = capsys.readouterr().out
     expected = "gate is HardSigmoid() in slope 1/6, HardSigmoid(width=5) in slope 0.2 (3 times)"
     assert expected in out.splitlines()
+    assert "No layer" not in out
     assert len(rows(out.splitlines())) == 4  # no layer costs more
 
 
 def test_nets_that_are_alike_differ_in_no_layer(capsys):
     compare({"one": NETS["with"](), "two": NETS["with"]()}, (1, 4, 5), layers=True)
     out = capsys.readouterr().out
-    assert "times)" not in out
+    assert "No layer of one differs from that of the other.\n" in out
     assert len(rows(out.splitlines())) == 4
