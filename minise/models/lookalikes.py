@@ -6,6 +6,7 @@ names and shapes of its arrays.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -35,8 +36,13 @@ def call_that_reads(path: Path, name: str, arrays: Mapping[str, Array]) -> str:
         made = _made(path, net, family, arrays)
         if made is not None:
             given = "" if naming is None else f', naming="{naming}"'
-            return f'models.load("{net}", "{path.name}"{given}{arguments(made)})'
+            return f'models.load("{net}", {quoted(path)}{given}{arguments(made)})'
     return ""
+
+
+def quoted(path: Path) -> str:
+    """As it is typed in Python, in double quotes."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _candidates() -> Iterator[tuple[str, str | None, Family]]:
@@ -57,7 +63,7 @@ def _made(path: Path, name: str, family: Family, arrays: Mapping[str, Array]) ->
             found = find_state(path, arrays, set(outline), None)
     except InputError:
         return None
-    if found.keys() != outline.keys():
+    if found.keys() != outline.keys() or any(v.dtype.kind != "f" for v in found.values()):
         return None
     given = {key: _as_linear(np.shape(found[key])) for key in outline}
     first, *_, weight, bias = outline  # of the classifier

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minise.nn import Buffer, Layer, Parameter
+from minise.shapes import Window
 
 PLAIN = (bool, int, float, str, tuple, type(None), np.generic)
 # of training alone, or about the net as a whole
@@ -23,6 +24,8 @@ def facts(net: Layer) -> dict[str, Any]:
         for option, value in vars(layer).items():
             if isinstance(value, Parameter | Buffer):
                 found[before + option] = tuple(value.value.shape)
+            elif isinstance(value, Window):
+                found |= {f"{before}{option}.{k}": v for k, v in value._asdict().items()}
             elif isinstance(value, PLAIN) and option not in OF_NO_SCORE:
                 found[before + option] = value
             elif callable(value) and not isinstance(value, Layer):  # a method of its own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from minise.arrays import Array
 from minise.errors import InputError
 from minise.files import WEIGHTS, Tensors, read_tensors, write_tensors
 from minise.models.libraries import NAMINGS
-from minise.models.lookalikes import call_that_reads
+from minise.models.lookalikes import call_that_reads, quoted
 from minise.models.naming import OURS, Family, Naming, no_such_net
 from minise.models.registry import about, again, call_of, create, has_option
 from minise.models.states import count_found, find_state, fitting_keys
@@ -150,9 +151,14 @@ def _metadata(net: Layer) -> dict[str, str]:
         "options": made.options,
     }
     try:
-        return {"minise": json.dumps(values)}
-    except TypeError:  # options that are no text: NumPy's numbers, sets
+        return {"minise": json.dumps(values, default=_as_text)}
+    except TypeError:
         return {}
+
+
+def _as_text(value: Any) -> Any:
+    """NumPy's whole numbers, and sets of stages."""
+    return int(value) if isinstance(value, Integral) else sorted(value)
 
 
 def _said(path: Path, name: str, options: dict[str, Any], said: str) -> dict[str, Any]:
@@ -174,7 +180,7 @@ def _said(path: Path, name: str, options: dict[str, Any], said: str) -> dict[str
             f"{path} is of {model}"
             + (f" with {told}" if told else "")
             + f", not of {name}{' with other options' if model == name else ''}: "
-            + f'models.load("{model}", {", ".join(filter(None, ["…", told]))}) reads it'
+            + f'models.load("{model}", {", ".join(filter(None, [quoted(path), told]))}) reads it'
         )
     return {**sizes, "image_shape": (C, H, W)}
 

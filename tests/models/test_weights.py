@@ -1,4 +1,5 @@
 import copy
+import json
 import re
 
 import numpy as np
@@ -61,8 +62,12 @@ def refused(call, *given, **options):
     [
         ("resnet50", "torchvision", "layer2.0.conv1.stride is (2, 2), theirs (1, 1)"),
         ("se-resnet50", "timm", "layer2.0.conv1.stride is (2, 2), theirs (1, 1)"),
-        ("se-resnet50", "cadene", "maxpool.window is "),
-        ("se-resnext50-32x4d", "cadene", "maxpool.window is "),
+        ("se-resnet50", "cadene", "maxpool.window.padding is (1, 1), theirs (0, 0); and 1 more"),
+        (
+            "se-resnext50-32x4d",
+            "cadene",
+            "maxpool.window.padding is (1, 1), theirs (0, 0); and 1 more",
+        ),
         ("se-resnet18", "timm", "layer1.0.se.fc1.weight is (4, 64), theirs (8, 64)"),
         ("se-resnet18", "moskomule", "layer1.0.se.fc1.bias"),
         ("se-mobilenetv3-small", "timm", "stem.bn.eps is 0.001, theirs 1e-05"),
@@ -161,15 +166,15 @@ def test_a_file_of_another_net_is_answered_with_what_differs_in_its_own_names(le
     assert "missing: layer1.2.conv1.weight; layer1.2.bn1.weight;" in told
     assert "of another shape: last_linear.weight (3, 512), expected (1000, 512);" in told
     assert told.endswith(
-        '\n  this call fits the file: models.load("se-resnet18", "x.safetensors", '
-        'naming="timm-legacy", num_classes=3)'
+        '\n  this call fits the file: models.load("se-resnet18", '
+        f'{json.dumps(str(path))}, naming="timm-legacy", num_classes=3)'
     )
     assert told.count("\n") == 3
 
 
 def test_the_call_that_reads_a_file_is_told(legacy, timm, tmp_path):
     path = tmp_path / "x.safetensors"
-    call = f'this call fits the file: models.load("{SE18}", "x.safetensors", '
+    call = f'this call fits the file: models.load("{SE18}", {json.dumps(str(path))}, '
     models.save(timm, path, naming="timm")
     for name, naming in (
         (SE18, None),
@@ -189,7 +194,30 @@ def test_the_call_that_reads_a_file_is_told(legacy, timm, tmp_path):
     assert "is of se-vgg-8k, not of se-cnn" in told
     rename(models.create("se-vgg-8k", in_channels=3), path, lambda name: f"module.{name}")
     told = refused(models.load, "se-cnn", path)
-    assert told.endswith('file: models.load("se-vgg-8k", "x.safetensors", in_channels=3)')
+    call = told.partition("fits the file: ")[2]
+    assert call == f'models.load("se-vgg-8k", {json.dumps(str(path))}, in_channels=3)'
+    assert eval(call).made_as.name == "se-vgg-8k"  # as typed from any folder
+
+
+def test_no_call_is_told_for_a_file_that_no_call_reads(tmp_path):
+    path = tmp_path / "x.safetensors"
+    state = models.create("se-cnn").state_dict()
+    write_tensors(path, Tensors({name: v.astype(np.int8) for name, v in state.items()}, {}))
+    told = refused(models.load, "se-cnn", path)
+    assert "not floating point: conv1.weight is int8;" in told
+    assert "this call fits" not in told
+
+
+def test_a_file_of_ours_tells_the_call_that_reads_it(tmp_path):
+    path = tmp_path / "x.safetensors"
+    net = models.create("se-resnet8", num_classes=3, stages={1, 2}, hidden=np.int64(4))
+    models.save(net, path)
+    told = refused(models.load, "se-resnet8", path)
+    call = told.rpartition(": ")[2].removesuffix(" reads it")
+    assert call.endswith("stages=[1, 2], hidden=4)")
+    again = eval(call)
+    assert (again.made_as.num_classes, again.block1.se.fc1.weight.value.shape[0]) == (3, 4)
+    assert models.load("se-resnet8", path, stages=(1, 2), hidden=4)
 
 
 def test_names_of_others_are_recognised_where_no_net_fits_whole(net, tmp_path):
@@ -278,7 +306,7 @@ def test_names_of_others_are_recognised_in_a_wrapped_net(net, tmp_path):
     rename(net, path, lambda name: "module." + family.to_theirs(name))
     told = refused(models.load, SE18, path, num_classes=3)
     assert told.endswith(
-        f'models.load("{SE18}", "x.safetensors", naming="timm-legacy", num_classes=3)'
+        f'models.load("{SE18}", {json.dumps(str(path))}, naming="timm-legacy", num_classes=3)'
     )
 
 
