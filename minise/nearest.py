@@ -11,14 +11,14 @@ FEW = 8  # names that are listed, all of them
 def nearest(what: str, name: object, known: Sequence[str], listed_by: str = "") -> str:
     """As in: unknown model 'se-cn': did you mean 'se-cnn'? There are cnn, se-cnn.
 
-    Of many names only the nearest three are given, and the command that lists them all.
+    Of many names only the nearest three are given, where a command lists them all.
     """
     if not known:
         return f"unknown {what} {name!r}: there are none"
     close = near(name, known)
     rest = f"there are {', '.join(known)}"
-    if len(known) > FEW:
-        rest = f"see {listed_by} for all {len(known)}" if listed_by else f"there are {len(known)}"
+    if len(known) > FEW and listed_by:
+        rest = f"see {listed_by} for all {len(known)}"
     nearby = close[: 1 if len(known) <= FEW else 3]
     if not nearby:
         return f"unknown {what} {name!r}: {rest}"

@@ -24,3 +24,7 @@ def test_few_are_listed_and_of_many_the_nearest_three(name, known, said):
     assert told.startswith(f"unknown model {name!r}: {said}")
     assert told.count("se-resnet") <= 3
     assert "`" not in nearest("model", name, known)
+
+
+def test_all_are_listed_where_no_command_does_it():
+    assert nearest("rounding", "x", MANY) == f"unknown rounding 'x': there are {', '.join(MANY)}"

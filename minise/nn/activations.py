@@ -119,6 +119,8 @@ ACTIVATIONS: dict[str, Callable[[], Layer]] = {
 
 def activation_layer(name: str, who: str) -> Layer:
     """The layer of this name. Raises `InputError`, in the name of `who`, for an unknown one."""
+    if name == "swish":  # of which hard_swish would be the nearest name
+        raise InputError(f"{who}: activation 'swish' is called 'silu'")
     if name not in ACTIVATIONS:
         raise InputError(f"{who}: {nearest('activation', name, list(ACTIVATIONS))}")
     return ACTIVATIONS[name]()

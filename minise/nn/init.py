@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Integral
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from minise.arrays import Array
+from minise.errors import InputError
 
 __all__ = ["he_normal", "lecun_normal", "unfilled"]
 
@@ -48,6 +50,8 @@ def unfilled() -> Iterator[None]:
 def _normal(
     rng: np.random.Generator, shape: tuple[int, ...], gain: float, dtype: npt.DTypeLike
 ) -> Array:
+    if not all(isinstance(size, Integral) and size > 0 for size in shape):
+        raise InputError(f"weights of shape {shape}, expected whole numbers of at least 1")
     if _unfilled.get():
         return np.empty(shape, dtype)
     # drawn in float64 whatever the dtype, so that float32 and float64 nets start alike

@@ -26,7 +26,7 @@ from minise.nn.layer import Backward, Layer
 from minise.nn.layers import BatchNorm2d, Conv2d, Linear
 from minise.nn.pooling import AddingBackward, GlobalAvgPool, adding
 from minise.nn.se import SEBlock, activation_and_norm, gate_layer
-from minise.nn.widths import hidden_width
+from minise.nn.widths import check_whole, hidden_width
 
 __all__ = ["ECA", "ConcurrentSE", "EffectiveSE", "GatherExcite", "NoSqueeze", "SpatialSE"]
 
@@ -247,6 +247,7 @@ class ECA(_ChannelGates):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        check_whole("ECA", channels=channels)
         if kernel_size is None:
             kernel_size = int(abs(math.log2(channels) / 2 + 0.5))
             kernel_size = max(smallest, kernel_size + 1 - kernel_size % 2)

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
 
 from minise.errors import InputError
 from minise.nearest import nearest
@@ -42,6 +44,13 @@ ROUNDINGS: dict[str, Callable[[int, float], int]] = {
 }
 
 
+def check_whole(who: str, **numbers: Any) -> None:
+    """Raises `InputError`, in the name of `who`, for one that is no whole number above 0."""
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise InputError(f"{who}: {name} {value!r}, expected a whole number of at least 1")
+
+
 def hidden_width(
     channels: int,
     reduction: float = 16,
@@ -54,21 +63,18 @@ def hidden_width(
     """The number of hidden units of an SE block: C / reduction, by one of `ROUNDINGS`.
 
     C is `channels`, or `reduced_from` where that is given; or `hidden` is the number itself.
-    Raises `InputError`, in the name of `who`, where none is left.
+    Raises `InputError`, in the name of `who`, where none is left, or a number is none.
     """
     if rounding not in ROUNDINGS:
         raise InputError(f"{who}: {nearest('rounding', rounding, list(ROUNDINGS))}")
-    if reduction <= 0:
-        raise InputError(f"{who}: reduction {reduction}: must be above 0")
-    for name, value in {
-        "channels": channels,
-        "reduced_from": reduced_from,
-        "hidden": hidden,
-    }.items():
-        if value is not None and (value < 1 or value != int(value)):
-            raise InputError(f"{who}: {name} {value}, expected a whole number of at least 1")
+    if not isinstance(reduction, Real) or not reduction > 0:
+        raise InputError(f"{who}: reduction {reduction!r}, expected a number above 0")
+    check_whole(who, channels=channels)
+    if reduced_from is not None:
+        check_whole(who, reduced_from=reduced_from)
     if hidden is not None:
-        return hidden
+        check_whole(who, hidden=hidden)
+        return int(hidden)
     C = channels if reduced_from is None else reduced_from
     width = ROUNDINGS[rounding](C, reduction)
     if width < 1:

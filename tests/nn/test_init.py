@@ -11,7 +11,7 @@ import pytest
 from laws import assert_drawn, assert_independent, assert_variance
 from scipy import stats
 
-from minise import models, nn
+from minise import InputError, models, nn
 from minise.models import inception, resnet
 
 HE, LECUN = 2, 1
@@ -240,3 +240,18 @@ def test_weights_that_are_loaded_next_are_not_drawn(monkeypatch):
     monkeypatch.setattr(np.random, "default_rng", lambda seed: None)  # which can draw nothing
     state = models.create("se-cnn", filled=False).state_dict()
     assert state["se1.fc1.weight"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Linear(0, 3),
+        lambda: nn.Linear(3, 2.5),
+        lambda: nn.Conv2d(2, 0, 3),
+        lambda: nn.EffectiveSE(0),
+        lambda: nn.SpatialSE(0),
+    ],
+)
+def test_weights_have_numbers_along_each_axis(make):
+    with pytest.raises(InputError, match=r"^weights of shape .*, expected whole numbers of at"):
+        make()

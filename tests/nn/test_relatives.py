@@ -175,6 +175,7 @@ def test_the_gate_of_gather_excite_is_the_sigmoid_of_the_mean(x):
     ("make", "message"),
     [
         (lambda: nn.ECA(8, 4), "kernel_size is 4, expected an odd number"),
+        (lambda: nn.ECA(0), "ECA: channels 0, expected a whole number of at least 1"),
         (lambda: nn.EffectiveSE(8, gate="soft"), "EffectiveSE: unknown gate 'soft'"),
         (lambda: nn.ConcurrentSE(8, 2, merge="mx"), "unknown merge 'mx': did you mean 'max'"),
         (
