@@ -56,8 +56,8 @@ def _net(model: str, channels: int) -> nn.Layer:
     """Of "se-resnet50", or with the SE blocks of a preset, "se-resnet50:timm"."""
     if model == "seed":
         return nn.SEBlock(64, **nn.PRESETS["seed"].options)
-    name, _, preset = model.partition(":")
-    if not preset:
+    name, colon, preset = model.partition(":")
+    if not colon:
         return models.create(name, in_channels=channels)
     if preset not in nn.PRESETS:
         raise InputError(nearest("preset", preset, list(nn.PRESETS), "minise presets"))

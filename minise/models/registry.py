@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, NamedTuple
+from numbers import Integral
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +21,13 @@ from minise.nearest import nearest
 from minise.nn import Layer, SEBlock, unfilled
 from minise.nn.layer import MadeAs
 from minise.nn.se import OPTIONS
+from minise.nn.widths import check_whole
 
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
 PLACES = ("placement", "stages")
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -40,13 +42,16 @@ def _is_switch(value: object) -> bool:
 # What each option must be: text from a command line or a file may be anything.
 _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "reduction": (_is_number, "a number"),
-    "hidden": (lambda value: value is None or type(value) is int, "a whole number"),
+    "hidden": (
+        lambda value: value is None or (isinstance(value, Integral) and not _is_switch(value)),
+        "a whole number",
+    ),
     "bias": (_is_switch, "true or false"),
     "residual": (_is_switch, "true or false"),
     "stride_first": (lambda value: value is None or _is_switch(value), "true or false"),
     "ceil_pool": (_is_switch, "true or false"),
-    "norm_eps": (_is_number, "a number"),
-    "norm_momentum": (_is_number, "a number"),
+    "norm_eps": (lambda value: _is_number(value) and value > 0, "a number above 0"),
+    "norm_momentum": (lambda value: _is_number(value) and 0 <= value <= 1, "a number in 0 to 1"),
     "squeeze": (_is_text, "a name"),
     "activation": (_is_text, "a name"),
     "norm": (_is_text, "a name"),
@@ -285,6 +290,7 @@ def create(
         se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
     in_channels = net.image[0] if in_channels is None else in_channels
     num_classes = net.classes if num_classes is None else num_classes
+    check_whole(name, in_channels=in_channels, num_classes=num_classes)
     try:
         with nullcontext() if filled else unfilled():
             made = net.make(

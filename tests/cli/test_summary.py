@@ -85,6 +85,7 @@ def test_a_preset_is_that_of_the_layers_too(minise):
     [
         ("resnet8:timm", "resnet8:timm: resnet8 has no SE blocks, which 'timm' could build other"),
         ("se-resnet8:tim", "unknown preset 'tim': did you mean 'timm'"),
+        ("se-resnet8:", "unknown preset '': see minise presets for all"),
         ("se-resnet9:timm", "unknown model 'se-resnet9': did you mean"),
     ],
 )
