@@ -2,10 +2,10 @@
 
     python tests/oracle/released/blocks.py FOLDER [widths] [outputs] [ENVIRONMENT…]
 
-It makes environments in FOLDER with the packages at the versions below, and runs `in_ENVIRONMENT.py`
-in each: for the hidden widths of every C, which takes some minutes, and for what the blocks make of
-random numbers, which takes seconds; without a word, for both. `tests/nn/test_presets.py` compares
-minise's presets with the record.
+It makes environments in FOLDER with the packages at the versions below, and in each runs the script
+`in_ENVIRONMENT.py`: for the hidden widths of every C, which takes minutes, and for what the blocks
+make of random numbers, which takes seconds; without either word, for both.
+`tests/nn/test_presets.py` compares minise's presets with the record.
 """
 
 import hashlib
@@ -37,13 +37,13 @@ class Environment(NamedTuple):
 
 ENVIRONMENTS = {
     "torch": Environment(
-        # torchvision beside this PyTorch does not load its compiled file: `in_torch.py` declares the
-        # operators that are missing
+        # torchvision beside this PyTorch does not load its compiled file: `in_torch.py` declares
+        # the operators that are missing
         "torch==2.13.0 numpy pyyaml huggingface_hub tqdm requests addict rich yapf termcolor einops"
         " munch iopath regex tokenizers fastcore fastprogress fasttransform plum-dispatch"
         " model-index hyperpyyaml joblib sentencepiece psutil scipy pandas scikit-learn polars"
-        " py-cpuinfo ultralytics-thop opencv-python-headless pillow matplotlib safetensors six packaging"
-        " typing_extensions",
+        " py-cpuinfo ultralytics-thop opencv-python-headless pillow matplotlib safetensors six"
+        " packaging typing_extensions",
         "timm==1.0.31 torchvision==0.28.0 fastai==2.8.12 monai==1.6.1 transformers==5.24.0"
         " segmentation-models-pytorch==0.6.0 efficientnet-pytorch==0.7.1 geffnet==1.0.2"
         " pytorchcv==0.0.74 fvcore==0.1.5.post20221221 channel-attention==0.0.1"
@@ -98,7 +98,7 @@ def record(widths):
         else:
             ranges.append([C, C])
     return {
-        "widths": {C: widths[C - CHANNELS[0]] for C in SHOWN},
+        "shown": {C: widths[C - CHANNELS[0]] for C in SHOWN},
         "step": step,
         "refused": ranges,  # first and last of each
         "digest": digest(widths),
@@ -147,6 +147,7 @@ def errors(arrays):
         preset: {
             "channels": list(COMPARED),
             "dtype": str(by_C[COMPARED[0]]["x"].dtype),
+            "options": PRESETS[preset].options,  # with which they were compared
             "error": max(error(PRESETS[preset], C, arrays) for C, arrays in by_C.items()),
         }
         for preset, by_C in of_blocks.items()
@@ -167,7 +168,7 @@ def main(folder, words):
             for preset, row in found.items():
                 kept.setdefault(preset, {})["package"] = PRESETS[preset].package
                 kept[preset][what] = row
-                print(preset, row["widths"] if what == "widths" else row["error"])
+                print(preset, row["shown" if what == "widths" else "error"])
     rows = [f"{json.dumps(preset)}: {json.dumps(kept[preset])}" for preset in sorted(kept)]
     RECORD.write_text("{\n" + ",\n".join(rows) + "\n}\n", "utf-8")
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import paddle
-from reading import Noted, found, main, noted, random_input, random_like
 from paddle import nn
+from reading import Noted, found, main, noted, random_input, random_like
 
 
 class InPaddleClas(NamedTuple):

@@ -53,16 +53,17 @@ def noted(module, *names, position):
 
 
 def random_input(C, axes, rng):
-    """(2, C, 5, 7), or (2, C, 7) for one axis, with means that differ by channel."""
-    return rng.normal(size=(2, C, 5, 7)[: 1 + axes] + (7,)) + rng.normal(size=(2, C) + (1,) * axes)
+    """(16, C, 5, 7), or (16, C, 7) for one axis, with means that differ by channel."""
+    shape = (16, C, 5, 7) if axes == 2 else (16, C, 7)
+    return rng.normal(size=shape) + rng.normal(size=(16, C) + (1,) * axes)
 
 
 def random_like(name, value, rng):
-    """For weights (out, in…) of about ±2 after each map, so that gates are reached at both ends."""
+    """For weights (out, in…) large enough that both ends of gates and of a relu6 are reached."""
     if "var" in name.rpartition(".")[2]:
         return rng.uniform(0.5, 1.5, value.shape)  # of a batch norm
     fan_in = math.prod(value.shape[1:])
-    return rng.normal(size=value.shape) * 2 / math.sqrt(fan_in)
+    return rng.normal(size=value.shape) * 3 / math.sqrt(fan_in)
 
 
 def width(read, C):
@@ -86,10 +87,6 @@ def main(widths, outputs):
     kept = {}
     for preset, run in outputs.items():
         for C in COMPARED:
-            try:
-                arrays = run(C, np.random.default_rng(C))
-            except Exception as error:  # told with all of them
-                print(f"{preset}: {type(error).__name__}: {error}", file=sys.stderr)
-                break
+            arrays = run(C, np.random.default_rng(C))
             kept |= {f"{preset}/{C}/{name}": array for name, array in arrays.items()}
     np.savez(sys.argv[2], **kept)
