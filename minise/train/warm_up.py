@@ -7,7 +7,7 @@ import copy
 import numpy as np
 
 from minise import models
-from minise.arrays import array_module
+from minise.arrays import Array, array_module
 from minise.data import Augment, to_input
 from minise.errors import InputError
 from minise.nn import Layer
@@ -22,7 +22,8 @@ def warm_up(
     """Run a batch of blank images forward and backward through a copy of `net`.
 
     They go through `augment` first. Batches of another size may use other kernels. Raises
-    `InputError` where images of this shape, (C, H, W), do not fit the net.
+    `InputError` where images of this shape, (C, H, W), do not fit the net, or one alone does not
+    train it.
     """
     net = copy.deepcopy(net)
     dtype = net.parameters()[0].value.dtype
@@ -33,11 +34,25 @@ def warm_up(
     try:
         scores, backward = net.forward(images, training=True)
     except ValueError as error:
+        if batch_size == 1 and _takes(net, images):
+            raise InputError(
+                f"a batch of one image does not train this net: {error}; "
+                "choose a batch size that leaves no single image"
+            ) from None
         raise InputError(
             f"images of {image_shape} do not fit the net: {error}; {_others(image_shape)}"
         ) from None
     backward(array_module(scores).zeros_like(scores))
     net(images)
+
+
+def _takes(net: Layer, images: Array) -> bool:
+    """In evaluation."""
+    try:
+        net(images)
+    except ValueError:
+        return False
+    return True
 
 
 def _others(image_shape: tuple[int, int, int]) -> str:

@@ -170,6 +170,14 @@ def test_warming_up_leaves_the_net_alone_and_finds_images_that_do_not_fit():
         train.warm_up(models.create("cnn"), (1, 32, 32), 2)
 
 
+def test_warming_up_finds_that_one_image_alone_does_not_train_a_net():
+    """Of which a batch norm has one number for each channel: 33 images in batches of 32."""
+    net = models.create("se-resnet8", norm="before")
+    train.warm_up(net, (1, 28, 28), 2)
+    with pytest.raises(InputError, match=r"^a batch of one image does not train this net: batch_"):
+        train.warm_up(net, (1, 28, 28), 1)
+
+
 def test_a_training_step_as_a_learner_writes_it():
     import minise
     from minise import ops
