@@ -43,9 +43,9 @@ def test_every_preset_was_compared_with_its_released_package():
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_the_block_computed_what_the_released_one_did(name):
-    """With these options and the same random numbers, in float64 but for mindcv."""
+    """With these arguments and the same random numbers, in float64 but for mindcv."""
     outputs = RELEASED[name]["outputs"]
-    assert outputs["options"] == PRESETS[name].options
+    assert outputs["arguments"] == PRESETS[name].arguments
     assert outputs["channels"] == [72, 256]
     assert outputs["dtype"] == ("float32" if name == "mindcv" else "float64")
     assert outputs["error"] < LESS_EXACT.get(name, 1e-11)

@@ -147,7 +147,7 @@ def errors(arrays):
         preset: {
             "channels": list(COMPARED),
             "dtype": str(by_C[COMPARED[0]]["x"].dtype),
-            "options": PRESETS[preset].options,  # with which they were compared
+            "arguments": PRESETS[preset].arguments,  # with which they were compared
             "error": max(error(PRESETS[preset], C, arrays) for C, arrays in by_C.items()),
         }
         for preset, by_C in of_blocks.items()
