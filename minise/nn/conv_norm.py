@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from minise.errors import InputError
 from minise.nn.activations import activation_layer
 from minise.nn.layer import Layer, Sequential
 from minise.nn.layers import BatchNorm2d, BatchNormReLU2d, Conv2d
@@ -31,8 +32,10 @@ def conv_norm_act(
     of it is padded. There is no bias: batch norm would subtract it again. `activation` is one of
     `ACTIVATIONS`, with "none" for none; `eps` and `momentum` are those of `BatchNorm2d`.
 
-    Raises `InputError` for an unknown activation.
+    Raises `InputError` for an unknown activation or an even kernel size.
     """
+    if kernel_size % 2 == 0:
+        raise InputError(f"conv_norm_act: kernel_size is {kernel_size}, expected an odd number")
     after = _norm_and_activation(out_channels, activation, eps, momentum, dtype)
     conv = Conv2d(
         in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, groups=groups,

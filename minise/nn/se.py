@@ -109,7 +109,8 @@ class SEBlock(Layer):
         With a mask (N, H, W) of bools the squeeze is the mean over the pixels where it is true:
         those of images padded to one size, or of sounds of one length. All pixels are scaled.
         """
-        s, gates_backward = self.gates(x, training, mask)  # (N, C)
+        given = () if mask is None else (mask,)  # a subclass's own gates may know of none
+        s, gates_backward = self.gates(x, training, *given)  # (N, C)
         y, saved = ops.channel_scale(x, s)  # (N, C, H, W) · (N, C)
 
         def backward(dy: Array) -> Array:

@@ -148,9 +148,13 @@ def hard_sigmoid(x: Array, width: float = 6) -> tuple[Array, HardSigmoidSaved]:
     """y = x/width + 1/2 cut off at 0 and 1, the straight-line sigmoid.
 
     Its slope is 1/6 in MobileNetV3 (Howard et al. 2019, section 5.2), and 0.2, with a width of 5,
-    in Keras 2 and ONNX. The derivative at ±width/2 is taken to be 0.
+    in Keras 2 and ONNX. The derivative at ±width/2 is taken to be 0. Raises `ValueError` for a
+    width that is not above 0.
     """
     door.check_arrays("hard_sigmoid", x=x)
+    width = float(width)  # one of NumPy's would make float32 float64
+    if not width > 0:
+        raise ValueError(f"hard_sigmoid: width is {width:g}, expected a number above 0")
     return _hard_sigmoid(x, width), HardSigmoidSaved(x, width)
 
 
@@ -228,6 +232,7 @@ def _hard_swish_backward(dy: Array, x: Array) -> Array:
 def leaky_relu(x: Array, slope: float = 0.01) -> tuple[Array, LeakyReLUSaved]:
     """y = x where x > 0, else slope · x. Its derivative at 0 is taken to be the slope."""
     door.check_arrays("leaky_relu", x=x)
+    slope = float(slope)
     return _leaky_relu(x, slope), LeakyReLUSaved(x, slope)
 
 
@@ -252,9 +257,13 @@ def _leaky_relu_backward(dy: Array, x: Array, slope: float) -> Array:
 def clip(x: Array, low: float, high: float) -> tuple[Array, ClipSaved]:
     """y = x cut off at `low` and `high`; between 0 and 6 it is relu6.
 
-    The derivative at both bounds is taken to be 0, as for relu.
+    The derivative at both bounds is taken to be 0, as for relu. Raises `ValueError` where `low` is
+    above `high`.
     """
     door.check_arrays("clip", x=x)
+    low, high = float(low), float(high)
+    if not low <= high:
+        raise ValueError(f"clip: low is {low:g} and high {high:g}, expected low <= high")
     return _clip(x, low, high), ClipSaved(x, low, high)
 
 

@@ -50,5 +50,10 @@ def test_an_activation_is_a_layer_of_its_own_where_it_is_not_relu():
 
     assert parts("silu") == ["conv", "bn", "act"]
     assert parts("none") == parts("relu") == ["conv", "bn"]
-    with pytest.raises(InputError, match=r"^conv_norm_act: unknown activation 'swish'"):
+    with pytest.raises(InputError, match="^conv_norm_act: activation 'swish' is called 'silu'"):
         parts("swish")
+
+
+def test_an_even_kernel_would_not_keep_the_size():
+    with pytest.raises(InputError, match="kernel_size is 4, expected an odd number"):
+        nn.conv_norm_act(4, 6, 4)

@@ -41,7 +41,7 @@ def test_a_net_is_a_line_for_each_of_its_layers():
         "  se: SEBlock, 42 parameters",
         "    squeeze: GlobalAvgPool()",
         "    fc1: Linear(weight (2, 8), bias (2,))",
-        "    relu: ReLU()",
+        "    activation: ReLU()",
         "    fc2: Linear(weight (8, 2), bias (8,))",
         "    gate: Sigmoid()",
         "  pool: MaxPool2d(size=2, stride=2)",

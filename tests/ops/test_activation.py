@@ -65,3 +65,30 @@ def test_the_derivative_of_sigmoid_is_even_and_that_of_tanh_four_times_as_steep(
 
     assert_close(derivative("sigmoid", x), derivative("sigmoid", -x))
     assert_close(derivative("tanh", x), 4 * derivative("sigmoid", 2 * x))
+
+
+@pytest.mark.usefixtures("each_backend")
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [(ops.hard_sigmoid, (5,)), (ops.leaky_relu, (0.1,)), (ops.clip, (0, 1))],
+)
+def test_options_that_are_numbers_of_numpy_change_no_dtype(function, options):
+    x = np.linspace(-4, 4, 9, dtype=np.float32)
+    backward = getattr(ops, f"{function.__name__}_backward")
+    for given_as in (float, np.float64):
+        y, saved = function(x, *map(given_as, options))
+        assert y.dtype == backward(np.ones_like(x), saved).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: ops.hard_sigmoid(x, 0), "hard_sigmoid: width is 0, expected a number above 0"),
+        (lambda x: ops.hard_sigmoid(x, -6), "hard_sigmoid: width is -6, expected"),
+        (lambda x: ops.clip(x, 1, 0), "clip: low is 1 and high 0, expected low <= high"),
+        (lambda x: ops.clip(x, np.nan, 0), "clip: low is nan and high 0, expected"),
+    ],
+)
+def test_an_impossible_option_is_an_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(np.ones(3))
