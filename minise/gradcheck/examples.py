@@ -52,7 +52,7 @@ def _cross_entropy(**options: Any) -> Callable[[Rng], Example]:
 def _masked(rng: Rng) -> Example:
     """Images of several widths, side by side."""
     mask = np.arange(4) < np.array([4, 1, 3])[:, None, None]  # (3, 1, 4)
-    arrays = (rng.standard_normal((3, 2, 2, 4)), np.repeat(mask, 2, axis=1))
+    arrays = (rng.standard_normal((3, 5, 2, 4)), np.repeat(mask, 2, axis=1))
     return Example((ops.masked_avg_pool, ops.masked_avg_pool_backward), arrays)
 
 

@@ -138,13 +138,13 @@ def _is_ours(kind: type) -> bool:
 
 
 def fill_with_noise(net: Layer, rng: np.random.Generator) -> None:
-    """Let no parameter be 0, shut a relu, or be so large that numbers grow from layer to layer."""
+    """Let no parameter be 0, shut a relu, open a gate, or make numbers grow from layer to layer."""
     for _, entry in net.named_state():
         noise = rng.standard_normal(entry.value.shape)
         inputs = max(1, noise[:1].size if noise.ndim else 1)
         # only the kernels of convolutions have both signs: a gate may have a single hidden unit
         entry.value[...] = (
-            noise / math.sqrt(inputs) if noise.ndim > 2 else (abs(noise) + 0.1) / inputs
+            noise / math.sqrt(inputs) if noise.ndim > 2 else (abs(noise) / 2 + 0.05) / inputs
         )
 
 

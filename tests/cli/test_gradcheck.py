@@ -106,7 +106,7 @@ def own(tmp_path):
 def test_what_is_named_is_checked(minise):
     code, out, err = minise("gradcheck", "channel_scale", "SEBlock")
     assert (code, err) == (0, "")
-    assert "8 of 8 passed" in out
+    assert "12 of 12 passed" in out
     assert "SEBlock, hard_sigmoid" in out
 
 

@@ -13,8 +13,8 @@ from minise import InputError, gradcheck, nn, ops
 from minise.gradcheck import EXAMPLES
 
 RNG = np.random.default_rng(8)
-# of layers that have examples of their own
-BLOCKS = ("Residual,", "Bottleneck,", "Inception", "InvertedResidual")
+# of layers that have examples of their own, and of one whose map is square by nature
+BLOCKS = ("Residual,", "Bottleneck,", "Inception", "InvertedResidual", "EffectiveSE")
 normal = RNG.standard_normal
 
 

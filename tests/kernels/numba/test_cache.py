@@ -177,7 +177,7 @@ def test_a_numba_whose_inside_is_another_keeps_kernels_in_its_own_way(folder, mo
 def test_a_kernel_of_minise_outlives_a_damaged_file(folder, monkeypatch):
     monkeypatch.setattr(ahead, "_loops", {})
     rng = np.random.default_rng(0)
-    x, r = rng.standard_normal((2, 3, 2, 2, 8), np.float32)
+    x, r = rng.standard_normal((2, 3, 2, 8), np.float32)
     for _ in range(2):
         y = np.zeros_like(x)
         team.compiled_parallel(inspect.unwrap(add._add))(x, r, y, 2)
