@@ -57,7 +57,9 @@ def predict(net: Layer, x: Array) -> Array:
 
 
 def _forward_alone(net: Layer, x: Array) -> Array:
-    token = goes_forward_alone.set(True)
+    # a layer of somebody's own may run a backward pass within its forward
+    ours = all(type(layer).__module__[:7] == "minise." for _, layer in net.named_layers())
+    token = goes_forward_alone.set(ours)
     try:
         return net.forward(x, training=False)[0]
     finally:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minise import InputError, nn
+from minise.nn import plan
 
 
 @pytest.fixture
@@ -57,7 +58,9 @@ class Watched(nn.Layer):
         return y, lambda dy: dy * (y == y)
 
 
-def test_without_a_backward_pass_no_layer_keeps_its_input(x):
+def test_without_a_backward_pass_no_layer_keeps_its_input(x, monkeypatch):
+    monkeypatch.setattr(Watched, "__module__", "minise.nn.watched")
+
     def at_once(run):
         kept, most = [], []
         run(nn.Sequential(*(Watched(kept, most) for _ in range(5))))
@@ -67,14 +70,24 @@ def test_without_a_backward_pass_no_layer_keeps_its_input(x):
     assert at_once(lambda net: net.forward(x, training=False)) == [0, 1, 2, 3, 4]
 
 
-def test_a_backward_pass_after_all_says_that_none_was_expected(x):
-    class Inner(nn.Layer):
+def test_a_layer_of_ones_own_may_run_a_backward_pass_within_its_forward(x):
+    class Slope(nn.Layer):
         def forward(self, x, training=True):
             y, backward = nn.Sequential(nn.ReLU()).forward(x, training)
-            return backward(y), backward
+            return backward(np.ones_like(y)), backward
 
+    for net in Slope(), nn.Sequential(Slope()):
+        np.testing.assert_array_equal(net(x), x > 0)
+
+
+def test_a_backward_pass_after_all_says_that_none_was_expected(x):
+    token = plan.goes_forward_alone.set(True)
+    try:
+        y, backward = nn.Sequential(nn.ReLU()).forward(x)
+    finally:
+        plan.goes_forward_alone.reset(token)
     with pytest.raises(RuntimeError, match="none would follow"):
-        Inner()(x)
+        backward(y)
 
 
 def test_the_state_dict_is_a_copy_and_loads_back(net, x):
