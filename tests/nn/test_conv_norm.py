@@ -50,7 +50,7 @@ def test_an_activation_is_a_layer_of_its_own_where_it_is_not_relu():
 
     assert parts("silu") == ["conv", "bn", "act"]
     assert parts("none") == parts("relu") == ["conv", "bn"]
-    with pytest.raises(InputError, match="^conv_norm_act: activation 'swish' is called 'silu'"):
+    with pytest.raises(InputError, match=r"^conv_norm_act: activation 'swish' is called 'silu'"):
         parts("swish")
 
 
