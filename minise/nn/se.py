@@ -8,6 +8,7 @@ y = s · x                            each map times its gate                   
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -153,7 +154,7 @@ class OnePlus(Layer):
 
     def forward(self, x: Array, training: bool = True) -> tuple[Array, Backward]:
         """Any shape."""
-        return backend.current().compute(np.add, x, 1), lambda dy: dy
+        return backend.current().compute(operator.add, x, 1), lambda dy: dy
 
 
 def gate_layer(gate: str, residual: bool = False, *, who: str) -> Layer:
