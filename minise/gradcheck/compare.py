@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minise.arrays import Array
+from minise.gradcheck.beside import Beside, line_through, root_mean_square
 from minise.gradcheck.checked import Checked, Kink, place
 from minise.gradcheck.complex_steps import complex_slopes
 from minise.gradcheck.differences import (
@@ -26,12 +27,6 @@ from minise.gradcheck.noise import NONE, Noise, noise_along
 from minise.gradcheck.subject import Gradients, Subject
 
 TOLERANCES = {"differences": 1e-6, "complex": 1e-10}  # of each method, unless another is given
-
-# Beside a kink: so far off, relative to the root mean square of each array.
-BESIDE = 1e-3
-AROUND = 12  # points
-WITHIN = 3e-5  # steps at them that meet no kink; finer ones are of no use where there is noise
-APART = 0.05  # slopes are two where they differ by more than this part of all that they span
 
 # The error of an entry that is right is told relative to itself, but to no less than this part of
 # the largest entry: below, it is all rounding.
@@ -71,7 +66,8 @@ class Comparison:
     def beside_all(self, analytic: Gradients) -> None:
         """Take a sum that cancels to nothing (of what a batch norm gives, say) for such a slope."""
         slopes = [
-            _size(self.variables[name]) * float(np.abs(g[np.isfinite(g)]).max(initial=0.0))
+            root_mean_square(self.variables[name])
+            * float(np.abs(g[np.isfinite(g)]).max(initial=0.0))
             for name, g in analytic.items()
         ]
         self.least = 100 * EPS * max(slopes, default=0.0)
@@ -86,7 +82,7 @@ class Comparison:
         entries = np.arange(array.size)
         if array.size > sample:
             entries = np.sort(self.rng.choice(array.size, sample, replace=False))
-        direction = _size(array) * self.rng.standard_normal(array.shape)
+        direction = root_mean_square(array) * self.rng.standard_normal(array.shape)
         checked, plain = self._compared(name, analytic, entries, direction)
         if self.noise is None and not plain:
             self.noise = NONE if self.way.exact else noise_of(self.subject, self.dy, self.rng)
@@ -99,7 +95,7 @@ class Comparison:
     ) -> tuple[Checked, bool]:
         """The verdicts, and whether each is plain, so that noise can have no part in it."""
         way, array = self.way, self.variables[name]
-        scale, all_of_them = _size(array), len(entries) == array.size
+        scale, all_of_them = root_mean_square(array), len(entries) == array.size
         along = float((analytic * direction).sum())
         whole = self.line(name, ..., direction)
         ladder = Ladder.of(whole)
@@ -178,7 +174,7 @@ class Comparison:
     def line(self, name: str, where: Any, direction: Any) -> Line:
         """The subject along a line in one of its variables."""
         noise = self.noise or NONE
-        return _line(self.subject, self.variables, self.dy, name, where, direction, noise)
+        return line_through(self.subject, self.variables, self.dy, name, where, direction, noise)
 
     def closer(self, name: str, entry: int, said: float, scale: float) -> Judged:
         """Judge one entry; `said` is its slope times `scale`.
@@ -240,48 +236,9 @@ class Comparison:
         return self.along(name, moved, float(said.sum()), kinks=len(entries))
 
     @functools.cached_property
-    def beside(self) -> _Beside:
+    def beside(self) -> Beside:
         """The same a little way off, where there is no kink but by a rare chance."""
-        return _Beside(self.subject, self.dy, self.rng, self.noise or NONE)
-
-
-class _Beside:
-    """Points around the one that is checked, none of them at its kinks."""
-
-    def __init__(self, subject: Subject, dy: Any, rng: np.random.Generator, noise: Noise) -> None:
-        self.subject, self.dy, self.noise = subject, dy, noise
-        self.points = [
-            {
-                name: array + BESIDE * _size(array) * rng.standard_normal(array.shape)
-                for name, array in subject.variables.items()
-            }
-            for _ in range(AROUND)
-        ]
-        self.gradients = [self._gradients(point) for point in self.points]
-
-    def _gradients(self, point: dict[str, Array]) -> Gradients:
-        _, backward = self.subject.fresh().run({n: a.copy() for n, a in point.items()})
-        return {name: np.array(found) for name, found in backward(np.copy(self.dy)[()]).items()}
-
-    def judge(self, name: str, where: Any, direction: Any, tolerance: float) -> bool:
-        """Whether the slope is right at the first of them."""
-        direction = direction * WITHIN if self.noise else direction
-        line = _line(self.subject, self.points[0], self.dy, name, where, direction, self.noise)
-        said = float((self.gradients[0][name][where] * direction).sum())
-        return judge(line, said, tolerance).verdict is not Verdict.WRONG
-
-    def in_reach(self, judged: Judged, name: str, where: Any, direction: Any) -> bool:
-        """Whether a slope at the kink may be made of those around it.
-
-        A single kink has two slopes, and any between is right. Where several meet, each takes its
-        own side: more combinations than are met around it, so as far again on either side.
-        """
-        around = [float((each[name][where] * direction).sum()) for each in self.gradients]
-        slopes = np.sort([*around, judged.below, judged.above])
-        spread = float(slopes[-1] - slopes[0])
-        several = int((np.diff(slopes) > APART * spread).sum()) > 1
-        slack = spread * (1.0 if several else APART)
-        return bool(slopes[0] - slack <= judged.said <= slopes[-1] + slack)
+        return Beside(self.subject, self.dy, self.rng, self.noise or NONE)
 
 
 def _own_sizes(array: Array, where: Any, scale: float) -> list[float]:
@@ -309,22 +266,6 @@ def _plainly_wrong(line: Line, here: Point, step: float, slope: float, said: flo
     return abs(line.central(COARSE) - slope) <= 0.2 * gap
 
 
-def _line(
-    subject: Subject,
-    variables: dict[str, Array],
-    dy: Any,
-    name: str,
-    where: Any,
-    direction: Any,
-    noise: Noise,
-) -> Line:
-    def evaluate() -> Any:
-        # copies, because a forward may write into what it is given
-        return subject.output({n: a.copy() for n, a in variables.items()})
-
-    return Line(evaluate, dy, variables[name], where, direction, noise)
-
-
 def noise_of(subject: Subject, dy: Any, rng: np.random.Generator) -> Noise:
     """Along a random line in all variables at once, each entry by its own size."""
     directions = {  # every entry moves, a masked one of −1e9 too, but none by next to nothing
@@ -343,10 +284,3 @@ def noise_of(subject: Subject, dy: Any, rng: np.random.Generator) -> Noise:
     if not found and (y := output(0.0)).dtype != np.float64:  # hidden, but known
         return Noise(np.finfo(y.dtype).eps * np.abs(y.astype(np.float64)))
     return found
-
-
-def _size(array: Array) -> float:
-    """The root mean square of what is finite, or 1; neither squares nor their sum overflow."""
-    finite = np.abs(array[np.isfinite(array)])
-    largest = float(finite.max(initial=0.0))
-    return largest * float(np.sqrt(np.mean((finite / largest) ** 2))) if largest else 1.0

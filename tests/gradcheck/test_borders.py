@@ -5,6 +5,7 @@ import pytest
 
 from minise import InputError, gradcheck
 from minise.gradcheck import Verdict, compare, habits
+from minise.gradcheck.beside import root_mean_square
 from minise.gradcheck.causes import cause
 from minise.gradcheck.causes.evidence import FEW, Evidence
 from minise.gradcheck.complex_steps import complex_slopes
@@ -388,7 +389,7 @@ def test_what_is_wrong_fails_and_nothing_else_does(verdicts, others, passed):
     ],
 )
 def test_the_size_of_an_array_is_its_root_mean_square(numbers, size):
-    assert compare._size(np.array(numbers)) == pytest.approx(size)
+    assert root_mean_square(np.array(numbers)) == pytest.approx(size)
 
 
 @pytest.mark.parametrize("seed", [0, 4])
