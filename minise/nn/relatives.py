@@ -192,7 +192,7 @@ class _ChannelGates(Layer):
 
     def gates(self, x: Array, training: bool = True) -> tuple[Array, AddingBackward]:
         """A gate for each channel: s (N, C) of x (N, C, H, W)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no gates")
 
 
 class EffectiveSE(_ChannelGates):

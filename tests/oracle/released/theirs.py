@@ -1,9 +1,9 @@
 """The released nets, in an environment of their own: reads orders as lines of JSON, and answers so.
 
-{"naming": "timm", "net": "seresnet18", "folder": "/tmp/x"}
+{"naming": "timm", "net": "seresnet18", "folder": "FOLDER"}
     builds it with random weights and statistics, writes them as F32, F16, BF16, F64 and .pth,
     and the scores that its own rounded weights give: {"versions": …, "parameters": …}
-{"check": "/tmp/x/ours"}
+{"check": "FOLDER/ours"}
     loads the files there strictly into the last net: {"F32": 1e-6, …}, the errors of its scores
 """
 
