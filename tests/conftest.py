@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from minise.cores import cores
 from minise.data import Dataset, Split
 
+STARTS = {}  # of the generators, one for each file of tests
 MOST_WORKERS = 4  # each loads the compiled kernels, and PyTorch
 
 # HYPOTHESIS_PROFILE chooses how many examples are drawn, the same ones each time but in `thorough`.
@@ -48,6 +49,16 @@ def pytest_collection_modifyitems(items):
 def boxes(monkeypatch):
     """Tables have the same lines everywhere: rich draws others where Windows shows no console."""
     monkeypatch.setattr("rich.console.detect_legacy_windows", lambda: False)
+
+
+@pytest.fixture(autouse=True)
+def draws(request):
+    """Each test draws from the start of its file's generator, whichever tests ran before it."""
+    generator = getattr(request.module, "RNG", None)
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = STARTS.setdefault(
+            request.module, generator.bit_generator.state
+        )
 
 
 @pytest.fixture(params=backends.NAMES)

@@ -11,10 +11,10 @@ import hashlib
 import numpy as np
 from minise import ops
 
-rng = np.random.default_rng(0)
+RNG = np.random.default_rng(0)
 
 def draw(*shape):
-    return np.moveaxis(rng.standard_normal((*shape[1:], shape[0]), dtype=np.float32), -1, 0)
+    return np.moveaxis(RNG.standard_normal((*shape[1:], shape[0]), dtype=np.float32), -1, 0)
 
 x, s, w, b = draw(64, 16, 14, 14), draw(64, 16), draw(1, 16)[0], draw(1, 16)[0]
 calls = {
