@@ -10,7 +10,7 @@ import click
 import numpy as np
 from rich.console import Console
 
-from minise import data, export, runs
+from minise import export, runs
 from minise.cli.options import run_first
 from minise.cli.say import show, typed
 from minise.errors import InputError
@@ -54,7 +54,8 @@ def export_command(words: tuple[str, ...]) -> None:
     export.check_installed()
     net, about = runs.load_run(run)
     with Console().status("running the model beside the net …"):
-        model = export.onnx_model(net, about.image_shape, metadata=_metadata(about))
+        pixels = export.Pixels(about.mean, about.std)
+        model = export.onnx_model(net, about.image_shape, pixels=pixels, metadata=_metadata(about))
         difference = _checked(run, model, net, about)
     export.save_onnx(path, model)
     opset = model.opset_import[0].version
@@ -76,15 +77,16 @@ def _metadata(about: runs.About) -> dict[str, str]:
         "classes": str(about.num_classes),
         "mean": str(about.mean),
         "std": str(about.std if about.std > 0 else 1.0),  # as `data.to_input` has it
-        "input": "(pixel / 255 - mean) / std",
+        "input": "pixels, 0 to 255",
     }
 
 
 def _checked(run: Path, model: onnx.ModelProto, net: Layer, about: runs.About) -> float:
     """The largest difference. Raises `InputError` where it is too large."""
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *about.image_shape), np.uint8)
-    x = data.to_input(pixels, about.mean, about.std)
-    difference = export.largest_difference(model, net, x)
+    difference = export.largest_difference(
+        model, net, pixels, pixels=export.Pixels(about.mean, about.std)
+    )
     if not math.isfinite(difference):
         raise InputError(f"{run}: the net's scores are not finite: nothing was written")
     if difference > TOLERANCE:

@@ -1,6 +1,20 @@
-"""Nets as ONNX models, which other runtimes read; it needs the package onnx."""
+"""Nets for other runtimes: as ONNX models, as C, as JavaScript."""
 
 from minise.export.check import largest_difference
+from minise.export.graph import Graph
+from minise.export.layers import register
 from minise.export.model import check_installed, onnx_model, save_onnx
+from minise.export.operators import OPERATORS
+from minise.export.trace import Pixels, trace
 
-__all__ = ["check_installed", "largest_difference", "onnx_model", "save_onnx"]
+__all__ = [
+    "OPERATORS",
+    "Graph",
+    "Pixels",
+    "check_installed",
+    "largest_difference",
+    "onnx_model",
+    "register",
+    "save_onnx",
+    "trace",
+]

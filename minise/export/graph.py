@@ -1,72 +1,121 @@
-"""The graph of an ONNX model while it grows: nodes, and the arrays that they read."""
+"""The graph of a net: operators, and the arrays that they read; every format is written from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from minise.arrays import Array
 from minise.errors import InputError
-from minise.shapes import Pair
+from minise.export.operators import OPERATORS
+from minise.nearest import nearest
 
-if TYPE_CHECKING:
-    import onnx
 
-INPUT, OUTPUT, BATCH = "x", "scores", "N"
-# The oldest pair that has all that is needed, for runtimes since 2022. From opset 19 on,
-# AveragePool is another one, which runtimes do not agree on at the edges.
-OPSET, IR_VERSION = 17, 8
+class Node(NamedTuple):
+    """One operator. Its output has its name."""
+
+    op: str  # one of `OPERATORS`
+    name: str
+    inputs: tuple[str, ...]  # names of nodes, of constants, or of the graph's input
+    options: Mapping[str, Any]  # as the operator has them
 
 
 class Graph:
-    """Values are known by their names. `sizes` are those of the maps that came to each layer."""
+    """Operators in the order in which they run, and their constants, by name.
+
+    It is built along one image, so that the shape of each value is known as soon as it is made.
+    What is (N, C) in the net is (N, C, 1, 1) here: all runtimes can multiply maps with that.
+    """
 
     def __init__(
-        self, state_names: Iterable[str], sizes: Mapping[str, set[Pair]], dtype: np.dtype[Any]
+        self, input_name: str, image: Array, names: Iterable[str] = (), *, keep_names: bool = False
     ) -> None:
-        self._nodes: list[onnx.NodeProto] = []
-        self._initialisers: dict[str, onnx.TensorProto] = {}
-        self._taken = {INPUT, OUTPUT, *state_names}
-        self._sizes, self._dtype = sizes, dtype
+        """`image` is (1, ...). The `names` are kept for the net's state."""
+        self.keep_names = keep_names  # the state stays as it is, for those who load it by name
+        self.input = self.output = input_name
+        self.nodes: list[Node] = []
+        self.constants: dict[str, Array] = {}
+        self._along: dict[str, Array] = {input_name: image}
+        self._taken = {input_name, *names}
 
-    def node(self, op: str, name: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node; its output has its name, with a number where that is taken."""
-        from onnx import helper
+    def node(self, op: str, name: str, *inputs: str, **options: Any) -> str:
+        """Add a node, and return its name: the given one, with a number where that is taken.
 
-        output = self._free(name or op)  # a net that is one layer has no name
-        self._nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-        return output
-
-    def integers(self, name: str, values: Iterable[int]) -> str:
-        """A constant, for what an operator takes as an input and not as an attribute."""
-        from onnx import numpy_helper
-
-        return self.node(
-            "Constant", name, value=numpy_helper.from_array(np.array([*values], np.int64))
-        )
-
-    def numbers(self, name: str, value: Array) -> str:
-        """An array that is not of the net's state, in the net's dtype."""
-        return self.state(self._free(name), value.astype(self._dtype))
+        Raises `InputError` for an operator that is not of the list, and for inputs that it cannot
+        take.
+        """
+        if op not in OPERATORS:
+            raise InputError(f"export: {name}: {nearest('operator', op, list(OPERATORS))}")
+        node = Node(op, self.free(name or op.lower()), inputs, options)
+        try:
+            self._along[node.name] = _run(node, {**self.constants, **self._along})
+        except (TypeError, ValueError, KeyError) as error:
+            raise InputError(f"export: {name}: {op} cannot take its inputs: {error}") from None
+        self.nodes.append(node)
+        return node.name
 
     def state(self, name: str, value: Array) -> str:
         """A copy of an array of the net's state, under its name."""
-        from onnx import numpy_helper
-
-        if name not in self._initialisers:
-            self._initialisers[name] = numpy_helper.from_array(value, name)
+        if name not in self.constants:
+            self.constants[name] = value.copy()
         return name
 
-    def size_before(self, name: str) -> Pair:
-        """(H, W) of the maps that a layer is given. Raises `InputError` where they differ."""
-        if len(self._sizes[name]) != 1:
-            raise InputError(f"export: {name} pools maps of several sizes")
-        (size,) = self._sizes[name]
-        return size
+    def constant(self, name: str, value: npt.ArrayLike, x: str) -> str:
+        """Numbers to compute with the value x, in its dtype: one, or one for each channel."""
+        name, ndim = self.free(name), self._along[x].ndim
+        numbers = np.array(value, self._along[x].dtype)
+        if numbers.ndim < 2:
+            numbers = numbers.reshape(1, -1, *(1,) * (ndim - 2))
+        self.constants[name] = numbers
+        return name
 
-    def _free(self, name: str) -> str:
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a value, of one image: (C, H, W), (C, 1, 1) or (C,)."""
+        return self._along[name].shape[1:]
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """The dtype of a value."""
+        return self._along[name].dtype
+
+    def run(self, x: Array, dtype: npt.DTypeLike | None = None) -> dict[str, Array]:
+        """All values for the images x (N, ...), by name: what the graph means."""
+        values = {
+            name: value.astype(dtype or value.dtype) for name, value in self.constants.items()
+        }
+        values[self.input] = x
+        for node in self.nodes:
+            values[node.name] = _run(node, values)
+        return values
+
+    def readers(self, name: str) -> list[Node]:
+        """The nodes that read this value."""
+        return [node for node in self.nodes if name in node.inputs]
+
+    def replace(self, node: Node, others: Sequence[Node], *, instead: str = "") -> None:
+        """Put others in a node's place, the last of its name; or let its readers read `instead`."""
+        place = self.nodes.index(node)
+        self.nodes[place : place + 1] = others
+        for other in others:
+            self._along[other.name] = self._along[node.name]
+        if instead:
+            self.nodes = [
+                reader._replace(
+                    inputs=tuple(instead if name == node.name else name for name in reader.inputs)
+                )
+                for reader in self.nodes
+            ]
+            self.output = instead if self.output == node.name else self.output
+
+    def drop_unread(self) -> None:
+        """Forget the constants that no node reads; the others come in the order of the nodes."""
+        read = (name for node in self.nodes for name in node.inputs if name in self.constants)
+        self.constants = {name: self.constants[name] for name in read}
+
+    def free(self, name: str) -> str:
+        """The name, or one like it where that is taken; it is taken from now on."""
         free, number = name, 1
         while free in self._taken:
             number += 1
@@ -74,26 +123,7 @@ class Graph:
         self._taken.add(free)
         return free
 
-    def model(self, y: str, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> onnx.ModelProto:
-        """The model whose output is the value y; the shapes are those of one image."""
-        from onnx import helper
 
-        if y == INPUT:
-            y = self.node("Identity", "identity", y)
-        for node in self._nodes:
-            for names in (node.input, node.output):
-                names[:] = [OUTPUT if name == y else name for name in names]
-        kind = helper.np_dtype_to_tensor_dtype(self._dtype)
-        graph = helper.make_graph(
-            self._nodes,
-            "minise",
-            [helper.make_tensor_value_info(INPUT, kind, [BATCH, *x_shape])],
-            [helper.make_tensor_value_info(OUTPUT, kind, [BATCH, *y_shape])],
-            list(self._initialisers.values()),
-        )
-        return helper.make_model(
-            graph,
-            producer_name="minise",
-            opset_imports=[helper.make_operatorsetid("", OPSET)],
-            ir_version=IR_VERSION,
-        )
+def _run(node: Node, values: Mapping[str, Array]) -> Array:
+    y: Array = OPERATORS[node.op](*(values[name] for name in node.inputs), **node.options)
+    return y

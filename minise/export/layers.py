@@ -1,13 +1,12 @@
-"""Every layer as ONNX nodes: one function for each class.
+"""Every layer as nodes of a graph: one function for each class.
 
 A function takes the graph, the layer, its name and the name of its input, adds the nodes that
 compute what `layer(x)` does, and returns the name of the output. The main node has the layer's
-name, others a word more, as in "se1.scale".
+name, others a word more, as in "se1.scale". What is (N, C) in the net is (N, C, 1, 1) here.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -52,7 +51,7 @@ from minise.nn import (
 )
 from minise.nn.residual import AT_THE_JOIN
 from minise.nn.se import OnePlus
-from minise.shapes import Pair, output_size, window_counts
+from minise.shapes import output_size, window_counts
 
 AddLayer: TypeAlias = Callable[[Graph, Any, str, str], str]
 
@@ -66,7 +65,8 @@ def add_layer(graph: Graph, layer: Layer, name: str, x: str) -> str:
         if kind in LAYERS and _computes_as(type(layer), kind):
             return LAYERS[kind](graph, layer, name, x)
     raise InputError(
-        f"export: {name or 'the net'} is a {type(layer).__name__}, which export does not know"
+        f"export: {name or 'the net'} is a {type(layer).__name__}, which export does not know: "
+        "give it its nodes with export.register"
     )
 
 
@@ -91,7 +91,7 @@ def _through(graph: Graph, layer: Layer, name: str, parts: Iterable[str], x: str
     return x
 
 
-def _elementwise(op: str, **attributes: float) -> AddLayer:
+def _one_node(op: str, **attributes: float) -> AddLayer:
     return lambda graph, layer, name, x: graph.node(op, name, x, **attributes)
 
 
@@ -104,14 +104,23 @@ def _leaky_relu(graph: Graph, layer: LeakyReLU, name: str, x: str) -> str:
 
 
 def _hard_sigmoid(graph: Graph, layer: HardSigmoid, name: str, x: str) -> str:
-    return graph.node("HardSigmoid", name, x, alpha=1 / layer.width, beta=0.5)
+    """clip(x + w/2, 0, w) / w. Some runtimes make another function of ONNX's own operator."""
+    return _ramp(graph, layer.width, name, x)
+
+
+def _hard_swish(graph: Graph, layer: HardSwish, name: str, x: str) -> str:
+    return graph.node("Mul", name, x, _ramp(graph, 6, _within(name, "hard_sigmoid"), x))
+
+
+def _ramp(graph: Graph, width: float, name: str, x: str) -> str:
+    half = graph.constant(_within(name, "half"), width / 2, x)
+    above = graph.node("Add", _within(name, "add"), x, half)
+    ramp = graph.node("Clip", _within(name, "clip"), above, min=0.0, max=float(width))
+    return graph.node("Mul", name, ramp, graph.constant(_within(name, "slope"), 1 / width, ramp))
 
 
 def _clip(graph: Graph, layer: Clip, name: str, x: str) -> str:
-    low, high = (
-        graph.numbers(_within(name, end), np.array(getattr(layer, end))) for end in ("low", "high")
-    )
-    return graph.node("Clip", name, x, low, high)
+    return graph.node("Clip", name, x, min=float(layer.low), max=float(layer.high))
 
 
 def _conv(graph: Graph, layer: Conv2d, name: str, x: str) -> str:
@@ -122,14 +131,34 @@ def _conv(graph: Graph, layer: Conv2d, name: str, x: str) -> str:
         *_state(graph, layer, name),
         kernel_shape=layer.weight.value.shape[2:],
         strides=layer.stride,
-        pads=[*layer.padding, *layer.padding],  # top, left, bottom, right
+        pads=(*layer.padding, *layer.padding),  # top, left, bottom, right
         dilations=layer.dilation,
         group=layer.groups,
     )
 
 
 def _linear(graph: Graph, layer: Linear, name: str, x: str) -> str:
-    return graph.node("Gemm", name, x, *_state(graph, layer, name), transB=1)  # x · weightᵀ
+    """Of maps (N, C, 1, 1) a 1×1 convolution, which more runtimes know there than a product."""
+    if len(graph.shape(x)) == 1:
+        return graph.node("Gemm", name, x, *_state(graph, layer, name), transB=1)  # x · weightᵀ
+    if graph.keep_names:  # the weights stay (out, in)
+        row = graph.node("Flatten", _within(name, "row"), x, axis=1)
+        return _as_map(graph, name, _linear(graph, layer, name, row))
+    weight, *bias = layer.named_state(_within(name, ""))
+    arrays = [graph.state(weight[0], weight[1].value[:, :, None, None])]
+    arrays += [graph.state(full, entry.value) for full, entry in bias]
+    return graph.node("Conv", name, x, *arrays, **_ONE_BY_ONE)
+
+
+_ONE_BY_ONE: dict[str, Any] = {
+    "kernel_shape": (1, 1), "strides": (1, 1), "pads": (0, 0, 0, 0), "dilations": (1, 1), "group": 1
+}  # fmt: skip
+
+
+def _as_map(graph: Graph, name: str, x: str) -> str:
+    """(N, C) as (N, C, 1, 1)."""
+    (C,) = graph.shape(x)
+    return graph.node("Reshape", _within(name, "map"), x, shape=(C, 1, 1))
 
 
 def _batch_norm(graph: Graph, layer: BatchNorm2d, name: str, x: str) -> str:
@@ -141,6 +170,8 @@ def _batch_norm_relu(graph: Graph, layer: BatchNormReLU2d, name: str, x: str) ->
 
 
 def _flatten(graph: Graph, layer: Flatten, name: str, x: str) -> str:
+    if graph.shape(x)[1:] == (1, 1):
+        return x
     return graph.node("Flatten", name, x, axis=1)
 
 
@@ -149,71 +180,52 @@ def _max_pool(graph: Graph, layer: MaxPool2d, name: str, x: str) -> str:
 
 
 def _avg_pool(graph: Graph, layer: AvgPool2d, name: str, x: str) -> str:
-    """What lies beyond the padding is no pixel, even where the padding counts.
+    """AveragePool divides by the pixels of the image alone, as all runtimes agree.
 
-    AveragePool makes no difference between the two: there it divides by the whole window, which
-    is put right afterwards. (A Pad before it is exact too, but not in onnxruntime 1.20.)
+    Where the padding counts, it is put right afterwards; what lies beyond it never counts.
     """
-    counted = layer.count_include_pad
-    y = _pool(graph, "AveragePool", layer, name, x, count_include_pad=int(counted))
-    if not counted:
+    y = _pool(graph, "AveragePool", layer, name, x)
+    if not layer.count_include_pad:
         return y
-    sizes = zip(graph.size_before(name), _places(graph, layer, name), strict=True)
-    down, across = (
-        window_counts(size, layer.window, axis, places, True)
-        for axis, (size, places) in enumerate(sizes)
-    )
-    share = np.outer(down, across) / math.prod(layer.window.size)  # (OH, OW), of the whole window
+    sizes = zip(graph.shape(x)[1:], graph.shape(y)[1:], strict=True)
+    shares = []
+    for axis, (size, places) in enumerate(sizes):
+        inside, counted = (
+            window_counts(size, layer.window, axis, places, padding) for padding in (False, True)
+        )
+        shares.append(np.array(inside) / counted)
+    share = np.outer(*shares)  # (OH, OW), of what counts that is of the image
     if (share == 1).all():
         return y
-    return graph.node("Div", _within(name, "div"), y, graph.numbers(_within(name, "share"), share))
+    shares_of = graph.constant(_within(name, "share"), share[None, None], y)
+    return graph.node("Mul", _within(name, "counted"), y, shares_of)
 
 
-def _pool(
-    graph: Graph, op: str, layer: MaxPool2d | AvgPool2d, name: str, x: str, **attributes: int
-) -> str:
+def _pool(graph: Graph, op: str, layer: MaxPool2d | AvgPool2d, name: str, x: str) -> str:
     """What windows of `ceil_mode` reach beyond the padding is padding as well, at the end.
 
     For runtimes differ in what they take ONNX's own ceil_mode to be.
     """
-    window, size, places = layer.window, graph.size_before(name), _places(graph, layer, name)
-    ends = []
-    for axis, padding in enumerate(window.padding):
-        reach = (places[axis] - 1) * window.stride[axis] + window.size[axis]
-        ends.append(max(padding, reach - padding - size[axis]))
+    window, ends = layer.window, []
+    for axis, size in enumerate(graph.shape(x)[1:]):
+        places = output_size(size, window, axis, ceil_mode=layer.ceil_mode)
+        reach = (places - 1) * window.stride[axis] + window.size[axis]
+        ends.append(max(window.padding[axis], reach - window.padding[axis] - size))
     return graph.node(
         op,
         name,
         x,
         kernel_shape=window.size,
         strides=window.stride,
-        pads=[*window.padding, *ends],  # top, left, bottom, right
-        **attributes,
+        pads=(*window.padding, *ends),  # top, left, bottom, right
     )
-
-
-def _places(graph: Graph, layer: MaxPool2d | AvgPool2d, name: str) -> Pair:
-    """How many windows there are, down and across."""
-    H, W = graph.size_before(name)
-    return (
-        output_size(H, layer.window, 0, ceil_mode=layer.ceil_mode),
-        output_size(W, layer.window, 1, ceil_mode=layer.ceil_mode),
-    )
-
-
-def _global_pool(op: str) -> AddLayer:
-    def add(graph: Graph, layer: Layer, name: str, x: str) -> str:
-        z = graph.node(op, name, x)  # (N, C, 1, 1)
-        return graph.node("Flatten", _within(name, "flatten"), z, axis=1)  # (N, C)
-
-    return add
 
 
 def _global_avg_max_pool(graph: Graph, layer: GlobalAvgMaxPool, name: str, x: str) -> str:
     average = graph.node("GlobalAveragePool", _within(name, "avg"), x)
     largest = graph.node("GlobalMaxPool", _within(name, "max"), x)
-    z = graph.node("Mean", name, average, largest)  # (N, C, 1, 1)
-    return graph.node("Flatten", _within(name, "flatten"), z, axis=1)  # (N, C)
+    total = graph.node("Add", _within(name, "add"), average, largest)  # (N, C, 1, 1)
+    return graph.node("Mul", name, total, graph.constant(_within(name, "half"), 0.5, total))
 
 
 def _sequential(graph: Graph, layer: Sequential, name: str, x: str) -> str:
@@ -231,19 +243,18 @@ def _gather_excite(graph: Graph, layer: GatherExcite, name: str, x: str) -> str:
 
 
 def _eca(graph: Graph, layer: ECA, name: str, x: str) -> str:
-    z = _through(graph, layer, name, ["squeeze"], x)  # (N, C)
-    axes = graph.integers(_within(name, "row_axes"), [1, 3])
-    rows = graph.node("Unsqueeze", _within(name, "rows"), z, axes)  # (N, 1, C, 1)
-    g = _through(graph, layer, name, ["conv"], rows)
-    g = graph.node("Squeeze", _within(name, "channels"), g, axes)  # (N, C)
+    z = _through(graph, layer, name, ["squeeze"], x)  # (N, C, 1, 1)
+    row = graph.node("Transpose", _within(name, "row"), z, perm=(0, 2, 1, 3))  # (N, 1, C, 1)
+    g = _through(graph, layer, name, ["conv"], row)
+    g = graph.node("Transpose", _within(name, "channels"), g, perm=(0, 2, 1, 3))  # (N, C, 1, 1)
     s = _through(graph, layer, name, ["gate"], g)
     return _channel_scale(graph, name, x, s)
 
 
 def _channel_scale(graph: Graph, name: str, x: str, s: str) -> str:
-    axes = graph.integers(_within(name, "map_axes"), [2, 3])
-    gates = graph.node("Unsqueeze", _within(name, "gates"), s, axes)  # (N, C, 1, 1)
-    return graph.node("Mul", _within(name, "scale"), x, gates)
+    if len(graph.shape(s)) == 1:
+        s = _as_map(graph, name, s)
+    return graph.node("Mul", _within(name, "scale"), x, s)
 
 
 def _effective_se(graph: Graph, layer: EffectiveSE, name: str, x: str) -> str:
@@ -252,7 +263,7 @@ def _effective_se(graph: Graph, layer: EffectiveSE, name: str, x: str) -> str:
 
 
 def _one_plus(graph: Graph, layer: OnePlus, name: str, x: str) -> str:
-    return graph.node("Add", name, x, graph.numbers(_within(name, "one"), np.ones(1)))
+    return graph.node("Add", name, x, graph.constant(_within(name, "one"), 1.0, x))
 
 
 def _no_squeeze(graph: Graph, layer: NoSqueeze, name: str, x: str) -> str:
@@ -298,18 +309,33 @@ def _inception(graph: Graph, module: Inception, name: str, x: str) -> str:
     return _through(graph, module, name, ["se"], u)
 
 
+def register(kind: type[Layer]) -> Callable[[AddLayer], AddLayer]:
+    """Decorate the function that gives a layer of one's own its nodes.
+
+    It is called with the graph, the layer, its name and the name of its input, adds nodes of
+    `OPERATORS` with `graph.node`, and returns the name of the last one. All formats know the layer
+    then.
+    """
+
+    def keep(add: AddLayer) -> AddLayer:
+        LAYERS[kind] = add
+        return add
+
+    return keep
+
+
 LAYERS: dict[type, AddLayer] = {
     Conv2d: _conv,
     Linear: _linear,
     BatchNorm1d: _batch_norm,
     BatchNorm2d: _batch_norm,
     BatchNormReLU2d: _batch_norm_relu,
-    ReLU: _elementwise("Relu"),
-    Sigmoid: _elementwise("Sigmoid"),
-    Tanh: _elementwise("Tanh"),
+    ReLU: _one_node("Relu"),
+    Sigmoid: _one_node("Sigmoid"),
+    Tanh: _one_node("Tanh"),
     HardSigmoid: _hard_sigmoid,
     SiLU: _silu,
-    HardSwish: _elementwise("HardSwish"),
+    HardSwish: _hard_swish,
     LeakyReLU: _leaky_relu,
     Clip: _clip,
     Flatten: _flatten,
@@ -317,8 +343,8 @@ LAYERS: dict[type, AddLayer] = {
     DropPath: lambda graph, layer, name, x: x,
     MaxPool2d: _max_pool,
     AvgPool2d: _avg_pool,
-    GlobalAvgPool: _global_pool("GlobalAveragePool"),
-    GlobalMaxPool: _global_pool("GlobalMaxPool"),
+    GlobalAvgPool: _one_node("GlobalAveragePool"),
+    GlobalMaxPool: _one_node("GlobalMaxPool"),
     GlobalAvgMaxPool: _global_avg_max_pool,
     Sequential: _sequential,
     SEBlock: _se_block,

@@ -1,25 +1,28 @@
-"""A net as an ONNX model, and the model in a file."""
+"""A graph as an ONNX model, and the model in a file."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minise import backend
 from minise.arrays import Array
 from minise.errors import InputError
-from minise.export.graph import INPUT, Graph
-from minise.export.layers import add_layer
+from minise.export.graph import Graph, Node
+from minise.export.trace import Pixels, trace
 from minise.files import write_whole
-from minise.nn import Backward, Layer, moved, observed
-from minise.shapes import Pair
+from minise.nn import Layer
+from minise.version import __version__
 
 if TYPE_CHECKING:
     import onnx
+
+OUTPUT, BATCH = "scores", "N"
+# The oldest pair that has all that is needed, for runtimes since 2022. From opset 19 on,
+# AveragePool is another one, which runtimes do not agree on at the edges.
+OPSET, IR_VERSION = 17, 8
 
 
 def check_installed() -> None:
@@ -33,14 +36,22 @@ def check_installed() -> None:
 
 
 def onnx_model(
-    net: Layer, input_shape: tuple[int, ...], *, metadata: Mapping[str, str] | None = None
+    net: Layer,
+    input_shape: tuple[int, ...],
+    *,
+    pixels: Pixels | None,
+    batch: int | None = None,
+    keep_names: bool = False,
+    metadata: Mapping[str, str] | None = None,
 ) -> onnx.ModelProto:
     """What `net(x)` computes, as an ONNX model that has passed ONNX's own checker.
 
-    `input_shape` is that of one image, (C, H, W). The input "x" is (N, C, H, W) with any N but no
-    other H and W; the output "scores" is what the net gives. Both have the dtype of the net's
-    parameters, float32 or float64 (of which onnxruntime knows no convolution). The weights are
-    copied, under their names in `state_dict`. `metadata` is stored in the model.
+    `input_shape` is that of one image, (C, H, W). With `pixels` the model takes the pixels of a
+    picture, 0 to 255, as its input "pixels"; with None it takes what the net takes, as "x", in the
+    dtype of the net's parameters, float32 or float64 (of which onnxruntime knows no convolution).
+    The input is (N, C, H, W) with any N, or `batch` alone; the output "scores" is what the net
+    gives. Batch norm is folded; with `keep_names` it stays, and the weights have their names and
+    shapes in `state_dict`. `metadata` is stored in the model.
 
     Raises `InputError` where such an image does not fit, for a layer that it does not know, and
     where the package onnx is missing.
@@ -48,26 +59,82 @@ def onnx_model(
     check_installed()
     import onnx
 
-    dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
-    sizes: dict[str, set[Pair]] = defaultdict(set)
-
-    def record(name: str, part: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
-        if x.ndim == 4:
-            sizes[name].add((x.shape[2], x.shape[3]))
-        return part.forward(x, training)
-
-    try:
-        with backend.using("numpy"):
-            image = np.zeros((1, *input_shape), dtype)
-            net = moved(net)
-            y = observed(net, record)(image)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"export: an input of {input_shape} does not fit: {error}") from None
-    graph = Graph([name for name, _ in net.named_state()], sizes, dtype)
-    model = graph.model(add_layer(graph, net, "", INPUT), image.shape[1:], y.shape[1:])
+    graph = trace(net, input_shape, pixels=pixels, keep_names=keep_names)
+    model = _written(graph, batch)
+    model.graph.input[0].doc_string = input_described(graph, pixels)
+    model.graph.output[0].doc_string = "one score for each class; the largest is the answer"
     onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def input_described(graph: Graph, pixels: Pixels | None) -> str:
+    """What to feed, in which order and range."""
+    C = graph.shape(graph.input)[0]
+    order = "rows from the top" + {3: "; channels red, green, blue"}.get(C, "")
+    if pixels is None:
+        return f"images as the net takes them, normalised; {order}"
+    return f"pixels as they are, 0 to 255; {order}"
+
+
+def _written(graph: Graph, batch: int | None) -> onnx.ModelProto:
+    from onnx import helper, numpy_helper
+
+    def value(name: str) -> onnx.ValueInfoProto:
+        kind = helper.np_dtype_to_tensor_dtype(graph.dtype(name))
+        shape = [BATCH if batch is None else batch, *graph.shape(name)]
+        return helper.make_tensor_value_info(final.get(name, name), kind, shape)
+
+    final = {graph.output: OUTPUT}
+    constants = dict(graph.constants)
+    nodes = []
+    for node in graph.nodes:
+        op, attributes, arrays = _in_onnx(node, graph, batch)
+        constants |= arrays
+        inputs = [final.get(name, name) for name in (*node.inputs, *arrays)]
+        output = final.get(node.name, node.name)
+        nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
+    return helper.make_model(
+        helper.make_graph(
+            nodes,
+            "minise",
+            [value(graph.input)],
+            [value(graph.output)],
+            [numpy_helper.from_array(array, name) for name, array in constants.items()],
+        ),
+        producer_name="minise",
+        producer_version=__version__,
+        model_version=1,
+        opset_imports=[helper.make_operatorsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+
+
+def _in_onnx(
+    node: Node, graph: Graph, batch: int | None
+) -> tuple[str, dict[str, Any], dict[str, Array]]:
+    """The operator, its attributes, and what it takes as further inputs.
+
+    With a batch of fixed size Flatten is a Reshape, which CoreML knows.
+    """
+    options, (shape, dtype) = dict(node.options), (graph.shape(node.name), graph.dtype(node.name))
+    if node.op == "Clip":
+        return (
+            node.op,
+            {},
+            {
+                graph.free(f"{node.name}.{end}"): np.array(options[end], dtype)
+                for end in ("min", "max")
+            },
+        )
+    if node.op == "Reshape" or (node.op == "Flatten" and batch is not None):
+        sizes = np.array([-1 if batch is None else batch, *shape], np.int64)
+        return "Reshape", {}, {graph.free(f"{node.name}.shape"): sizes}
+    if node.op == "Cast":
+        from onnx import helper
+
+        options["to"] = helper.np_dtype_to_tensor_dtype(dtype)
+    return node.op, options, {}
 
 
 def save_onnx(path: Path, model: onnx.ModelProto) -> None:

@@ -22,7 +22,7 @@ def images(N, *shape):
 @pytest.mark.parametrize("name", OF_MNIST)
 def test_one_model_of_a_net_takes_batches_of_any_size(name):
     net = with_statistics(models.create(name, seed=1))
-    model = onnx_model(net, (1, 28, 28))
+    model = onnx_model(net, (1, 28, 28), pixels=None)
     for N in (1, 5):
         assert_says_the_same(model, net, images(N, 1, 28, 28))
 
@@ -30,15 +30,18 @@ def test_one_model_of_a_net_takes_batches_of_any_size(name):
 @pytest.mark.parametrize("name", ["se-resnet50", "se-bn-inception"])
 def test_nets_of_imagenet_say_the_same(name):
     net = with_statistics(models.create(name, num_classes=10))
-    assert_says_the_same(onnx_model(net, (3, 64, 64)), net, images(2, 3, 64, 64), ["onnxruntime"])
+    assert_says_the_same(
+        onnx_model(net, (3, 64, 64), pixels=None), net, images(2, 3, 64, 64), ["onnxruntime"]
+    )
 
 
 def test_a_model_has_the_names_and_the_arrays_of_its_net():
     net = with_statistics(models.create("se-resnet8"))
-    graph = onnx_model(net, (1, 28, 28)).graph
+    graph = onnx_model(net, (1, 28, 28), pixels=None, keep_names=True).graph
     state = net.state_dict()
-    assert [array.name for array in graph.initializer] == list(state)
-    for array in graph.initializer:
+    arrays = [array for array in graph.initializer if not array.name.endswith(".shape")]
+    assert [array.name for array in arrays] == list(state)
+    for array in arrays:
         np.testing.assert_array_equal(numpy_helper.to_array(array), state[array.name])
     nodes = {node.name: node.op_type for node in graph.node}
     assert len(nodes) == len(graph.node)
@@ -49,7 +52,7 @@ def test_a_model_has_the_names_and_the_arrays_of_its_net():
 
 def test_a_model_says_how_it_is_to_be_read():
     metadata = {"model": "se-cnn", "mean": "0.13"}
-    model = onnx_model(models.create("se-cnn"), (1, 28, 28), metadata=metadata)
+    model = onnx_model(models.create("se-cnn"), (1, 28, 28), metadata=metadata, pixels=None)
     assert {entry.key: entry.value for entry in model.metadata_props} == metadata
     assert [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
     assert (model.ir_version, model.producer_name) == (8, "minise")
@@ -65,7 +68,7 @@ def test_a_model_says_how_it_is_to_be_read():
 def test_the_arrays_are_copies_and_the_net_stays_as_it_is():
     net = models.create("se-resnet8")
     before = net.state_dict()
-    model = onnx_model(net, (1, 28, 28))
+    model = onnx_model(net, (1, 28, 28), pixels=None)
     content = model.SerializeToString()
     assert all(np.array_equal(before[name], value) for name, value in net.state_dict().items())
     for parameter in net.parameters():
@@ -83,7 +86,7 @@ def test_the_arrays_are_copies_and_the_net_stays_as_it_is():
     ],
 )
 def test_names_that_are_taken_and_nets_of_nothing_are_no_trouble(net):
-    assert_says_the_same(onnx_model(net, (2, 3, 3)), net, images(2, 2, 3, 3))
+    assert_says_the_same(onnx_model(net, (2, 3, 3), pixels=None), net, images(2, 2, 3, 3))
 
 
 @pytest.mark.parametrize(
@@ -99,34 +102,45 @@ def test_names_that_are_taken_and_nets_of_nothing_are_no_trouble(net):
 )
 def test_images_that_do_not_fit_are_one_clear_error(shape, message):
     with pytest.raises(InputError, match=re.escape(message)):
-        onnx_model(models.create("cnn"), shape)
+        onnx_model(models.create("cnn"), shape, pixels=None)
 
 
 def test_a_model_has_passed_the_checker(monkeypatch):
+    def refuse(model, full_check):
+        raise onnx.checker.ValidationError(f"refused, {full_check}")
+
+    monkeypatch.setattr(onnx.checker, "check_model", refuse)
+    with pytest.raises(onnx.checker.ValidationError, match="refused, True"):
+        onnx_model(nn.ReLU(), (1, 2, 2), pixels=None)
+
+
+def test_an_operator_that_is_not_of_the_list_is_refused(monkeypatch):
     def unknown(graph, layer, name, x):
-        return graph.node("Rectify", name, x)
+        return graph.node("Relux", name, x)
 
     monkeypatch.setitem(layers.LAYERS, nn.ReLU, unknown)
-    with pytest.raises(onnx.checker.ValidationError, match="No Op registered for Rectify"):
-        onnx_model(nn.ReLU(), (1, 2, 2))
+    with pytest.raises(
+        InputError, match=r"^export: a: unknown operator 'Relux': did you mean 'Relu'"
+    ):
+        onnx_model(nn.Sequential(a=nn.ReLU()), (1, 2, 2), pixels=None)
 
 
 def test_the_backend_does_not_matter():
     net = models.create("se-cnn")
     with backend.using("numpy"):
-        content = onnx_model(net, (1, 28, 28)).SerializeToString()
-    assert onnx_model(net, (1, 28, 28)).SerializeToString() == content
+        content = onnx_model(net, (1, 28, 28), pixels=None).SerializeToString()
+    assert onnx_model(net, (1, 28, 28), pixels=None).SerializeToString() == content
 
 
 def test_a_saved_model_is_read_by_others(tmp_path):
     net = models.create("se-cnn")
-    save_onnx(tmp_path / "model.onnx", onnx_model(net, (1, 28, 28)))
+    save_onnx(tmp_path / "model.onnx", onnx_model(net, (1, 28, 28), pixels=None))
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
     assert_says_the_same(onnx.load(tmp_path / "model.onnx"), net, images(2, 1, 28, 28))
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path, model = tmp_path / "model.onnx", onnx_model(nn.ReLU(), (1, 2, 2))
+    path, model = tmp_path / "model.onnx", onnx_model(nn.ReLU(), (1, 2, 2), pixels=None)
     path.write_bytes(b"old")
 
     def full(descriptor):
@@ -142,7 +156,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 def test_without_the_package_onnx_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(InputError, match=r"^export needs the package onnx: python -m pip install"):
-        onnx_model(nn.ReLU(), (1, 2, 2))
+        onnx_model(nn.ReLU(), (1, 2, 2), pixels=None)
 
 
 def test_onnx_is_imported_only_to_export():
