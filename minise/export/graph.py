@@ -49,10 +49,13 @@ class Graph:
         """
         if op not in OPERATORS:
             raise InputError(f"export: {name}: {nearest('operator', op, list(OPERATORS))}")
+        known = {**self.constants, **self._along}
+        for missing in set(inputs) - set(known):
+            raise InputError(f"export: {name}: there is no value {missing!r}")
         node = Node(op, self.free(name or op.lower()), inputs, options)
         try:
-            self._along[node.name] = _run(node, {**self.constants, **self._along})
-        except (TypeError, ValueError, KeyError) as error:
+            self._along[node.name] = _run(node, known)
+        except (TypeError, ValueError) as error:
             raise InputError(f"export: {name}: {op} cannot take its inputs: {error}") from None
         self.nodes.append(node)
         return node.name

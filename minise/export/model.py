@@ -11,7 +11,7 @@ import numpy as np
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.export.graph import Graph, Node
-from minise.export.trace import Pixels, trace
+from minise.export.trace import OUTPUT, Pixels, trace
 from minise.files import write_whole
 from minise.nn import Layer
 from minise.version import __version__
@@ -19,7 +19,7 @@ from minise.version import __version__
 if TYPE_CHECKING:
     import onnx
 
-OUTPUT, BATCH = "scores", "N"
+BATCH = "N"  # of any size
 # The oldest pair that has all that is needed, for runtimes since 2022. From opset 19 on,
 # AveragePool is another one, which runtimes do not agree on at the edges.
 OPSET, IR_VERSION = 17, 8
@@ -59,6 +59,8 @@ def onnx_model(
     check_installed()
     import onnx
 
+    if batch is not None and batch < 1:
+        raise InputError(f"export: a batch of {batch}, expected 1 or more")
     graph = trace(net, input_shape, pixels=pixels, keep_names=keep_names)
     model = _written(graph, batch)
     model.graph.input[0].doc_string = input_described(graph, pixels)
@@ -117,24 +119,20 @@ def _in_onnx(
 
     With a batch of fixed size Flatten is a Reshape, which CoreML knows.
     """
-    options, (shape, dtype) = dict(node.options), (graph.shape(node.name), graph.dtype(node.name))
-    if node.op == "Clip":
-        return (
-            node.op,
-            {},
-            {
-                graph.free(f"{node.name}.{end}"): np.array(options[end], dtype)
-                for end in ("min", "max")
-            },
-        )
-    if node.op == "Reshape" or (node.op == "Flatten" and batch is not None):
-        sizes = np.array([-1 if batch is None else batch, *shape], np.int64)
-        return "Reshape", {}, {graph.free(f"{node.name}.shape"): sizes}
-    if node.op == "Cast":
-        from onnx import helper
+    import onnx
 
-        options["to"] = helper.np_dtype_to_tensor_dtype(dtype)
-    return node.op, options, {}
+    options, dtype = dict(node.options), graph.dtype(node.name)
+    arrays: dict[str, Array] = {}
+    if node.op == "Clip":
+        arrays = {end: np.array(options.pop(end), dtype) for end in ("min", "max")}
+    elif node.op == "Reshape" or (node.op == "Flatten" and batch is not None):
+        sizes = [-1 if batch is None else batch, *graph.shape(node.name)]
+        node, options = node._replace(op="Reshape"), {}
+        arrays = {"shape": np.array(sizes, np.int64)}
+    elif node.op == "Cast":
+        options["to"] = onnx.helper.np_dtype_to_tensor_dtype(dtype)
+    named = {graph.free(f"{node.name}.{part}"): value for part, value in arrays.items()}
+    return node.op, options, named
 
 
 def save_onnx(path: Path, model: onnx.ModelProto) -> None:

@@ -15,6 +15,8 @@ from minise.export.graph import Graph
 from minise.export.layers import add_layer
 from minise.nn import Layer, moved
 
+OUTPUT = "scores"
+
 
 class Pixels(NamedTuple):
     """What an exported net does to the pixels of a picture first: (pixel / 255 − mean) / std.
@@ -37,6 +39,18 @@ class Pixels(NamedTuple):
         std = np.where(np.asarray(self.std, np.float64) > 0, self.std, 1.0)  # of one grey
         return 1 / (255 * std), -np.asarray(self.mean, np.float64) / std
 
+    def check(self, channels: int) -> None:
+        """Raises `InputError` for what no picture of so many channels can have."""
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            sizes, finite = np.shape(values), np.isfinite(values).all()
+            if sizes not in ((), (1,), (channels,)) or not finite:
+                raise InputError(
+                    f"export: {name} of the pixels is {values}, expected a number"
+                    + (f", or one for each of {channels} channels" if channels > 1 else "")
+                )
+        if np.dtype(self.dtype) not in (np.uint8, np.float32):
+            raise InputError(f"export: pixels of {np.dtype(self.dtype)}, expected float32 or uint8")
+
 
 def _of_channels(values: Array) -> Array:
     return values.reshape(-1, 1, 1)
@@ -51,7 +65,8 @@ def trace(
     takes. Batch norm is folded into the map before it; with `keep_names` it stays, and all arrays
     of the net's state have their names and shapes.
 
-    Raises `InputError` where such an image does not fit, and for a layer that has no translation.
+    Raises `InputError` where such an image does not fit, for pixels that cannot be, and for a layer
+    that has no translation.
     """
     dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
     with backend.using("numpy"):  # once only: compiling would take longer
@@ -61,10 +76,12 @@ def trace(
             y = net(image)
         except (ValueError, TypeError) as error:
             raise InputError(f"export: an input of {input_shape} does not fit: {error}") from None
+        if pixels is not None:
+            pixels.check(input_shape[0])
         graph = Graph(
             "x" if pixels is None else "pixels",
             image if pixels is None else image.astype(pixels.dtype),
-            ["scores", *(name for name, _ in net.named_state())],
+            [OUTPUT, *(name for name, _ in net.named_state())],
             keep_names=keep_names,
         )
         x = graph.input if pixels is None else _normalised(graph, pixels, dtype)

@@ -1,0 +1,167 @@
+import re
+
+import numpy as np
+import pytest
+from onnx_runtimes import with_statistics
+
+from minise import InputError, data, gradcheck, models, nn
+from minise.export import OPERATORS, Graph, Pixels, register, trace
+from minise.export.layers import LAYERS
+
+RNG = np.random.default_rng(0)
+OF_LAYERS = [name for name in gradcheck.EXAMPLES if name[0].isupper()]
+OF_MNIST = [name for name in models.names() if models.image_shape(name) == (1, 28, 28)]
+
+
+@pytest.mark.parametrize("name", OF_LAYERS)
+@pytest.mark.parametrize("keep_names", [False, True])
+def test_a_graph_means_what_its_layer_does(name, keep_names):
+    example = gradcheck.EXAMPLES[name](RNG)
+    net, (x,) = with_statistics(example.subject), example.inputs
+    graph = trace(net, x.shape[1:], pixels=None, keep_names=keep_names)
+    scores = graph.run(x, np.float64)[graph.output]
+    np.testing.assert_allclose(scores, net(x), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", OF_MNIST)
+def test_pixels_go_in_as_they_are(name):
+    net = with_statistics(models.create(name, num_classes=10))
+    images = RNG.integers(0, 256, (2, 1, 28, 28), np.uint8)
+    expected = net(data.to_input(images, 0.13, 0.31))
+    for dtype in (np.float32, np.uint8):
+        graph = trace(net, (1, 28, 28), pixels=Pixels(0.13, 0.31, dtype))
+        assert (graph.input, graph.dtype(graph.input)) == ("pixels", dtype)
+        scores = graph.run(images.astype(dtype))[graph.output]
+        assert scores.dtype == np.float32
+        assert np.abs(scores - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_each_channel_may_have_its_mean_and_std():
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.GlobalAvgPool())
+    pixels = Pixels([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    images = RNG.integers(0, 256, (2, 3, 4, 5)).astype(np.float32)
+    of_channels = [np.array(values).reshape(3, 1, 1) for values in pixels[:2]]
+    expected = net(((images / 255 - of_channels[0]) / of_channels[1]).astype(np.float32))
+    graph = trace(net, (3, 4, 5), pixels=pixels)
+    np.testing.assert_allclose(graph.run(images)[graph.output], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(net(pixels.normalised(images)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_pixels_of_one_grey_are_not_divided_by_zero():
+    graph = trace(nn.ReLU(), (1, 2, 2), pixels=Pixels(0.25, 0.0))
+    y = graph.run(np.full((1, 1, 2, 2), 255, np.float32))[graph.output]
+    np.testing.assert_allclose(y, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (
+            Pixels([0.1, 0.2], 0.3),
+            "mean of the pixels is [0.1, 0.2], expected a number, or one for",
+        ),
+        (Pixels(0.1, np.nan), "std of the pixels is nan, expected a number"),
+        (Pixels(0.1, 0.3, np.int64), "pixels of int64, expected float32 or uint8"),
+    ],
+)
+def test_pixels_that_cannot_be_are_one_clear_error(pixels, message):
+    with pytest.raises(InputError, match="^export: " + re.escape(message)):
+        trace(nn.ReLU(), (3, 2, 2), pixels=pixels)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_no_net_has_operators_beyond_the_list_nor_a_norm_that_is_not_folded(name):
+    net = models.create(name, num_classes=2)
+    channels = models.image_shape(name)[0]
+    size = (channels, 28, 28) if channels == 1 else (channels, 32, 32)
+    if name in OF_MNIST or "vgg16" not in name:
+        used = {node.op for node in trace(net, size, pixels=Pixels(0.5, 0.5)).nodes}
+        assert used <= set(OPERATORS) - {"BatchNormalization", "Cast", "Identity"}
+
+
+class Swish(nn.Layer):
+    def forward(self, x, training=True):
+        return x / (1 + np.exp(-x)), None
+
+
+def test_a_layer_of_ones_own_is_given_its_nodes(monkeypatch):
+    monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
+    net = nn.Sequential(act=Swish(), conv=nn.Conv2d(2, 3, 1), pool=nn.GlobalAvgPool(), end=Swish())
+    with pytest.raises(InputError, match=r"^export: act is a Swish, .*: give .* export\.register$"):
+        trace(net, (2, 3, 3), pixels=None)
+
+    @register(Swish)
+    def swish(graph, layer, name, x):
+        return graph.node("Mul", name, x, graph.node("Sigmoid", f"{name}.sigmoid", x))
+
+    graph = trace(net, (2, 3, 3), pixels=None)
+    assert [node.name for node in graph.nodes][:2] == ["act.sigmoid", "act"]
+    x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
+    np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5)
+
+
+def test_nodes_that_give_another_shape_than_the_layer_are_refused(monkeypatch):
+    monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
+    register(Swish)(lambda graph, layer, name, x: graph.node("GlobalAveragePool", name, x))
+    message = r"^export: the net gives \(2, 3, 3\) for an image, its nodes \(2, 1, 1\)$"
+    with pytest.raises(InputError, match=message):
+        trace(Swish(), (2, 3, 3), pixels=None)
+
+
+def test_a_node_that_cannot_take_its_inputs_says_so():
+    graph = Graph("x", np.zeros((1, 2, 3, 3), np.float32))
+    with pytest.raises(InputError, match=r"^export: gate: Sigmoid cannot take its inputs: "):
+        graph.node("Sigmoid", "gate", "x", alpha=1)
+    with pytest.raises(InputError, match=r"^export: gate: there is no value 'y'$"):
+        graph.node("Sigmoid", "gate", "y")
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3)),
+        nn.Sequential(nn.Conv2d(2, 4, 3, groups=2, bias=False), nn.BatchNormReLU2d(4)),
+        nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 1)),
+        nn.Sequential(nn.Flatten(), nn.Linear(18, 4), nn.BatchNorm1d(4)),
+        nn.Sequential(nn.GlobalMaxPool(), nn.BatchNorm1d(2)),
+    ],
+)
+def test_a_norm_is_folded_wherever_it_stands(net):
+    net = with_statistics(net)
+    x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
+    graph = trace(net, (2, 3, 3), pixels=None)
+    assert "BatchNormalization" not in {node.op for node in graph.nodes}
+    np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5, atol=1e-6)
+
+
+class ReadTwice(nn.Layer):
+    """y = norm(conv(x)) + conv(x): the convolution itself is read too."""
+
+    def __init__(self):
+        self.conv, self.norm = nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)
+
+    def forward(self, x, training=True):
+        h, _ = self.conv.forward(x, training)
+        return self.norm.forward(h, training)[0] + h, None
+
+
+def test_a_map_that_is_read_by_others_too_is_not_changed(monkeypatch):
+    monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
+
+    @register(ReadTwice)
+    def twice(graph, layer, name, x):
+        h = LAYERS[nn.Conv2d](graph, layer.conv, "conv", x)
+        return graph.node("Add", name, h, LAYERS[nn.BatchNorm2d](graph, layer.norm, "norm", h))
+
+    net = with_statistics(ReadTwice())
+    x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
+    graph = trace(net, (2, 3, 3), pixels=None)
+    np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5, atol=1e-6)
+
+
+def test_one_convolution_with_two_norms_has_two_sets_of_weights():
+    conv, norms = nn.Conv2d(2, 2, 1), [nn.BatchNorm2d(2), nn.BatchNorm2d(2)]
+    net = with_statistics(nn.Sequential(a=conv, b=norms[0], c=conv, d=norms[1], e=conv))
+    x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
+    graph = trace(net, (2, 3, 3), pixels=None)
+    np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5, atol=1e-6)
