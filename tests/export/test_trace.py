@@ -69,7 +69,16 @@ def test_pixels_that_cannot_be_are_one_clear_error(pixels, message):
         trace(nn.ReLU(), (3, 2, 2), pixels=pixels)
 
 
-@pytest.mark.parametrize("name", models.names())
+DEEP = re.compile(r"1\d\d")  # a quick one has the same blocks
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if DEEP.search(name) else [])
+        for name in models.names()
+    ],
+)
 def test_no_net_has_operators_beyond_the_list_nor_a_norm_that_is_not_folded(name):
     net = models.create(name, num_classes=2)
     channels = models.image_shape(name)[0]
