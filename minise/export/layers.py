@@ -273,7 +273,10 @@ def _no_squeeze(graph: Graph, layer: NoSqueeze, name: str, x: str) -> str:
 
 def _spatial_se(graph: Graph, layer: SpatialSE, name: str, x: str) -> str:
     q = _through(graph, layer, name, ["conv", "gate"], x)  # (N, 1, H, W)
-    return graph.node("Mul", _within(name, "scale"), x, q)
+    ones = graph.constant(_within(name, "ones"), np.ones((graph.shape(x)[0], 1, 1, 1)), x)
+    # Some runtimes multiply maps wrongly where one has a single channel.
+    spread = graph.node("Conv", _within(name, "spread"), q, ones, **_ONE_BY_ONE)  # (N, C, H, W)
+    return graph.node("Mul", _within(name, "scale"), x, spread)
 
 
 def _concurrent_se(graph: Graph, layer: ConcurrentSE, name: str, x: str) -> str:
