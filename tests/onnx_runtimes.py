@@ -11,7 +11,7 @@ TOLERANCE = 1e-5  # of the largest output
 
 def reference(model, x):
     """ONNX's own: each operator in NumPy."""
-    (y,) = ReferenceEvaluator(model).run(None, {"x": x})
+    (y,) = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x})
     return y
 
 
@@ -22,7 +22,7 @@ def runtime(model, x):
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    (y,) = session.run(["scores"], {"x": x})
+    (y,) = session.run(["scores"], {model.graph.input[0].name: x})
     return y
 
 

@@ -2,6 +2,7 @@
 
 from minise.export.check import largest_difference
 from minise.export.graph import Graph
+from minise.export.int8 import int8_model
 from minise.export.layers import register
 from minise.export.model import check_installed, onnx_model, save_onnx
 from minise.export.operators import OPERATORS
@@ -12,6 +13,7 @@ __all__ = [
     "Graph",
     "Pixels",
     "check_installed",
+    "int8_model",
     "largest_difference",
     "onnx_model",
     "register",

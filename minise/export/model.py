@@ -25,13 +25,18 @@ BATCH = "N"  # of any size
 OPSET, IR_VERSION = 17, 8
 
 
-def check_installed() -> None:
-    """Raises `InputError` where the package onnx is missing."""
+def check_installed(*, int8: bool = False) -> None:
+    """Raises `InputError` where the package onnx is missing, or onnxruntime for `int8`."""
     try:
         import onnx  # noqa: F401
+
+        if int8:
+            import onnxruntime.quantization  # noqa: F401
     except ImportError as error:
+        needed = ["onnx", "onnxruntime"] if int8 else ["onnx"]
         raise InputError(
-            f"export needs the package onnx: python -m pip install onnx ({error})"
+            f"{'int8' if int8 else 'export'} needs the package{'s' * int8} {' and '.join(needed)}: "
+            f"python -m pip install {' '.join(needed)} ({error})"
         ) from None
 
 
