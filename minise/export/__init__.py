@@ -3,6 +3,7 @@
 from minise.export.check import largest_difference
 from minise.export.graph import Graph
 from minise.export.int8 import int8_model
+from minise.export.javascript import javascript_module
 from minise.export.layers import register
 from minise.export.model import check_installed, onnx_model, save_onnx
 from minise.export.operators import OPERATORS
@@ -14,6 +15,7 @@ __all__ = [
     "Pixels",
     "check_installed",
     "int8_model",
+    "javascript_module",
     "largest_difference",
     "onnx_model",
     "register",

@@ -156,7 +156,8 @@ class _Writer:
 
     def body(self) -> str:
         """The statements of `predict`; blocks stand apart."""
-        lines, before = [], ""
+        lines: list[str] = []
+        before = ""
         for step in self.steps:
             block = step.names[0].rpartition(".")[0]
             if lines and not (block and block == before):
@@ -292,13 +293,13 @@ def _sizes(shape: Sequence[int]) -> str:
 def _functions() -> Mapping[str, str]:
     """The functions of functions.js with the comments over them, by name."""
     text = (resources.files("minise.export") / "functions.js").read_text("utf-8")
-    _, *parts = re.split(r"\n\n(?=/\*\*|function|export)", text.rstrip())
-    return {re.search(r"function (\w+)", part)[1]: part + "\n" for part in parts}
+    pattern = r"^(?:/\*\*(?:(?!\*/).)*\*/\n)?(?:export )?function (\w+).*?^}\n"
+    return {found[1]: found[0] for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE)}
 
 
 def _with_called(names: set[str]) -> list[str]:
     """These functions and those that they call, as they stand in functions.js."""
-    functions, wanted, found = _functions(), [*names], set()
+    functions, wanted, found = _functions(), [*names], set[str]()
     while wanted:
         found.add(name := wanted.pop())
         wanted += {*re.findall(r"\b(\w+)\(", functions[name])} & (functions.keys() - found)

@@ -1,0 +1,70 @@
+"""Modules of JavaScript in a page, by a browser without a window."""
+
+import functools
+import html
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import threading
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to run it in")
+
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<pre></pre>
+<script type="module">
+  import * as m from "./net.js";
+  const answer = document.querySelector("pre");
+  try {
+    answer.textContent = JSON.stringify(%s);
+  } catch (error) {
+    answer.textContent = JSON.stringify(String(error));
+  }
+</script>
+"""
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
+        ".js": "text/javascript"
+    }
+
+    def log_message(self, *_):
+        pass
+
+
+def evaluate(folder, text, code):
+    """What the code is in a page, where m is the module of this text; takes some seconds."""
+    (folder / "net.js").write_text(text, encoding="utf-8")
+    (folder / "index.html").write_text(PAGE % code, encoding="utf-8")
+    handler = functools.partial(_Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            done = subprocess.run(
+                [
+                    CHROMIUM,
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    f"--user-data-dir={folder / 'profile'}",
+                    "--dump-dom",
+                    f"http://127.0.0.1:{server.server_port}/index.html",
+                ],
+                capture_output=True,
+                encoding="utf-8",
+                timeout=120,
+            )
+        finally:
+            server.shutdown()
+            thread.join()
+    found = re.search("<pre>(.+)</pre>", done.stdout, re.DOTALL)
+    assert found, done.stdout + done.stderr
+    return json.loads(html.unescape(found[1]))
