@@ -79,32 +79,36 @@ function products(x, weight, bias, y, at, first, count) {
 function maxPool(x, y, { size, strides = [1, 1], padding = [0, 0] }) {
   const [H, W, C] = x.shape, [OH, OW] = y.shape;
   for (let h = 0, o = 0; h < OH; h++)
-    for (let w = 0; w < OW; w++)
+    for (let w = 0; w < OW; w++) {
+      const top = h * strides[0] - padding[0], bottom = Math.min(top + size[0], H);
+      const left = w * strides[1] - padding[1], right = Math.min(left + size[1], W);
       for (let c = 0; c < C; c++, o++) {
-        const top = h * strides[0] - padding[0], left = w * strides[1] - padding[1];
         let largest = -Infinity;
-        for (let row = Math.max(top, 0); row < Math.min(top + size[0], H); row++)
-          for (let column = Math.max(left, 0); column < Math.min(left + size[1], W); column++)
+        for (let row = Math.max(top, 0); row < bottom; row++)
+          for (let column = Math.max(left, 0); column < right; column++)
             largest = Math.max(largest, x.values[(row * W + column) * C + c]);
         y.values[o] = largest;
       }
+    }
 }
 
 /** The mean of each window's pixels inside of the picture, channel by channel. */
 function averagePool(x, y, { size, strides = [1, 1], padding = [0, 0] }) {
   const [H, W, C] = x.shape, [OH, OW] = y.shape;
   for (let h = 0, o = 0; h < OH; h++)
-    for (let w = 0; w < OW; w++)
+    for (let w = 0; w < OW; w++) {
+      const top = h * strides[0] - padding[0], bottom = Math.min(top + size[0], H);
+      const left = w * strides[1] - padding[1], right = Math.min(left + size[1], W);
       for (let c = 0; c < C; c++, o++) {
-        const top = h * strides[0] - padding[0], left = w * strides[1] - padding[1];
         let sum = 0, count = 0;
-        for (let row = Math.max(top, 0); row < Math.min(top + size[0], H); row++)
-          for (let column = Math.max(left, 0); column < Math.min(left + size[1], W); column++) {
+        for (let row = Math.max(top, 0); row < bottom; row++)
+          for (let column = Math.max(left, 0); column < right; column++) {
             sum += x.values[(row * W + column) * C + c];
             count++;
           }
         y.values[o] = sum / count;
       }
+    }
 }
 
 /** The mean of each channel: the squeeze of an SE block. */
@@ -160,7 +164,10 @@ function steps({ shape: [H, W, C] }) {
 }
 
 function relu(x, y = x) {
-  for (let i = 0; i < x.values.length; i++) y.values[i] = Math.max(x.values[i], 0);
+  for (let i = 0; i < x.values.length; i++) {
+    const value = x.values[i];
+    y.values[i] = value < 0 ? 0 : value;
+  }
 }
 
 function leakyRelu(alpha, x, y = x) {
