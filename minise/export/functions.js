@@ -190,6 +190,10 @@ function tanh(x, y = x) {
   for (let i = 0; i < x.values.length; i++) y.values[i] = Math.tanh(x.values[i]);
 }
 
+function squareRoot(x, y = x) {
+  for (let i = 0; i < x.values.length; i++) y.values[i] = Math.sqrt(x.values[i]);
+}
+
 function copy(x, y) {
   y.values.set(x.values);
 }

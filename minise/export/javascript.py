@@ -45,6 +45,7 @@ FUNCTIONS = {
     "Mul": "multiply",
     "Relu": "relu",
     "Sigmoid": "sigmoid",
+    "Sqrt": "squareRoot",
     "Tanh": "tanh",
     "Transpose": "transpose",
 }

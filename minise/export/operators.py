@@ -135,6 +135,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "Relu": lambda x: ops.relu(x)[0],
         "Reshape": _reshape,
         "Sigmoid": lambda x: ops.sigmoid(x)[0],
+        "Sqrt": np.sqrt,
         "Tanh": np.tanh,
         "Transpose": _transpose,
     }

@@ -18,7 +18,7 @@ from minise.export.graph import Graph, Node
 from minise.export.memory import offsets
 
 MEMORY, INPUT, OUTPUT = "memory", "input", "output"
-ACTIVATIONS = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh")
+ACTIVATIONS = ("Relu", "LeakyRelu", "Clip", "Sigmoid", "Sqrt", "Tanh")
 _WITH_ACTIVATION = (
     *ACTIVATIONS, "Add", "AveragePool", "Conv", "Gemm", "GlobalAveragePool", "GlobalMaxPool", "Max",
     "MaxPool", "Mul",
