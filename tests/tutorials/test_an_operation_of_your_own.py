@@ -80,7 +80,7 @@ class Damp(Layer):
         ("    Dropout,", "    Damp,"),
         (
             "    Flatten: _flatten,",
-            '    Damp: _elementwise("LeakyRelu", alpha=0.25),',
+            '    Damp: _one_node("LeakyRelu", alpha=0.25),',
         ),
     ),
     "minise/gradcheck/examples.py": before(
