@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from minise import runs
+from minise.cli.export_code import write_javascript
 from minise.cli.export_onnx import write_onnx
 from minise.cli.feed import Feed
 from minise.cli.options import run_first, run_with_data
@@ -18,6 +19,7 @@ from minise.files import check_writable
 # What is written by the end of a file's name, and which options it takes.
 FORMATS = {
     ".onnx": ("--pixels", "--uint8", "--normalised", "--batch", "--keep-names", "--int8", "--data"),
+    ".js": ("--pixels", "--normalised", "--check"),
 }
 
 
@@ -52,6 +54,7 @@ FORMATS = {
     is_flag=True,
     help="Weights and maps of 8 bits. Says what becomes of accuracy, bytes and time.",
 )
+@click.option("--check", is_flag=True, help="Run it in Node, beside the net, on 100 images.")
 @click.option(
     "--data",
     "source",
@@ -63,6 +66,7 @@ def export_command(
     batch: int | None,
     keep_names: bool,
     int8: bool,
+    check: bool,
     source: str | None,
 ) -> None:
     """Write the net of RUN, a folder that `train` left or a file of weights, to FILE.
@@ -72,6 +76,7 @@ def export_command(
     \b
     The end of FILE says what is written:
       model.onnx   an ONNX model, for ONNX Runtime, OpenCV and many others
+      net.js       a module of JavaScript, for a page in a browser
 
     It takes the pixels of a picture, 0 to 255, and gives one score for each class. What to feed, in
     which order and range, is printed.
@@ -90,6 +95,7 @@ def export_command(
         "--batch": batch,
         "--keep-names": keep_names,
         "--int8": int8,
+        "--check": check,
         "--data": source,
     }
     _check(path, [option for option, value in given.items() if value])
@@ -103,7 +109,12 @@ def export_command(
         (net, about), images = runs.load_run(run), None
     feed, console = Feed(about, fed or "pixels"), Console()
     with console.status("running the model beside the net …"):
-        said = write_onnx(path, run, net, feed, batch=batch, keep_names=keep_names, images=images)
+        if path.suffix.lower() == ".js":
+            said = write_javascript(path, run, net, feed, check=check)
+        else:
+            said = write_onnx(
+                path, run, net, feed, batch=batch, keep_names=keep_names, images=images
+            )
     for line in said:
         show(console, line)
 

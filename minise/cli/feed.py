@@ -36,10 +36,12 @@ class Feed(NamedTuple):
         fed: Array = images.astype(self.pixels.dtype)
         return fed
 
-    def described(self) -> list[str]:
-        """In which range and order, in lines."""
+    def described(self, *, neighbours: bool = False) -> list[str]:
+        """In which range and order, in lines; `neighbours` are the channels of a pixel in code."""
         C, H, W = self.about.image_shape
-        colours = {1: "grey values", 3: "red, then green, then blue"}.get(C, f"{C} channels")
+        maps = {1: "grey values", 3: "a map of red, of green, of blue"}.get(C, f"{C} maps")
+        side_by_side = {3: "red, green, blue of each pixel"}.get(C, f"{C} numbers for each pixel")
+        colours = side_by_side if neighbours and C > 1 else maps
         side = "light on dark" if self.about.mean <= 0.5 else "dark on light"  # as `as_learned`
         lines = [f"{colours}, 0 to 255; rows from the top{f'; {side}' if C == 1 else ''}"]
         if self.kind == "normalised":
