@@ -1,6 +1,8 @@
 """Nets for other runtimes: as ONNX models, as C, as JavaScript."""
 
+from minise.export.c import c_header, c_sizes, check_c_name
 from minise.export.check import largest_difference
+from minise.export.compile_check import c_difference
 from minise.export.graph import Graph
 from minise.export.int8 import int8_model
 from minise.export.javascript import javascript_module
@@ -13,6 +15,10 @@ __all__ = [
     "OPERATORS",
     "Graph",
     "Pixels",
+    "c_difference",
+    "c_header",
+    "c_sizes",
+    "check_c_name",
     "check_installed",
     "int8_model",
     "javascript_module",

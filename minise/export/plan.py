@@ -7,7 +7,7 @@ that the innermost loop runs along channels that are neighbours; all else lies a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,7 +23,8 @@ _WITH_ACTIVATION = (
     *ACTIVATIONS, "Add", "AveragePool", "Conv", "Gemm", "GlobalAveragePool", "GlobalMaxPool", "Max",
     "MaxPool", "Mul",
 )  # fmt: skip
-_IN_PLACE = (*ACTIVATIONS, "Add", "Max", "Mul")  # an element of y needs that element of x alone
+_BROADCAST = ("Add", "Max", "Mul")
+_IN_PLACE = (*ACTIVATIONS, *_BROADCAST)  # an element of y needs that element of x alone
 _IMAGE, _BACK = (1, 2, 0), (2, 0, 1)  # (C, H, W) as (H, W, C), and the other way
 
 
@@ -33,7 +34,7 @@ class Value(NamedTuple):
     name: str
     shape: tuple[int, ...]  # as it lies there: (H, W, C), or (C,)
     place: str = MEMORY  # or the caller's: INPUT, OUTPUT
-    offset: int = 0  # in floats
+    offset: int = 0  # in floats, unless the plan was made in another unit
 
 
 Operand: TypeAlias = Value | Array  # an array is a constant, of as many axes as the result
@@ -66,21 +67,34 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Steps in order, from the input to the output, and the floats of memory that they need."""
+    """Steps in order, from the input to the output, and the size of the memory."""
 
     steps: tuple[Step, ...]
     input: Value
     output: Value
-    memory: int
+    memory: int  # in floats, as offsets are
 
 
-def plan(graph: Graph) -> Plan:
-    """Raises `InputError` for what only ONNX is written for."""
+def is_map(value: Value) -> bool:
+    """Whether it has more than one place: (H, W, C), and not (1, 1, C)."""
+    return len(value.shape) == 3 and value.shape[:2] != (1, 1)
+
+
+def numbers(value: Value) -> int:
+    """How many there are."""
+    return math.prod(value.shape)
+
+
+def plan(graph: Graph, *, size: Callable[[Value], int] = numbers) -> Plan:
+    """`size` is what a value needs of the memory: offsets are in the same unit.
+
+    Raises `InputError` for what only ONNX is written for.
+    """
     planner = _Planner(graph)
     for node in graph.nodes:
         planner.add(node)
     output = planner.finish()
-    return _placed(_fused(planner.steps, output), planner.lies[graph.input], output)
+    return _placed(_fused(planner.steps, output), planner.lies[graph.input], output, size)
 
 
 class _Planner:
@@ -219,8 +233,15 @@ class _Planner:
             self.step("Gemm", node.name, [self.lies[x]], {}, w.T, b)
             return
         w = w.transpose(2, 3, 1, 0)  # (KH, KW, C / groups, F)
-        size, image = self.graph.shape(node.name), self.value(x)
-        if image.shape[:2] == size[1:] == w.shape[:2] == (1, 1) and node.options["group"] == 1:
+        image = self.value(x)
+        one_by_one = w.shape[:2] == (1, 1)
+        spread = one_by_one and image.shape[2] == 1 and b is None and (w == 1).all()
+        readers = self.graph.readers(node.name)
+        if spread and readers and all(reader.op in _BROADCAST for reader in readers):
+            self.alias(node.name, x)  # one channel for all
+            return
+        at_one_place = image.shape[:2] == self.graph.shape(node.name)[1:] == (1, 1)
+        if one_by_one and at_one_place and node.options["group"] == 1:
             row = image._replace(shape=image.shape[2:])
             self.step("Gemm", node.name, [row], {}, w[0, 0], b)
         else:
@@ -286,7 +307,9 @@ def _as_then(step: Step) -> Then | None:
     return None
 
 
-def _placed(steps: Sequence[Step], source: Value, output: str) -> Plan:
+def _placed(
+    steps: Sequence[Step], source: Value, output: str, size: Callable[[Value], int]
+) -> Plan:
     """Values get their places. What needs x no more and has its size takes its place."""
     last = {x.name: i for i, step in enumerate(steps) for x in _values(step)}
     of = {step.output.name: step.output.name for step in steps}  # the first in that place
@@ -297,11 +320,11 @@ def _placed(steps: Sequence[Step], source: Value, output: str) -> Plan:
         if y.name == output:
             continue
         for x in _values(step) if step.op in _IN_PLACE else ():
-            size = sizes.get(of.get(x.name, ""), 0)  # none of the input's and the output's place
-            if last[x.name] == i and size == math.prod(y.shape):
+            room = sizes.get(of.get(x.name, ""), 0)  # the input and the output have none here
+            if last[x.name] == i and room == size(y) and numbers(x) == numbers(y):
                 of[y.name] = of[x.name]
         alive[of[y.name]] = alive.get(of[y.name], (i, i))[0], last.get(y.name, i)
-        sizes[of[y.name]] = math.prod(y.shape)
+        sizes[of[y.name]] = size(y)
     starts, memory = offsets(sizes, alive)
 
     def place(value: Value) -> Value:
