@@ -229,7 +229,7 @@ function part(array, offset, ...shape) {
 
 /** The numbers of a text: float32, little-endian, in base64. */
 function decoded(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const view = new DataView(bytes.buffer);
-  return new Float32Array(bytes.length / 4).map((_, i) => view.getFloat32(4 * i, true));
+  const letters = atob(text), view = new DataView(new ArrayBuffer(letters.length));
+  for (let i = 0; i < letters.length; i++) view.setUint8(i, letters.charCodeAt(i)); // a byte each
+  return new Float32Array(letters.length / 4).map((_, i) => view.getFloat32(4 * i, true));
 }
