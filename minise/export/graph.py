@@ -38,6 +38,7 @@ class Graph:
         self.input = self.output = input_name
         self.nodes: list[Node] = []
         self.constants: dict[str, Array] = {}
+        self._states: dict[str, str] = {}
         self._along: dict[str, Array] = {input_name: image}
         self._taken = {input_name, *names}
 
@@ -61,10 +62,16 @@ class Graph:
         return node.name
 
     def state(self, name: str, value: Array) -> str:
-        """A copy of an array of the net's state, under its name."""
-        if name not in self.constants:
-            self.constants[name] = value.copy()
-        return name
+        """A copy of an array of the net's state; under its name with `keep_names`.
+
+        Else under another: a tool that loads weights by their names would put some of a file in,
+        and pass over what is folded here, without a word.
+        """
+        if name not in self._states:
+            own, dot, part = name.rpartition(".")
+            self._states[name] = name if self.keep_names else self.free(f"{own}{dot and '_'}{part}")
+            self.constants[self._states[name]] = value.copy()
+        return self._states[name]
 
     def constant(self, name: str, value: npt.ArrayLike, x: str) -> str:
         """Numbers to compute with the value x, in its dtype: one, or one for each channel."""

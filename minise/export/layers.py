@@ -7,6 +7,7 @@ name, others a word more, as in "se1.scale". What is (N, C) in the net is (N, C,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -176,49 +177,45 @@ def _flatten(graph: Graph, layer: Flatten, name: str, x: str) -> str:
 
 
 def _max_pool(graph: Graph, layer: MaxPool2d, name: str, x: str) -> str:
-    return _pool(graph, "MaxPool", layer, name, x)
+    return graph.node("MaxPool", name, x, **_windows(graph, layer, x))
 
 
 def _avg_pool(graph: Graph, layer: AvgPool2d, name: str, x: str) -> str:
-    """AveragePool divides by the pixels of the image alone, as all runtimes agree.
-
-    Where the padding counts, it is put right afterwards; what lies beyond it never counts.
-    """
-    y = _pool(graph, "AveragePool", layer, name, x)
-    if not layer.count_include_pad:
+    """With padding a convolution of each channel: runtimes differ in what AveragePool counts."""
+    options = _windows(graph, layer, x)
+    if not any(options["pads"]):
+        return graph.node("AveragePool", name, x, **options)
+    C, H, W = graph.shape(x)
+    (KH, KW), one = layer.window.size, 1 / math.prod(layer.window.size)
+    ones = graph.constant(_within(name, "weight"), np.full((C, 1, KH, KW), one), x)
+    y = graph.node("Conv", name, x, ones, **options, dilations=(1, 1), group=C)
+    counted = [
+        window_counts(size, layer.window, axis, places, layer.count_include_pad)
+        for axis, (size, places) in enumerate(zip((H, W), graph.shape(y)[1:], strict=True))
+    ]
+    missing = KH * KW / np.outer(*counted)  # (OH, OW): by how much more each pixel counts
+    if (missing == 1).all():
         return y
-    sizes = zip(graph.shape(x)[1:], graph.shape(y)[1:], strict=True)
-    shares = []
-    for axis, (size, places) in enumerate(sizes):
-        inside, counted = (
-            window_counts(size, layer.window, axis, places, padding) for padding in (False, True)
-        )
-        shares.append(np.array(inside) / counted)
-    share = np.outer(*shares)  # (OH, OW), of what counts that is of the image
-    if (share == 1).all():
-        return y
-    shares_of = graph.constant(_within(name, "share"), share[None, None], y)
-    return graph.node("Mul", _within(name, "counted"), y, shares_of)
+    shares = graph.constant(_within(name, "share"), missing[None, None], y)
+    return graph.node("Mul", _within(name, "counted"), y, shares)
 
 
-def _pool(graph: Graph, op: str, layer: MaxPool2d | AvgPool2d, name: str, x: str) -> str:
-    """What windows of `ceil_mode` reach beyond the padding is padding as well, at the end.
+def _windows(graph: Graph, layer: MaxPool2d | AvgPool2d, x: str) -> dict[str, Any]:
+    """The options of a pooling of x.
 
-    For runtimes differ in what they take ONNX's own ceil_mode to be.
+    What windows of `ceil_mode` reach beyond the padding is padding as well, at the end: runtimes
+    differ in what they take ONNX's own ceil_mode to be.
     """
     window, ends = layer.window, []
     for axis, size in enumerate(graph.shape(x)[1:]):
         places = output_size(size, window, axis, ceil_mode=layer.ceil_mode)
         reach = (places - 1) * window.stride[axis] + window.size[axis]
         ends.append(max(window.padding[axis], reach - window.padding[axis] - size))
-    return graph.node(
-        op,
-        name,
-        x,
-        kernel_shape=window.size,
-        strides=window.stride,
-        pads=(*window.padding, *ends),  # top, left, bottom, right
-    )
+    return {
+        "kernel_shape": window.size,
+        "strides": window.stride,
+        "pads": (*window.padding, *ends),  # top, left, bottom, right
+    }
 
 
 def _global_avg_max_pool(graph: Graph, layer: GlobalAvgMaxPool, name: str, x: str) -> str:

@@ -50,6 +50,18 @@ def test_a_model_has_the_names_and_the_arrays_of_its_net():
     assert {name for name, _ in net.children() if "block" not in name} <= set(nodes)
 
 
+@pytest.mark.parametrize("name", ["resnet8", "se-cnn", "se-mobilenetv3-tiny"])
+def test_of_a_folded_model_no_array_is_put_in_by_its_name_in_the_state(name):
+    net = models.create(name)
+    graph = onnx_model(net, (1, 28, 28), pixels=None).graph
+    assert not {array.name for array in graph.initializer} & set(net.state_dict())
+
+
+def test_a_layer_that_is_called_as_an_array_of_another_is_no_trouble():
+    net = nn.Sequential(**{"a": nn.Conv2d(2, 2, 1), "a_weight": nn.ReLU(), "a_bias": nn.Tanh()})
+    assert_says_the_same(onnx_model(net, (2, 3, 3), pixels=None), net, images(2, 2, 3, 3))
+
+
 def test_a_model_says_how_it_is_to_be_read():
     metadata = {"model": "se-cnn", "mean": "0.13"}
     model = onnx_model(models.create("se-cnn"), (1, 28, 28), metadata=metadata, pixels=None)
