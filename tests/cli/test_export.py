@@ -175,7 +175,7 @@ def test_colours_come_in_order_and_classes_have_names(minise, tmp_path):
     (tmp_path / "run").mkdir()
     runs.save_weights(tmp_path / "run" / "model.safetensors", net, about)
     _, out, _ = minise("export", "run", "model.onnx")
-    assert "          red, then green, then blue, 0 to 255; rows from the top\n" in out
+    assert "          a map of red, of green, of blue, 0 to 255; rows from the top\n" in out
     assert "photo" not in out
     answer = "one score for each class, the largest is the answer: 0 ant, 1 bee, 2 cat"
     assert f"          {answer}\n" in out
