@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from minise import runs
-from minise.cli.export_code import write_javascript
+from minise.cli.export_code import write_header, write_javascript
 from minise.cli.export_onnx import write_onnx
 from minise.cli.feed import Feed
 from minise.cli.options import run_first, run_with_data
@@ -19,6 +19,7 @@ from minise.files import check_writable
 # What is written by the end of a file's name, and which options it takes.
 FORMATS = {
     ".onnx": ("--pixels", "--uint8", "--normalised", "--batch", "--keep-names", "--int8", "--data"),
+    ".h": ("--pixels", "--normalised", "--int8", "--check", "--data"),
     ".js": ("--pixels", "--normalised", "--check"),
 }
 
@@ -54,7 +55,11 @@ FORMATS = {
     is_flag=True,
     help="Weights and maps of 8 bits. Says what becomes of accuracy, bytes and time.",
 )
-@click.option("--check", is_flag=True, help="Run it in Node, beside the net, on 100 images.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compile the header, or run the module in Node: 100 images beside the net.",
+)
 @click.option(
     "--data",
     "source",
@@ -76,6 +81,7 @@ def export_command(
     \b
     The end of FILE says what is written:
       model.onnx   an ONNX model, for ONNX Runtime, OpenCV and many others
+      net.h        a header in C99 that needs no other file, for small devices
       net.js       a module of JavaScript, for a page in a browser
 
     It takes the pixels of a picture, 0 to 255, and gives one score for each class. What to feed, in
@@ -109,7 +115,9 @@ def export_command(
         (net, about), images = runs.load_run(run), None
     feed, console = Feed(about, fed or "pixels"), Console()
     with console.status("running the model beside the net …"):
-        if path.suffix.lower() == ".js":
+        if path.suffix.lower() == ".h":
+            said = write_header(path, run, net, feed, check=check, images=images)
+        elif path.suffix.lower() == ".js":
             said = write_javascript(path, run, net, feed, check=check)
         else:
             said = write_onnx(
@@ -123,7 +131,7 @@ def _check(path: Path, options: list[str]) -> None:
     """Raises `InputError` where no such file can be written, or not with these options."""
     taken = FORMATS.get(path.suffix.lower())
     if taken is None:
-        raise InputError(f"{path}, expected a name that ends in {' or '.join(FORMATS)}")
+        raise InputError(f"{path}, expected a name that ends in .onnx, .h or .js")
     for option in options:
         if option not in taken:
             ends = [suffix for suffix, options in FORMATS.items() if option in options]

@@ -1,22 +1,69 @@
-"""`minise export` to code: a module of JavaScript."""
+"""`minise export` to code: a header in C, a module of JavaScript."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from minise import backend, export
+from minise import backend, data, export
 from minise.arrays import Array, asnumpy
-from minise.cli.feed import Feed, what_comes_out
-from minise.cli.outside import scores_of_javascript
+from minise.cli.feed import Feed, drawn, what_comes_out
+from minise.cli.outside import scores_of_c, scores_of_javascript
 from minise.errors import InputError
 from minise.files import write_whole
 from minise.nn import Layer
 
 CHECKED = 100  # random images
 TOLERANCE = 1e-5  # of the largest score: float32 on both sides
+
+
+def write_header(
+    path: Path, run: Path, net: Layer, feed: Feed, *, check: bool, images: data.Dataset | None
+) -> list[str]:
+    """Write the header, of 8 bits where there are `images`; what to say of it, in lines.
+
+    Raises `InputError` where it does not say what the net says; nothing is written then.
+    """
+    about, name = feed.about, path.stem
+
+    def header(int8: Array | None = None) -> str:
+        about_it = f"{about.model}; {what_comes_out(about)}"
+        shape, pixels = about.image_shape, feed.pixels
+        return export.c_header(net, shape, name, pixels=pixels, int8=int8, about=about_it)
+
+    def scores(text: str, fed: Array) -> Array:
+        return scores_of_c(name, text, fed, feed.pixels)
+
+    text = header()
+    checked = _checked(run, net, feed, check, "C", lambda fed: scores(text, fed))
+    if images is not None:
+        train = drawn(images.train.images)
+        small = header(feed.of(train))
+        checked.append(f"  int8    ranges from {len(train)} training images of {images.name}")
+        if check:
+            tested, labels = feed.of(images.test.images), images.test.labels
+            checked[-1] += f"; its {len(labels):,} test images"
+            checked.append("                    accuracy      weights       memory")
+            for kind, each in (("float32", text), ("int8", small)):
+                accuracy = (scores(each, tested).argmax(axis=1) == labels).mean()
+                weights, memory = export.c_sizes(each)
+                checked.append(f"          {kind:7} {accuracy:10.2%} {weights:12,} {memory:12,}")
+        text = small
+    write_whole(path, text.encode())
+    weights, memory = export.c_sizes(text)
+    kind = "float" if feed.pixels is None else "unsigned char"
+    return [
+        f"{path}: {about.model}, {path.stat().st_size:,} bytes of C99, with {weights:,} of weights",
+        f"          and {memory:,} of memory to work in",
+        f"  input   {name}_predict(pixels, scores): {math.prod(about.image_shape):,} of {kind}",
+        *_indented(feed.described(neighbours=True)),
+        f"  output  scores, {about.num_classes} floats",
+        *_indented([what_comes_out(about)]),
+        *checked,
+    ]
 
 
 def write_javascript(path: Path, run: Path, net: Layer, feed: Feed, *, check: bool) -> list[str]:
@@ -27,47 +74,43 @@ def write_javascript(path: Path, run: Path, net: Layer, feed: Feed, *, check: bo
     about = feed.about
     classes = [about.class_name(label) for label in range(about.num_classes)]
     text = export.javascript_module(net, about.image_shape, pixels=feed.pixels, classes=classes)
-    images, expected = _random(run, net, feed, CHECKED if check else 1)
-    checked = "  not run: --check does it in Node, beside the net"
-    if check:
-        difference = _apart(scores_of_javascript(text, images), expected)
-        checked = (
-            f"  checked in Node on {CHECKED} random images: it differs from the net\n"
-            f"          by at most {difference:.1e} of the largest score"
-        )
+    checked = _checked(run, net, feed, check, "Node", lambda fed: scores_of_javascript(text, fed))
     write_whole(path, text.encode())
-    C, H, W = about.image_shape
-    from_canvas = (
-        ["pixelsOf(imageData) makes them of a canvas"] if feed.pixels and C in (1, 3) else []
-    )
+    canvas = feed.pixels is not None and about.image_shape[0] in (1, 3)
     return [
         f"{path}: {about.model}, {path.stat().st_size:,} bytes, a module of JavaScript",
-        f"  input   predict(pixels), {C * H * W:,} numbers",
-        *(f"          {line}" for line in (*feed.described(neighbours=True), *from_canvas)),
+        f"  input   predict(pixels): {math.prod(about.image_shape):,} numbers",
+        *_indented(feed.described(neighbours=True)),
+        *_indented(["pixelsOf(imageData) makes them of a canvas"] if canvas else []),
         f"  output  a Float32Array of {about.num_classes} scores",
-        f"          {what_comes_out(about)}",
-        *checked.splitlines(),
+        *_indented([what_comes_out(about)]),
+        *checked,
     ]
 
 
-def _random(run: Path, net: Layer, feed: Feed, count: int) -> tuple[Array, Array]:
-    """Images as the code takes them, and the net's scores. Raises where these are not finite."""
-    shape = (count, *feed.about.image_shape)
-    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    with backend.using("numpy"):
-        x = export.Pixels(feed.about.mean, feed.about.std).normalised(pixels)
-        expected = asnumpy(net(x))
+def _indented(lines: list[str]) -> list[str]:
+    return [f"          {line}" for line in lines]
+
+
+def _checked(
+    run: Path, net: Layer, feed: Feed, check: bool, where: str, scores: Callable[[Array], Array]
+) -> list[str]:
+    """How far the code's scores are from the net's. Raises `InputError` where that is too much."""
+    shape = (CHECKED if check else 1, *feed.about.image_shape)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    with backend.using("numpy"):  # once only: compiling would take longer
+        expected = asnumpy(net(Feed(feed.about, "normalised").of(images)))
     if not np.isfinite(expected).all():
         raise InputError(f"{run}: the net's scores are not finite: nothing was written")
-    return feed.of(pixels), expected
-
-
-def _apart(scores: Array, expected: Array) -> float:
-    """As a share of the largest score. Raises `InputError` where it is too much."""
-    apart = float(np.abs(scores - expected).max() / np.abs(expected).max())
-    if not math.isfinite(apart) or apart > TOLERANCE:
+    if not check:
+        return [f"  not run: --check does it in {where}, beside the net"]
+    difference = float(np.abs(scores(feed.of(images)) - expected).max() / np.abs(expected).max())
+    if not difference <= TOLERANCE:  # or it is NaN
         raise InputError(
-            f"export: the code would differ from the net by {apart:.1e} of the largest score: "
-            "nothing was written"
+            f"export: in {where} it would differ from the net by {difference:.1e} of the largest "
+            "score: nothing was written"
         )
-    return apart
+    return [
+        f"  checked in {where} on {CHECKED} random images: it differs from the net",
+        f"          by at most {difference:.1e} of the largest score",
+    ]

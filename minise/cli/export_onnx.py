@@ -10,7 +10,7 @@ import numpy as np
 
 from minise import data, export
 from minise.cli import quantised
-from minise.cli.feed import Feed, what_comes_out
+from minise.cli.feed import Feed, drawn, what_comes_out
 from minise.errors import InputError
 from minise.nn import Layer
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CHECKED = 3  # random images
 TOLERANCE = 1e-5  # of the largest score
-CALIBRATED = 200  # training images
 
 
 def write_onnx(
@@ -86,14 +85,12 @@ def _as_int8(
     model: onnx.ModelProto, feed: Feed, images: data.Dataset
 ) -> tuple[onnx.ModelProto, list[str]]:
     """The model in 8 bits, and what that changes, in lines."""
-    train, (tested, labels) = images.train.images, images.test
-    count = min(CALIBRATED, len(train))
-    chosen = np.random.default_rng(0).choice(len(train), count, replace=False)
-    small = export.int8_model(model, feed.of(train[chosen]))
+    train, (tested, labels) = drawn(images.train.images), images.test
+    small = export.int8_model(model, feed.of(train))
     before, after = (quantised.figures(each, feed.of(tested), labels) for each in (model, small))
     return small, [
-        f"  int8    ranges from {count} training images of {images.name}; its {len(labels):,} test "
-        "images",
+        f"  int8    ranges from {len(train)} training images of {images.name}; its "
+        f"{len(labels):,} test images",
         *(f"          {line}" for line in quantised.what_it_changes(before, after)),
     ]
 

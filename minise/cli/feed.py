@@ -11,6 +11,7 @@ from minise import data, export
 from minise.arrays import Array
 from minise.runs import About
 
+CALIBRATED = 200  # training images, for ranges of 8 bits
 LISTED = 50  # letters of class names that are printed
 FORMULA = "(pixel / 255 - mean) / std"
 
@@ -77,3 +78,9 @@ def what_comes_out(about: About) -> str:
     if len(listed) > LISTED:
         listed = f"{named[0]} to {named[-1]}"
     return "one score for each class, the largest is the answer" + (listed and f": {listed}")
+
+
+def drawn(images: data.Images) -> data.Images:
+    """Some of the training images, the same ones each time."""
+    count = min(CALIBRATED, len(images))
+    return images[np.random.default_rng(0).choice(len(images), count, replace=False)]

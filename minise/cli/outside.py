@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from minise import export
 from minise.arrays import Array
 from minise.errors import InputError
+from minise.export.compile_check import compiled, scores
 
 PATIENCE = 300  # seconds
 RUN_IN_NODE = """\
@@ -37,6 +39,15 @@ def scores_of_javascript(module: str, images: Array) -> Array:
         Path(folder, "run.mjs").write_text(RUN_IN_NODE, encoding="utf-8")
         said = _run([node, "run.mjs"], folder, json.dumps(rows))
     return np.array(json.loads(said))
+
+
+def scores_of_c(name: str, header: str, images: Array, pixels: export.Pixels | None) -> Array:
+    """What `name`_predict gives for images (N, C, H, W), as it takes them: (N, K).
+
+    Raises `InputError` where there is no C compiler, and where it does not compile the header.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return scores(compiled(Path(folder), {name: header}), name, images, pixels)
 
 
 def _run(command: Sequence[str], folder: str, fed: str) -> str:

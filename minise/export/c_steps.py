@@ -140,6 +140,8 @@ class Writer:
                 return f"{self.need('clip')}({real}, {number(low)}, {number(high)})"
             case "Sigmoid", _:
                 return f"{self.need('sigmoid')}({real})"
+            case "Sqrt", _:
+                return f"sqrtf({real})"
             case "Tanh", _:
                 return f"tanhf({real})"
         assert then.constant is not None

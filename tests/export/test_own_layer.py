@@ -7,7 +7,15 @@ from javascript import Node, assert_says_the_same, needs_node
 from onnx_runtimes import assert_says_the_same as assert_model_says_the_same
 
 from minise import nn, ops
-from minise.export import OPERATORS, javascript_module, layers, onnx_model, register
+from minise.export import (
+    OPERATORS,
+    c_difference,
+    c_header,
+    javascript_module,
+    layers,
+    onnx_model,
+    register,
+)
 
 CELLS = [cell.source for cell in notebooks.read(notebooks.FOLDER / "09-bring-your-own.ipynb").cells]
 
@@ -44,6 +52,11 @@ def test_as_javascript(net, images, tmp_path):
     text = javascript_module(net, (1, 8, 9), pixels=None)
     assert_says_the_same(node, text, net(images), images)
     node.close()
+
+
+def test_as_c(net, images):
+    header = c_header(net, (1, 8, 9), "net", pixels=None)
+    assert c_difference(header, "net", net, images, pixels=None) < 1e-5
 
 
 def test_the_tutorial_says_how_many_operators_there_are():
