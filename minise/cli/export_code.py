@@ -38,7 +38,8 @@ def write_header(
         return scores_of_c(name, text, fed, feed.pixels)
 
     text = header()
-    checked = _checked(run, net, feed, check, "C", lambda fed: scores(text, fed))
+    where = "C" if images is None else "C and float32"
+    checked = _checked(run, net, feed, check, where, lambda fed: scores(text, fed))
     if images is not None:
         train = drawn(images.train.images)
         small = header(feed.of(train))
@@ -54,11 +55,12 @@ def write_header(
         text = small
     write_whole(path, text.encode())
     weights, memory = export.c_sizes(text)
-    kind = "float" if feed.pixels is None else "unsigned char"
+    source, kind = ("x", "float") if feed.pixels is None else ("pixels", "unsigned char")
     return [
-        f"{path}: {about.model}, {path.stat().st_size:,} bytes of C99, with {weights:,} of weights",
-        f"          and {memory:,} of memory to work in",
-        f"  input   {name}_predict(pixels, scores): {math.prod(about.image_shape):,} of {kind}",
+        f"{path}: {about.model}, {path.stat().st_size:,} bytes of C99",
+        f"  needs   {weights:,} bytes for weights, {memory:,} to work in, and its code",
+        f"  call    {name}_predict({source}, scores);",
+        f"  input   {source}, {math.prod(about.image_shape):,} {kind}s",
         *_indented(feed.described(neighbours=True)),
         f"  output  scores, {about.num_classes} floats",
         *_indented([what_comes_out(about)]),
@@ -79,10 +81,11 @@ def write_javascript(path: Path, run: Path, net: Layer, feed: Feed, *, check: bo
     canvas = feed.pixels is not None and about.image_shape[0] in (1, 3)
     return [
         f"{path}: {about.model}, {path.stat().st_size:,} bytes, a module of JavaScript",
-        f"  input   predict(pixels): {math.prod(about.image_shape):,} numbers",
+        "  call    const scores = predict(pixels);",
+        f"  input   pixels, {math.prod(about.image_shape):,} numbers",
         *_indented(feed.described(neighbours=True)),
         *_indented(["pixelsOf(imageData) makes them of a canvas"] if canvas else []),
-        f"  output  a Float32Array of {about.num_classes} scores",
+        f"  output  scores, a Float32Array of {about.num_classes}",
         *_indented([what_comes_out(about)]),
         *checked,
     ]

@@ -6,12 +6,23 @@ import sys
 
 import numpy as np
 import pytest
-from javascript import Node, needs_node
+from in_node import Node, needs_node
 from onnx_runtimes import with_statistics
 
-from minise import data, models, runs
+from minise import InputError, data, models, runs
+from minise.export import Pixels, c_sizes, compile_check
 
 ABOUT = runs.About("se-cnn", 10, (1, 28, 28), 0.1307, 0.3081, "sample", 5)
+
+
+def has_compiler():
+    try:
+        return bool(compile_check.compiler())
+    except InputError:
+        return False
+
+
+needs_compiler = pytest.mark.skipif(not has_compiler(), reason="there is no C compiler")
 
 
 @pytest.fixture
@@ -54,11 +65,12 @@ def test_a_module_takes_pixels_says_the_same_and_is_run_where_that_is_asked(
     *said, difference = out.splitlines()
     assert said == [
         f"net.js: se-cnn, {os.path.getsize('net.js'):,} bytes, a module of JavaScript",
-        "  input   predict(pixels), 784 numbers",
+        "  call    const scores = predict(pixels);",
+        "  input   pixels, 784 numbers",
         "          grey values, 0 to 255; rows from the top; light on dark",
         "          from a photo: data.fit_digit(data.read_picture(path)), of minise",
         "          pixelsOf(imageData) makes them of a canvas",
-        "  output  a Float32Array of 10 scores",
+        "  output  scores, a Float32Array of 10",
         "          one score for each class, the largest is the answer",
         "  checked in Node on 100 random images: it differs from the net",
     ]
@@ -93,13 +105,98 @@ def test_a_module_of_colours_has_the_names_of_its_classes(minise, tmp_path):
     node.close()
 
 
+def scores_in_c(folder, x, dtype):
+    (folder / "built").mkdir()
+    text = (folder / "net.h").read_text(encoding="utf-8")
+    pixels = None if dtype == np.float32 else Pixels(ABOUT.mean, ABOUT.std)
+    return compile_check.scores(
+        compile_check.compiled(folder / "built", {"net": text}), "net", x, pixels
+    )
+
+
+@needs_compiler
+def test_a_header_takes_bytes_says_the_same_and_is_run_where_that_is_asked(
+    minise, run, net, digits, tmp_path
+):
+    code, out, err = minise("export", run, "net.h", "--check")
+    assert (code, err) == (0, "")
+    expected = net(data.to_input(digits, ABOUT.mean, ABOUT.std))
+    assert_close(scores_in_c(tmp_path, digits, np.uint8), expected)
+    weights, memory = c_sizes((tmp_path / "net.h").read_text(encoding="utf-8"))
+    *said, difference = out.splitlines()
+    assert said == [
+        f"net.h: se-cnn, {os.path.getsize('net.h'):,} bytes of C99",
+        f"  needs   {weights:,} bytes for weights, {memory:,} to work in, and its code",
+        "  call    net_predict(pixels, scores);",
+        "  input   pixels, 784 unsigned chars",
+        "          grey values, 0 to 255; rows from the top; light on dark",
+        "          from a photo: data.fit_digit(data.read_picture(path)), of minise",
+        "  output  scores, 10 floats",
+        "          one score for each class, the largest is the answer",
+        "  checked in C on 100 random images: it differs from the net",
+    ]
+    assert float(difference.split()[3]) < 1e-5
+    _, out, _ = minise("export", run, "net.h")
+    assert out.splitlines()[-1] == "  not run: --check does it in C, beside the net"
+
+
+@needs_compiler
+def test_a_header_for_normalised_numbers(minise, run, net, digits, tmp_path):
+    _, out, _ = minise("export", run, "net.h", "--normalised")
+    assert "  call    net_predict(x, scores);\n  input   x, 784 floats\n" in out
+    x = data.to_input(digits, ABOUT.mean, ABOUT.std)
+    assert_close(scores_in_c(tmp_path, np.ascontiguousarray(x), np.float32), net(x))
+
+
+@needs_compiler
+def test_a_header_of_8_bits_is_tested_beside_the_one_in_float32(minise, run, net, digits, tmp_path):
+    (x_train, y_train), (x_test, y_test) = data.load("sample")[1:3]
+    arrays = {"x_train": x_train[:30], "y_train": y_train[:30]}
+    np.savez(tmp_path / "few.npz", **arrays, x_test=x_test[:20], y_test=y_test[:20])
+    code, out, err = minise("export", run, "net.h", "--int8", "--data", "few.npz", "--check")
+    assert (code, err) == (0, "")
+    *_, checked, _, said, header, before, after = out.splitlines()
+    assert checked.startswith("  checked in C and float32 on 100 random images")
+    assert said == "  int8    ranges from 30 training images of few; its 20 test images"
+    assert header.split() == ["accuracy", "weights", "memory"]
+    right = (net(data.to_input(x_test[:20], ABOUT.mean, ABOUT.std)).argmax(1) == y_test[:20]).mean()
+    assert before.split()[:2] == ["float32", f"{right:.2%}"]
+    sizes = c_sizes((tmp_path / "net.h").read_text(encoding="utf-8"))
+    assert [int(word.replace(",", "")) for word in after.split()[2:]] == list(sizes)
+    assert sizes.weights < 0.4 * int(before.split()[2].replace(",", ""))
+    exact = net(data.to_input(digits, ABOUT.mean, ABOUT.std))
+    scores = scores_in_c(tmp_path, digits, np.uint8)
+    assert 0 < np.abs(scores - exact).max() < np.abs(exact).max()
+    _, out, _ = minise("export", run, "net.h", "--int8", "--data", "few.npz")
+    assert out.splitlines()[-2:] == [
+        "  not run: --check does it in C and float32, beside the net",
+        "  int8    ranges from 30 training images of few",
+    ]
+
+
+def test_a_header_says_whose_net_it_is_and_what_its_classes_are(minise, run, net, tmp_path):
+    names = tuple(f"kind{k}" for k in range(10))
+    runs.save_weights(
+        tmp_path / "run" / "model.safetensors", net, ABOUT._replace(class_names=names)
+    )
+    minise("export", run, "net.h")
+    top = (tmp_path / "net.h").read_text(encoding="utf-8").partition("*/")[0]
+    words = " ".join(top.replace("*", " ").split())
+    assert "se-cnn; one score for each class, the largest is the answer: 0 kind0" in words
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["net.h", "--uint8"], "net.h: --uint8 is for .onnx"),
+        (["net.h", "--batch", "1"], "net.h: --batch is for .onnx"),
+        (["net.onnx", "--check"], "net.onnx: --check is for .h and .js"),
+        (["net.js", "--int8"], "net.js: --int8 is for .onnx and .h"),
+        (["my-net.h"], "export: 'my-net': functions in C cannot be named after it"),
         (["net.js", "--uint8"], "net.js: --uint8 is for .onnx"),
         (["net.js", "--batch", "1"], "net.js: --batch is for .onnx"),
         (["net.js", "--keep-names"], "net.js: --keep-names is for .onnx"),
-        (["net.txt"], "net.txt, expected a name that ends in .onnx"),
+        (["net.txt"], "net.txt, expected a name that ends in .onnx, .h or .js"),
     ],
 )
 def test_an_option_that_a_format_does_not_take_is_one_clear_line(
@@ -115,17 +212,28 @@ def test_an_option_that_a_format_does_not_take_is_one_clear_line(
 def test_a_net_whose_training_diverged_is_one_clear_line(minise, run, net, tmp_path):
     net.fc.weight.value[...] = np.nan
     runs.save_weights(tmp_path / "run" / "model.safetensors", net, ABOUT)
-    code, _, err = minise("export", run, "net.js")
-    assert (code, err) == (1, "minise: run: the net's scores are not finite: nothing was written\n")
-    assert not (tmp_path / "net.js").exists()
+    for file in ("net.js", "net.h"):
+        code, _, err = minise("export", run, file)
+        assert code == 1
+        assert err == "minise: run: the net's scores are not finite: nothing was written\n"
+        assert not (tmp_path / file).exists()
 
 
-def test_without_the_program_it_is_told(minise, run, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("net.js", "--check runs the module in Node, which is not there: see nodejs.org\n"),
+        ("net.h", "export: no C compiler was found: expected cc, gcc or clang, or its command in"),
+    ],
+)
+def test_without_the_program_it_is_told(minise, run, monkeypatch, tmp_path, file, message):
     monkeypatch.setenv("PATH", str(tmp_path))
-    code, _, err = minise("export", run, "net.js", "--check")
+    monkeypatch.delenv("CC", raising=False)
+    code, _, err = minise("export", run, file, "--check")
     assert code == 1
-    assert err == "minise: --check runs the module in Node, which is not there: see nodejs.org\n"
-    assert not (tmp_path / "net.js").exists()
+    assert err.startswith(f"minise: {message}")
+    assert err.count("\n") == 1
+    assert not (tmp_path / file).exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script stands for Node")
@@ -133,7 +241,10 @@ def test_without_the_program_it_is_told(minise, run, monkeypatch, tmp_path):
     ("script", "message"),
     [
         ("echo one >&2; echo two >&2; exit 3", "node stopped with 3: two\n"),
-        (f"echo '[{','.join(100 * [str(10 * [1.0])])}]'", "the code would differ from the net by "),
+        (
+            f"echo '[{','.join(100 * [str(10 * [1.0])])}]'",
+            "in Node it would differ from the net by ",
+        ),
     ],
 )
 def test_what_goes_wrong_there_is_one_clear_line(

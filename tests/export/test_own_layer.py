@@ -3,7 +3,7 @@
 import notebooks
 import numpy as np
 import pytest
-from javascript import Node, assert_says_the_same, needs_node
+from in_node import Node, assert_says_the_same, needs_node
 from onnx_runtimes import assert_says_the_same as assert_model_says_the_same
 
 from minise import nn, ops
