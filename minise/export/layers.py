@@ -189,11 +189,10 @@ def _avg_pool(graph: Graph, layer: AvgPool2d, name: str, x: str) -> str:
     (KH, KW), one = layer.window.size, 1 / math.prod(layer.window.size)
     ones = graph.constant(_within(name, "weight"), np.full((C, 1, KH, KW), one), x)
     y = graph.node("Conv", name, x, ones, **options, dilations=(1, 1), group=C)
-    counted = [
-        window_counts(size, layer.window, axis, places, layer.count_include_pad)
-        for axis, (size, places) in enumerate(zip((H, W), graph.shape(y)[1:], strict=True))
-    ]
-    missing = KH * KW / np.outer(*counted)  # (OH, OW): by how much more each pixel counts
+    (_, OH, OW), counts_pad = graph.shape(y), layer.count_include_pad
+    down = window_counts(H, layer.window, 0, OH, counts_pad)
+    across = window_counts(W, layer.window, 1, OW, counts_pad)
+    missing = KH * KW / np.outer(down, across)  # (OH, OW): by how much more each pixel counts
     if (missing == 1).all():
         return y
     shares = graph.constant(_within(name, "share"), missing[None, None], y)
