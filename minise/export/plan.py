@@ -234,7 +234,8 @@ class _Planner:
             return
         w = w.transpose(2, 3, 1, 0)  # (KH, KW, C / groups, F)
         image = self.value(x)
-        one_by_one = w.shape[:2] == (1, 1)
+        padded = any(node.options["pads"])  # a place may be of padding alone
+        one_by_one = w.shape[:2] == node.options["strides"] == (1, 1) and not padded
         spread = one_by_one and image.shape[2] == 1 and b is None and (w == 1).all()
         readers = self.graph.readers(node.name)
         if spread and readers and all(reader.op in _BROADCAST for reader in readers):

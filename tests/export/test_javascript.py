@@ -91,6 +91,10 @@ def test_the_average_is_over_the_same_pixels(node, case, count_include_pad):
     assert_exported(node, nn.AvgPool2d(**case.options, count_include_pad=count_include_pad), case.x)
 
 
+def test_a_place_that_is_of_padding_alone_is_the_bias(node):
+    assert_exported(node, nn.Conv2d(3, 5, 1, stride=3, padding=1), images(2, 3, 1, 1))
+
+
 SE_MAKERS = {
     "max": partial(nn.SEBlock, hidden=3, squeeze="max", gate="hard_sigmoid"),
     "NoSqueeze": partial(nn.NoSqueeze, hidden=3),
