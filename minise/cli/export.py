@@ -30,40 +30,45 @@ FORMATS = {
     "--pixels",
     "fed",
     flag_value="pixels",
-    help="It takes the pixels of a picture, float32 from 0 to 255.  [default]",
+    help="Takes the pixels of a picture, 0 to 255.  [default]",
 )
-@click.option("--uint8", "fed", flag_value="uint8", help="It takes them as bytes.")
+@click.option(
+    "--uint8",
+    "fed",
+    flag_value="uint8",
+    help="Takes them as bytes, not as float32 (.onnx; a .h always does).",
+)
 @click.option(
     "--normalised",
     "fed",
     flag_value="normalised",
-    help="It takes what the net takes: (pixel / 255 - mean) / std.",
+    help="Takes what the net takes: (pixel / 255 - mean) / std.",
 )
 @click.option(
     "--batch",
     type=click.IntRange(min=1),
     metavar="N",
-    help="It takes N images at once, for what wants fixed sizes.  [default: any number]",
+    help="Takes N images at once, for what wants fixed sizes (.onnx).  [default: any number]",
 )
 @click.option(
     "--keep-names",
     is_flag=True,
-    help="Weights under the names and in the shapes of the run's own file; batch norm stays.",
+    help="Weights have the names and shapes of the run's own file; batch norm stays (.onnx).",
 )
 @click.option(
     "--int8",
     is_flag=True,
-    help="Weights and maps of 8 bits. Says what becomes of accuracy, bytes and time.",
+    help="Weights and maps of 8 bits; says what that changes (.onnx, .h).",
 )
 @click.option(
     "--check",
     is_flag=True,
-    help="Compile the header, or run the module in Node: 100 images beside the net.",
+    help="Compile the header, or run the module in Node, beside the net on 100 images (.h, .js).",
 )
 @click.option(
     "--data",
     "source",
-    help="Images for --int8, in place of those that the run learned from.",
+    help="Images for --int8, not those that the run learned from.",
 )
 def export_command(
     words: tuple[str, ...],
@@ -84,11 +89,11 @@ def export_command(
       net.h        a header in C99 that needs no other file, for small devices
       net.js       a module of JavaScript, for a page in a browser
 
-    It takes the pixels of a picture, 0 to 255, and gives one score for each class. What to feed, in
+    All take the pixels of a picture, 0 to 255, and give one score for each class. What to feed, in
     which order and range, is printed.
 
-    Before the file is written, the model is compared with the net on random images. An existing
-    file is replaced.
+    An ONNX model is compared with the net before it is written, and needs the package onnx. An
+    existing file is replaced.
     """  # noqa: D301  (click's mark for lines that stay)
     run, names = run_first(words) if len(words) != 2 else (Path(words[0]), words[1:])
     if len(names) != 1:

@@ -6,23 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+from in_c import needs_compiler
 from in_node import Node, needs_node
 from onnx_runtimes import with_statistics
 
-from minise import InputError, data, models, runs
+from minise import data, models, runs
 from minise.export import Pixels, c_sizes, compile_check
 
 ABOUT = runs.About("se-cnn", 10, (1, 28, 28), 0.1307, 0.3081, "sample", 5)
-
-
-def has_compiler():
-    try:
-        return bool(compile_check.compiler())
-    except InputError:
-        return False
-
-
-needs_compiler = pytest.mark.skipif(not has_compiler(), reason="there is no C compiler")
 
 
 @pytest.fixture

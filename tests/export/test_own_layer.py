@@ -3,6 +3,7 @@
 import notebooks
 import numpy as np
 import pytest
+from in_c import needs_compiler
 from in_node import Node, assert_says_the_same, needs_node
 from onnx_runtimes import assert_says_the_same as assert_model_says_the_same
 
@@ -54,6 +55,7 @@ def test_as_javascript(net, images, tmp_path):
     node.close()
 
 
+@needs_compiler
 def test_as_c(net, images):
     header = c_header(net, (1, 8, 9), "net", pixels=None)
     assert c_difference(header, "net", net, images, pixels=None) < 1e-5
