@@ -24,10 +24,10 @@ from onnx.reference import ReferenceEvaluator
 MODEL = """<ir_version: 8, opset_import: ["" : 17]>
 pool (float[N, 1, H, W] x) => (float[N, 1, P, Q] y)
 <int64[8] pads = {0, 0, 1, 1, 0, 0, 1, 1}> """
-PADDED = "{ y = AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1], count_include_pad = %d> (x) }"
+OPTIONS = "kernel_shape = [3, 3], pads = [1, 1, 1, 1], count_include_pad ="
 FORMS = {
-    "count_include_pad = 1": PADDED % 1,
-    "count_include_pad = 0": PADDED % 0,
+    "count_include_pad = 1": f"{{ y = AveragePool <{OPTIONS} 1> (x) }}",
+    "count_include_pad = 0": f"{{ y = AveragePool <{OPTIONS} 0> (x) }}",
     "Pad, AveragePool": "{ z = Pad(x, pads) y = AveragePool <kernel_shape = [3, 3]> (z) }",
 }
 x = np.ones((1, 1, 3, 3), np.float32)
