@@ -46,6 +46,7 @@ def what_it_changes(before: Figures, after: Figures) -> list[str]:
         "          accuracy        bytes    one image",
         *rows,
         f"int8 is {word} here: {ratio:.1f} times float32's time (onnxruntime, one thread)",
+        "for ONNX Runtime and OpenVINO: OpenCV computes int8 wrongly",
     ]
 
 

@@ -133,7 +133,8 @@ def test_with_8_bits_it_is_told_what_that_changes(minise, run, net, few, digits)
     minise("export", run, "model.onnx")
     code, out, err = minise("export", run, "small.onnx", "--int8", "--data", few, "--batch", "3")
     assert (code, err) == (0, "")
-    *_, said, header, before, after, time = out.splitlines()
+    *_, said, header, before, after, time, where = out.splitlines()
+    assert where.startswith("          for ONNX Runtime and OpenVINO")
     assert said == "  int8    ranges from 30 training images of few; its 20 test images"
     assert header.split() == ["accuracy", "bytes", "one", "image"]
     scores = net(data.to_input(data.load(few).test.images, ABOUT.mean, ABOUT.std))
