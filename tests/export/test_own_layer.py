@@ -61,5 +61,7 @@ def test_as_c(net, images):
     assert c_difference(header, "net", net, images, pixels=None) < 1e-5
 
 
-def test_the_tutorial_says_how_many_operators_there_are():
+def test_the_pages_say_how_many_operators_there_are():
     assert any(f"There are {len(OPERATORS)} operators" in source for source in CELLS)
+    page = notebooks.FOLDER / "how-minise-is-built.md"
+    assert f"`{len(OPERATORS)} operators " in page.read_text(encoding="utf-8")
