@@ -103,14 +103,12 @@ def _macros(name: str, layout: Plan, sizes: Sizes) -> str:
 #define {NAME}_WEIGHT_BYTES {sizes.weights}
 #define {NAME}_MEMORY_BYTES {sizes.memory}
 
-/* GCC keeps sums in vector registers if it is told how far to unroll; others do by themselves. */
+/* GCC makes vectors of the loop over filters only if it is told not to unroll it whole first. */
 #if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__) && !defined(__OPTIMIZE_SIZE__) && \\
     (defined(__SSE__) || defined(__ARM_NEON))
-#define {NAME}_UNROLL_4 _Pragma("GCC unroll 4")
-#define {NAME}_UNROLL_8 _Pragma("GCC unroll 8")
+#define {NAME}_UNROLL _Pragma("GCC unroll 4")
 #else
-#define {NAME}_UNROLL_4
-#define {NAME}_UNROLL_8
+#define {NAME}_UNROLL
 #endif"""
 
 

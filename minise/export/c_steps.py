@@ -292,13 +292,12 @@ class Writer:
     def unrolled(
         self, axes: Sequence[tuple[str, int]], body: Sequence[Statement]
     ) -> list[Statement]:
-        """The two innermost loops as GCC keeps the sums in registers."""
-        for (letter, size), times in zip(reversed(axes), (4, 8, 1), strict=False):
-            if size != 1:
-                head = f"for (int {letter} = 0; {letter} < {size}; {letter}++)"
-                head = f"{self.prefix.upper()}_UNROLL_{times}\n{head}" if times != 1 else head
-                body = [(head, body)]
-        return list(body)
+        """The innermost loop as GCC makes vectors of it, within the others."""
+        (letter, size), around = axes[-1], axes[:-1]
+        if size == 1:
+            return loops(around, body)
+        head = f"for (int {letter} = 0; {letter} < {size}; {letter}++)"
+        return loops(around, [(f"{self.prefix.upper()}_UNROLL\n{head}", body)])
 
     def window(self, step: Step, axis: int) -> _Window:
         """Rows, or columns, that a kernel sees."""

@@ -29,11 +29,9 @@ def number(value: Any) -> str:
     """A float32 with as many digits as it takes to read the same one back."""
     value = np.float32(value)
     if not np.isfinite(value):
-        return ("-" if value < 0 else "") + "INFINITY"
-    text = str(value) if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.9g}"
-    if np.float32(text) == value and len(shorter := np.format_float_scientific(value)) < len(text):
-        text = shorter
-    return (text if re.search(r"[.e]", text) else f"{text}.0") + "f"
+        return "-INFINITY" if value < 0 else "INFINITY"
+    text = str(value)  # the shortest that does, as 0.1, 1e-05 or 123.0
+    return f"{text}f"
 
 
 def comment(text: str) -> str:
@@ -130,7 +128,8 @@ def constant_array(kind: str, name: str, value: Array) -> str:
 def _braces(values: Array, depth: int) -> str:
     pad = INDENT * (depth + 1)
     if values.ndim == 1:
-        texts = [number(v) if values.dtype.kind == "f" else str(v) for v in values]
+        suffix = "f" if values.dtype.kind == "f" else ""
+        texts = [f"{v!s}{suffix}" for v in values]
         rows = [", ".join(texts[i : i + PER_LINE]) for i in range(0, len(texts), PER_LINE)]
         if len(rows) == 1:
             return "{" + rows[0] + "}"

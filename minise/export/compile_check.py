@@ -48,12 +48,10 @@ def compiler() -> list[str]:
     Raises `InputError` where there is none.
     """
     named = os.environ.get("CC", "").strip()
-    found = next((name for name in [named, *COMPILERS] if name and shutil.which(name)), None)
-    if found:
-        return [found]
-    command = shlex.split(named)
-    if command and shutil.which(command[0]):  # with options
-        return command
+    commands = [[named], shlex.split(named), *([name] for name in COMPILERS)]  # CC with options
+    for command in commands:
+        if command and command[0] and shutil.which(command[0]):
+            return command
     raise InputError(
         f"export: no C compiler was found: expected {', '.join(COMPILERS[:-1])} or "
         f"{COMPILERS[-1]}, or its command in CC"
@@ -102,8 +100,9 @@ def compiled(
     arguments = [*(command or compiler()), *options, str(source), "-o", str(program), "-lm"]
     ran = subprocess.run(arguments, capture_output=True, text=True, errors="replace", check=False)
     if ran.returncode != 0:
-        said = (ran.stderr or ran.stdout).strip().splitlines() or ["nothing was said"]
-        raise InputError(f"export: {arguments[0]} could not compile the header: {said[0]}")
+        said = ran.stderr.strip().splitlines() or ["it said nothing"]
+        line = next((line for line in said if "error" in line), said[0])
+        raise InputError(f"export: {arguments[0]} could not compile the header: {line}")
     return program
 
 
