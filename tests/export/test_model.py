@@ -9,8 +9,8 @@ import pytest
 from onnx import numpy_helper
 from onnx_runtimes import assert_says_the_same, with_statistics
 
-from minise import InputError, backend, models, nn
-from minise.export import layers, onnx_model, save_onnx
+from minise import InputError, backend, gradcheck, models, nn
+from minise.export import Pixels, layers, onnx_model, save_onnx, trace
 
 OF_MNIST = [name for name in models.names() if models.image_shape(name) == (1, 28, 28)]
 
@@ -31,6 +31,45 @@ def test_nets_of_imagenet_say_the_same(name):
     net = with_statistics(models.create(name, num_classes=10))
     model, x = onnx_model(net, (3, 64, 64), pixels=None), images(2, 3, 64, 64)
     assert_says_the_same(model, net, x[:1], x, runtimes=["onnxruntime", "OpenCV"])
+
+
+# What the page on runtimes promises: some know no others, and a new one is to be tried in them all.
+FEW = {
+    "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "Flatten", "Gemm", "GlobalAveragePool",
+    "GlobalMaxPool", "Identity", "LeakyRelu", "Max", "MaxPool", "Mul", "Relu", "Reshape", "Sigmoid",
+    "Tanh", "Transpose",
+}  # fmt: skip
+
+
+def operators(net, shape, **options):
+    pixels = Pixels(0.1, 0.3, np.uint8)
+    model = onnx_model(net, shape, pixels=pixels, **options)
+    return {node.op_type for node in model.graph.node}
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+@pytest.mark.parametrize("name", [name for name in OF_MNIST if name.startswith("se-")])
+def test_nets_are_of_few_operators(name, batch):
+    assert operators(models.create(name), (1, 28, 28), batch=batch) <= FEW
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in models.names() if name not in OF_MNIST])
+def test_nets_for_larger_images_are_of_few_operators(name):
+    assert operators(models.create(name), (3, 33, 33)) <= FEW
+
+
+def test_layers_are_of_few_operators():
+    for name in (name for name in gradcheck.EXAMPLES if name[0].isupper()):
+        example = gradcheck.EXAMPLES[name](np.random.default_rng(0))
+        shape = example.inputs[0].shape[1:]
+        found = trace(example.subject, shape, pixels=None).nodes
+        assert {node.op for node in found} <= FEW, name
+
+
+def test_with_the_names_of_the_state_there_is_batch_norm_besides():
+    found = operators(models.create("se-resnet8"), (1, 28, 28), keep_names=True)
+    assert found - FEW == {"BatchNormalization"}
 
 
 def test_a_model_has_the_names_and_the_arrays_of_its_net():
