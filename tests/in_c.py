@@ -3,12 +3,12 @@
 import pytest
 
 from minise import InputError
-from minise.export import compile_check
+from minise.export.c.compiled import compiler
 
 
 def _has_compiler():
     try:
-        return bool(compile_check.compiler())
+        return bool(compiler())
     except InputError:
         return False
 

@@ -13,7 +13,7 @@ import click
 import minise
 from minise.cli.bench import bench_command
 from minise.cli.evaluate import eval_command
-from minise.cli.export import export_command
+from minise.cli.export.command import export_command
 from minise.cli.gradcheck import gradcheck_command
 from minise.cli.inspect import inspect_command
 from minise.cli.predict import predict_command

@@ -11,7 +11,8 @@ from in_node import Node, needs_node
 from onnx_runtimes import with_statistics
 
 from minise import data, models, runs
-from minise.export import Pixels, c_sizes, compile_check
+from minise.export import Pixels, c_sizes
+from minise.export.c.compiled import compiled, scores
 
 ABOUT = runs.About("se-cnn", 10, (1, 28, 28), 0.1307, 0.3081, "sample", 5)
 
@@ -100,9 +101,7 @@ def scores_in_c(folder, x, dtype):
     (folder / "built").mkdir()
     text = (folder / "net.h").read_text(encoding="utf-8")
     pixels = None if dtype == np.float32 else Pixels(ABOUT.mean, ABOUT.std)
-    return compile_check.scores(
-        compile_check.compiled(folder / "built", {"net": text}), "net", x, pixels
-    )
+    return scores(compiled(folder / "built", {"net": text}), "net", x, pixels)
 
 
 @needs_compiler

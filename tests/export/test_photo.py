@@ -9,7 +9,8 @@ from in_c import needs_compiler
 from PIL import Image, ImageFilter
 
 from minise import cli, data, models, runs, train
-from minise.export import Pixels, c_header, compile_check, onnx_model
+from minise.export import Pixels, c_header, onnx_model
+from minise.export.c.compiled import compiled, scores
 
 SAMPLE = data.load("sample")
 MEAN, STD = data.pixel_statistics(SAMPLE.train.images)
@@ -86,9 +87,9 @@ def test_opencv_reads_the_same_digits_in_photos(net, prepared, answers):
 @needs_compiler
 def test_c_reads_the_same_digits_in_photos(net, prepared, answers, tmp_path):
     text = c_header(net, (1, 28, 28), "net", pixels=PIXELS)
-    program = compile_check.compiled(tmp_path, {"net": text})
-    scores = compile_check.scores(program, "net", prepared, PIXELS)
-    assert np.array_equal(scores.argmax(axis=1), answers)
+    program = compiled(tmp_path, {"net": text})
+    read = scores(program, "net", prepared, PIXELS)
+    assert np.array_equal(read.argmax(axis=1), answers)
 
 
 def test_predict_says_the_same(net, photos, answers, tmp_path, capsys):

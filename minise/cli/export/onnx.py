@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minise import data, export
-from minise.cli import quantised
-from minise.cli.feed import Feed, drawn, what_comes_out
+from minise.cli.export import quantised
+from minise.cli.export.feed import Feed, drawn, what_comes_out
 from minise.errors import InputError
 from minise.nn import Layer
 

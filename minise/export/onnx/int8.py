@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from minise.arrays import Array
 from minise.errors import InputError
-from minise.export.model import check_installed
+from minise.export.onnx.model import check_installed
 
 if TYPE_CHECKING:
     import onnx

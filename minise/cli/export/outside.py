@@ -14,7 +14,7 @@ import numpy as np
 from minise import export
 from minise.arrays import Array
 from minise.errors import InputError
-from minise.export.compile_check import compiled, scores
+from minise.export.c.compiled import compiled, scores
 
 PATIENCE = 300  # seconds
 RUN_IN_NODE = """\

@@ -8,9 +8,9 @@ import click
 from rich.console import Console
 
 from minise import runs
-from minise.cli.export_code import write_header, write_javascript
-from minise.cli.export_onnx import write_onnx
-from minise.cli.feed import Feed
+from minise.cli.export.code import write_header, write_javascript
+from minise.cli.export.feed import Feed
+from minise.cli.export.onnx import write_onnx
 from minise.cli.options import run_first, run_with_data
 from minise.cli.say import show, typed
 from minise.errors import InputError

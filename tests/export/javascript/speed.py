@@ -1,6 +1,6 @@
 """How long an exported module of JavaScript takes for one picture, in Node and in Chromium.
 
-    python tests/export/javascript_speed.py [FOLDER]
+    python tests/export/javascript/speed.py [FOLDER]
 
 FOLDER is one in which `npm install onnxruntime-web@1.30.0` was run: then its wasm computes the same
 nets as ONNX models in Node, with one thread. Each figure is the median of 21 runs of as many

@@ -10,8 +10,8 @@ import numpy as np
 
 from minise import backend, data, export
 from minise.arrays import Array, asnumpy
-from minise.cli.feed import Feed, drawn, what_comes_out
-from minise.cli.outside import scores_of_c, scores_of_javascript
+from minise.cli.export.feed import Feed, drawn, what_comes_out
+from minise.cli.export.outside import scores_of_c, scores_of_javascript
 from minise.errors import InputError
 from minise.files import write_whole
 from minise.nn import Layer

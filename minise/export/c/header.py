@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from minise.arrays import Array
 from minise.errors import InputError
-from minise.export.c_steps import Writer
-from minise.export.c_text import WIDTH, comment, note, squeezed, written
-from minise.export.model import input_described
+from minise.export.c.quantise import scales
+from minise.export.c.steps import Writer
+from minise.export.c.text import WIDTH, comment, note, squeezed, written
+from minise.export.onnx.model import input_described
 from minise.export.plan import Plan, Step, Value, is_map, numbers, plan
-from minise.export.quantise import scales
 from minise.export.trace import Pixels, trace
 from minise.nn import Layer
 from minise.version import __version__

@@ -293,7 +293,7 @@ def _sizes(shape: Sequence[int]) -> str:
 @functools.cache
 def _functions() -> Mapping[str, str]:
     """The functions of functions.js with the comments over them, by name."""
-    text = (resources.files("minise.export") / "functions.js").read_text("utf-8")
+    text = (resources.files("minise.export.javascript") / "functions.js").read_text("utf-8")
     pattern = r"^(?:/\*\*(?:(?!\*/).)*\*/\n)?(?:export )?function (\w+).*?^}\n"
     return {found[1]: found[0] for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE)}
 

@@ -14,7 +14,7 @@ from strategies import conv_cases, pool_cases
 
 from minise import InputError, backend, data, gradcheck, models, nn
 from minise.export import OPERATORS, Graph, Pixels, javascript_module, register
-from minise.export.javascript import FUNCTIONS
+from minise.export.javascript.module import FUNCTIONS
 from minise.export.layers import LAYERS
 
 pytestmark = needs_node

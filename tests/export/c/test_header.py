@@ -9,10 +9,10 @@ from onnx_runtimes import cast, with_statistics
 
 from minise import InputError, gradcheck, models, nn
 from minise.export import Pixels, c_difference, c_header, c_sizes, trace
-from minise.export.c_text import number
-from minise.export.compile_check import COMPILERS, compiled, compiler, scores
+from minise.export.c.compiled import COMPILERS, compiled, compiler, scores
+from minise.export.c.quantise import as_int8, scales
+from minise.export.c.text import number
 from minise.export.plan import plan
-from minise.export.quantise import as_int8, scales
 
 C = next((name for name in COMPILERS if shutil.which(name)), None)
 needs_compiler = pytest.mark.skipif(C is None, reason="there is no C compiler")

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from minise.arrays import Array
-from minise.export.c_text import (
+from minise.export.c.quantise import Scale, as_int8
+from minise.export.c.text import (
     Names,
     Statement,
     at,
@@ -20,7 +21,6 @@ from minise.export.c_text import (
     squeezed,
 )
 from minise.export.plan import INPUT, MEMORY, OUTPUT, Operand, Step, Then, Value
-from minise.export.quantise import Scale, as_int8
 
 Along = Sequence[str]  # an index for each axis
 SHORT = 64  # numbers of a row

@@ -1,0 +1,1 @@
+"""A graph as one header in C99."""
