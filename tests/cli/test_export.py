@@ -305,3 +305,15 @@ def test_without_the_package_onnx_one_line_says_what_to_install(minise, run, mon
     assert code == 1
     assert err.startswith("minise: export needs the package onnx: python -m pip install onnx")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("file", ["net.onnx", "net.h", "net.js"])
+def test_a_layer_without_nodes_is_named_in_one_sentence(minise, run, monkeypatch, file):
+    monkeypatch.delitem(layers.LAYERS, nn.SEBlock)
+    code, out, err = minise("export", run, file)
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        "minise: export: block1.se is a SEBlock, which export does not know: give it its nodes "
+        "with export.register"
+    ]
+    assert not os.path.exists(file)

@@ -200,8 +200,11 @@ def onnx2torch(path: Path, folder: Path) -> Run:
 def emx(path: Path, folder: Path) -> Run:
     tool(BIN / "emx-onnx-cgen", "compile", path.name, "net.c", "--model-name", "net")
     library = f"{time.time_ns()}.so"  # one of a name that was loaded is not loaded again
-    tool("cc", "-O2", "-shared", "-fPIC", "net.c", "-o", library, "-lm")
-    entry = ctypes.CDLL(str(folder / library)).net
+    tool("cc", "-O1", "-shared", "-fPIC", "net.c", "-o", library, "-lm")
+    loaded = ctypes.CDLL(str(folder / library))
+    if Path("net.bin").exists():  # what is large of the weights
+        loaded.net_load(b"net.bin")
+    entry = loaded.net
     text = Path("net.c").read_text()
     declared = re.search(r"^_Bool net\((.*)\)|^void net\((.*)\)", text, re.MULTILINE)[0]
     floats = ctypes.POINTER(ctypes.c_float)
