@@ -9,8 +9,9 @@ from typing import NamedTuple
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.export.c.quantise import scales
-from minise.export.c.steps import Writer
+from minise.export.c.steps import loops_of
 from minise.export.c.text import WIDTH, comment, note, squeezed, written
+from minise.export.c.writer import Writer
 from minise.export.onnx.model import input_described
 from minise.export.plan import Plan, Step, Value, is_map, numbers, plan
 from minise.export.trace import Pixels, trace
@@ -101,15 +102,7 @@ def _macros(name: str, layout: Plan, sizes: Sizes) -> str:
 #define {NAME}_INPUTS {numbers(layout.input)}
 #define {NAME}_SCORES {numbers(layout.output)}
 #define {NAME}_WEIGHT_BYTES {sizes.weights}
-#define {NAME}_MEMORY_BYTES {sizes.memory}
-
-/* GCC makes vectors of the loop over filters only if it is told not to unroll it whole first. */
-#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__) && !defined(__OPTIMIZE_SIZE__) && \\
-    (defined(__SSE__) || defined(__ARM_NEON))
-#define {NAME}_UNROLL _Pragma("GCC unroll 4")
-#else
-#define {NAME}_UNROLL
-#endif"""
+#define {NAME}_MEMORY_BYTES {sizes.memory}"""
 
 
 def _top(name: str, layout: Plan, source: str, what: str, about: str, int8: bool) -> str:
@@ -176,7 +169,7 @@ def _step(writer: Writer, step: Step) -> str:
     words = [WORDS.get(op, op).format(size) for op in (step.op, *(then.op for then in step.then))]
     inputs = " and ".join(_shape(x) for x in step.inputs if isinstance(x, Value))
     what = f"{', '.join(step.names)}: {', '.join(words)}, {inputs} -> {_shape(step.output)}"
-    statements = writer.step(step)
+    statements = loops_of(writer, step)
     if isinstance(statements[0], str) and len(statements) > 1:
         statements = [("", statements)]
     return "\n".join(written([note(what, WIDTH - 4), *statements], 1))

@@ -68,6 +68,11 @@ def squeezed(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1) or (1,)
 
 
+def sized(name: str, shape: Sequence[int]) -> str:
+    """The declaration of an array, or of a single number."""
+    return name + "".join(f"[{size}]" for size in shape if size != 1)
+
+
 def at(name: str, shape: Sequence[int], indices: Sequence[str]) -> str:
     """An element of an array whose axes of size 1 are left out."""
     kept = [index for index, size in zip(indices, shape, strict=True) if size != 1] or ["0"]
