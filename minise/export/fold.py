@@ -8,6 +8,8 @@ or a linear map, whose output nobody else reads, that is the same map with other
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from minise.arrays import Array
 from minise.export.graph import Graph, Node
 from minise.export.operators import norm_as_affine
@@ -17,17 +19,28 @@ MAPS = ("Conv", "Gemm")
 
 def fold_norms(graph: Graph) -> None:
     """Rewrite the graph without batch norm."""
-    for norm in [node for node in graph.nodes if node.op == "BatchNormalization"]:
+    for name in [node.name for node in graph.nodes if node.op == "BatchNormalization"]:
+        norm = graph.named(name)  # as it is by now: it may read another value than before
         x, *state = norm.inputs
+        if not _constant(graph, state):
+            continue
         gamma, beta, mean, var = (graph.constants[name] for name in state)
         scale, shift = norm_as_affine(gamma, beta, mean, var, norm.options["epsilon"])
-        source = next((node for node in graph.nodes if node.name == x), None)
-        if source is not None and source.op in MAPS and graph.readers(x) == [norm]:
+        source = None if x == graph.input else graph.named(x)
+        if source and _is_map(graph, source) and graph.readers(x) == [norm]:
             graph.replace(source, [_with_weights(graph, source, scale, shift)])
             graph.replace(norm, [], instead=x)
         else:
             graph.replace(norm, _mul_and_add(graph, norm, scale, shift))
     graph.drop_unread()
+
+
+def _is_map(graph: Graph, node: Node) -> bool:
+    return node.op in MAPS and _constant(graph, node.inputs[1:])
+
+
+def _constant(graph: Graph, names: Sequence[str]) -> bool:
+    return all(name in graph.constants for name in names)
 
 
 def _with_weights(graph: Graph, node: Node, scale: Array, shift: Array) -> Node:

@@ -51,7 +51,7 @@ class Graph:
         if op not in OPERATORS:
             raise InputError(f"export: {name}: {nearest('operator', op, list(OPERATORS))}")
         known = {**self.constants, **self._along}
-        for missing in set(inputs) - set(known):
+        for missing in [x for x in inputs if not isinstance(x, str) or x not in known]:
             raise InputError(f"export: {name}: there is no value {missing!r}")
         node = Node(op, self.free(name or op.lower()), inputs, options)
         try:
@@ -82,6 +82,14 @@ class Graph:
         self.constants[name] = numbers
         return name
 
+    def has(self, name: Any) -> bool:
+        """Whether that is the name of a value, the graph's input or a node's."""
+        return isinstance(name, str) and name in self._along
+
+    def along(self, name: str) -> Array:
+        """A value, (1, ...), of the image that the graph was built along."""
+        return self._along[name]
+
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a value, of one image: (C, H, W), (C, 1, 1) or (C,)."""
         return self._along[name].shape[1:]
@@ -99,6 +107,10 @@ class Graph:
         for node in self.nodes:
             values[node.name] = _run(node, values)
         return values
+
+    def named(self, name: str) -> Node:
+        """The node of this name."""
+        return next(node for node in self.nodes if node.name == name)
 
     def readers(self, name: str) -> list[Node]:
         """The nodes that read this value."""

@@ -64,7 +64,13 @@ def add_layer(graph: Graph, layer: Layer, name: str, x: str) -> str:
     """
     for kind in type(layer).__mro__:
         if kind in LAYERS and _computes_as(type(layer), kind):
-            return LAYERS[kind](graph, layer, name, x)
+            y = LAYERS[kind](graph, layer, name, x)
+            if not graph.has(y):
+                raise InputError(
+                    f"export: {name or 'the net'}: the function for {kind.__name__} gives {y!r}, "
+                    "expected the name of a value, as graph.node returns it"
+                )
+            return y
     raise InputError(
         f"export: {name or 'the net'} is a {type(layer).__name__}, which export does not know: "
         "give it its nodes with export.register"

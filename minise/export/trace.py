@@ -16,6 +16,7 @@ from minise.export.layers import add_layer
 from minise.nn import Layer, moved
 
 OUTPUT = "scores"
+ALIKE = 1e-2  # of the largest score
 
 
 class Pixels(NamedTuple):
@@ -31,8 +32,9 @@ class Pixels(NamedTuple):
 
     def normalised(self, pixels: Array, dtype: npt.DTypeLike = np.float32) -> Array:
         """The net's input for pixels (N, C, H, W), 0 to 255."""
-        scale, shift = self.affine()
-        return (pixels * _of_channels(scale) + _of_channels(shift)).astype(dtype)
+        ndim = np.ndim(pixels) - 1
+        scale, shift = (_of_channels(values, ndim) for values in self.affine())
+        return (pixels * scale + shift).astype(dtype)
 
     def affine(self) -> tuple[Array, Array]:
         """(scale, shift), float64: the net's input is scale · pixel + shift."""
@@ -42,18 +44,20 @@ class Pixels(NamedTuple):
     def check(self, channels: int) -> None:
         """Raises `InputError` for what no picture of so many channels can have."""
         for name, values in (("mean", self.mean), ("std", self.std)):
-            sizes, finite = np.shape(values), np.isfinite(values).all()
-            if sizes not in ((), (1,), (channels,)) or not finite:
+            known = np.asarray(values).dtype.kind in "iuf" and np.isfinite(values).all()
+            if np.shape(values) not in ((), (1,), (channels,)) or not known:
                 raise InputError(
                     f"export: {name} of the pixels is {values}, expected a number"
                     + (f", or one for each of {channels} channels" if channels > 1 else "")
                 )
+        if np.any(np.asarray(self.std) < 0):
+            raise InputError(f"export: std of the pixels is {self.std}, expected 0 or more")
         if np.dtype(self.dtype) not in (np.uint8, np.float32):
             raise InputError(f"export: pixels of {np.dtype(self.dtype)}, expected float32 or uint8")
 
 
-def _of_channels(values: Array) -> Array:
-    return values.reshape(-1, 1, 1)
+def _of_channels(values: Array, ndim: int) -> Array:
+    return values.reshape(-1, *(1,) * (ndim - 1))  # (C, 1, 1), or (C,)
 
 
 def trace(
@@ -71,16 +75,24 @@ def trace(
     dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
     with backend.using("numpy"):  # once only: compiling would take longer
         net = moved(net)
+        misfit = f"export: an input of {input_shape} does not fit: "
         try:
+            channels, *_ = input_shape
             image = np.zeros((1, *input_shape), dtype)
-            y = net(image)
         except (ValueError, TypeError) as error:
-            raise InputError(f"export: an input of {input_shape} does not fit: {error}") from None
+            raise InputError(f"{misfit}{error}") from None
+        image[...] = np.random.default_rng(0).integers(0, 256, image.shape)
+        fed = image / 128 - 1  # any range will do
         if pixels is not None:
-            pixels.check(input_shape[0])
+            pixels.check(channels)
+            fed = pixels.normalised(image, dtype)
+        try:
+            y = net(fed)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{misfit}{error}") from None
         graph = Graph(
             "x" if pixels is None else "pixels",
-            image if pixels is None else image.astype(pixels.dtype),
+            fed if pixels is None else image.astype(pixels.dtype),
             [OUTPUT, *(name for name, _ in net.named_state())],
             keep_names=keep_names,
         )
@@ -92,10 +104,22 @@ def trace(
             raise InputError(
                 f"export: the net gives {y.shape[1:]} for an image, its nodes {graph.shape(last)}"
             )
+        if not _alike(graph.along(last), y):
+            raise InputError(
+                "export: the net and its nodes give different scores for an image: a function that "
+                "export.register has, or a layer of a class of yours, computes something else"
+            )
         graph.output = last if graph.nodes else graph.node("Identity", "identity", last)
         if not keep_names:
             fold_norms(graph)
     return graph
+
+
+def _alike(a: Array, b: Array) -> bool:
+    """But for rounding, which in a deep net can come to 1e-4 of the largest."""
+    finite = np.isfinite(b)
+    largest = float(np.abs(b[finite]).max(initial=0))
+    return np.allclose(a[finite], b[finite], rtol=0, atol=ALIKE * largest)
 
 
 def _normalised(graph: Graph, pixels: Pixels, dtype: np.dtype[Any]) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx_runtimes import with_statistics
 
-from minise import InputError, data, gradcheck, models, nn
+from minise import InputError, data, gradcheck, models, nn, ops
 from minise.export import OPERATORS, Graph, Pixels, register, trace
 from minise.export.layers import LAYERS
 
@@ -61,12 +61,31 @@ def test_pixels_of_one_grey_are_not_divided_by_zero():
             "mean of the pixels is [0.1, 0.2], expected a number, or one for",
         ),
         (Pixels(0.1, np.nan), "std of the pixels is nan, expected a number"),
+        (Pixels(0.1, -0.3), "std of the pixels is -0.3, expected 0 or more"),
+        (Pixels("0.1", 0.3), "mean of the pixels is 0.1, expected a number"),
         (Pixels(0.1, 0.3, np.int64), "pixels of int64, expected float32 or uint8"),
     ],
 )
 def test_pixels_that_cannot_be_are_one_clear_error(pixels, message):
     with pytest.raises(InputError, match="^export: " + re.escape(message)):
         trace(nn.ReLU(), (3, 2, 2), pixels=pixels)
+
+
+@pytest.mark.parametrize("mean", [0.3, [0.1, 0.2, 0.3]])
+def test_pixels_may_be_in_a_row(mean):
+    net, pixels = nn.Linear(3, 2), Pixels(mean, 0.5)
+    rows = RNG.integers(0, 256, (4, 3)).astype(np.float32)
+    expected = net(((rows / 255 - np.array(mean)) / 0.5).astype(np.float32))
+    np.testing.assert_allclose(net(pixels.normalised(rows)), expected, rtol=1e-5, atol=1e-6)
+    graph = trace(net, (3,), pixels=pixels)
+    np.testing.assert_allclose(graph.run(rows)[graph.output], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(), 5, "abc", (1.0, 2, 2), (-1, 2, 2)])
+@pytest.mark.parametrize("pixels", [None, Pixels(0.1, 0.3)])
+def test_a_shape_that_no_image_has_is_one_clear_error(shape, pixels):
+    with pytest.raises(InputError, match=r"^export: an input of .* does not fit: "):
+        trace(nn.ReLU(), shape, pixels=pixels)
 
 
 DEEP = re.compile(r"1\d\d")  # a quick one has the same blocks
@@ -117,6 +136,38 @@ def test_nodes_that_give_another_shape_than_the_layer_are_refused(monkeypatch):
         trace(Swish(), (2, 3, 3), pixels=None)
 
 
+@pytest.mark.parametrize("given", [None, "nothing", 5, "constant"])
+def test_what_is_no_value_is_refused_with_the_layers_name(monkeypatch, given):
+    monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
+
+    @register(Swish)
+    def swish(graph, layer, name, x):
+        return graph.constant("two", 2.0, x) if given == "constant" else given
+
+    message = r"^export: act: the function for Swish gives .*, expected the name of a value"
+    for net in (nn.Sequential(act=Swish()), nn.Sequential(act=Swish(), relu=nn.ReLU())):
+        with pytest.raises(InputError, match=message):
+            trace(net, (2, 3, 3), pixels=None)
+
+
+@pytest.mark.parametrize("pixels", [None, Pixels(0.3, 0.4)])
+def test_nodes_that_compute_something_else_are_refused(monkeypatch, pixels):
+    monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
+    net = nn.Sequential(nn.Conv2d(2, 3, 1), Swish())
+    for wrong in (lambda graph, layer, name, x: x, LAYERS[nn.Sigmoid], LAYERS[nn.HardSwish]):
+        register(Swish)(wrong)
+        with pytest.raises(InputError, match=r"^export: the net and its nodes give different"):
+            trace(net, (2, 3, 3), pixels=pixels)
+    register(Swish)(LAYERS[nn.SiLU])
+    assert trace(net, (2, 3, 3), pixels=pixels).nodes
+
+
+def test_a_net_with_weights_that_are_not_finite_is_written_as_it_is():
+    net = nn.Linear(2, 2)
+    net.bias.value[0] = np.nan
+    assert trace(net, (2,), pixels=None).nodes
+
+
 def test_a_node_that_cannot_take_its_inputs_says_so():
     graph = Graph("x", np.zeros((1, 2, 3, 3), np.float32))
     with pytest.raises(InputError, match=r"^export: gate: Sigmoid cannot take its inputs: "):
@@ -133,6 +184,7 @@ def test_a_node_that_cannot_take_its_inputs_says_so():
         nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 1)),
         nn.Sequential(nn.Flatten(), nn.Linear(18, 4), nn.BatchNorm1d(4)),
         nn.Sequential(nn.GlobalMaxPool(), nn.BatchNorm1d(2)),
+        nn.Sequential(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.BatchNorm2d(3)),
     ],
 )
 def test_a_norm_is_folded_wherever_it_stands(net):
@@ -171,6 +223,31 @@ def test_a_map_that_is_read_by_others_too_is_not_changed(monkeypatch):
 def test_one_convolution_with_two_norms_has_two_sets_of_weights():
     conv, norms = nn.Conv2d(2, 2, 1), [nn.BatchNorm2d(2), nn.BatchNorm2d(2)]
     net = with_statistics(nn.Sequential(a=conv, b=norms[0], c=conv, d=norms[1], e=conv))
+    x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
+    graph = trace(net, (2, 3, 3), pixels=None)
+    np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5, atol=1e-6)
+
+
+class Standardised(nn.Layer):
+    """A convolution with tanh(weight), which the graph computes."""
+
+    def __init__(self):
+        self.weight = nn.Parameter(RNG.standard_normal((2, 2, 1, 1)).astype(np.float32))
+
+    def forward(self, x, training=True):
+        return ops.conv2d(x, np.tanh(self.weight.value), None)[0], None
+
+
+def test_a_norm_after_weights_that_are_computed_stands_alone(monkeypatch):
+    monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
+
+    @register(Standardised)
+    def standardised(graph, layer, name, x):
+        weight = graph.node("Tanh", "w", graph.state("weight", layer.weight.value))
+        options = {"strides": (1, 1), "pads": (0,) * 4, "dilations": (1, 1), "group": 1}
+        return graph.node("Conv", name, x, weight, kernel_shape=(1, 1), **options)
+
+    net = with_statistics(nn.Sequential(Standardised(), nn.BatchNorm2d(2)))
     x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
     graph = trace(net, (2, 3, 3), pixels=None)
     np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5, atol=1e-6)
