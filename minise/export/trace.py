@@ -13,6 +13,7 @@ from minise.errors import InputError
 from minise.export.fold import fold_norms
 from minise.export.graph import Graph
 from minise.export.layers import add_layer
+from minise.export.trim import trim_kernels
 from minise.nn import Layer, moved
 
 OUTPUT = "scores"
@@ -112,6 +113,7 @@ def trace(
         graph.output = last if graph.nodes else graph.node("Identity", "identity", last)
         if not keep_names:
             fold_norms(graph)
+            trim_kernels(graph)
     return graph
 
 
