@@ -319,8 +319,13 @@ def register(kind: type[Layer]) -> Callable[[AddLayer], AddLayer]:
 
     It is called with the graph, the layer, its name and the name of its input, adds nodes of
     `OPERATORS` with `graph.node`, and returns the name of the last one. All formats know the layer
-    then.
+    then. Raises `InputError` for what is no class of layers.
     """
+    if not (isinstance(kind, type) and issubclass(kind, Layer)):
+        raise InputError(
+            f"export: register is given {kind!r}, expected a class of layers, as in "
+            "@export.register(MyLayer)"
+        )
 
     def keep(add: AddLayer) -> AddLayer:
         LAYERS[kind] = add

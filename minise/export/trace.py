@@ -55,6 +55,10 @@ class Pixels(NamedTuple):
             raise InputError(f"export: std of the pixels is {self.std}, expected 0 or more")
         if np.dtype(self.dtype) not in (np.uint8, np.float32):
             raise InputError(f"export: pixels of {np.dtype(self.dtype)}, expected float32 or uint8")
+        if np.min(self.mean) < 0 or np.max(self.mean) > 1:
+            raise InputError(
+                f"export: mean of the pixels is {self.mean}, expected that of pixels from 0 to 1"
+            )
 
 
 def _of_channels(values: Array, ndim: int) -> Array:
@@ -73,6 +77,8 @@ def trace(
     Raises `InputError` where such an image does not fit, for pixels that cannot be, and for a layer
     that has no translation.
     """
+    if not isinstance(pixels, Pixels | None):
+        raise InputError(f"export: pixels is {pixels!r}, expected Pixels(mean, std), or None")
     dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
     with backend.using("numpy"):  # once only: compiling would take longer
         net = moved(net)
@@ -122,6 +128,19 @@ def _alike(a: Array, b: Array) -> bool:
     finite = np.isfinite(b)
     largest = float(np.abs(b[finite]).max(initial=0))
     return np.allclose(a[finite], b[finite], rtol=0, atol=ALIKE * largest)
+
+
+def check_images(images: Array, input_shape: tuple[int, ...], *, pixels: bool) -> None:
+    """Raises `InputError` for what is no images for ranges of 8 bits, (N, C, H, W)."""
+    shape = np.shape(images)
+    if shape[1:] != tuple(input_shape) or not shape[0]:
+        expected = f"(N, {', '.join(map(str, input_shape))})"
+        raise InputError(f"export: int8 with images of shape {shape}, expected {expected}")
+    low, high = np.min(images), np.max(images)
+    if pixels and (low < 0 or not 1 < high <= 255):
+        raise InputError(
+            f"export: int8 with pixels from {low:.3g} to {high:.3g}, expected 0 to 255"
+        )
 
 
 def _normalised(graph: Graph, pixels: Pixels, dtype: np.dtype[Any]) -> str:

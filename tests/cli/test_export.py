@@ -242,6 +242,7 @@ def test_a_model_that_is_there_is_replaced(minise, run, tmp_path):
         ),
         (["broken.safetensors", "model.onnx"], 1, "the weights cannot be read"),
         (["run"], 1, "name one file to write, as in minise export run model.onnx"),
+        (["model"], 1, "model, expected a name that ends in .onnx, .h or .js"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_nothing(

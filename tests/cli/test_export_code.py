@@ -57,7 +57,8 @@ def test_a_module_takes_pixels_says_the_same_and_is_run_where_that_is_asked(
     *said, difference = out.splitlines()
     assert said == [
         f"net.js: se-cnn, {os.path.getsize('net.js'):,} bytes, a module of JavaScript",
-        "  call    const scores = predict(pixels);",
+        '  call    import { pixelsOf, predict } from "./net.js";',
+        "          const scores = predict(pixels);",
         "  input   pixels, 784 numbers",
         "          grey values, 0 to 255; rows from the top; light on dark",
         "          from a photo: data.fit_digit(data.read_picture(path)), of minise",
@@ -68,7 +69,7 @@ def test_a_module_takes_pixels_says_the_same_and_is_run_where_that_is_asked(
     ]
     assert float(difference.split()[3]) < 1e-5
     _, out, _ = minise("export", run, "net.js")
-    assert out.splitlines()[-1] == "  not run: --check does it in Node, beside the net"
+    assert out.splitlines()[-1] == "  not run: --check runs it in Node and compares it with the net"
 
 
 @needs_node
@@ -117,7 +118,8 @@ def test_a_header_takes_bytes_says_the_same_and_is_run_where_that_is_asked(
     assert said == [
         f"net.h: se-cnn, {os.path.getsize('net.h'):,} bytes of C99",
         f"  needs   {weights:,} bytes for weights, {memory:,} to work in, and its code",
-        "  call    net_predict(pixels, scores);",
+        '  call    #include "net.h"',
+        "          net_predict(pixels, scores);",
         "  input   pixels, 784 unsigned chars",
         "          grey values, 0 to 255; rows from the top; light on dark",
         "          from a photo: data.fit_digit(data.read_picture(path)), of minise",
@@ -127,13 +129,13 @@ def test_a_header_takes_bytes_says_the_same_and_is_run_where_that_is_asked(
     ]
     assert float(difference.split()[3]) < 1e-5
     _, out, _ = minise("export", run, "net.h")
-    assert out.splitlines()[-1] == "  not run: --check does it in C, beside the net"
+    assert out.splitlines()[-1] == "  not run: --check compiles it and compares it with the net"
 
 
 @needs_compiler
 def test_a_header_for_normalised_numbers(minise, run, net, digits, tmp_path):
     _, out, _ = minise("export", run, "net.h", "--normalised")
-    assert "  call    net_predict(x, scores);\n  input   x, 784 floats\n" in out
+    assert "          net_predict(x, scores);\n  input   x, 784 floats\n" in out
     x = data.to_input(digits, ABOUT.mean, ABOUT.std)
     assert_close(scores_in_c(tmp_path, np.ascontiguousarray(x), np.float32), net(x))
 
@@ -146,7 +148,7 @@ def test_a_header_of_8_bits_is_tested_beside_the_one_in_float32(minise, run, net
     code, out, err = minise("export", run, "net.h", "--int8", "--data", "few.npz", "--check")
     assert (code, err) == (0, "")
     *_, checked, _, said, header, before, after = out.splitlines()
-    assert checked.startswith("  checked in C and float32 on 100 random images")
+    assert checked.startswith("  checked in C, in float32, on 100 random images")
     assert said == "  int8    ranges from 30 training images of few; its 20 test images"
     assert header.split() == ["accuracy", "weights", "memory"]
     right = (net(data.to_input(x_test[:20], ABOUT.mean, ABOUT.std)).argmax(1) == y_test[:20]).mean()
@@ -159,7 +161,7 @@ def test_a_header_of_8_bits_is_tested_beside_the_one_in_float32(minise, run, net
     assert 0 < np.abs(scores - exact).max() < np.abs(exact).max()
     _, out, _ = minise("export", run, "net.h", "--int8", "--data", "few.npz")
     assert out.splitlines()[-2:] == [
-        "  not run: --check does it in C and float32, beside the net",
+        "  not run: --check compiles it, and runs it on the test images",
         "  int8    ranges from 30 training images of few",
     ]
 

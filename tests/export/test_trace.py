@@ -64,6 +64,8 @@ def test_pixels_of_one_grey_are_not_divided_by_zero():
         (Pixels(0.1, -0.3), "std of the pixels is -0.3, expected 0 or more"),
         (Pixels("0.1", 0.3), "mean of the pixels is 0.1, expected a number"),
         (Pixels(0.1, 0.3, np.int64), "pixels of int64, expected float32 or uint8"),
+        (Pixels(33.3, 78.6), "mean of the pixels is 33.3, expected that of pixels from 0 to 1"),
+        ((0.1, 0.3), "pixels is (0.1, 0.3), expected Pixels(mean, std), or None"),
     ],
 )
 def test_pixels_that_cannot_be_are_one_clear_error(pixels, message):
@@ -126,6 +128,12 @@ def test_a_layer_of_ones_own_is_given_its_nodes(monkeypatch):
     assert [node.name for node in graph.nodes][:2] == ["act.sigmoid", "act"]
     x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
     np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["Swish", Swish(), np.ndarray, lambda graph, layer, name, x: x])
+def test_only_a_class_of_layers_is_registered(kind):
+    with pytest.raises(InputError, match=r"^export: register is given .*, expected a class of lay"):
+        register(kind)
 
 
 def test_nodes_that_give_another_shape_than_the_layer_are_refused(monkeypatch):

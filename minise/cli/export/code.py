@@ -38,8 +38,11 @@ def write_header(
         return scores_of_c(name, text, fed, feed.pixels)
 
     text = header()
-    where = "C" if images is None else "C and float32"
-    checked = _checked(run, net, feed, check, where, lambda fed: scores(text, fed))
+    where = "C" if images is None else "C, in float32,"
+    how = "compiles it and compares it with the net"
+    if images is not None:
+        how = "compiles it, and runs it on the test images"
+    checked = _checked(run, net, feed, check, where, how, lambda fed: scores(text, fed))
     if images is not None:
         train = drawn(images.train.images)
         small = header(feed.of(train))
@@ -59,7 +62,8 @@ def write_header(
     return [
         f"{path}: {about.model}, {path.stat().st_size:,} bytes of C99",
         f"  needs   {weights:,} bytes for weights, {memory:,} to work in, and its code",
-        f"  call    {name}_predict({source}, scores);",
+        f'  call    #include "{path.name}"',
+        f"          {name}_predict({source}, scores);",
         f"  input   {source}, {math.prod(about.image_shape):,} {kind}s",
         *_indented(feed.described(neighbours=True)),
         f"  output  scores, {about.num_classes} floats",
@@ -76,12 +80,16 @@ def write_javascript(path: Path, run: Path, net: Layer, feed: Feed, *, check: bo
     about = feed.about
     classes = [about.class_name(label) for label in range(about.num_classes)]
     text = export.javascript_module(net, about.image_shape, pixels=feed.pixels, classes=classes)
-    checked = _checked(run, net, feed, check, "Node", lambda fed: scores_of_javascript(text, fed))
+    how = "runs it in Node and compares it with the net"
+    checked = _checked(
+        run, net, feed, check, "Node", how, lambda fed: scores_of_javascript(text, fed)
+    )
     write_whole(path, text.encode())
     canvas = feed.pixels is not None and about.image_shape[0] in (1, 3)
     return [
         f"{path}: {about.model}, {path.stat().st_size:,} bytes, a module of JavaScript",
-        "  call    const scores = predict(pixels);",
+        f'  call    import {{ {"pixelsOf, " * canvas}predict }} from "./{path.name}";',
+        "          const scores = predict(pixels);",
         f"  input   pixels, {math.prod(about.image_shape):,} numbers",
         *_indented(feed.described(neighbours=True)),
         *_indented(["pixelsOf(imageData) makes them of a canvas"] if canvas else []),
@@ -96,7 +104,13 @@ def _indented(lines: list[str]) -> list[str]:
 
 
 def _checked(
-    run: Path, net: Layer, feed: Feed, check: bool, where: str, scores: Callable[[Array], Array]
+    run: Path,
+    net: Layer,
+    feed: Feed,
+    check: bool,
+    where: str,
+    how: str,
+    scores: Callable[[Array], Array],
 ) -> list[str]:
     """How far the code's scores are from the net's. Raises `InputError` where that is too much."""
     shape = (CHECKED if check else 1, *feed.about.image_shape)
@@ -106,7 +120,7 @@ def _checked(
     if not np.isfinite(expected).all():
         raise InputError(f"{run}: the net's scores are not finite: nothing was written")
     if not check:
-        return [f"  not run: --check does it in {where}, beside the net"]
+        return [f"  not run: --check {how}"]
     difference = float(np.abs(scores(feed.of(images)) - expected).max() / np.abs(expected).max())
     if not difference <= TOLERANCE:  # or it is NaN
         raise InputError(

@@ -22,6 +22,7 @@ FORMATS = {
     ".h": ("--pixels", "--normalised", "--int8", "--check", "--data"),
     ".js": ("--pixels", "--normalised", "--check"),
 }
+ENDS = ".onnx, .h or .js"
 
 
 @click.command("export", short_help="Write a trained net for other programs.")
@@ -96,6 +97,8 @@ def export_command(
     existing file is replaced.
     """  # noqa: D301  (click's mark for lines that stay)
     run, names = run_first(words) if len(words) != 2 else (Path(words[0]), words[1:])
+    if not names and not run.exists():
+        raise InputError(f"{run}, expected a name that ends in {ENDS}")
     if len(names) != 1:
         raise InputError(
             f"name one file to write, as in {typed('minise', 'export', run, 'model.onnx')}"
@@ -136,7 +139,7 @@ def _check(path: Path, options: list[str]) -> None:
     """Raises `InputError` where no such file can be written, or not with these options."""
     taken = FORMATS.get(path.suffix.lower())
     if taken is None:
-        raise InputError(f"{path}, expected a name that ends in .onnx, .h or .js")
+        raise InputError(f"{path}, expected a name that ends in {ENDS}")
     for option in options:
         if option not in taken:
             ends = [suffix for suffix, options in FORMATS.items() if option in options]

@@ -65,8 +65,11 @@ def c_difference(
     score.
 
     `header` is the text of NAME.h. The images are what it takes: 0 to 255 where it was made with
-    these `pixels`. Raises `InputError` where there is no C compiler, or it fails.
+    these `pixels`. Raises `InputError` where the header is of another name, where there is no C
+    compiler, or it fails.
     """
+    if f" {name}_predict(" not in header:
+        raise InputError(f"export: the header has no function {name}_predict")
     with tempfile.TemporaryDirectory() as folder:
         program = compiled(Path(folder), {name: header})
         got = scores(program, name, images, pixels)

@@ -14,7 +14,7 @@ from minise.export.c.text import WIDTH, comment, note, squeezed, written
 from minise.export.c.writer import Writer
 from minise.export.onnx.model import input_described
 from minise.export.plan import Plan, Step, Value, is_map, numbers, plan
-from minise.export.trace import Pixels, trace
+from minise.export.trace import Pixels, check_images, trace
 from minise.nn import Layer
 from minise.version import __version__
 
@@ -42,11 +42,13 @@ def c_header(
     `int8`, images (N, C, H, W) like those that the function will be given, weights and maps are
     bytes; rows, and so the gates, stay floats. `about` is a sentence for the top of the file.
 
-    Raises `InputError` where `name` is no name in C, where such an image does not fit, and for a
-    layer or a weight that cannot be written.
+    Raises `InputError` where `name` is no name in C, where such an image does not fit, or those of
+    `int8` do not, and for a layer or a weight that cannot be written.
     """
     check_c_name(name)
     graph = trace(net, input_shape, pixels=pixels)
+    if int8 is not None:
+        check_images(int8, input_shape, pixels=pixels is not None)
     layout = plan(graph, size=_bytes_of if int8 is None else _bytes_of_int8)
     of_maps = None if int8 is None else scales(graph, layout, int8)
     writer = Writer(name, graph.input, of_maps)
@@ -85,9 +87,11 @@ def check_c_name(name: str) -> None:
 
 
 def c_sizes(header: str) -> Sizes:
-    """What a header says of itself."""
-    weights, memory = re.findall(r"^#define \w+_(?:WEIGHT|MEMORY)_BYTES (\d+)$", header, re.M)
-    return Sizes(int(weights), int(memory))
+    """What a header says of itself. Raises `InputError` for what `c_header` did not write."""
+    sizes = re.findall(r"^#define \w+_(?:WEIGHT|MEMORY)_BYTES (\d+)$", header, re.M)
+    if len(sizes) != 2:
+        raise InputError("export: that is no header of c_header: it does not say its sizes")
+    return Sizes(*map(int, sizes))
 
 
 def _arguments(layout: Plan, source: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.export.onnx.model import check_installed
+from minise.export.trace import check_images
 
 if TYPE_CHECKING:
     import onnx
@@ -28,8 +29,8 @@ def int8_model(model: onnx.ModelProto, images: Array) -> onnx.ModelProto:
     more runtimes know these than the operators on integers that onnxruntime has besides. Weights
     have 7 of the 8 bits: sums of two products of 8 bits overflow on processors that add up in 16.
 
-    Raises `InputError` for a model in float64, for fewer images than it takes at once, and where
-    the package onnxruntime is missing.
+    Raises `InputError` for a model in float64, for images that do not fit, for fewer than it takes
+    at once, and where the package onnxruntime is missing.
     """
     check_installed(int8=True)
     import onnx
@@ -70,9 +71,11 @@ class _Reader:
         (value,) = model.graph.input
         kind = value.type.tensor_type
         batch = kind.shape.dim[0].dim_value  # 0 where it takes any number
+        shape = tuple(dim.dim_value for dim in kind.shape.dim)[1:]
         least = max(batch, 1)
         if len(images) < least:
             raise InputError(f"export: int8 with {len(images)} images, expected at least {least}")
+        check_images(images, shape, pixels=value.name == "pixels")
         self.name = value.name
         self.images = images.astype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
         size = batch or AT_ONCE

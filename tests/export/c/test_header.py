@@ -155,7 +155,30 @@ def test_without_a_compiler_one_sentence_says_so(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("CC", "")
     with pytest.raises(InputError, match=r"^export: no C compiler was found: expected cc, gcc or"):
-        c_difference("", "net", nn.ReLU(), digits(1), pixels=None)
+        c_difference("void net_predict();", "net", nn.ReLU(), digits(1), pixels=None)
+
+
+def test_what_is_not_a_header_of_that_net_is_one_clear_error():
+    header = c_header(nn.ReLU(), (1, 2, 2), "net", pixels=None)
+    with pytest.raises(InputError, match=r"^export: the header has no function digits_predict$"):
+        c_difference(header, "digits", nn.ReLU(), digits(1), pixels=None)
+    with pytest.raises(InputError, match=r"^export: that is no header of c_header"):
+        c_sizes("int main(void) { return 0; }")
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (digits(0), r"images of shape \(0, 1, 28, 28\), expected \(N, 1, 28, 28\)"),
+        (digits(3)[:, 0], r"images of shape \(3, 28, 28\), expected \(N, 1, 28, 28\)"),
+        (True, r"images of shape \(\), expected \(N, 1, 28, 28\)"),
+        (PIXELS.normalised(digits(3)), "pixels from -0.4.* to 2.*, expected 0 to 255"),
+        (digits(3) / 255, "pixels from 0 to 0.*, expected 0 to 255"),
+    ],
+)
+def test_images_that_give_no_ranges_of_8_bits_are_one_clear_error(images, message):
+    with pytest.raises(InputError, match=f"^export: int8 with {message}$"):
+        c_header(nn.ReLU(), (1, 28, 28), "net", pixels=PIXELS, int8=images)
 
 
 def test_the_compiler_that_cc_names_comes_first(monkeypatch, tmp_path):

@@ -123,6 +123,19 @@ def test_too_few_images_are_one_clear_error(net, count, batch, message):
         int8_model(model, SAMPLE.train.images[:count])
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (SAMPLE.train.images[:3, 0], r"images of shape (3, 28, 28), expected (N, 1, 28, 28)"),
+        (SAMPLE.train.images[:3] / 255, "pixels from 0 to 1, expected 0 to 255"),
+    ],
+)
+def test_images_that_give_no_ranges_are_one_clear_error(net, images, message):
+    model = onnx_model(net, (1, 28, 28), pixels=Pixels(MEAN, STD))
+    with pytest.raises(InputError, match=f"^export: int8 with {re.escape(message)}$"):
+        int8_model(model, images)
+
+
 def test_a_model_in_float64_is_refused():
     net = cast(nn.Sequential(nn.Conv2d(1, 2, 3)), np.float64)
     model = onnx_model(net, (1, 8, 8), pixels=None)
