@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,7 +108,8 @@ def main() -> None:
         subprocess.run([sys.executable, HERE / "write.py", models], check=True)
     for name in given.runtimes:
         form = "before" if given.before else "now"
-        keep(form, name, judged(name, folder, models, given.only))
+        for rows in judged(name, folder, models, given.only):
+            keep(form, name, rows)
     PAGE.write_text(page(written()), encoding="utf-8")
 
 
@@ -119,8 +121,10 @@ def written() -> dict:
 def keep(form: str, name: str, rows: dict) -> None:
     """Put rows into the record, beside those that it has; one line for each net."""
     record = written()
-    old = record.setdefault(form, {}).setdefault(name, {"nets": {}})
-    record[form][name] = {**rows, "nets": old["nets"] | rows["nets"]}
+    nets = record.setdefault(form, {}).get(name, {"nets": {}})["nets"]
+    for net, found in rows["nets"].items():
+        nets[net] = nets.get(net, {}) | found
+    record[form][name] = {**rows, "nets": nets}
     RECORD.write_text(dumped(record), "utf-8")
 
 
@@ -139,27 +143,27 @@ def dumped(record: dict) -> str:
     return "{" + ",\n".join(forms) + "}\n"
 
 
-def judged(name: str, folder: Path, models: Path, words: list[str]) -> dict:
-    """What a runtime makes of the models there, by net and form."""
+def judged(name: str, folder: Path, models: Path, words: list[str]) -> Iterator[dict]:
+    """What a runtime makes of the models there, one after the other, by net and form."""
     runtime = RUNTIMES[name]
+    about = {"package": runtime.package, "version": pinned(runtime)}
     try:
         python = environment(runtime.environment, folder)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"{name}: not installed: {error}", flush=True)
-        return {"package": runtime.package, "version": pinned(runtime), "nets": {}}
+        yield {**about, "nets": {}}
+        return
     scratch = tempfile.mkdtemp(dir=folder)
     theirs = Theirs(runtime.adapter, python, scratch)
-    nets: dict[str, dict] = {}
     for path in sorted((models / str(runtime.batch or "any")).glob("*.onnx")):
         net = json.loads(path.with_suffix(".json").read_text())["net"]
         if any(word in net for word in words):
             images = models / f"{path.stem}.npz"
             found = theirs.ask({"model": str(path), "images": str(images), "batches": BATCHES})
-            nets.setdefault(net, {})[path.stem.partition("-")[2]] = found
             print(f"{name}: {path.stem} {net}: {found}", flush=True)
+            yield {**about, "nets": {net: {path.stem.partition("-")[2]: found}}}
     theirs.close()
     shutil.rmtree(scratch, ignore_errors=True)
-    return {"package": runtime.package, "version": pinned(runtime), "nets": nets}
 
 
 def pinned(runtime: Runtime) -> str:
