@@ -47,16 +47,19 @@ def operators(net, shape, **options):
     return {node.op_type for node in model.graph.node}
 
 
-@pytest.mark.parametrize("batch", [None, 1])
-@pytest.mark.parametrize("name", [name for name in OF_MNIST if name.startswith("se-")])
-def test_nets_are_of_few_operators(name, batch):
-    assert operators(models.create(name), (1, 28, 28), batch=batch) <= FEW
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in models.names() if name not in OF_MNIST])
-def test_nets_for_larger_images_are_of_few_operators(name):
-    assert operators(models.create(name), (3, 33, 33)) <= FEW
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in OF_MNIST else [pytest.mark.slow])
+        for name in models.names()
+    ],
+)
+def test_nets_are_of_few_operators(name):
+    net = models.create(name, num_classes=2)
+    channels, *size = models.image_shape(name)
+    shape = (channels, *(min(pixels, 33) for pixels in size))
+    for batch in (None, 1):
+        assert operators(net, shape, batch=batch) <= FEW
 
 
 def test_layers_are_of_few_operators():
