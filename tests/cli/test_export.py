@@ -234,6 +234,7 @@ def test_a_model_that_is_there_is_replaced(minise, run, tmp_path):
         (["run", "none/model.onnx"], 1, "none/model.onnx: there is no folder none"),
         (["run", "/dev/null/model.onnx"], 1, "there is no folder /dev/null"),
         (["run", "/proc/model.onnx"], 1, "/proc: cannot be written to"),
+        (["run", f"{'a' * 300}.onnx"], 1, "a.onnx: cannot be written: "),
         (["run", "folder.onnx"], 1, "folder.onnx is a folder, expected the name of a file"),
         (
             ["folder.onnx", "model.onnx"],

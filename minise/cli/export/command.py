@@ -144,7 +144,11 @@ def _check(path: Path, options: list[str]) -> None:
         if option not in taken:
             ends = [suffix for suffix, options in FORMATS.items() if option in options]
             raise InputError(f"{path}: {option} is for {' and '.join(ends)}")
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that is too long
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    if is_folder:
         raise InputError(f"{path} is a folder, expected the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
