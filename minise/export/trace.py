@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minise import backend
-from minise.arrays import Array
+from minise.arrays import Array, asnumpy
 from minise.errors import InputError
 from minise.export.fold import fold_norms
 from minise.export.graph import Graph
@@ -74,11 +74,18 @@ def trace(
     takes. Batch norm is folded into the map before it; with `keep_names` it stays, and all arrays
     of the net's state have their names and shapes.
 
-    Raises `InputError` where such an image does not fit, for pixels that cannot be, and for a layer
-    that has no translation.
+    Raises `InputError` where such an image does not fit, for pixels that cannot be, for weights
+    that are not finite, and for a layer that has no translation.
     """
     if not isinstance(pixels, Pixels | None):
         raise InputError(f"export: pixels is {pixels!r}, expected Pixels(mean, std), or None")
+    for name, value in net.state_dict().items():
+        if not np.isfinite(asnumpy(value)).all():
+            layer, _, kind = name.rpartition(".")
+            what = "weights" if kind == "weight" else kind
+            raise InputError(
+                f"export: the {what} of {layer or 'the net'} are not finite: nothing was written"
+            )
     dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
     with backend.using("numpy"):  # once only: compiling would take longer
         net = moved(net)

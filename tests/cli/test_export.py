@@ -297,7 +297,7 @@ def test_a_net_whose_training_diverged_is_one_clear_line(minise, run, net, tmp_p
     runs.save_weights(run / "model.safetensors", net, ABOUT)
     code, _, err = minise("export", run, "model.onnx")
     assert code == 1
-    assert err == f"minise: {run}: the net's scores are not finite: nothing was written\n"
+    assert err == "minise: export: the weights of fc are not finite: nothing was written\n"
     assert not (tmp_path / "model.onnx").exists()
 
 

@@ -207,7 +207,7 @@ def test_a_net_whose_training_diverged_is_one_clear_line(minise, run, net, tmp_p
     for file in ("net.js", "net.h"):
         code, _, err = minise("export", run, file)
         assert code == 1
-        assert err == "minise: run: the net's scores are not finite: nothing was written\n"
+        assert err == "minise: export: the weights of fc are not finite: nothing was written\n"
         assert not (tmp_path / file).exists()
 
 

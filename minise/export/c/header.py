@@ -57,7 +57,7 @@ def c_header(
     declared = _declarations(writer)
     body = "\n\n".join([declared, *steps] if declared else steps)
     blocks = [
-        _top(name, layout, graph.input, input_described(graph, pixels), about, int8 is not None),
+        _top(name, layout, writer, input_described(graph, pixels), about),
         f"#ifndef {name.upper()}_H\n#define {name.upper()}_H\n\n#include <math.h>",
         _macros(name, layout, sizes),
         "\n".join(writer.arrays),
@@ -109,7 +109,8 @@ def _macros(name: str, layout: Plan, sizes: Sizes) -> str:
 #define {NAME}_MEMORY_BYTES {sizes.memory}"""
 
 
-def _top(name: str, layout: Plan, source: str, what: str, about: str, int8: bool) -> str:
+def _top(name: str, layout: Plan, writer: Writer, what: str, about: str) -> str:
+    source = writer.source
     shape = " x ".join(map(str, squeezed(layout.input.shape)))
     kind = "bytes" if source == "pixels" else "floats"
     lines = [
@@ -120,11 +121,12 @@ def _top(name: str, layout: Plan, source: str, what: str, about: str, int8: bool
         f"scores: {numbers(layout.output):,} floats, one for each class; the largest is the answer",
         "Weights and maps have 8 bits: real = scale * (byte - zero), "
         "as Jacob et al. have them (arXiv 1712.05877); rows and gates are floats."
-        if int8
+        if writer.int8
         else "",
         f"Beside its code it needs {name.upper()}_WEIGHT_BYTES, which are constants, and "
         f"{name.upper()}_MEMORY_BYTES to work in. These are static: include this file in one of "
-        "yours only, and call the function from one thread at a time. It is at the end.",
+        f"yours only, and call the function from one thread at a time. Its sums take up to "
+        f"{writer.stack:,} bytes of the stack. It is at the end.",
     ]
     return "/*\n" + "\n *\n".join(_starred(line) for line in lines if line) + "\n */"
 
