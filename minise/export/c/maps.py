@@ -109,10 +109,10 @@ class _Sums:
 
     def start(self) -> list[Statement]:
         start = f"{self.kind} {sized('sum', [size for _, size in self.axes])}"
-        alone = all(size == 1 for _, size in self.axes)
+        nested = sum(size != 1 for _, size in self.axes)
         if self.scale or not self.bias:
-            return [f"{start} = {'0' if alone else '{0}'};"]
-        if alone:
+            return [f"{start} = {'{' * nested}0{'}' * nested};"]
+        if not nested:
             return [f"{start} = {self.bias};"]
         return [f"{start};", *loops(self.axes, [f"{self.total()} = {self.bias};"])]
 
