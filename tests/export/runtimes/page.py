@@ -22,11 +22,13 @@ def lines(record: dict) -> Iterator[str]:
     now, before = record["now"], record.get("before", {})
     nets = max(len(rows["nets"]) for rows in now.values())
     yield INTRODUCTION.format(nets=nets)
-    yield "| runtime | version | 1 image | 5 | 64 | earlier form |\n|---|---|---|---|---|---|"
+    yield "| runtime | 1 image | 5 | 64 | earlier form | version |\n|---|---:|---:|---:|---:|---|"
     for name, rows in now.items():
-        counts = [share(rows, N) for N in BATCHES] if rows["nets"] else ["not installed", "", ""]
-        earlier = share(before[name], *BATCHES) if name in before else ""
-        yield f"| {name} | {rows['package']} {rows['version']} | {' | '.join(counts)} | {earlier} |"
+        counts = [share(rows, nets, N) for N in BATCHES]
+        counts = counts if rows["nets"] else ["not installed", "", ""]
+        earlier = share(before[name], nets, *BATCHES) if name in before else ""
+        package = f"{rows['package']} {rows['version']}"
+        yield f"| {name} | {' | '.join(counts)} | {earlier} | {package} |"
     yield ABOUT_THE_TABLE
     yield "## What is not right\n"
     for name, rows in now.items():
@@ -35,10 +37,10 @@ def lines(record: dict) -> Iterator[str]:
     yield WHAT_TO_KNOW
 
 
-def share(rows: dict, *batches: str) -> str:
-    """How many nets are right at all these batches, of those that were run."""
+def share(rows: dict, nets: int, *batches: str) -> str:
+    """How many nets are right at all these batches; of how many, where not all were run."""
     right = sum(all(is_right(net, N) for N in batches) for net in rows["nets"].values())
-    return f"{right} of {len(rows['nets'])}"
+    return f"{right}" if len(rows["nets"]) == nets else f"{right} of {len(rows['nets'])}"
 
 
 def is_right(net: dict, N: str) -> bool:
@@ -80,7 +82,8 @@ linear maps of SE as 1×1 convolutions. {nets} nets were exported, of minise's o
 option and each relative of SE, and their scores were compared with minise's: right is what
 differs by at most 1e-4 of the largest score, and most differ by less than 2e-6. Each was written
 for pixels and for normalised images, loaded once, and given 1, 5 and then 64 images. Weights are
-random, and so are biases and running averages, so that no step is left out unseen.
+random, and so are biases and running averages, so that no step is left out unseen. So many of the
+{nets} nets are right:
 """
 
 ABOUT_THE_TABLE = """
