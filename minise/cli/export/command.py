@@ -64,12 +64,12 @@ ENDS = ".onnx, .h or .js"
 @click.option(
     "--check",
     is_flag=True,
-    help="Compile the header, or run the module in Node, beside the net on 100 images (.h, .js).",
+    help="Compile the header, or run the module in Node, and compare it with the net (.h, .js).",
 )
 @click.option(
     "--data",
     "source",
-    help="Images for --int8, not those that the run learned from.",
+    help="Images for --int8, in place of those that the run learned from.",
 )
 def export_command(
     words: tuple[str, ...],
