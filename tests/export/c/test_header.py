@@ -248,3 +248,31 @@ def test_a_map_is_bytes_between_its_smallest_and_its_largest_value():
         assert 0 <= zero <= 255
         real = scale * (np.rint(values[name] / scale + zero).clip(0, 255) - zero)
         assert np.abs(real - values[name]).max() <= 1.001 * scale
+
+
+NAMES = ["tanhf", "INFINITY", "net_memory", "net_relu", "NET_UNROLL", "NET_SCORES"]
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", NAMES)
+def test_a_layer_may_be_called_as_a_function_or_a_macro_of_the_header_is(tmp_path, name):
+    parts = {name: nn.MaxPool2d(1), "conv": nn.Conv2d(1, 2, 3), "relu": nn.ReLU()}
+    net = nn.Sequential(**parts, pool=nn.MaxPool2d(1), tanh=nn.Tanh(), end=nn.GlobalMaxPool())
+    x = RNG.standard_normal((2, 1, 6, 6)).astype(np.float32)
+    assert differences(tmp_path, {"net": (net, x, None)})["net"] < TOLERANCE
+
+
+def test_8_bits_of_pixels_that_are_put_in_a_row():
+    net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(12))
+    x = RNG.standard_normal((2, 3, 2, 2)).astype(np.float32)
+    assert "net_predict" in c_header(net, (3, 2, 2), "net", pixels=None, int8=x)
+
+
+@needs_compiler
+@pytest.mark.parametrize("command", ["true", "gcc '"])
+def test_a_compiler_that_is_none_is_one_clear_error(monkeypatch, command):
+    monkeypatch.setenv("CC", command)
+    header = c_header(nn.Flatten(), (1, 2, 2), "net", pixels=None)
+    x = np.zeros((1, 1, 2, 2), np.float32)
+    with pytest.raises(InputError, match=r"^export: "):
+        c_difference(header, "net", nn.Flatten(), x, pixels=None)
