@@ -45,17 +45,26 @@ _RUN = """\
 def compiler() -> list[str]:
     """The command of the C compiler: what CC says, or cc, gcc or clang.
 
-    Raises `InputError` where there is none.
+    Raises `InputError` where there is none, or none of the name in CC.
     """
     named = os.environ.get("CC", "").strip()
-    commands = [[named], shlex.split(named), *([name] for name in COMPILERS)]  # CC with options
-    for command in commands:
-        if command and command[0] and shutil.which(command[0]):
+    for command in _read(named) if named else [[name] for name in COMPILERS]:
+        if shutil.which(command[0]):
             return command
+    if named:
+        raise InputError(f"export: there is no C compiler {named!r}, which is what CC says")
     raise InputError(
         f"export: no C compiler was found: expected {', '.join(COMPILERS[:-1])} or "
         f"{COMPILERS[-1]}, or its command in CC"
     )
+
+
+def _read(command: str) -> list[list[str]]:
+    """A path with spaces, or a name with options."""
+    try:
+        return [[command], shlex.split(command)]
+    except ValueError:  # a quotation mark is missing
+        return [[command]]
 
 
 def c_difference(
@@ -101,8 +110,8 @@ def compiled(
     source, program = folder / f"main.{suffix}", folder / "main.exe"
     source.write_text(_MAIN.format(includes=includes, runs="\n".join(runs)), encoding="utf-8")
     arguments = [*(command or compiler()), *options, str(source), "-o", str(program), "-lm"]
-    ran = subprocess.run(arguments, capture_output=True, text=True, errors="replace", check=False)
-    if ran.returncode != 0:
+    ran = _run(arguments)
+    if ran.returncode != 0 or not program.exists():
         said = ran.stderr.strip().splitlines() or ["it said nothing"]
         line = next((line for line in said if "error" in line), said[0])
         raise InputError(f"export: {arguments[0]} could not compile the header: {line}")
@@ -114,13 +123,16 @@ def scores(program: Path, name: str, images: Array, pixels: Pixels | None) -> Ar
     file = program.with_name("images")
     rows = np.moveaxis(images, 1, -1) if images.ndim == 4 else images  # channels are neighbours
     file.write_bytes(rows.astype(np.float32 if pixels is None else np.uint8).tobytes())
-    ran = subprocess.run(
-        [str(program), name, str(file)],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    ran = _run([str(program), name, str(file)])
     if ran.returncode != 0:
         raise InputError(f"export: the compiled header failed: {ran.stderr.strip()[:200]}")
     return np.array(ran.stdout.split(), np.float32).reshape(len(images), -1)
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+    except OSError as error:
+        raise InputError(f"export: {command[0]} cannot be run: {error.strerror}") from None

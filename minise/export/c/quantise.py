@@ -38,7 +38,7 @@ def scales(graph: Graph, plan: Plan, images: Array) -> dict[str, Scale]:
         if step.op in ("MaxPool", "Transpose") and not step.then and x in of:
             of[y.name] = of[x]
         else:
-            of[y.name] = _scale(values[y.name])
+            of[y.name] = _scale(values[y.name if y.name in values else x])  # x in another order
     return of
 
 

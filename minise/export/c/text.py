@@ -22,7 +22,8 @@ goto if inline int long mutable namespace new noexcept not nullptr operator or p
 public register restrict return short signed sizeof static struct switch template this throw true
 try typedef typeid typename union unsigned using virtual void volatile while xor
 """  # of C and C++
-TAKEN = frozenset(f"{_OWN} {_WORDS}".split())
+_FUNCTIONS = "expf sqrtf tanhf"
+TAKEN = frozenset(f"{_OWN} {_WORDS} {_FUNCTIONS}".split())
 
 
 def number(value: Any) -> str:
@@ -45,16 +46,21 @@ def note(text: str, width: int = WIDTH) -> str:
 
 
 class Names:
-    """Identifiers for what has a name in the net: one for each."""
+    """Identifiers for what has a name in the net: one for each, and none that a macro could have.
 
-    def __init__(self) -> None:
+    Nor do they begin as what the header itself declares, `prefix_`.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._own = f"{prefix}_".lower()
         self._of: dict[tuple[str, ...], str] = {}
 
     def __call__(self, *parts: str | int) -> str:
         key = tuple(map(str, parts))
         if key not in self._of:
             name = re.sub(r"\W", "_", "_".join(key), flags=re.ASCII)
-            name = f"layer_{name}" if not name[:1].isalpha() else name
+            if not name[:1].isalpha() or name.isupper() or name.lower().startswith(self._own):
+                name = f"layer_{name}"
             free, n = name, 1
             while free in TAKEN or free in self._of.values():
                 n += 1

@@ -28,7 +28,7 @@ class Writer:
         """`source` is what the input is called; with `scales` maps are bytes, and weights int8."""
         self.prefix, self.source, self.scales = prefix, source, scales or {}
         self.int8 = scales is not None
-        self.locals, self.constants = Names(), Names()
+        self.locals, self.constants = Names(prefix), Names(prefix)
         self.values: dict[tuple[str, tuple[int, ...]], Value] = {}  # those that lie in memory
         self.arrays: list[str] = []
         self.helpers: dict[str, str] = {}
