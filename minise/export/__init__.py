@@ -9,7 +9,8 @@ from minise.export.onnx.check import largest_difference
 from minise.export.onnx.int8 import int8_model
 from minise.export.onnx.model import check_installed, onnx_model, save_onnx
 from minise.export.operators import OPERATORS
-from minise.export.trace import Pixels, trace
+from minise.export.pixels import Pixels
+from minise.export.trace import trace
 
 __all__ = [
     "OPERATORS",

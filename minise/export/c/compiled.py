@@ -15,7 +15,7 @@ import numpy as np
 from minise import backend
 from minise.arrays import Array
 from minise.errors import InputError
-from minise.export.trace import Pixels
+from minise.export.pixels import Pixels
 from minise.nn import Layer
 
 COMPILERS = ("cc", "gcc", "clang")

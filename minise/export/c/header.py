@@ -12,9 +12,9 @@ from minise.export.c.quantise import scales
 from minise.export.c.steps import loops_of
 from minise.export.c.text import WIDTH, comment, note, squeezed, written
 from minise.export.c.writer import Writer
-from minise.export.onnx.model import input_described
+from minise.export.pixels import Pixels, check_images, input_described
 from minise.export.plan import Plan, Step, Value, is_map, numbers, plan
-from minise.export.trace import Pixels, check_images, trace
+from minise.export.trace import trace
 from minise.nn import Layer
 from minise.version import __version__
 
@@ -57,7 +57,7 @@ def c_header(
     declared = _declarations(writer)
     body = "\n\n".join([declared, *steps] if declared else steps)
     blocks = [
-        _top(name, layout, writer, input_described(graph, pixels), about),
+        _top(name, layout, writer, input_described(input_shape[0], pixels), about),
         f"#ifndef {name.upper()}_H\n#define {name.upper()}_H\n\n#include <math.h>",
         _macros(name, layout, sizes),
         "\n".join(writer.arrays),

@@ -24,8 +24,9 @@ import numpy as np
 
 from minise.arrays import Array
 from minise.errors import InputError
+from minise.export.pixels import Pixels
 from minise.export.plan import INPUT, OUTPUT, Operand, Plan, Step, Value, plan
-from minise.export.trace import Pixels, trace
+from minise.export.trace import trace
 from minise.nn import Layer
 from minise.version import __version__
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minise import backend
 from minise.arrays import Array
-from minise.export.trace import Pixels
+from minise.export.pixels import Pixels
 from minise.nn import Layer, moved
 
 if TYPE_CHECKING:

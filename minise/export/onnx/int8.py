@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.export.onnx.model import check_installed
-from minise.export.trace import check_images
+from minise.export.pixels import check_images
 
 if TYPE_CHECKING:
     import onnx

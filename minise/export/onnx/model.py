@@ -11,7 +11,8 @@ import numpy as np
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.export.graph import Graph, Node
-from minise.export.trace import OUTPUT, Pixels, trace
+from minise.export.pixels import Pixels, input_described
+from minise.export.trace import OUTPUT, trace
 from minise.files import write_whole
 from minise.nn import Layer
 from minise.version import __version__
@@ -68,20 +69,11 @@ def onnx_model(
         raise InputError(f"export: a batch of {batch}, expected 1 or more")
     graph = trace(net, input_shape, pixels=pixels, keep_names=keep_names)
     model = _written(graph, batch)
-    model.graph.input[0].doc_string = input_described(graph, pixels)
+    model.graph.input[0].doc_string = input_described(graph.shape(graph.input)[0], pixels)
     model.graph.output[0].doc_string = "one score for each class; the largest is the answer"
     onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def input_described(graph: Graph, pixels: Pixels | None) -> str:
-    """What to feed, in which order and range."""
-    C = graph.shape(graph.input)[0]
-    order = "rows from the top" + {3: "; channels red, green, blue"}.get(C, "")
-    if pixels is None:
-        return f"images as the net takes them, normalised; {order}"
-    return f"pixels as they are, 0 to 255; {order}"
 
 
 def _written(graph: Graph, batch: int | None) -> onnx.ModelProto:
