@@ -60,6 +60,18 @@ def test_what_is_wrong_is_told_and_counted(pages, net, fault):
     assert all(pages.is_right(net, N) for N in ("1", "5")) == (not fault)
 
 
+def test_what_a_runtime_was_not_given_is_told(pages):
+    right = {"1": 0.0}
+    both, one = {"pixels": right, "normalised": right}, {"pixels": right}
+    now = {
+        "all": {"nets": {"a": both, "b": both}},
+        "some": {"nets": {"a": one}},
+        "pixels": {"nets": {"a": one, "b": one}},
+    }
+    told = ["* without b: some", "* for pixels alone: some; pixels"]
+    assert list(pages.left_out(now)) == told
+
+
 def test_the_nets_that_are_given_to_runtimes_differ_from_image_to_image(pages):
     """So that a score that is mixed up with another's does not pass."""
     nets = module("nets")

@@ -22,17 +22,20 @@ def lines(record: dict) -> Iterator[str]:
     now, before = record["now"], record.get("before", {})
     nets = max(len(rows["nets"]) for rows in now.values())
     yield INTRODUCTION.format(nets=nets)
-    yield "| runtime | 1 image | 5 | 64 | earlier form | version |\n|---|---:|---:|---:|---:|---|"
+    yield "| runtime | 1 image | 5 | 64 | earlier | version |\n|---|---:|---:|---:|---:|---|"
     for name, rows in now.items():
         counts = [share(rows, nets, N) for N in BATCHES]
         counts = counts if rows["nets"] else ["not installed", "", ""]
         earlier = share(before[name], nets, *BATCHES) if name in before else ""
-        package = f"{rows['package']} {rows['version']}"
-        yield f"| {name} | {' | '.join(counts)} | {earlier} | {package} |"
+        package = "" if rows["package"] == name else rows["package"] + " "
+        yield f"| {name} | {' | '.join(counts)} | {earlier} | {package}{rows['version']} |"
     yield ABOUT_THE_TABLE
-    yield "## What is not right\n"
+    yield from left_out(now)
+    yield "\n## What is not right\n"
     for name, rows in now.items():
-        yield from (f"* {name}: {told}" for told in failures(rows["nets"]))
+        if told := list(failures(rows["nets"])):
+            yield f"* **{name}**: {WHY.get(name, 'we do not know why')}"
+            yield from (f"    * {line}" for line in told)
     yield ""
     yield WHAT_TO_KNOW
 
@@ -48,13 +51,30 @@ def is_right(net: dict, N: str) -> bool:
     return all(isinstance(x := form.get(N), float) and x <= LIMIT for form in net.values())
 
 
+def left_out(now: dict) -> Iterator[str]:
+    """Which nets, or which form of the input, runtimes were not given."""
+    every = list(dict.fromkeys(net for rows in now.values() for net in rows["nets"]))
+    told: dict[str, list[str]] = {}
+    for name, rows in now.items():
+        nets = rows["nets"]
+        if missing := [net for net in every if net not in nets]:
+            told.setdefault(f"without {named(missing)}", []).append(name)
+        if one := [net for net in nets if set(nets[net]) == {"pixels"}]:
+            which = "" if len(one) == len(nets) else f", {named(one)}"
+            told.setdefault(f"for pixels alone{which}", []).append(name)
+    yield from (f"* {what}: {'; '.join(names)}" for what, names in told.items())
+
+
+def named(nets: list[str]) -> str:
+    return "; ".join(nets) if len(nets) <= FEW else f"{len(nets)} nets"
+
+
 def failures(nets: dict) -> Iterator[str]:
     """What goes wrong, each with the nets of which it is told."""
     told = sorted((fault, name) for name, net in nets.items() if (fault := fault_of(net)))
     for fault, group in groupby(told, key=lambda pair: pair[0]):
         names = [name for _, name in group]
-        which = "; ".join(names) if len(names) <= FEW else f"{len(names)} nets"
-        yield f"{fault}: {'all nets' if len(names) == len(nets) else which}"
+        yield f"{fault}: {'all nets' if len(names) == len(nets) else named(names)}"
 
 
 def fault_of(net: dict) -> str:
@@ -87,11 +107,30 @@ random, and so are biases and running averages, so that no step is left out unse
 """
 
 ABOUT_THE_TABLE = """
-The earlier form is that of minise until November 2026, with linear maps on (N, C), batch norm as
-it is, and ONNX's own hard sigmoid: how many nets were right with all three batches. ncnn and
-TFLite Micro are given the images one by one, and a model that is written for one image too. Made
-by `tests/export/runtimes/run.py`, which has the packages of each environment.
+"Earlier" is the form that `export.onnx_model` wrote before it asked for `pixels`
+([what changed lately](../changelog.md#what-changed-lately)): linear maps on (N, C), batch norm as
+it is, ONNX's own hard sigmoid, normalised images, any number of them; all three batches have to
+be right there. ncnn and TFLite Micro are given the images one by one, and so is a model that is
+written for one image. The table is made by `tests/export/runtimes/run.py`, which has the packages
+of each environment.
+
+All nets went to all of them, in both forms of the input, but for these, as some take long:
 """
+
+WHY = {  # and what to do
+    "OpenVINO, as it comes": "it computes in bfloat16; [ask for float32](#what-to-know)",
+    "ncnn, as it comes": "it computes in float16; [ask for float32](#what-to-know)",
+    "LiteRT": "onnx2tf forgets a transposition where ECA stands on a residual block's shortcut; "
+    "its older release does not",
+    "LiteRT, older converter": "it turns constants (1, C, 1, 1) into (1, 1, C, 1); the newer one "
+    "does not",
+    "TFLite Micro": 'it has no RELU_0_TO_1; `gate="hard_sigmoid"` is a ramp that it '
+    "has; the file of the relatives is the one that LiteRT does not take",
+    "tinygrad": "a runner keeps the number of images of its first call; make a new one",
+    "onnx2torch": "it has no GlobalMaxPool; [give it one](#what-to-know)",
+    "emx-onnx-cgen": "its GlobalMaxPool computes the first image alone where any number may come; "
+    "export with `--batch 1`",
+}
 
 WHAT_TO_KNOW = """\
 ## What to know
@@ -129,9 +168,23 @@ another.
 **MNN**'s `mnnconvert` runs `pip install` by itself: give it an environment of its own. So for
 **esp-ppq**, which writes over the model that it is given: give it a copy.
 
-**emx-onnx-cgen** computes the largest pixel of a map for the first image alone where the number
-of images is open: `--batch 1` for nets with `squeeze="max"`, `"avg+max"`. `minise export net.h`
-writes C as well.
+**onnx2torch** is given an operator that it does not have so:
+
+```python
+import torch
+from onnx2torch.node_converters.registry import add_converter
+from onnx2torch.utils.common import OperationConverterResult, onnx_mapping_from_node
+
+
+@add_converter(operation_type="GlobalMaxPool", version=1)
+def global_max_pool(node, graph):
+    module = torch.nn.AdaptiveMaxPool2d(1)
+    return OperationConverterResult(module, onnx_mapping_from_node(node))
+```
+
+**emx-onnx-cgen** writes C, as `minise export net.h` does. Its function takes the number of images
+first, unless the model was exported with `--batch 1`. Large weights go into a file beside it:
+call `NAME_load("NAME.bin")` before the first image.
 
 **onnx-safetensors** puts a file of weights into a model by their names: export with
 `--keep-names`. A model without it has other names, as its arrays are folded, and `load_file` then
