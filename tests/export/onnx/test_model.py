@@ -26,7 +26,9 @@ def test_one_model_of_a_net_takes_batches_of_any_size(name):
     assert_says_the_same(model, net, images(1, 1, 28, 28), images(5, 1, 28, 28))
 
 
-@pytest.mark.parametrize("name", ["se-resnet50", "se-bn-inception"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("se-resnet50", marks=pytest.mark.slow), "se-bn-inception"]
+)
 def test_nets_of_imagenet_say_the_same(name):
     net = with_statistics(models.create(name, num_classes=10))
     model, x = onnx_model(net, (3, 64, 64), pixels=None), images(2, 3, 64, 64)
