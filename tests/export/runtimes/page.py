@@ -43,7 +43,7 @@ def lines(record: dict) -> Iterator[str]:
 def share(rows: dict, nets: int, *batches: str) -> str:
     """How many nets are right at all these batches; of how many, where not all were run."""
     right = sum(all(is_right(net, N) for N in batches) for net in rows["nets"].values())
-    return f"{right}" if len(rows["nets"]) == nets else f"{right} of {len(rows['nets'])}"
+    return f"{right}" if len(rows["nets"]) == nets else f"{right}/{len(rows['nets'])}"
 
 
 def is_right(net: dict, N: str) -> bool:
@@ -122,8 +122,8 @@ WHY = {  # and what to do
     "ncnn, as it comes": "it computes in float16; [ask for float32](#what-to-know)",
     "LiteRT": "onnx2tf forgets a transposition where ECA stands on a residual block's shortcut; "
     "its older release does not",
-    "LiteRT, older converter": "it turns constants (1, C, 1, 1) into (1, 1, C, 1); the newer one "
-    "does not",
+    "LiteRT, older converter": "it mixes up the axes of some constants, (1, C, 1, 1) becomes "
+    "(1, 1, C, 1); the newer one does not",
     "TFLite Micro": 'it has no RELU_0_TO_1; `gate="hard_sigmoid"` is a ramp that it '
     "has; the file of the relatives is the one that LiteRT does not take",
     "tinygrad": "a runner keeps the number of images of its first call; make a new one",
