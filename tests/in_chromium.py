@@ -16,7 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to run it in")
 
 PAGE = """<!doctype html>
-<meta charset="utf-8">
+<meta charset="utf-8"><link rel="icon" href="data:,">
 <pre></pre>
 <script type="module">
   import * as m from "./net.js";

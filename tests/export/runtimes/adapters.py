@@ -126,9 +126,12 @@ def litert(path: Path, folder: Path) -> Run:
 
 
 def tflite_micro(path: Path, folder: Path) -> Run:
+    from ai_edge_litert.interpreter import Interpreter
     from tflite_micro.python.tflite_micro import runtime
 
-    interpreter = runtime.Interpreter.from_file(str(tflite(path)), arena_size=4_000_000)
+    file = str(tflite(path))
+    Interpreter(file).allocate_tensors()  # what LiteRT refuses is not given to it
+    interpreter = runtime.Interpreter.from_file(file, arena_size=4_000_000)
 
     def one(image: np.ndarray) -> np.ndarray:
         interpreter.set_input(np.ascontiguousarray(image.transpose(1, 2, 0)[None]), 0)

@@ -125,7 +125,7 @@ WHY = {  # and what to do
     "LiteRT, older converter": "it mixes up the axes of some constants, (1, C, 1, 1) becomes "
     "(1, 1, C, 1); the newer one does not",
     "TFLite Micro": 'it has no RELU_0_TO_1; `gate="hard_sigmoid"` is a ramp that it '
-    "has; the file of the relatives is the one that LiteRT does not take",
+    "has. It is not given the file that LiteRT refuses",
     "tinygrad": "a runner keeps the number of images of its first call; make a new one",
     "onnx2torch": "it has no GlobalMaxPool; [give it one](#what-to-know)",
     "emx-onnx-cgen": "its GlobalMaxPool computes the first image alone where any number may come; "
