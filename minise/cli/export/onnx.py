@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import onnx
 
 CHECKED = 3  # random images
+KEPT = [
+    "  names   those of the run's file, for reading, and for what loads weights by name; without",
+    "          --keep-names more programs are right: OpenCV 4 is not with each batch norm",
+]
 TOLERANCE = 1e-5  # of the largest score
 
 
@@ -48,7 +52,7 @@ def write_onnx(
     model.graph.input[0].doc_string = "; ".join(feed.described())
     model.graph.output[0].doc_string = what_comes_out(about)
     checked = _checked(run, model, net, feed, batch or CHECKED)
-    model, changed = (model, []) if images is None else _as_int8(model, feed, images)
+    model, changed = (model, KEPT * keep_names) if images is None else _as_int8(model, feed, images)
     export.save_onnx(path, model)
     return [
         f"{path}: {about.model}, {path.stat().st_size:,} bytes, "

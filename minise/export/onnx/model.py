@@ -57,7 +57,8 @@ def onnx_model(
     dtype of the net's parameters, float32 or float64 (of which onnxruntime knows no convolution).
     The input is (N, C, H, W) with any N, or `batch` alone; the output "scores" is what the net
     gives. Batch norm is folded; with `keep_names` it stays, and the weights have their names and
-    shapes in `state_dict`. `metadata` is stored in the model.
+    shapes in `state_dict`, for reading and for what loads weights by name: runtimes agree less on
+    that form. `metadata` is stored in the model.
 
     Raises `InputError` where such an image does not fit, for a layer that it does not know, and
     where the package onnx is missing.
