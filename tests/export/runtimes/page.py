@@ -189,5 +189,5 @@ call `NAME_load("NAME.bin")` before the first image.
 **onnx-safetensors** puts a file of weights into a model by their names: export with
 `--keep-names`. A model without it has other names, as its arrays are folded, and `load_file` then
 leaves it as it is without a word. The table is of models without it. With it batch norm stays, and
-OpenCV 4 adds two normed branches wrongly, once a net that was loaded meets another number of images.
+OpenCV 4 adds two normed branches wrongly, once a loaded net meets another number of images.
 """
