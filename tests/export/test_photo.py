@@ -8,7 +8,7 @@ import pytest
 from in_c import needs_compiler
 from PIL import Image, ImageFilter
 
-from minise import cli, data, models, runs, train
+from minise import cli, data, runs
 from minise.export import Pixels, c_header, onnx_model
 from minise.export.c.compiled import compiled, scores
 
@@ -16,21 +16,6 @@ SAMPLE = data.load("sample")
 MEAN, STD = data.pixel_statistics(SAMPLE.train.images)
 PIXELS = Pixels(MEAN, STD)
 COUNT = 4  # photos
-
-
-@pytest.fixture(scope="module")
-def net():
-    """se-cnn after one pass over 4,000 digits."""
-    net = models.create("se-cnn", seed=0)
-    few = data.Split(SAMPLE.train.images[:4000], SAMPLE.train.labels[:4000])
-    train.fit(
-        net,
-        data.Dataset("few", few, data.Split(SAMPLE.test.images[:10], SAMPLE.test.labels[:10])),
-        train.SGD(net.parameters(), lr=0.1, momentum=0.9),
-        epochs=1,
-        rng=np.random.default_rng(0),
-    )
-    return net
 
 
 def photo(digit, rng):

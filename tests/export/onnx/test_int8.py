@@ -9,27 +9,12 @@ import onnx
 import pytest
 from onnx_runtimes import cast, runtime, with_statistics
 
-from minise import InputError, data, models, nn, train
+from minise import InputError, data, models, nn
 from minise.export import Pixels, int8_model, onnx_model
 
 SAMPLE = data.load("sample")
 MEAN, STD = data.pixel_statistics(SAMPLE.train.images)
 METADATA = {"model": "se-cnn", "mean": str(MEAN)}
-
-
-@pytest.fixture(scope="module")
-def net():
-    """se-cnn after one pass over 2,000 digits."""
-    net = models.create("se-cnn", seed=0)
-    few = data.Split(SAMPLE.train.images[:2000], SAMPLE.train.labels[:2000])
-    train.fit(
-        net,
-        data.Dataset("few", few, data.Split(SAMPLE.test.images[:10], SAMPLE.test.labels[:10])),
-        train.SGD(net.parameters(), lr=0.1, momentum=0.9),
-        epochs=1,
-        rng=np.random.default_rng(0),
-    )
-    return net
 
 
 @pytest.fixture(scope="module")
