@@ -5,17 +5,16 @@ import subprocess
 
 import numpy as np
 import pytest
+from in_c import needs_compiler
 from onnx_runtimes import cast, with_statistics
 
 from minise import InputError, gradcheck, models, nn
 from minise.export import Pixels, c_difference, c_header, c_sizes, trace
-from minise.export.c.compiled import COMPILERS, compiled, compiler, scores
+from minise.export.c.compiled import compiled, compiler, scores
 from minise.export.c.quantise import as_int8, scales
 from minise.export.c.text import number
 from minise.export.plan import plan
 
-C = next((name for name in COMPILERS if shutil.which(name)), None)
-needs_compiler = pytest.mark.skipif(C is None, reason="there is no C compiler")
 CPP = next((name for name in ("c++", "g++", "clang++") if shutil.which(name)), None)
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 OPTIONS = ["-std=c99", "-O0", *WARNINGS]  # compiles fastest
@@ -126,7 +125,9 @@ def test_layers_may_have_any_name_and_stand_in_two_files(tmp_path):
     (tmp_path / "one.c").write_text("\n".join([*twice, "int main(void) { return 0; }"]))
     (tmp_path / "two.c").write_text('#include "names.h"\n')
     files = [str(tmp_path / name) for name in ("one.c", "two.c")]
-    subprocess.run([C, *OPTIONS, *files, "-o", str(tmp_path / "both.exe"), "-lm"], check=True)
+    subprocess.run(
+        [*compiler(), *OPTIONS, *files, "-o", str(tmp_path / "both.exe"), "-lm"], check=True
+    )
 
 
 @needs_compiler
