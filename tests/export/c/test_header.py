@@ -84,11 +84,11 @@ def test_a_net_is_the_same_in_c(tmp_path, int8):
     assert shares["se_cnn"] < (0.05 if int8 else TOLERANCE)
 
 
-@pytest.mark.slow  # compiles 40 s
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize("int8", [False, True])
 def test_every_net_of_mnist_is_the_same_in_c(tmp_path, int8):
-    shares = differences(tmp_path, of_nets(OF_MNIST), int8, options=[*OPTIONS, *SANITIZED])
+    shares = differences(tmp_path, of_nets(OF_MNIST), int8, options=OPTIONS)
     assert max(shares.values()) < (0.1 if int8 else TOLERANCE), shares
 
 
