@@ -53,7 +53,9 @@ def trace(
         last = add_layer(graph, net, "", x)
         if y.ndim == 2 and len(graph.shape(last)) == 3:
             last = graph.node("Flatten", "flatten", last, axis=1)
-        _check_alike(graph.along(last), y)
+        _check_shape(graph.along(last), y)
+        if not _alike(graph.along(last), y):
+            _check_in_float64(graph, net, x, last, image)
         graph.output = last if graph.nodes else graph.node("Identity", "identity", last)
         if not keep_names:
             fold_norms(graph)
@@ -88,19 +90,35 @@ def _drawn(
     return image.astype(pixels.dtype), pixels.normalised(image, dtype)
 
 
-def _check_alike(nodes: Array, net: Array) -> None:
-    """But for rounding, which in a deep net can come to 1e-4 of the largest."""
+def _check_shape(nodes: Array, net: Array) -> None:
     if nodes.shape != net.shape:
         raise InputError(
             f"export: the net gives {net.shape[1:]} for an image, its nodes {nodes.shape[1:]}"
         )
-    finite = np.isfinite(net)
-    largest = float(np.abs(net[finite]).max(initial=0))
-    if not np.allclose(nodes[finite], net[finite], rtol=0, atol=ALIKE * largest):
+
+
+def _check_in_float64(graph: Graph, net: Layer, x: str, y: str, image: Array) -> None:
+    """The nodes from x to y. In a deep net, rounding to float32 can make anything of the scores."""
+    values = graph.run(image if image.dtype.kind == "u" else image.astype(np.float64), np.float64)
+    if not _alike(values[y], in_float64(net)(values[x])):
         raise InputError(
             "export: the net and its nodes give different scores for an image: a function that "
             "export.register has, or a layer of a class of yours, computes something else"
         )
+
+
+def _alike(nodes: Array, net: Array) -> bool:
+    finite = np.isfinite(net)
+    largest = float(np.abs(net[finite]).max(initial=0))
+    return np.allclose(nodes[finite], net[finite], rtol=0, atol=ALIKE * largest)
+
+
+def in_float64(net: Layer) -> Layer:
+    """A copy of the net that computes in float64, on the backend in use."""
+    twin = moved(net)
+    for _, entry in twin.named_state():
+        entry.value = entry.value.astype(np.float64)
+    return twin
 
 
 def _normalised(graph: Graph, pixels: Pixels, dtype: np.dtype[Any]) -> str:

@@ -125,6 +125,15 @@ def test_only_a_class_of_layers_is_registered(kind):
         register(kind)
 
 
+def test_a_net_that_makes_much_of_rounding_is_not_taken_for_another():
+    layers = [nn.BatchNorm2d(16), nn.GlobalAvgPool()]
+    for _ in range(60):
+        layers += [nn.Linear(16, 16, rng=RNG), nn.Tanh()]
+        layers[-2].weight.value *= 5
+    net = with_statistics(nn.Sequential(*layers))
+    assert trace(net, (16, 3, 3), pixels=None).nodes
+
+
 def test_nodes_that_give_another_shape_than_the_layer_are_refused(monkeypatch):
     monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
     register(Swish)(lambda graph, layer, name, x: graph.node("GlobalAveragePool", name, x))

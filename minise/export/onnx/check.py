@@ -10,7 +10,8 @@ import numpy as np
 from minise import backend
 from minise.arrays import Array
 from minise.export.pixels import Pixels
-from minise.nn import Layer, moved
+from minise.export.trace import in_float64
+from minise.nn import Layer
 
 if TYPE_CHECKING:
     import onnx
@@ -36,7 +37,7 @@ def largest_difference(
     with np.errstate(over="ignore", invalid="ignore"):  # its sigmoid takes both branches
         (got,) = ReferenceEvaluator(_model_in_float64(model)).run(None, {value.name: feed})
     with backend.using("numpy"):
-        expected = _net_in_float64(net)(x)  # once only: compiling would take longer
+        expected = in_float64(net)(x)  # once only: compiling would take longer
     largest = max(float(np.abs(expected).max()), float(np.finfo(np.float64).tiny))
     return float(np.abs(got - expected).max()) / largest
 
@@ -55,11 +56,4 @@ def _model_in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in twin.graph.node:
         if node.op_type == "Cast":
             node.attribute[0].i = TensorProto.DOUBLE
-    return twin
-
-
-def _net_in_float64(net: Layer) -> Layer:
-    twin = moved(net)
-    for _, entry in twin.named_state():
-        entry.value = entry.value.astype(np.float64)
     return twin
