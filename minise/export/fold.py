@@ -27,7 +27,8 @@ def fold_norms(graph: Graph) -> None:
         gamma, beta, mean, var = (graph.constants[name] for name in state)
         scale, shift = norm_as_affine(gamma, beta, mean, var, norm.options["epsilon"])
         source = None if x == graph.input else graph.named(x)
-        if source and _is_map(graph, source) and graph.readers(x) == [norm]:
+        alone = graph.readers(x) == [norm] and x != graph.output
+        if source and _is_map(graph, source) and alone:
             graph.replace(source, [_with_weights(graph, source, scale, shift)])
             graph.replace(norm, [], instead=x)
         else:

@@ -220,6 +220,31 @@ def test_a_map_that_is_read_by_others_too_is_not_changed(monkeypatch):
     np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5, atol=1e-6)
 
 
+class NormUnused(nn.Layer):
+    """y = conv(x), although its nodes have a norm of it besides."""
+
+    def __init__(self):
+        self.conv, self.norm = nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)
+
+    def forward(self, x, training=True):
+        return self.conv.forward(x, training)
+
+
+def test_a_map_that_is_the_output_is_not_changed(monkeypatch):
+    monkeypatch.setattr("minise.export.layers.LAYERS", dict(LAYERS))
+
+    @register(NormUnused)
+    def unused(graph, layer, name, x):
+        h = LAYERS[nn.Conv2d](graph, layer.conv, "conv", x)
+        LAYERS[nn.BatchNorm2d](graph, layer.norm, "norm", h)
+        return h
+
+    net = with_statistics(NormUnused())
+    x = RNG.standard_normal((2, 2, 3, 3)).astype(np.float32)
+    graph = trace(net, (2, 3, 3), pixels=None)
+    np.testing.assert_allclose(graph.run(x)[graph.output], net(x), rtol=1e-5, atol=1e-6)
+
+
 def test_one_convolution_with_two_norms_has_two_sets_of_weights():
     conv, norms = nn.Conv2d(2, 2, 1), [nn.BatchNorm2d(2), nn.BatchNorm2d(2)]
     net = with_statistics(nn.Sequential(a=conv, b=norms[0], c=conv, d=norms[1], e=conv))
