@@ -34,6 +34,7 @@ def test_an_average_over_padding_is_right_there_too(size):
         ((1, 1), {"padding": (1, 2), "stride": 3}, (1, 1)),  # the last column sees it
         ((1, 7), {"padding": 2}, (3, 3)),  # three rows come out
         ((1, 1), {"padding": 3, "dilation": 2, "stride": 3}, (3, 3)),  # no row sees it
+        ((1, 1), {"padding": 4, "stride": 7}, (3, 3)),  # nor here
         ((2, 2), {"padding": 1}, (3, 3)),
     ],
 )

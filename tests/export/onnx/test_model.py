@@ -11,6 +11,7 @@ from onnx_runtimes import assert_says_the_same, with_statistics
 
 from minise import InputError, backend, gradcheck, models, nn
 from minise.export import Pixels, layers, onnx_model, save_onnx, trace
+from minise.export.plan import plan
 
 OF_MNIST = [name for name in models.names() if models.image_shape(name) == (1, 28, 28)]
 
@@ -76,6 +77,28 @@ def test_layers_are_of_few_operators():
 def test_with_the_names_of_the_state_there_is_batch_norm_besides():
     found = operators(models.create("se-resnet8"), (1, 28, 28), keep_names=True)
     assert found - FEW == {"BatchNormalization"}
+
+
+def test_with_them_it_says_the_same_for_any_batch():
+    net = with_statistics(models.create("se-resnet8", seed=1))
+    model = onnx_model(net, (1, 28, 28), pixels=None, keep_names=True)
+    batches = images(1, 1, 28, 28), images(5, 1, 28, 28)
+    assert_says_the_same(model, net, *batches, runtimes=["reference", "onnxruntime"])
+
+
+def test_a_node_that_reads_the_output_changes_nothing(monkeypatch):
+    def with_another(graph, layer, name, x):
+        y = graph.node("Tanh", name, x)
+        graph.node("Relu", "unread", y)
+        return y
+
+    monkeypatch.setitem(layers.LAYERS, nn.Tanh, with_another)
+    net = nn.Sequential(tanh=nn.Tanh())
+    model = onnx_model(net, (2, 3, 3), pixels=None)
+    assert_says_the_same(model, net, images(2, 2, 3, 3), runtimes=["onnxruntime"])
+    planned = plan(trace(net, (1, 3, 3), pixels=None))
+    assert [step.op for step in planned.steps if not step.then] == ["Tanh", "Relu"]
+    assert planned.output == planned.steps[0].output
 
 
 def test_a_model_has_the_names_and_the_arrays_of_its_net():
