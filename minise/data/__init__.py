@@ -3,7 +3,7 @@
 from minise.data.augment import shift_and_rotate
 from minise.data.batches import Augment, Batches, Images, pixel_statistics, to_input
 from minise.data.dataset import Dataset, Split, hold_out
-from minise.data.digit import fit_digit
+from minise.data.digit import fit_digit, place_digit
 from minise.data.idx import read_idx
 from minise.data.picture import read_picture
 from minise.data.sources import NAMES, load, located
@@ -20,6 +20,7 @@ __all__ = [
     "load",
     "located",
     "pixel_statistics",
+    "place_digit",
     "read_idx",
     "read_picture",
     "shift_and_rotate",

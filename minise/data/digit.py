@@ -35,10 +35,18 @@ def fit_digit(grey: Images) -> Images:
     grain, and the table beside the sheet are left out. Raises `InputError` where there is no digit,
     or more than one.
     """
-    ink = _ink_of_digit(grey)
+    return place_digit(_ink_of_digit(grey))
+
+
+def place_digit(ink: Floats) -> Images:
+    """The ink of a digit (H, W), 0 for none to 1 -> (28, 28), uint8, placed as MNIST's are.
+
+    `fit_digit` ends with this. Raises `InputError` where there is no ink.
+    """
     rows, columns = (np.flatnonzero((ink > FAINT).any(axis=axis)) for axis in (1, 0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return _placed(ink)
+    if not rows.size:
+        raise InputError("there is no ink to place")
+    return _placed(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
 def _ink_of_digit(grey: Images) -> Floats:

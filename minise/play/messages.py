@@ -1,0 +1,187 @@
+"""What the page asks, and what it is answered: JSON, and beside it one run of float32 numbers.
+
+An array in an answer is {"at": k, "shape": [...]}: its numbers are those from the k-th on.
+
+The page asks                                   and is answered
+{"kind": "hello"}                               "net": what does not change, see `Session.about`
+{"kind": "look", "image": …, "changes": …,      "seen": see `Session.look`
+ "label": 7 or null, "open": [names] or null}
+{"kind": "picture"} and the bytes of a file     "picture": it is what {"from": "picture"} shows
+{"kind": "step", … as of look, "lr": 0.1}       "seen", after a step against the gradient
+{"kind": "undo", … as of look} or "reset"       "seen", with the weights before it, or as trained
+{"kind": "check", … as of look, "of": …,        "checked": one entry of a gradient beside its
+ "name": …, "index": [c, h, w]}                 finite difference
+{"kind": "read", "name": …}                     "reading": equation, source, section of a tutorial
+
+The image: {"from": "drawing", "strokes": [[[x, y], …], …]} with x and y from 0 to 1, from the
+left and from the top; {"from": "test", "number": 12}; or {"from": "picture"}.
+The changes: {block: {"off": true, "like": 3, "gates": {"5": 0.2}, "squeeze": "max"}}, of which
+each is optional.
+
+Each question has an "id", which its answer repeats. What is wrong with a question is answered by
+{"kind": "refused", "message": …}.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from minise.arrays import Array
+from minise.errors import InputError
+from minise.nearest import nearest
+from minise.nn.se import SQUEEZES
+from minise.play.changes import Change
+
+Points = list[tuple[float, float]]
+IMAGES = ("drawing", "test", "picture")
+MOST_POINTS = 20_000  # of a drawing
+MOST_CHANGES = 100_000  # gates
+
+
+class Answer(NamedTuple):
+    """JSON, and the numbers that it speaks of."""
+
+    header: dict[str, Any]
+    numbers: bytes
+
+    def as_frame(self) -> bytes:
+        """In one piece: the length of the JSON in 4 bytes, little-endian; the JSON; the numbers.
+
+        The JSON ends in spaces, so that the numbers begin at a multiple of 4.
+        """
+        text = json.dumps(self.header, allow_nan=False).encode()
+        text += b" " * (-len(text) % 4)
+        return len(text).to_bytes(4, "little") + text + self.numbers
+
+
+class Numbers:
+    """Arrays, gathered into one run of float32."""
+
+    def __init__(self) -> None:
+        self._pieces: list[npt.NDArray[np.float32]] = []
+        self._count = 0
+
+    def put(self, array: Array) -> dict[str, Any]:
+        """Add an array; returns where it is, for the JSON."""
+        piece = np.ascontiguousarray(array, dtype="<f4")
+        place = {"at": self._count, "shape": list(piece.shape)}
+        self._pieces.append(piece)
+        self._count += piece.size
+        return place
+
+    def tobytes(self) -> bytes:
+        """All of them."""
+        return b"".join(piece.tobytes() for piece in self._pieces)
+
+
+class Question(NamedTuple):
+    """A message of the page, each field of which was looked at."""
+
+    kind: str
+    fields: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, message: object, kinds: tuple[str, ...]) -> Question:
+        """Raises `InputError` for what is no question of these kinds."""
+        if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
+            raise InputError("a message has to be an object with a kind")
+        if message["kind"] not in kinds:
+            raise InputError(nearest("kind of message", message["kind"], list(kinds)))
+        return cls(message["kind"], message)
+
+    def text(self, name: str) -> str:
+        """The text of this field."""
+        value = self.fields.get(name)
+        if not isinstance(value, str):
+            raise InputError(f"{self.kind}: {name} is {shown(value)}, expected a text")
+        return value
+
+    def whole(self, name: str, below: int) -> int:
+        """The number of this field, from 0."""
+        return _whole(f"{self.kind}: {name}", self.fields.get(name), below)
+
+    def number(self, name: str, low: float, high: float) -> float:
+        """The number of this field, from low to high."""
+        return _number(f"{self.kind}: {name}", self.fields.get(name), low, high)
+
+    def label(self, classes: int) -> int | None:
+        """The class whose loss is asked for, if any."""
+        if self.fields.get("label") is None:
+            return None
+        return self.whole("label", classes)
+
+    def names(self, name: str) -> set[str] | None:
+        """The names in this field, if it is there."""
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise InputError(f"{self.kind}: {name} is {shown(value)}, expected a list of names")
+        return set(value)
+
+    def strokes(self, image: Mapping[str, Any]) -> list[Points]:
+        """The strokes of a drawing."""
+        strokes = image.get("strokes")
+        if not isinstance(strokes, list) or not all(isinstance(s, list) for s in strokes):
+            raise InputError(f"{self.kind}: strokes is {shown(strokes)}, expected lists of points")
+        if sum(map(len, strokes)) > MOST_POINTS:
+            raise InputError(f"{self.kind}: a drawing has at most {MOST_POINTS:,} points")
+        for point in (point for stroke in strokes for point in stroke):
+            if not isinstance(point, list) or len(point) != 2:
+                raise InputError(f"{self.kind}: {shown(point)} is no point, expected [x, y]")
+            for value in point:
+                _number(f"{self.kind}: a point's place", value, 0, 1)
+        return [[(x, y) for x, y in stroke] for stroke in strokes]
+
+    def changes(self) -> dict[str, Change]:
+        """What was changed in which blocks."""
+        given = self.fields.get("changes") or {}
+        if not isinstance(given, dict) or not all(isinstance(v, dict) for v in given.values()):
+            raise InputError(f"{self.kind}: changes is {shown(given)}, expected them by block")
+        return {name: self._change(name, value) for name, value in given.items()}
+
+    def _change(self, name: str, value: Mapping[str, Any]) -> Change:
+        who = f"{self.kind}: {shown(name)}"
+        if unknown := set(value) - {"off", "like", "gates", "squeeze"}:
+            raise InputError(f"{who} has a change called {shown(min(unknown))}")
+        off, like, squeeze = value.get("off", False), value.get("like"), value.get("squeeze")
+        gates = value.get("gates", {})
+        if not isinstance(off, bool):
+            raise InputError(f"{who}: off is {shown(off)}, expected true or false")
+        if like is not None:
+            like = _whole(f"{who}: like", like, 10**6)
+        if squeeze is not None and squeeze not in SQUEEZES:
+            raise InputError(f"{who}: squeeze is {shown(squeeze)}, expected {', '.join(SQUEEZES)}")
+        if not isinstance(gates, dict) or len(gates) > MOST_CHANGES:
+            raise InputError(f"{who}: gates is {shown(gates)}, expected them by channel")
+        by_channel = {}
+        for channel, gate in gates.items():
+            if not (channel.isascii() and channel.isdecimal() and len(channel) < 8):
+                raise InputError(f"{who}: {shown(channel)} is no channel")
+            by_channel[int(channel)] = _number(f"{who}: a gate", gate, -100, 100)
+        return Change(off, like, by_channel, squeeze)
+
+
+def _whole(what: str, value: object, below: int) -> int:
+    if type(value) is not int or not 0 <= value < below:
+        raise InputError(f"{what} is {shown(value)}, expected 0 to {below - 1}")
+    return value
+
+
+def _number(what: str, value: object, low: float, high: float) -> float:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    if not known or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
+        raise InputError(f"{what} is {shown(value)}, expected {low:g} to {high:g}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def shown(value: object) -> str:
+    """What came, short enough for an error."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
