@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from minise import InputError
-from minise.data import fit_digit, load, read_picture
+from minise.data import fit_digit, load, place_digit, read_picture
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +143,18 @@ def test_two_digits_are_no_one_however_near(digits, gap):
         except InputError as error:
             wrong += [str(error)] * ("more than one digit" not in str(error))
     assert len(wrong) <= 1  # a thin one may be no more than a stroke
+
+
+def test_place_digit_is_where_fit_digit_ends(digits):
+    paper = np.zeros((120, 120), np.uint8)
+    paper[30:86, 20:76] = digits[0].repeat(2, axis=0).repeat(2, axis=1)
+    placed = place_digit(paper / 255)
+    assert distance(placed, fit_digit(paper)) < 0.1
+    rows = np.flatnonzero(placed.max(axis=1))
+    assert len(rows) == 20
+    assert placed.dtype == np.uint8
+
+
+def test_place_digit_without_ink_is_refused():
+    with pytest.raises(InputError, match="no ink"):
+        place_digit(np.zeros((30, 40)))
