@@ -1,22 +1,51 @@
 """What the page asks, and what it is answered: JSON, and beside it one run of float32 numbers.
 
-An array in an answer is {"at": k, "shape": [...]}: its numbers are those from the k-th on.
+An array in an answer, A below, is {"at": k, "shape": [...]}: its numbers are those from the k-th
+on; some may be NaN. A row, R below, is a list of numbers, null where one is not finite.
 
 The page asks                                   and is answered
-{"kind": "hello"}                               "net": what does not change, see `Session.about`
-{"kind": "look", "image": …, "changes": …,      "seen": see `Session.look`
+{"kind": "hello"}                               "net"
+{"kind": "look", "image": …, "changes": …,      "seen"
  "label": 7 or null, "open": [names] or null}
 {"kind": "picture"} and the bytes of a file     "picture": it is what {"from": "picture"} shows
 {"kind": "step", … as of look, "lr": 0.1}       "seen", after a step against the gradient
 {"kind": "undo", … as of look} or "reset"       "seen", with the weights before it, or as trained
 {"kind": "check", … as of look, "of": …,        "checked": one entry of a gradient beside its
- "name": …, "index": [c, h, w]}                 finite difference
-{"kind": "read", "name": …}                     "reading": equation, source, section of a tutorial
+ "name": …, "index": [c, h, w] or [c]}          finite difference
+{"kind": "read", "name": a layer's} or          "reading": equation, source, section of a tutorial
+{"kind": "read", "panel": one of `PANELS`}
 
 The image: {"from": "drawing", "strokes": [[[x, y], …], …]} with x and y from 0 to 1, from the
 left and from the top; {"from": "test", "number": 12}; or {"from": "picture"}.
 The changes: {block: {"off": true, "like": 3, "gates": {"5": 0.2}, "squeeze": "max"}}, of which
-each is optional.
+each is optional. A block whose gates are those of pixels can only be off.
+
+"net"      title, parameters, classes: names, image_shape: [C, H, W],
+           draws: whether a drawing or a picture can be the image,
+           labels: [class of each test image], wrong: [numbers of those taken for another class],
+           layers: [{name, type, kind: "maps", "numbers" or "block", shape: [C, H, W] or [C];
+           of a block also gates: "channels" or "pixels", squeeze: its own, or null}],
+           squeezes: names to exchange it for, means: {block: A (K, C)}, NaN for an unseen class
+"seen"     image: A (C, H, W), scores, probabilities: R (K,), unchanged: R, the probabilities
+           without the changes, label, loss (null without a label), steps: how many were taken,
+           undoable: how many of them undo can take back, layers: [layer]
+a layer    name, type, kind, shape as above; y: A, dy: A, null where not open (or without a
+           label). At most `MOST_MAPS` maps are there, y.shape[0], of shape[0].
+a block    name, type, kind: "block", shape, gates; x, y, dy, scaled, squeezed, dx: A or null, where
+           dx = scaled + squeezed, the paths of the scale and of the gates;
+           z, hidden, s, own: R or null: own are the gates before any was changed;
+           dz, dhidden, ds: R or null. Where gates is "pixels", z and dz are null, and hidden, s,
+           own, dhidden, ds are maps: A (C, H, W) or (1, H, W), or null where not open
+"picture"  image: A (C, H, W)
+"checked"  of, name, index, label, backward: what the passes above show, in float32;
+           exact: backward in float64; numeric: the difference (loss[1] − loss[0]) / 2 step of
+           losses: [at −step, at +step], in float64; step; relative_error: of exact and numeric;
+           verdict: a value of `gradcheck.Verdict`; words: a sentence
+"reading"  title, says: a sentence, equations: [{text, mathml: or null}],
+           sources: [{file, line, name, code}], tutorial: null or {number, title, section, html}
+
+What is checked, `of`: "dy" of a layer or a block; "dx", "scaled", "squeezed", "dz", "dhidden",
+"ds" of a block; "parameter" of a parameter's full name.
 
 Each question has an "id", which its answer repeats. What is wrong with a question is answered by
 {"kind": "refused", "message": …}.
@@ -40,6 +69,7 @@ from minise.play.changes import Change
 
 Points = list[tuple[float, float]]
 IMAGES = ("drawing", "test", "picture")
+PANELS = ("input", "scores", "loss", "step", "check")
 MOST_POINTS = 20_000  # of a drawing
 MOST_CHANGES = 100_000  # gates
 
