@@ -57,7 +57,7 @@ class Session:
             "kind": "net",
             "title": self.title,
             "parameters": sum(p.value.size for p in self.net.parameters()),
-            "classes": [self._class_name(k) for k in range(self._classes())],
+            "classes": [c.class_name(k) for k in range(self._classes())],
             "image_shape": list(image.shape),
             "draws": c.takes_drawings,
             "labels": known.tolist(),
@@ -157,10 +157,6 @@ class Session:
 
     def _classes(self) -> int:
         return int(asnumpy(self.net(self.collection.input(self.collection.images[0]))).shape[1])
-
-    def _class_name(self, k: int) -> str:
-        names = self.collection.class_names
-        return names[k] if k < len(names) else str(k)
 
 
 def _some(array: Array | None, numbers: Numbers) -> dict[str, Any] | None:
