@@ -20,8 +20,10 @@ MOST_BYTES = 2**28  # that Pillow may take to decode one: 4 a pixel in colour, s
 ORIENTATION = 0x0112  # in EXIF: how the camera was held
 
 
-def read_picture(path: str | os.PathLike[str]) -> Images:
+def read_picture(source: str | os.PathLike[str] | IO[bytes]) -> Images:
     """A picture file as grey values (H, W), uint8, at most 1000 pixels high and wide.
+
+    `source` is its path, or the open file, or `io.BytesIO` of what is in it.
 
     Larger ones are reduced; one taken with the camera turned is set upright. Values of more than 8
     bits are scaled so that the highest is white. Transparent parts become white, or black where the
@@ -30,26 +32,36 @@ def read_picture(path: str | os.PathLike[str]) -> Images:
     Raises `InputError` for a file that is missing or not a picture, and for one that would need
     more than 256 MB to read.
     """
+    if not isinstance(source, str | os.PathLike):
+        return _read(source, "the file")
+    try:
+        # not by its name: Pillow maps some TIFFs into memory and scrambles turned ones
+        with open(source, "rb") as file:
+            return _read(file, str(source))
+    except FileNotFoundError:
+        raise InputError(f"{source}: there is no such file") from None
+    except OSError as error:
+        raise InputError(f"{source}: the picture cannot be read: {error}") from None
+
+
+def _read(file: IO[bytes], path: str) -> Images:
     from PIL import UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             # about size, which is checked before pixels are read, and about damage
             warnings.simplefilter("ignore")
-            # not by its name: Pillow maps some TIFFs into memory and scrambles turned ones
-            with open(path, "rb") as file, _opened(file, path) as picture:
+            with _opened(file, path) as picture:
                 return _grey(_small(picture, path), path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: {_no_picture(path)}") from None
+        raise InputError(f"{path}: {_no_picture(file)}") from None
     except InputError:
         raise
     except Exception as error:  # a damaged file may make a decoder raise anything
         raise InputError(f"{path}: the picture cannot be read: {error}") from None
 
 
-def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> Image:
+def _opened(file: IO[bytes], path: str) -> Image:
     """The picture, with nothing but its header read."""
     from PIL import Image, JpegImagePlugin
 
@@ -63,7 +75,7 @@ def _opened(file: IO[bytes], path: str | os.PathLike[str]) -> Image:
             raise InputError(f"{path}: {_too_large(str(error))}") from None
 
 
-def _small(picture: Image, path: str | os.PathLike[str]) -> Image:
+def _small(picture: Image, path: str) -> Image:
     """The picture upright and at most LARGE; its mode "L", "RGBA" or "F"."""
     from PIL import Image, ImageOps
 
@@ -100,7 +112,7 @@ def _small(picture: Image, path: str | os.PathLike[str]) -> Image:
     return ImageOps.exif_transpose(small)
 
 
-def _grey(picture: Image, path: str | os.PathLike[str]) -> Images:
+def _grey(picture: Image, path: str) -> Images:
     """The grey values of a picture in mode "L", "RGBA" or "F"."""
     if picture.mode == "L":
         return np.asarray(picture)
@@ -123,9 +135,9 @@ def _too_large(what: str) -> str:
     )
 
 
-def _no_picture(path: str | os.PathLike[str]) -> str:
-    with open(path, "rb") as file:
-        head = file.read(12)
+def _no_picture(file: IO[bytes]) -> str:
+    file.seek(0)
+    head = file.read(12)
     if head[4:8] == b"ftyp":
         return "HEIC, the format of iPhone photos, cannot be read: export it as JPEG"
     return f"not a readable picture, expected {', '.join(FORMATS)}"

@@ -170,3 +170,22 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path):
     (tmp_path / "cut.png").write_bytes(buffer.getvalue()[:50])
     with pytest.raises(InputError, match=r"cut\.png: the picture cannot be read"):
         read_picture(tmp_path / "cut.png")
+
+
+def test_what_is_in_a_file_is_read_as_the_file_is(tmp_path, seen):
+    for kind in ("png", "tif", "gif"):
+        Image.fromarray(seen).save(tmp_path / f"s.{kind}")
+        content = (tmp_path / f"s.{kind}").read_bytes()
+        np.testing.assert_array_equal(
+            read_picture(io.BytesIO(content)), read_picture(tmp_path / f"s.{kind}")
+        )
+        with open(tmp_path / f"s.{kind}", "rb") as file:
+            np.testing.assert_array_equal(read_picture(file), seen)
+    for content, message in {
+        b"\0\0\0\x24ftypheic" + bytes(99): r"^the file: HEIC, .* export it as JPEG$",
+        b"no picture": r"^the file: not a readable picture, expected PNG",
+        b"": r"^the file: not a readable picture",
+        content[:50]: r"^the file: the picture cannot be read",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            read_picture(io.BytesIO(content))
