@@ -10,6 +10,7 @@ try:
     from minise.errors import InputError
     from minise.layer_table import Summary, summary
     from minise.nn import Residual, SEBlock
+    from minise.play import play
     from minise.version import __version__ as __version__
 except KeyboardInterrupt:
     if not is_command():
@@ -32,6 +33,7 @@ __all__ = [
     "models",
     "nn",
     "ops",
+    "play",
     "runs",
     "set_num_threads",
     "summary",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH = 640  # pixels, as it is shown; drawn a bit finer
 MOST_BLOCKS, MOST_MAPS, MOST_CLASSES = 4, 16, 10
-ACCENT = "#0b62a4"  # dark enough to be told from grey in black and white
+ACCENT, GAP = "#0b4f8a", "#d3e1ee"  # told from grey also in black and white
 
 
 def draw(net: Layer, collection: Collection, number: int = 0) -> tuple[Figure, str]:
@@ -60,7 +60,7 @@ def _block(panels: list[Any], block: Block, mean: Array, class_name: str) -> Non
     z, s, maps = block.z[0], block.s[0], block.y[0]
     channels = np.arange(len(z))
     for axes, numbers, title in zip(panels, (z, s), ("squeeze z", "gates s"), strict=False):
-        axes.bar(channels, numbers, width=0.8, color="0.45")
+        axes.bar(channels, numbers, width=0.8, color="0.6")
         axes.set_title(f"{block.name}: {title}", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
@@ -87,6 +87,7 @@ def _show(axes: Any, image: Array, title: str) -> None:
     most = max(float(np.nanmax(np.abs(pixels))), 1e-12)
     least = -most if float(np.nanmin(pixels)) < 0 else 0.0
     axes.imshow(pixels, cmap="gray_r", vmin=least, vmax=most, interpolation="nearest")
+    axes.set_facecolor(GAP)
     axes.set_title(title, fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -106,8 +107,8 @@ def _scores(axes: Any, watched: Watched, collection: Collection) -> None:
     axes.set_xticks(np.arange(len(order)), names, fontsize=8, rotation=90 * (max(map(len, names)) > 3))
     axes.tick_params(labelsize=8)
     axes.yaxis.get_major_locator().set_params(nbins=4)
-    p = np.exp(scores.astype(np.float64) - float(scores.max()))
-    sure = f"{(p / p.sum()).max():.1%}"
+    p = 1 / np.exp(scores.astype(np.float64) - float(scores[highest])).sum()
+    sure = f"{p:.1%}" if p < 0.9995 else "over 99.9%"
     axes.set_title(f"scores: {collection.class_name(highest)}, by softmax {sure}", fontsize=9)
 
 
