@@ -16,6 +16,7 @@ from minise.cli.evaluate import eval_command
 from minise.cli.export.command import export_command
 from minise.cli.gradcheck import gradcheck_command
 from minise.cli.inspect import inspect_command
+from minise.cli.play import play_command
 from minise.cli.predict import predict_command
 from minise.cli.presets import presets_command
 from minise.cli.recipes import recipes_command
@@ -115,6 +116,7 @@ for command in (
     eval_command,
     predict_command,
     inspect_command,
+    play_command,
     export_command,
     runs_command,
     plot_command,

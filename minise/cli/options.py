@@ -65,9 +65,17 @@ def newest_run(parent: Path = Path("runs")) -> Path:
 
     Raises `InputError` where there is none.
     """
+    newest = newest_run_if_any(parent)
+    if newest is None:
+        raise InputError(f"no run is named, and there is none in {parent}: minise train makes one")
+    return newest
+
+
+def newest_run_if_any(parent: Path = Path("runs")) -> Path | None:
+    """The same, or None."""
     weights = list(parent.glob(f"*/{WEIGHTS}"))
     if not weights:
-        raise InputError(f"no run is named, and there is none in {parent}: minise train makes one")
+        return None
     newest = max(weights, key=lambda path: path.stat().st_mtime).parent
     tell(f"minise: using {newest}, the newest run")
     return newest
@@ -93,9 +101,16 @@ def run_with_data(run: Path, source: str | None) -> tuple[Layer, runs.About, dat
     """
     net, about = runs.load_run(run)
     images = data.load(source or about.data)
-    if images.image_shape != about.image_shape or images.num_classes > about.num_classes:
+    check_like(images, str(run), about.num_classes, about.image_shape)
+    return net, about, images
+
+
+def check_like(
+    images: data.Dataset, who: str, classes: int, image_shape: tuple[int, int, int]
+) -> None:
+    """Raises `InputError` where the images are no such as the net of `who` has learned."""
+    if images.image_shape != image_shape or images.num_classes > classes:
         raise InputError(
-            f"{run} learned {about.num_classes} classes of images {about.image_shape}; "
+            f"{who} learned {classes} classes of images {image_shape}; "
             f"{images.name} has {images.num_classes} of {images.image_shape}"
         )
-    return net, about, images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 
 from minise.errors import InputError
@@ -19,7 +20,7 @@ def question_of(frame: str | bytes) -> tuple[object, bytes | None]:
 
     In bytes they are framed as in `Answer.as_frame`. Raises `InputError` for what is too large,
     and what is no JSON: NaN, a field that is there twice, and numbers that no float can hold are
-    none.
+    none. Raises `RecursionError` for what is nested too deeply.
     """
     if isinstance(frame, str):
         return _json(frame.encode("utf-8", "surrogatepass")), None
@@ -47,8 +48,6 @@ def _json(text: bytes) -> object:
         )
     except InputError:
         raise
-    except RecursionError:
-        raise InputError("the message is nested too deeply") from None
     except ValueError as error:  # of the JSON, and of bytes that are no UTF-8
         raise InputError(f"the message is no JSON: {error}") from None
 
@@ -56,8 +55,7 @@ def _json(text: bytes) -> object:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise InputError(f"the message has {shown(twice)} twice in one object")
     return found
 
