@@ -1,0 +1,1401 @@
+// The page of minise play. Python computes every number that stands here; this only asks and draws.
+//
+// `start(root, transport)` fills an element: a page of its own does so with a websocket, a notebook
+// with the model of anywidget (`render`). What is asked and answered: minise/play/messages.py.
+
+const STOPPED = "minise play has stopped; start it again with: minise play";
+const PEN = 0.07; // of the sheet, as in minise/play/drawing.py
+const ROOM = 60; // pixels for a map and its bars, side by side with those of other channels
+const LEAST = 40; // pixels that a finger still finds
+const BAR = 52; // pixels: how high bars are
+const SLIDER = 84;
+const GRADIENT_OF = { y: "dy", x: "dx", z: "dz", hidden: "dhidden", s: "ds" };
+const GRADIENTS = new Set(["dy", "dx", "scaled", "squeezed", "dz", "dhidden", "ds"]);
+
+// ---------------------------------------------------------------------------------- elements
+
+/** An element with attributes, listeners ("onclick") and children, without those that are null. */
+function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== false && value != null) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child != null));
+  return element;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/** A choice with a label; `options` are [value, text]. */
+function choice(label, options, onchange) {
+  const select = h("select", { onchange: () => onchange(select.value) },
+    options.map(([value, text]) => h("option", { value }, text)));
+  return [h("label", {}, h("span", {}, label), select), select];
+}
+
+/** Change a text only where it is another: what stays the same costs no layout. */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+let made = 0; // several pages may stand in one notebook: ids differ
+const anId = () => `minise-play-${(made += 1)}`;
+
+// ----------------------------------------------------------------------------------- numbers
+
+const signed = (text) => text.replace("-", "−");
+
+/** A number as one reads it: 0.531, 2.1e−5. */
+export function short(v) {
+  if (v === null || Number.isNaN(v)) return "not a number";
+  const size = Math.abs(v);
+  if (size === 0 || !Number.isFinite(v)) return signed(String(v));
+  return signed(size >= 1e4 || size < 1e-3 ? v.toExponential(1) : String(Number(v.toPrecision(3))));
+}
+
+/** All digits that tell a float32 from its neighbours. */
+export function exact(v) {
+  if (v === null || Number.isNaN(v)) return "not a number";
+  const float = Math.fround(v);
+  for (let digits = 1; digits < 9; digits += 1) {
+    const text = float.toPrecision(digits);
+    if (Math.fround(Number(text)) === float) return signed(String(Number(text)));
+  }
+  return signed(String(Number(float.toPrecision(9))));
+}
+
+function percent(p) {
+  if (p > 0.995 && p < 1) return "more than 99 %";
+  return `${(100 * p).toFixed(0)} %`;
+}
+
+/** From what to what a colour scale or an axis goes: from 0, or as far below as above it. */
+function rangeOf(arrays) {
+  let low = 0;
+  let high = 0;
+  for (const array of arrays) {
+    for (const v of array.data) {
+      if (v < low) low = v;
+      else if (v > high) high = v;
+    }
+  }
+  const most = Math.max(-low, high);
+  return { low: low < 0 ? -most : 0, high: most };
+}
+
+/** An array of an answer: {"at", "shape"} in its numbers, or a row in the JSON. */
+function arrayOf(given, numbers) {
+  if (given == null) return null;
+  if (Array.isArray(given)) {
+    return { data: Float32Array.from(given, (v) => (v === null ? NaN : v)), shape: [given.length] };
+  }
+  const size = given.shape.reduce((product, n) => product * n, 1);
+  return { data: numbers.subarray(given.at, given.at + size), shape: given.shape };
+}
+
+// ----------------------------------------------------------------------------------- colours
+
+// The lightness rises all the way, so that both scales read in black and white. What is not
+// negative goes from black to white; what has a sign is grey at 0, darker below, lighter above.
+const INK = [[13, 17, 28], [25, 55, 95], [44, 110, 150], [115, 180, 195], [246, 250, 242]];
+const SIGNED = [[48, 12, 2], [134, 62, 22], [128, 128, 128], [140, 200, 215], [238, 252, 255]];
+const NOT_A_NUMBER = 0xffff00ff; // magenta, which is in neither scale
+
+function between(stops, t) {
+  const place = Math.min(t * (stops.length - 1), stops.length - 1.000001);
+  const k = Math.floor(place);
+  return stops[k].map((low, i) => Math.round(low + (stops[k + 1][i] - low) * (place - k)));
+}
+
+/** 256 colours as the pixels of a canvas have them, on the little-endian machines there are. */
+export function colours(stops) {
+  return Uint32Array.from({ length: 256 }, (_, i) => {
+    const [r, g, b] = between(stops, i / 255);
+    return (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
+  });
+}
+
+export const SCALES = { ink: colours(INK), signed: colours(SIGNED) };
+
+const css = (stops) => `linear-gradient(to right, ${stops.map((c) => `rgb(${c})`).join(", ")})`;
+
+// -------------------------------------------------------------------------------- transports
+
+/** A frame: the length of the JSON in 4 bytes, little-endian; the JSON; the rest. */
+function unpack(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  return [header, new Float32Array(buffer, 4 + length)];
+}
+
+function pack(question, bytes) {
+  const text = new TextEncoder().encode(JSON.stringify(question));
+  const frame = new Uint8Array(4 + text.length + bytes.byteLength);
+  new DataView(frame.buffer).setUint32(0, text.length, true);
+  frame.set(text, 4);
+  frame.set(new Uint8Array(bytes), 4 + text.length);
+  return frame;
+}
+
+/** To the server that gave the page. It is opened once: who stops the server meant it. */
+export function websocket(address) {
+  const url = new URL(address, document.baseURI);
+  url.protocol = url.protocol.replace("http", "ws");
+  const socket = new WebSocket(url);
+  socket.binaryType = "arraybuffer";
+  return {
+    open(opened, answered, closed) {
+      socket.onopen = opened;
+      socket.onmessage = ({ data }) => answered(...unpack(data));
+      socket.onclose = (event) => closed(event.reason || STOPPED);
+    },
+    send: (question, bytes) => socket.send(bytes ? pack(question, bytes) : JSON.stringify(question)),
+    close: () => socket.close(),
+  };
+}
+
+/** To the kernel of a notebook. */
+function ofModel(model) {
+  let listener = null;
+  return {
+    open(opened, answered) {
+      listener = (header, buffers) => {
+        const [view] = buffers ?? []; // a DataView, which may begin at any byte
+        const bytes = view ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : null;
+        answered(header, new Float32Array(bytes ?? 0));
+      };
+      model.on("msg:custom", listener);
+      opened();
+    },
+    send: (question, bytes) => model.send(question, undefined, bytes ? [bytes] : []),
+    close: () => model.off("msg:custom", listener),
+  };
+}
+
+/** One question at a time: deeds wait in line, and of the looks only the newest wish. */
+class Line {
+  constructor(transport, { ready, busy, closed }) {
+    Object.assign(this, { transport, busy, deeds: [], wish: null, asked: null, number: 0, open: false });
+    transport.open(
+      () => { this.open = true; ready(); this.next(); },
+      (header, numbers) => this.received(header, numbers),
+      (sentence) => { this.open = false; this.asked = null; closed(sentence); },
+    );
+  }
+
+  /** `question` is called when it is sent, since until then the page may have changed. */
+  deed(question, answered, refused, bytes = null) {
+    this.deeds.push({ question, answered, refused, bytes });
+    this.next();
+  }
+
+  look(question, answered, refused) {
+    this.wish = { question, answered, refused };
+    this.next();
+  }
+
+  next() {
+    if (!this.open || this.asked) return;
+    let task = this.deeds.shift();
+    if (!task) [task, this.wish] = [this.wish, null];
+    this.asked = task;
+    this.busy(task !== null);
+    if (!task) return;
+    this.number += 1;
+    this.transport.send({ ...task.question(), id: this.number }, task.bytes);
+  }
+
+  received(header, numbers) {
+    const task = this.asked;
+    if (!task || (header.id !== null && header.id !== this.number)) return;
+    this.asked = null;
+    if (header.kind === "refused") task.refused(header.message);
+    else task.answered(header, numbers);
+    this.next();
+  }
+}
+
+// ------------------------------------------------------------------------- maps, bars, gates
+
+/** How many channels stand side by side in a width, and how far each map is enlarged. */
+function gridOf(width, count, side, room = ROOM) {
+  const zoomIn = (space) => {
+    const zoom = space / (side + 1); // a pixel between two maps
+    return zoom >= 1 ? Math.floor(zoom * 2) / 2 : zoom;
+  };
+  let columns = Math.floor(width / ((side + 1) * zoomIn(room)));
+  if (columns < count && Math.floor(width / LEAST) >= count) columns = count;
+  else if (columns < count && columns < 16) columns = Math.floor(width / LEAST);
+  if (columns < count && columns > 8) columns -= columns % 8;
+  columns = Math.max(1, Math.min(columns, count));
+  const zoom = zoomIn(Math.min(room, width / columns));
+  return { columns, zoom, pitch: (side + 1) * zoom };
+}
+
+/** All maps of a layer in one canvas, a pixel of it for each number. */
+class Maps {
+  constructor(row) {
+    this.row = row;
+    this.canvas = h("canvas", { role: "application", tabindex: 0 });
+    this.cursor = h("div", { class: "cursor", hidden: true });
+    this.element = h("div", { class: "maps" }, this.canvas, this.cursor);
+    this.context = this.canvas.getContext("2d");
+    listen(this, this.canvas);
+  }
+
+  paint(array, { low, high }, grid) {
+    const [count, height, width] = array.shape;
+    this.lay(count, height, width, grid);
+    const { pixels, columns, across } = this;
+    const scale = low < 0 ? SCALES.signed : SCALES.ink;
+    const times = high > low ? 255.999 / (high - low) : 0;
+    const offset = low < 0 && high === low ? 128 : 0;
+    let at = 0;
+    for (let c = 0; c < count; c += 1) {
+      let start = Math.floor(c / columns) * (height + 1) * across + (c % columns) * (width + 1);
+      for (let i = 0; i < height; i += 1, start += across) {
+        for (let j = start; j < start + width; j += 1, at += 1) {
+          const place = (array.data[at] - low) * times;
+          pixels[j] = place === place ? scale[(place + offset) | 0] : NOT_A_NUMBER;
+        }
+      }
+    }
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  lay(count, height, width, { columns, zoom }) {
+    const key = [count, height, width, columns, zoom].join();
+    if (key === this.key) return;
+    Object.assign(this, { key, count, height, width, columns, zoom });
+    this.across = columns * (width + 1);
+    const down = Math.ceil(count / columns) * (height + 1);
+    this.canvas.width = this.across;
+    this.canvas.height = down;
+    this.canvas.style.width = `${this.across * zoom}px`;
+    this.canvas.style.height = `${down * zoom}px`;
+    this.image = this.context.createImageData(this.across, down);
+    this.pixels = new Uint32Array(this.image.data.buffer);
+    this.cursor.style.width = this.cursor.style.height = `${Math.max(zoom, 3)}px`;
+  }
+
+  /** The entry at a place in the canvas, or null between two maps. */
+  entryAt(x, y) {
+    const [column, j] = split(Math.floor(x / this.zoom), this.width + 1);
+    const [line, i] = split(Math.floor(y / this.zoom), this.height + 1);
+    const c = line * this.columns + column;
+    return c < this.count && i < this.height && j < this.width ? [c, i, j] : null;
+  }
+
+  /** The entry beside another, over the edges of its map into the next. */
+  moved([c, i, j], right, down) {
+    let [column, line] = [c % this.columns, Math.floor(c / this.columns)];
+    [i, j] = [i + down, j + right];
+    if (j < 0 || j >= this.width) [column, j] = [column + right, j < 0 ? this.width - 1 : 0];
+    if (i < 0 || i >= this.height) [line, i] = [line + down, i < 0 ? this.height - 1 : 0];
+    const next = line * this.columns + column;
+    return column >= 0 && column < this.columns && next >= 0 && next < this.count ? [next, i, j] : null;
+  }
+
+  point(entry) {
+    this.cursor.hidden = !entry;
+    if (!entry) return;
+    const [c, i, j] = entry;
+    const x = ((c % this.columns) * (this.width + 1) + j) * this.zoom;
+    const y = (Math.floor(c / this.columns) * (this.height + 1) + i) * this.zoom;
+    this.cursor.style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  offset([c, i, j]) {
+    return (c * this.height + i) * this.width + j;
+  }
+
+  describe(array, range) {
+    const [count, height, width] = array.shape;
+    return `${count} maps of ${height}×${width}, ${short(range.low)} to ${short(range.high)}`;
+  }
+}
+
+const split = (n, by) => [Math.floor(n / by), n % by];
+
+/** A bar for each number; what is negative hangs down and is hollow. */
+class Bars {
+  constructor(row) {
+    this.row = row;
+    this.above = svg("path", { class: "above" });
+    this.below = svg("path", { class: "below" });
+    this.axis = svg("path", { class: "axis" });
+    this.pointed = svg("path", { class: "pointed" });
+    this.svg = svg("svg", { tabindex: 0, role: "application" }, this.pointed, this.axis, this.above, this.below);
+    this.element = h("div", { class: "bars" }, this.svg);
+    listen(this, this.svg);
+  }
+
+  paint(array, { low, high }, { columns, pitch }) {
+    const count = array.data.length;
+    Object.assign(this, { count, columns, pitch });
+    const lines = Math.ceil(count / columns);
+    this.svg.style.width = `${columns * pitch}px`;
+    this.svg.style.height = `${lines * (BAR + 6)}px`;
+    const per = high > low ? BAR / (high - low) : 0;
+    const zero = low < 0 ? BAR / 2 : BAR;
+    const wide = Math.max(1, pitch - Math.max(2, pitch * 0.3));
+    const paths = { above: "", below: "" };
+    array.data.forEach((v, c) => {
+      const x = (c % columns) * pitch + (pitch - wide) / 2;
+      const y = Math.floor(c / columns) * (BAR + 6) + zero;
+      if (v) paths[v > 0 ? "above" : "below"] += `M${x.toFixed(1)} ${y}v${(-v * per).toFixed(2)}h${wide.toFixed(1)}V${y}z`;
+    });
+    this.above.setAttribute("d", paths.above);
+    this.below.setAttribute("d", paths.below);
+    let axis = "";
+    for (let line = 0; line < lines; line += 1) axis += `M0 ${line * (BAR + 6) + zero}h${Math.min(columns, count) * pitch}`;
+    this.axis.setAttribute("d", axis);
+  }
+
+  entryAt(x, y) {
+    const c = Math.floor(y / (BAR + 6)) * this.columns + Math.floor(x / this.pitch);
+    return x >= 0 && x < this.columns * this.pitch && c >= 0 && c < this.count ? [c] : null;
+  }
+
+  moved([c], right, down) {
+    const next = c + right + down * this.columns;
+    return next >= 0 && next < this.count ? [next] : null;
+  }
+
+  point(entry) {
+    if (!entry) return this.pointed.setAttribute("d", "");
+    const [line, column] = split(entry[0], this.columns);
+    this.pointed.setAttribute("d", `M${column * this.pitch} ${line * (BAR + 6)}h${this.pitch}v${BAR}h${-this.pitch}z`);
+  }
+
+  offset([c]) {
+    return c;
+  }
+
+  describe(array, range) {
+    return `${array.data.length} numbers, ${short(range.low)} to ${short(range.high)}`;
+  }
+}
+
+/** Show an entry of maps or bars to whoever points at it, taps it, or moves to it by arrow keys. */
+function listen(view, element) {
+  const { card } = view.row;
+  const at = (event) => {
+    const box = element.getBoundingClientRect();
+    return view.entryAt(event.clientX - box.left, event.clientY - box.top);
+  };
+  const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  element.addEventListener("pointermove", (event) => event.pointerType === "mouse" && card.hover(view.row, at(event)));
+  element.addEventListener("pointerleave", () => card.hover(null, null));
+  element.addEventListener("click", (event) => card.keep(view.row, at(event)));
+  element.addEventListener("focus", () => {
+    if (element.matches(":focus-visible") && card.kept?.row !== view.row) card.keep(view.row, view.entryAt(0, 0));
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") return card.check();
+    const arrow = arrows[event.key];
+    if (!arrow) return undefined;
+    event.preventDefault();
+    const from = card.kept?.row === view.row ? card.kept.entry : null;
+    const entry = from ? view.moved(from, ...arrow) : view.entryAt(0, 0);
+    if (entry) card.keep(view.row, entry);
+    return undefined;
+  });
+}
+
+/** The gates s as bars that one can drag; marks say what the net had set, and a class's mean. */
+class Gates {
+  constructor(row) {
+    this.row = row;
+    this.sliders = [];
+    this.element = h("div", { class: "gates", role: "group", "aria-label": `gates of ${row.card.name}` });
+  }
+
+  paint(array, range, { columns, pitch }) {
+    this.element.style.gridTemplateColumns = `repeat(${columns}, ${pitch}px)`;
+    while (this.sliders.length < array.data.length) this.add(this.sliders.length);
+    const { card } = this.row;
+    const { own, before, mean, change } = card.marks();
+    array.data.forEach((v, c) => {
+      const slider = this.sliders[c];
+      if (slider.dragged) return;
+      this.move(slider, v, range);
+      mark(slider, "own", change ? own?.data[c] : undefined, range);
+      mark(slider, "before", before?.[c], range);
+      mark(slider, "mean", mean?.[c], range);
+      slider.element.classList.toggle("by-hand", change?.gates?.[c] !== undefined);
+    });
+    this.range = range;
+  }
+
+  /** Where a gate is shown, without waiting for the answer. */
+  move(slider, v, range) {
+    if (slider.v === v && slider.high === range.high) return;
+    Object.assign(slider, { v, high: range.high });
+    mark(slider, "v", v, range);
+    say(slider.text, Number.isNaN(v) ? "—" : signed(v.toFixed(2)));
+    const { element } = slider;
+    element.setAttribute("aria-valuemin", range.low);
+    element.setAttribute("aria-valuemax", range.high);
+    element.setAttribute("aria-valuenow", v);
+  }
+
+  add(c) {
+    const { card } = this.row;
+    const text = h("span", { class: "value" });
+    const track = h("span", { class: "track" }, ["fill", "own", "before", "mean"].map((name) => h("i", { class: name })));
+    const element = h("div", { role: "slider", tabindex: 0, class: "gate",
+      "aria-label": `gate of channel ${c} in ${card.name}`, "aria-orientation": "vertical" }, track, text);
+    const slider = { element, track, text, v: NaN, dragged: false };
+    this.sliders.push(slider);
+    this.element.append(element);
+    const set = (v) => {
+      const { low, high } = this.range;
+      v = Math.round(Math.min(high, Math.max(low, v)) * 1e4) / 1e4;
+      this.move(slider, v, this.range);
+      card.setGate(c, v);
+    };
+    const follow = (event) => {
+      const box = track.getBoundingClientRect();
+      const { low, high } = this.range;
+      set(low + ((box.bottom - event.clientY) / box.height) * (high - low));
+    };
+    const drop = () => { slider.dragged = false; };
+    element.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      element.setPointerCapture(event.pointerId);
+      slider.dragged = true;
+      follow(event);
+    });
+    element.addEventListener("pointermove", (event) => {
+      if (slider.dragged) follow(event);
+      else if (event.pointerType === "mouse") card.hover(this.row, [c]);
+    });
+    element.addEventListener("pointerup", drop);
+    element.addEventListener("pointercancel", drop);
+    element.addEventListener("pointerleave", () => card.hover(null, null));
+    element.addEventListener("dblclick", () => card.setGate(c, null));
+    element.addEventListener("focus", () => card.keep(this.row, [c]));
+    element.addEventListener("keydown", (event) => {
+      const { low, high } = this.range;
+      const step = (high - low) / 100;
+      const by = { ArrowUp: step, ArrowRight: step, ArrowDown: -step, ArrowLeft: -step, PageUp: 10 * step, PageDown: -10 * step }[event.key];
+      if (by !== undefined) set(slider.v + by);
+      else if (event.key === "Home") set(low);
+      else if (event.key === "End") set(high);
+      else if (event.key === "Delete" || event.key === "Backspace") card.setGate(c, null);
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  point() {}
+
+  offset([c]) {
+    return c;
+  }
+
+  describe(array) {
+    return `${array.data.length} gates`;
+  }
+}
+
+/** A mark on a gate's track, at a share of its height; none where there is no number. */
+function mark(slider, name, v, { low, high }) {
+  const share = v == null || Number.isNaN(v) ? "" : String(Math.min(1, Math.max(0, (v - low) / (high - low))));
+  if (slider[`${name}-at`] === share) return;
+  slider[`${name}-at`] = share;
+  if (share === "") slider.track.style.removeProperty(`--${name}`);
+  else slider.track.style.setProperty(`--${name}`, share);
+}
+
+// ------------------------------------------------------------------------------------ layers
+
+/** One array of a layer with a title, its view, and the numbers at the ends of its scale. */
+class Row {
+  constructor(card, { key, title, scale = key }) {
+    Object.assign(this, { card, key, scale, view: null, array: null });
+    this.legend = h("span", { class: "legend" });
+    this.title = h("figcaption", {}, h("b", {}, key), ` ${title} `, this.legend);
+    this.figure = h("figure", { hidden: true }, this.title);
+  }
+
+  /** Take what an answer has for it; null where it was not asked for. */
+  take(array) {
+    this.array = array;
+    this.figure.hidden = !array;
+    if (!array || this.view) return;
+    const gates = this.key === "s" && array.shape.length === 1 && this.card.info.gates !== "pixels";
+    this.view = array.shape.length === 3 ? new Maps(this) : gates ? new Gates(this) : new Bars(this);
+    this.figure.append(this.view.element);
+  }
+
+  paint(range, grid) {
+    this.view.paint(this.array, range, grid);
+    const text = `${range.low} ${range.high} ${this.array.shape}`;
+    if (text === this.said) return;
+    this.said = text;
+    const focusable = this.view.element.firstElementChild;
+    if (!(this.view instanceof Gates)) focusable?.setAttribute("aria-label", `${this.key} of ${this.card.name}: ${this.view.describe(this.array, range)}. Arrow keys move over the numbers.`);
+    this.explain(range);
+  }
+
+  explain({ low, high }) {
+    if (this.view instanceof Gates) return;
+    const scale = h("i", { class: "scale" });
+    scale.style.background = css(low < 0 ? SIGNED : INK);
+    const ends = low < 0 ? [short(low), scale, "0", short(high)] : ["0", scale, short(high)];
+    if (!(this.view instanceof Maps)) this.legend.replaceChildren(`${short(low)} to ${short(high)}`);
+    else if (low < 0) this.legend.replaceChildren(short(low), scale, signed(`+${short(high)}`));
+    else this.legend.replaceChildren(...ends);
+  }
+}
+
+/** A layer: what came out of it, the gradient of that, and what one entry is. */
+class Card {
+  constructor(play, info) {
+    Object.assign(this, { play, info, name: info.name, kept: null, pointed: null, width: 0, near: true, stale: false });
+    this.rows = this.kinds().map((kind) => new Row(this, kind));
+    this.byKey = new Map(this.rows.map((row) => [row.key, row]));
+    const title = anId();
+    this.about = h("span", { class: "about" });
+    this.readout = h("output", { class: "readout", "aria-live": "polite" });
+    this.checkButton = h("button", { type: "button", hidden: true, onclick: () => this.check() });
+    this.checked = h("p", { class: "checked", role: "status", hidden: true });
+    this.body = h("div", { class: "body" }, this.contents(),
+      h("div", { class: "probe" }, this.readout, this.checkButton), this.checked, reading(play, { name: this.name }, this.name));
+    this.details = h("details", { ontoggle: () => this.toggled() },
+      h("summary", {}, h("h3", { id: title }, this.name), this.about), this.body);
+    this.element = h("article", { class: `layer ${info.kind ?? ""}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
+    this.describe(info.shape);
+  }
+
+  kinds() {
+    return [{ key: "y", title: "what comes out" }, { key: "dy", title: "the loss's gradient of it" }];
+  }
+
+  contents() {
+    return this.rows.map((row) => row.figure);
+  }
+
+  describe(shape, shown) {
+    const first = shape && shown < shape[0] ? `, first ${shown} of ${shape[0]} shown` : "";
+    say(this.about, `${this.info.type}${shape ? ` ${shape.join("×")}` : ""}${first}`);
+  }
+
+  toggled() {
+    if (this.details.open === this.play.isOpen(this.name)) return;
+    this.play.setOpen(this.name, this.details.open);
+  }
+
+  /** What an answer says of this layer. Painted when it can be seen. */
+  take(layer, numbers) {
+    for (const row of this.rows) row.take(arrayOf(layer[row.key], numbers));
+    this.layer = layer;
+    const y = this.byKey.get("y").array;
+    this.describe(layer.shape, y ? y.shape[0] : layer.shape[0]);
+    this.stale = true;
+    this.checked.hidden = true;
+    if (this.near) this.paint();
+  }
+
+  paint() {
+    if (!this.stale || !this.details.open || !this.width) return;
+    this.stale = false;
+    const rows = this.rows.filter((row) => row.array);
+    const ranges = new Map();
+    for (const { scale } of rows) {
+      if (!ranges.has(scale)) ranges.set(scale, this.rangeOf(scale, rows));
+    }
+    for (const row of rows) row.paint(ranges.get(row.scale), this.gridOf(row));
+    this.tell();
+  }
+
+  rangeOf(scale, rows) {
+    return rangeOf(rows.filter((row) => row.scale === scale).map((row) => row.array));
+  }
+
+  /** Smaller maps stand smaller, so that one sees the pooling; numbers are narrow. */
+  gridOf(row) {
+    const [count, , side] = row.array.shape;
+    if (side === undefined) return gridOf(this.width, count, 1, count > 16 ? 14 : 36);
+    return gridOf(this.width, count, side, side < 28 ? Math.max(24, 16 + 1.6 * side) : ROOM);
+  }
+
+  hover(row, entry) {
+    this.pointed = row && entry ? { row, entry } : null;
+    this.tell();
+  }
+
+  /** What was clicked stays after the pointer is gone, so that its button can be reached. */
+  keep(row, entry) {
+    if (this.kept?.row !== row) this.kept?.row.view.point(null);
+    this.kept = entry ? { row, entry } : null;
+    row.view.point(entry);
+    this.checked.hidden = true;
+    this.tell();
+  }
+
+  tell() {
+    const told = this.pointed ?? this.kept;
+    if (!told?.row.array) return this.untell();
+    const { row, entry } = told;
+    const value = row.array.data[row.view.offset(entry)];
+    const gradient = this.byKey.get(GRADIENT_OF[row.key]);
+    const also = gradient?.array && gradient.array.shape.length === row.array.shape.length
+      ? `, ${gradient.key} = ${exact(gradient.array.data[row.view.offset(entry)])}` : "";
+    say(this.readout, `${row.key}[${entry.join(", ")}] = ${exact(value)}${also}`);
+    const kept = told === this.kept ? this.checkable(told) : null;
+    this.checkButton.hidden = !kept;
+    if (kept) say(this.checkButton, `check this number: ${kept.of}[${entry.join(", ")}]`);
+    return undefined;
+  }
+
+  untell() {
+    say(this.readout, "");
+    this.checkButton.hidden = true;
+  }
+
+  /** Which gradient a click on an entry can have checked, if there is one. */
+  checkable({ row, entry }) {
+    const of = GRADIENTS.has(row.key) ? row.key : GRADIENT_OF[row.key];
+    return this.byKey.get(of)?.array ? { of, name: this.name, index: entry } : null;
+  }
+
+  check() {
+    const what = this.kept && this.checkable(this.kept);
+    if (!what) return;
+    const show = (text) => { this.checked.hidden = false; say(this.checked, text); };
+    this.play.deed({ kind: "check", ...what }, (answer) => show(sentenceOf(answer)), show);
+  }
+}
+
+function sentenceOf({ of, index, backward, numeric, relative_error: error, words }) {
+  const apart = error == null ? "" : `, relative error ${short(error)}`;
+  return `${of}[${index.join(", ")}]: backward ${exact(backward)}, finite difference ${short6(numeric)}${apart}. ${words ?? ""}`;
+}
+
+const short6 = (v) => (v == null ? "not a number" : signed(String(Number(v.toPrecision(9)))));
+
+/** An SE block: x is squeezed into z, z excites the gates s, and y = s · x; and the way back. */
+class BlockCard extends Card {
+  kinds() {
+    const pixels = this.info.gates === "pixels";
+    return [
+      { key: "x", title: "what comes in", scale: "x" },
+      { key: "z", title: "squeeze: one number for each map" },
+      { key: "hidden", title: "excitation: the hidden units" },
+      { key: "s", title: pixels ? "the gates, one for each pixel" : "the gates: drag a bar" },
+      { key: "y", title: "= s · x, in the colours of x", scale: "x" },
+      { key: "dy", title: "the loss's gradient of y", scale: "dx" },
+      { key: "ds", title: "of the gates: dy · x, summed over each map" },
+      { key: "dhidden", title: "of the hidden units" },
+      { key: "dz", title: "of the squeeze" },
+      { key: "scaled", title: "= s · dy, the path of the scale", scale: "dx" },
+      { key: "squeezed", title: "the path through the gates", scale: "dx" },
+      { key: "dx", title: "= scaled + squeezed", scale: "dx" },
+    ];
+  }
+
+  contents() {
+    const figures = (rows) => rows.map((row) => row.figure);
+    return [this.controls(), h("div", { class: "ways" },
+      h("div", {}, h("h4", {}, "forward"), figures(this.rows.slice(0, 5))),
+      this.back = h("div", { hidden: true }, h("h4", {}, "backward"), figures(this.rows.slice(5))))];
+  }
+
+  controls() {
+    const { play, name } = this;
+    this.off = h("input", { type: "checkbox", onchange: () => play.change(name, { off: this.off.checked, like: null, gates: {} }) });
+    const off = h("label", { class: "check" }, this.off, h("span", {}, `switch ${name} off: all gates 1`));
+    if (this.info.gates === "pixels") return h("div", { class: "controls" }, off);
+    const classes = play.net.classes.map((text, k) => [String(k), `mean of class ${text}`]);
+    const squeezes = (play.net.squeezes ?? ["avg", "max", "avg+max"]).map((text) => [text, text]);
+    let like, squeeze;
+    [like, this.like] = choice(`gates of ${name}`, [["", "its own"], ...classes],
+      (k) => play.change(name, { off: false, like: k === "" ? null : Number(k), gates: {} }));
+    [squeeze, this.squeeze] = choice(`squeeze of ${name}`,
+      [["", `its own${this.info.squeeze ? `: ${this.info.squeeze}` : ""}`], ...squeezes],
+      (text) => play.change(name, { squeeze: text || null }));
+    return h("div", { class: "controls" }, off, like, squeeze,
+      h("button", { type: "button", "aria-label": `reset ${name}`, onclick: () => play.reset(name) }, "reset"));
+  }
+
+  /** The controls as the changes are, wherever they were made. */
+  showChange() {
+    const change = this.play.changes[this.name] ?? {};
+    this.off.checked = Boolean(change.off);
+    if (!this.like) return;
+    this.like.value = change.like == null ? "" : String(change.like);
+    this.squeeze.value = change.squeeze ?? "";
+  }
+
+  take(layer, numbers) {
+    this.own = arrayOf(layer.own, numbers);
+    this.back.hidden = layer.dx == null && layer.ds == null;
+    super.take(layer, numbers);
+    this.showChange();
+  }
+
+  setGate(c, v) {
+    const gates = { ...this.play.changes[this.name]?.gates };
+    if (v === null) delete gates[c];
+    else gates[c] = v;
+    this.play.change(this.name, { gates });
+  }
+
+  marks() {
+    const { play, name } = this;
+    return { own: this.own, before: play.before?.[name], mean: play.meanOf(name), change: play.changes[name] };
+  }
+
+  /** Gates stand between 0 and 1, or as far as they or their means reach. */
+  rangeOf(scale, rows) {
+    if (scale !== "s") return super.rangeOf(scale, rows);
+    if (this.info.gates === "pixels") return super.rangeOf(scale, rows);
+    const means = this.play.means[this.name];
+    let low = 0;
+    let high = 1;
+    for (const array of [this.byKey.get("s").array, this.own, means]) {
+      for (const v of array?.data ?? []) {
+        if (v < low) low = v;
+        else if (v > high) high = v;
+      }
+    }
+    return { low: Math.floor(low), high: Math.ceil(high) };
+  }
+
+  /** Every row of a block has its channels in the same columns. */
+  gridOf(row) {
+    const [count, , side] = this.byKey.get("x").array?.shape ?? [row.array.shape[0], 0, 1];
+    const grid = gridOf(this.wayWidth(), count, side);
+    return row.array.shape.length === 3 && row.array.shape[2] !== side ? gridOf(this.wayWidth(), row.array.shape[0], row.array.shape[2]) : grid;
+  }
+
+  /** Forward and backward stand side by side where there is room for both: as in the style sheet. */
+  wayWidth() {
+    return !this.back.hidden && this.width >= 1000 ? (this.width - 32) / 2 : this.width;
+  }
+}
+
+// ----------------------------------------------------------------------------------- reading
+
+/** What can be read beside a panel or a layer: it is asked for when it is opened. */
+function reading(play, of, label) {
+  const text = h("div", { class: "text", "aria-live": "polite" });
+  let asked = false;
+  const open = () => {
+    if (asked || !details.open) return;
+    asked = true;
+    play.line.deed(() => ({ kind: "read", ...of }), (answer) => text.replaceChildren(...textOf(answer)),
+      (message) => { asked = false; text.replaceChildren(h("p", {}, message)); });
+  };
+  const details = h("details", { class: "read", ontoggle: open }, h("summary", {}, "read", h("span", { class: "unseen" }, ` about ${label}`)), text);
+  return details;
+}
+
+function textOf({ title, says, equations = [], sources = [], tutorial }) {
+  return [
+    h("h4", {}, title ?? ""),
+    h("p", {}, says ?? ""),
+    ...equations.map((e) => (e.mathml ? html("div", e.mathml, "equation") : h("div", { class: "equation" }, e.text))),
+    ...sources.map((s) => h("figure", { class: "source" }, h("figcaption", {}, `${s.file}, line ${s.line}: ${s.name}`),
+      h("pre", { tabindex: 0 }, h("code", {}, s.code)))),
+    tutorial ? h("details", {}, h("summary", {}, `tutorial ${tutorial.number}, ${tutorial.section}`), html("div", tutorial.html, "tutorial")) : null,
+  ].filter(Boolean);
+}
+
+/** HTML of our own package, made by the server from its tutorials. */
+function html(tag, text, name) {
+  const element = h(tag, { class: name });
+  element.innerHTML = text;
+  return element;
+}
+
+// ------------------------------------------------------------------------------------- input
+
+/** The sheet that is drawn on: strokes of points from 0 to 1. */
+class Sheet {
+  constructor(changed) {
+    Object.assign(this, { changed, strokes: [], active: null });
+    this.canvas = h("canvas", { class: "sheet", width: 448, height: 448, role: "img",
+      "aria-label": "a sheet to draw a digit on, with mouse, finger or pen; test images can be picked with the keyboard" });
+    this.context = this.canvas.getContext("2d");
+    this.hint = h("span", { class: "hint", "aria-hidden": "true" }, "draw a digit here");
+    this.undoButton = h("button", { type: "button", onclick: () => this.undo() }, "undo stroke");
+    this.element = h("div", { class: "sheet-frame" }, this.canvas, this.hint);
+    this.buttons = h("div", { class: "controls" }, this.undoButton,
+      h("button", { type: "button", onclick: () => this.clear() }, "clear"));
+    this.canvas.addEventListener("pointerdown", (event) => this.down(event));
+    this.canvas.addEventListener("pointermove", (event) => this.moved(event));
+    for (const name of ["pointerup", "pointercancel"]) this.canvas.addEventListener(name, () => { this.active = null; });
+  }
+
+  point(event, box) {
+    const share = (v) => Math.round(Math.min(1, Math.max(0, v)) * 1e4) / 1e4;
+    return [share((event.clientX - box.left) / box.width), share((event.clientY - box.top) / box.height)];
+  }
+
+  down(event) {
+    if (event.button !== 0 || this.active !== null) return;
+    event.preventDefault();
+    this.canvas.setPointerCapture(event.pointerId);
+    this.active = event.pointerId;
+    this.box = this.canvas.getBoundingClientRect();
+    this.strokes.push([this.point(event, this.box)]);
+    this.show();
+  }
+
+  moved(event) {
+    if (event.pointerId !== this.active) return;
+    const stroke = this.strokes.at(-1);
+    const coalesced = event.getCoalescedEvents?.() ?? [];
+    for (const e of coalesced.length ? coalesced : [event]) {
+      const [x, y] = this.point(e, this.box);
+      const [lastX, lastY] = stroke.at(-1);
+      if (Math.hypot(x - lastX, y - lastY) > 0.004) stroke.push([x, y]);
+    }
+    this.show();
+  }
+
+  undo() {
+    this.strokes.pop();
+    this.show();
+  }
+
+  clear() {
+    this.strokes = [];
+    this.show();
+  }
+
+  show() {
+    this.paint();
+    this.changed();
+  }
+
+  paint() {
+    const { context, strokes } = this;
+    const side = this.canvas.width;
+    this.hint.hidden = strokes.length > 0;
+    this.undoButton.disabled = !strokes.length;
+    context.clearRect(0, 0, side, side);
+    Object.assign(context, { lineWidth: PEN * side, lineCap: "round", lineJoin: "round", strokeStyle: "#f6faf2" });
+    for (const stroke of strokes) {
+      context.beginPath();
+      const [[x, y]] = stroke;
+      context.moveTo(x * side, y * side);
+      context.lineTo(x * side, y * side); // a lone point is a dot
+      for (const [px, py] of stroke) context.lineTo(px * side, py * side);
+      context.stroke();
+    }
+  }
+}
+
+/** What the net is given, enlarged without smoothing. */
+class Given {
+  constructor() {
+    this.canvas = h("canvas", { class: "given", role: "img" });
+    this.caption = h("figcaption", {});
+    this.element = h("figure", { class: "given-frame" }, this.canvas, this.caption);
+  }
+
+  paint(array) {
+    const [count, height, width] = array.shape;
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    const context = this.canvas.getContext("2d");
+    const image = context.createImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const size = height * width;
+    const { data } = array;
+    const arePixels = data.every((v) => v >= 0 && v <= 255 && Number.isInteger(v)) && data.some((v) => v > 1);
+    const [red, green, blue] = count === 3 ? [0, size, 2 * size] : [0, 0, 0];
+    const { low, high } = rangeOf([array]);
+    const scale = low < 0 ? SCALES.signed : SCALES.ink;
+    for (let i = 0; i < size; i += 1) {
+      pixels[i] = arePixels
+        ? (0xff000000 | (data[blue + i] << 16) | (data[green + i] << 8) | data[red + i]) >>> 0
+        : scale[Math.min(255, ((data[i] - low) / (high - low || 1)) * 256) | 0];
+    }
+    context.putImageData(image, 0, 0);
+    const what = arePixels || count === 1 ? "" : `, the first of ${count} maps`;
+    say(this.caption, `what the net gets: ${height}×${width}${what}`);
+    this.canvas.setAttribute("aria-label", this.caption.textContent);
+  }
+}
+
+/** Test images, by class or those that came out wrong, one after the other. */
+class Picker {
+  constructor(net, picked) {
+    Object.assign(this, { net, picked, of: "", place: 0, number: 0 });
+    let label;
+    [label, this.select] = choice("test images of class",
+      [["", "any"], ...net.classes.map((text, k) => [String(k), text])], () => this.go(0));
+    this.wrong = h("input", { type: "checkbox", disabled: !net.wrong.length, onchange: () => this.go(0) });
+    this.text = h("p", { class: "quiet" });
+    const button = (text, by) => h("button", { type: "button", "aria-label": `${text} test image`, onclick: () => this.go(this.place + by) }, text);
+    this.element = h("div", { class: "picker" },
+      h("div", { class: "controls" }, label,
+        h("label", { class: "check" }, this.wrong, h("span", {}, "came out wrong"))),
+      h("div", { class: "controls" }, button("previous", -1), button("next", 1)), this.text);
+    this.wrongs = new Set(net.wrong);
+  }
+
+  chosen() {
+    const of = this.select.value === "" ? null : Number(this.select.value);
+    return this.net.labels.flatMap((label, n) =>
+      (of === null || label === of) && (!this.wrong.checked || this.wrongs.has(n)) ? [n] : []);
+  }
+
+  go(place) {
+    const numbers = this.chosen();
+    if (!numbers.length) return say(this.text, "there is no such test image");
+    this.place = (place + numbers.length) % numbers.length;
+    this.number = numbers[this.place];
+    const wrong = this.wrongs.has(this.number) ? ", which came out wrong" : "";
+    say(this.text, `test image ${this.number}, ${this.place + 1} of ${numbers.length}: ${this.net.classes[this.net.labels[this.number]]}${wrong}`);
+    return this.picked(this.number);
+  }
+}
+
+// ------------------------------------------------------------------------------------ scores
+
+const MOST_CLASSES = 12; // of more, those that are most probable are shown
+
+/** The answer: a sentence, and a bar for each class, with what it was before the gates moved. */
+class Scores {
+  constructor(net) {
+    this.net = net;
+    this.sentence = h("p", { class: "sentence" }, "…");
+    this.live = h("p", { class: "unseen", role: "status" });
+    const count = Math.min(net.classes.length, MOST_CLASSES);
+    this.lines = Array.from({ length: count }, () => {
+      const line = { name: h("th", { scope: "row" }), bar: h("span", { class: "bar" }, h("i"), h("b")),
+        p: h("td", { class: "number" }), score: h("td", { class: "number quiet" }), by: h("td", { class: "number by" }) };
+      line.row = h("tr", {}, line.name, h("td", { class: "bar-cell" }, line.bar), line.p, line.by, line.score);
+      return line;
+    });
+    this.table = h("table", {}, h("caption", { class: "unseen" }, "probability and score of each class"),
+      h("thead", {}, h("tr", {}, ["class", "", "probability", "change", "score"].map((text) => h("th", { scope: "col" }, text)))),
+      h("tbody", {}, this.lines.map((line) => line.row)));
+  }
+
+  paint(seen, changed, truth) {
+    const p = seen.probabilities;
+    const best = p.indexOf(Math.max(...p.map((v) => v ?? -1)));
+    this.lines.forEach((line, n) => this.paintLine(line, this.order(p)[n], seen, changed, best));
+    const was = seen.unchanged.indexOf(Math.max(...seen.unchanged.map((v) => v ?? -1)));
+    const { classes } = this.net;
+    const before = changed ? `, before the change ${classes[was]}, ${percent(seen.unchanged[was])}` : "";
+    const right = truth == null ? "" : truth === best ? " (right)" : ` (it is ${classes[truth]})`;
+    this.tell(`the net reads ${classes[best]}, ${percent(p[best])}${right}${before}`);
+  }
+
+  order(p) {
+    const all = p.map((_, k) => k);
+    return all.length <= MOST_CLASSES ? all : all.sort((a, b) => p[b] - p[a]).slice(0, MOST_CLASSES);
+  }
+
+  paintLine(line, k, seen, changed, best) {
+    const [p, before] = [seen.probabilities[k], seen.unchanged[k]];
+    say(line.name, this.net.classes[k]);
+    line.bar.style.setProperty("--p", p ?? 0);
+    line.bar.style.setProperty("--before", before ?? 0);
+    line.row.classList.toggle("best", k === best);
+    line.row.classList.toggle("changed", changed);
+    Object.assign(line.row.dataset, { class: k, probability: p, score: seen.scores[k], unchanged: before });
+    say(line.p, p === null ? "not a number" : `${(100 * p).toFixed(1)} %`);
+    say(line.score, short(seen.scores[k]));
+    const by = 100 * (p - before);
+    say(line.by, !changed || Math.abs(by) < 0.05 ? "" : `${by > 0 ? "▲ +" : "▼ −"}${Math.abs(by).toFixed(1)}`);
+  }
+
+  /** Nothing is read: why. */
+  refuse(message) {
+    for (const line of this.lines) {
+      line.bar.style.setProperty("--p", 0);
+      line.row.classList.remove("best", "changed");
+      for (const name of ["probability", "score", "unchanged"]) delete line.row.dataset[name];
+      for (const cell of [line.p, line.score, line.by]) say(cell, "");
+    }
+    this.tell(message);
+  }
+
+  /** The sentence at once; to a screen reader when it has stood for a moment. */
+  tell(text) {
+    say(this.sentence, text);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => say(this.live, text), 500);
+  }
+}
+
+// ---------------------------------------------------------------------------------- learning
+
+/** Backward and steps: the class the loss is for, and what it was after each step. */
+class Learning {
+  constructor(play) {
+    this.play = play;
+    this.losses = [];
+    let label;
+    [label, this.label] = choice("the right answer", [["", "not chosen"], ...play.net.classes.map((text, k) => [String(k), text])],
+      (k) => play.setLabel(k === "" ? null : Number(k)));
+    this.lr = h("input", { type: "number", value: "0.1", min: "0", max: "100", step: "any" });
+    const button = (text, act) => h("button", { type: "button", onclick: act }, text);
+    this.buttons = [button("1 step", () => this.steps(1)), button("10 steps", () => this.steps(10))];
+    this.undoButton = button("undo step", () => play.deed({ kind: "undo" }, (...a) => this.undone(...a), this.refused));
+    this.resetButton = button("as trained", () => play.deed({ kind: "reset" }, (...a) => this.wasReset(...a), this.refused));
+    this.loss = h("output", { class: "loss" });
+    this.message = h("p", { class: "quiet", role: "status" });
+    this.curve = svg("polyline");
+    this.dot = svg("circle", { r: 3 });
+    this.plot = svg("svg", { viewBox: "-6 -8 212 64", class: "curve", role: "img" },
+      svg("path", { d: "M0 48H200", class: "axis" }), this.curve, this.dot);
+    this.element = h("div", {},
+      h("div", { class: "controls" }, label, this.loss),
+      h("div", { class: "controls" }, h("label", {}, h("span", {}, "learning rate"), this.lr), this.buttons, this.undoButton, this.resetButton),
+      this.plot, this.message);
+    this.refused = (message) => say(this.message, message);
+  }
+
+  /** The label is part of the question: each step is one against the gradient that is shown. */
+  steps(count) {
+    const lr = Number(this.lr.value);
+    if (!(lr > 0)) return say(this.message, `the learning rate is ${this.lr.value || "empty"}, expected a number above 0`);
+    if (!this.play.steps || !this.play.before) this.play.keepGates();
+    for (let k = 0; k < count; k += 1) {
+      this.play.deed({ kind: "step", lr }, (seen, numbers) => {
+        this.losses.push(seen.loss);
+        this.play.take(seen, numbers);
+      }, this.refused);
+    }
+    return undefined;
+  }
+
+  undone(seen, numbers) {
+    if (this.losses.length > 1) this.losses.pop();
+    if (!seen.steps) this.play.before = null;
+    this.play.take(seen, numbers);
+  }
+
+  wasReset(seen, numbers) {
+    this.losses = [];
+    this.play.before = null;
+    this.play.take(seen, numbers);
+  }
+
+  /** Another image, label or change: the curve of another loss. */
+  forget() {
+    this.losses = [];
+    this.play.before = null;
+  }
+
+  paint(seen) {
+    if (!this.losses.length && seen.loss !== null) this.losses = [seen.loss];
+    const chosen = seen.label !== null;
+    for (const button of this.buttons) button.disabled = !chosen;
+    this.undoButton.disabled = !(seen.undoable ?? seen.steps);
+    this.resetButton.disabled = !seen.steps;
+    say(this.loss, chosen ? `loss ${short(seen.loss)}` : "no loss yet");
+    const taken = seen.steps === 1 ? "1 step taken" : `${seen.steps} steps taken`;
+    say(this.message, !chosen && !seen.steps ? "Choose the right answer: its loss is followed back to the image."
+      : `${seen.steps ? taken : "A step moves every weight a little against its gradient"}. Nothing on disk is changed.`);
+    this.paintCurve();
+  }
+
+  paintCurve() {
+    const some = this.losses.slice(-201);
+    this.plot.toggleAttribute("hidden", some.length < 2);
+    if (some.length < 2) return;
+    const most = Math.max(...some) || 1;
+    const points = some.map((v, n) => [(200 * n) / (some.length - 1), 48 - (48 * v) / most]);
+    this.curve.setAttribute("points", points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "));
+    const [x, y] = points.at(-1);
+    this.dot.setAttribute("cx", x);
+    this.dot.setAttribute("cy", y);
+    this.plot.setAttribute("aria-label", `the loss over ${some.length - 1} steps, from ${short(some[0])} to ${short(some.at(-1))}`);
+  }
+}
+
+// -------------------------------------------------------------------------------------- page
+
+/** The whole: what is wished, what was seen, and the panels that show it. */
+class Play {
+  constructor(root, transport) {
+    Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, before: null, seen: null, steps: 0, cards: [], means: {} });
+    root.classList.add("minise-play");
+    this.notice = h("p", { class: "notice", role: "alert", hidden: true });
+    this.main = h("div", { class: "main", role: "main" }, h("p", { class: "quiet" }, "the net is being looked at …"));
+    root.replaceChildren(this.notice, this.main);
+    this.line = new Line(transport, {
+      ready: () => {},
+      busy: (is) => { root.dataset.state = is ? "busy" : "ready"; },
+      closed: (sentence) => this.closed(sentence),
+    });
+    this.line.deed(() => ({ kind: "hello" }), (net, numbers) => this.build(net, numbers), (message) => this.closed(message));
+  }
+
+  closed(sentence) {
+    this.root.dataset.state = "closed";
+    this.notice.hidden = false;
+    say(this.notice, sentence);
+  }
+
+  // ---- what is built once
+
+  build(net, numbers) {
+    this.net = net;
+    for (const [name, place] of Object.entries(net.means)) this.means[name] = arrayOf(place, numbers);
+    this.scores = new Scores(net);
+    this.given = new Given();
+    this.picker = new Picker(net, (number) => this.setImage({ from: "test", number }));
+    this.sheet = net.draws ? new Sheet(() => this.setImage({ from: "drawing" })) : null;
+    this.learning = new Learning(this);
+    this.cards = net.layers.map((info) => (net.means[info.name] || info.kind === "block" ? new BlockCard(this, info) : new Card(this, info)));
+    this.byName = new Map(this.cards.map((card) => [card.name, card]));
+    this.main.replaceChildren(this.header(), h("div", { class: "columns" },
+      h("div", { class: "side" }, this.inputPanel(), this.scoresPanel()),
+      h("div", { class: "flow" }, this.backwardPanel(), this.layersPanel())));
+    this.watchCards();
+    this.sheet?.paint();
+    this.picker.go(0);
+  }
+
+  header() {
+    const { title, parameters } = this.net;
+    return h("header", {}, h("h1", {}, "minise play"),
+      h("p", { class: "quiet" }, [title, `${parameters.toLocaleString("en")} parameters`].filter(Boolean).join(" · ")));
+  }
+
+  panel(name, title, label, ...children) {
+    const id = anId();
+    return h("section", { class: `panel ${name}`, "aria-labelledby": id },
+      h("div", { class: "heading" }, h("h2", { id }, title)), children, label && reading(this, { panel: label }, title));
+  }
+
+  inputPanel() {
+    this.inputMessage = h("p", { class: "refusal", role: "status" });
+    const file = h("input", { type: "file", accept: "image/*", class: "unseen", onchange: () => { this.sendPicture(file.files[0]); file.value = ""; } });
+    const [, rows, columns] = this.net.image_shape;
+    const sheet = this.sheet
+      ? [h("div", { class: "sheets" }, this.sheet.element, this.given.element), this.sheet.buttons, this.picker.element,
+        h("label", { class: "drop" }, file, h("span", {}, "or drop a picture here, or choose a file"))]
+      : [h("p", { class: "quiet" }, `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: it cannot be drawn for. Its test images can be picked.`),
+        this.given.element, this.picker.element];
+    const panel = this.panel("input", "Draw", "input", sheet, this.inputMessage);
+    if (this.sheet) this.takeDrops(panel);
+    return panel;
+  }
+
+  takeDrops(panel) {
+    panel.addEventListener("dragover", (event) => { event.preventDefault(); panel.classList.add("over"); });
+    panel.addEventListener("dragleave", () => panel.classList.remove("over"));
+    panel.addEventListener("drop", (event) => {
+      event.preventDefault();
+      panel.classList.remove("over");
+      this.sendPicture(event.dataTransfer.files[0]);
+    });
+  }
+
+  async sendPicture(file) {
+    if (!file) return;
+    const bytes = await file.arrayBuffer();
+    this.line.deed(() => ({ kind: "picture" }), () => this.setImage({ from: "picture" }), (message) => say(this.inputMessage, message), bytes);
+  }
+
+  scoresPanel() {
+    return this.panel("scores", "Answer", "scores", h("div", { class: "answer" }, this.scores.sentence), this.scores.table, this.scores.live);
+  }
+
+  backwardPanel() {
+    return this.panel("backward", "Backward, and a step", "loss", this.learning.element);
+  }
+
+  layersPanel() {
+    const blocks = this.cards.filter((card) => card instanceof BlockCard);
+    return this.panel("layers", "The net", null, blocks.length ? this.gatesControls(blocks) : null, this.cards.map((card) => card.element));
+  }
+
+  gatesControls(blocks) {
+    this.allOff = h("input", { type: "checkbox", onchange: () => this.switchAll(blocks, this.allOff.checked) });
+    const [label, select] = choice("mark the mean gates of", [["", "the class it reads"], ...this.net.classes.map((text, k) => [String(k), `class ${text}`])],
+      (k) => { this.marked = k === "" ? null : Number(k); this.repaint(); });
+    select.disabled = !Object.keys(this.means).length;
+    return h("div", { class: "controls" }, h("label", { class: "check" }, this.allOff, h("span", {}, "switch all blocks off")), label,
+      h("button", { type: "button", onclick: () => this.reset() }, "reset all gates"));
+  }
+
+  /** A layer is painted when it is near the window, as wide as its panel lets it be. */
+  watchCards() {
+    const cards = new Map(this.cards.flatMap((card) => [[card.element, card], [card.body, card]]));
+    this.near = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const card = cards.get(target);
+        card.near = isIntersecting;
+        if (isIntersecting) card.paint();
+      }
+    }, { rootMargin: "300px" });
+    this.resized = new ResizeObserver((entries) => {
+      for (const { target, contentRect } of entries) {
+        const card = cards.get(target);
+        if (!contentRect.width || card.width === contentRect.width) continue;
+        card.width = contentRect.width;
+        card.stale = Boolean(card.layer);
+        card.paint();
+      }
+    });
+    for (const card of this.cards) {
+      this.near.observe(card.element);
+      this.resized.observe(card.body);
+    }
+  }
+
+  stop() {
+    this.near?.disconnect();
+    this.resized?.disconnect();
+    this.transport.close();
+  }
+
+  // ---- what is wished
+
+  setImage(image) {
+    this.image = image;
+    this.learning.forget();
+    this.look();
+  }
+
+  setLabel(label) {
+    this.label = label;
+    this.learning.forget();
+    this.look();
+  }
+
+  /** Change a block; what is null or empty is the block's own again. */
+  change(name, change) {
+    const all = { ...this.changes[name], ...change };
+    const kept = Object.entries(all).filter(([key, v]) => (key === "gates" ? Object.keys(v).length : v != null && v !== false));
+    if (kept.length) this.changes[name] = Object.fromEntries(kept);
+    else delete this.changes[name];
+    this.changed();
+  }
+
+  reset(name = null) {
+    if (name === null) this.changes = {};
+    else delete this.changes[name];
+    this.changed();
+  }
+
+  switchAll(blocks, off) {
+    for (const { name } of blocks) {
+      if (off) this.changes[name] = { ...this.changes[name], off, gates: {}, like: null };
+      else delete this.changes[name];
+    }
+    this.changed();
+  }
+
+  changed() {
+    const blocks = this.cards.filter((card) => card instanceof BlockCard);
+    for (const card of blocks) card.showChange();
+    this.allOff.checked = blocks.every((card) => this.changes[card.name]?.off);
+    this.learning.forget();
+    this.look();
+  }
+
+  isOpen(name) {
+    return this.open === null ? this.byName.get(name).details.open : this.open.has(name);
+  }
+
+  setOpen(name, open) {
+    if (this.open === null) return;
+    if (open) this.open.add(name);
+    else this.open.delete(name);
+    this.look();
+  }
+
+  /** What every question about an image says. */
+  wished() {
+    const image = this.image.from === "drawing" ? { ...this.image, strokes: this.sheet.strokes } : this.image;
+    return { image, changes: this.changes, label: this.label, open: this.open && [...this.open] };
+  }
+
+  look() {
+    this.line.look(() => ({ kind: "look", ...this.wished() }), (seen, numbers) => this.take(seen, numbers), (message) => this.refuse(message));
+  }
+
+  deed(question, answered, refused) {
+    this.line.deed(() => ({ ...this.wished(), ...question }), answered, refused);
+  }
+
+  // ---- what was seen
+
+  take(seen, numbers) {
+    Object.assign(this, { seen, numbers, steps: seen.steps });
+    if (this.open === null) this.openAsGiven(seen);
+    this.root.classList.remove("nothing");
+    say(this.inputMessage, "");
+    const truth = this.image.from === "test" ? this.net.labels[this.image.number] : null;
+    this.scores.paint(seen, Object.keys(this.changes).length > 0, truth);
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.paint());
+  }
+
+  /** The first answer says which layers are few enough to stand open. */
+  openAsGiven(seen) {
+    this.open = new Set(seen.layers.filter((layer) => layer.y).map((layer) => layer.name));
+    for (const card of this.cards) card.details.open = this.open.has(card.name);
+  }
+
+  refuse(message) {
+    this.root.classList.add("nothing");
+    this.scores.refuse(message);
+  }
+
+  paint() {
+    this.frame = null;
+    const { seen, numbers } = this;
+    this.given.paint(arrayOf(seen.image, numbers));
+    this.learning.paint(seen);
+    for (const layer of seen.layers) this.byName.get(layer.name)?.take(layer, numbers);
+  }
+
+  repaint() {
+    if (this.seen) this.paint();
+  }
+
+  /** The gates before the first step, which stay as marks. */
+  keepGates() {
+    if (!this.seen) return;
+    this.before = Object.fromEntries(this.seen.layers.filter((layer) => Array.isArray(layer.s)).map((layer) => [layer.name, layer.s]));
+  }
+
+  /** The mean gates of a block over the test images of the marked class. */
+  meanOf(name) {
+    const means = this.means[name];
+    const p = this.seen?.probabilities;
+    if (!means || !p) return null;
+    const k = this.marked ?? p.indexOf(Math.max(...p));
+    const [classes, channels] = means.shape;
+    return k < classes ? means.data.subarray(k * channels, (k + 1) * channels) : null;
+  }
+}
+
+/** Fill an element; returns what ends it. */
+export function start(root, transport) {
+  const play = new Play(root, transport);
+  return () => play.stop();
+}
+
+/** As anywidget wants it. */
+export default {
+  render({ model, el }) {
+    const root = h("div");
+    el.append(root);
+    return start(root, ofModel(model));
+  },
+};
+
+const page = document.getElementById("minise-play");
+if (page) start(page, websocket("socket"));
