@@ -572,8 +572,12 @@ class Card {
       h("div", { class: "probe" }, this.readout, this.checkButton), this.checked, reading(play, { name: this.name }, this.name));
     this.details = h("details", { ontoggle: () => this.toggled() },
       h("summary", {}, h("h3", { id: title }, this.name), this.about), this.body);
-    this.element = h("article", { class: `layer ${info.kind ?? ""}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
+    this.element = h("article", { class: `layer ${this.sort}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
     this.describe(info.shape);
+  }
+
+  get sort() {
+    return "plain";
   }
 
   kinds() {
@@ -685,6 +689,10 @@ const short6 = (v) => (v == null ? "not a number" : signed(String(Number(v.toPre
 
 /** An SE block: x is squeezed into z, z excites the gates s, and y = s · x; and the way back. */
 class BlockCard extends Card {
+  get sort() {
+    return "block";
+  }
+
   kinds() {
     const pixels = this.info.gates === "pixels";
     return [
