@@ -23,21 +23,25 @@ class Change:
     gates: Mapping[int, float] = field(default_factory=dict)  # by channel
     squeeze: str | None = None  # one of `nn.se.SQUEEZES`
 
-    def fixed(self, means: Array | None, channels: int) -> Array:
-        """The gate (C,) that each channel is given; NaN where it stays the net's own.
+    def fixed(self, means: Array | None, shape: tuple[int, ...]) -> Array | None:
+        """The gates that are given, of the shape (1, C), NaN where they stay the net's own.
 
-        `means` (K, C) are the mean gates of each class. Raises `InputError` for a class or a
-        channel that there is not.
+        None where all do. `means` (K, C) are the mean gates of each class. Gates of pixels, of
+        another shape, can only be all 1. Raises `InputError` for what there is not.
         """
-        fixed = np.full(channels, np.nan)
+        if len(shape) != 2 and self != Change(self.off):
+            raise InputError("gates: those of pixels can be all 1, or the net's own")
+        if not (self.off or self.like is not None or self.gates):
+            return None
+        fixed = np.full(shape, np.nan)
         if self.off:
             fixed[:] = 1
         elif self.like is not None:
-            if means is None or not 0 <= self.like < len(means) or np.isnan(means[self.like]).any():
+            if means is None or not self.like < len(means) or np.isnan(means[self.like]).any():
                 raise InputError(f"gates: there are no mean gates of class {self.like}")
             fixed[:] = means[self.like]
         for channel, gate in self.gates.items():
-            if not 0 <= channel < channels:
-                raise InputError(f"gates: channel {channel}, of 0 to {channels - 1}")
-            fixed[channel] = gate
+            if channel >= shape[1]:
+                raise InputError(f"gates: channel {channel}, of 0 to {shape[1] - 1}")
+            fixed[0, channel] = gate
         return fixed

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from minise import data, inspect
 from minise.arrays import Array, asnumpy
+from minise.backend import asarray
 from minise.errors import InputError
-from minise.nn import Layer
+from minise.nn import Backward, Layer, observed
+from minise.play.watch import is_block, used
 
+AT_ONCE = 2**20  # numbers of images that the net is given together
 MOST = 2000  # images that are looked through for gates by class and mistakes
 
 
@@ -24,9 +27,10 @@ class Collection(NamedTuple):
     mean: float
     std: float
     class_names: tuple[str, ...]
+    classes: int  # K
     means: dict[str, Array]  # by block (K, C): the mean gates of each class
     answers: npt.NDArray[np.int64]  # (N,): the classes that the net took them for
-    dtype: npt.DTypeLike = np.float32  # that of the net's input
+    dtype: npt.DTypeLike  # of the net
 
     @property
     def are_pixels(self) -> bool:
@@ -38,18 +42,18 @@ class Collection(NamedTuple):
         """Whether the net's images are like MNIST's."""
         return self.are_pixels and self.images.shape[1:] == (1, 28, 28)
 
-    def class_name(self, k: int) -> str:
-        """What this class is called."""
-        return self.class_names[k] if k < len(self.class_names) else str(k)
+    def as_learned(self, digit: data.Images) -> data.Images:
+        """A digit, light ink on black, as the net learned digits: dark on light if those were."""
+        return digit if self.mean <= 0.5 else 255 - digit
 
     def input(self, image: Array) -> Array:
         """What the net is given (1, C, H, W) for an image (C, H, W)."""
         return self.inputs(image[None])
 
     def inputs(self, images: Array) -> Array:
-        """What the net is given (N, C, H, W) for images (N, C, H, W)."""
+        """What the net is given for images (N, C, H, W)."""
         if not self.are_pixels:
-            return images
+            return asarray(images.astype(self.dtype))
         return data.to_input(images, self.mean, self.std, self.dtype)
 
 
@@ -63,83 +67,65 @@ def collect(
 ) -> Collection:
     """Show the net all images, at most 2,000 of them, evenly, and keep its gates by class.
 
-    `mean` and `std` of pixels are those of `data.to_input`, by default of these images. Raises
-    `InputError` for images that the net does not take, and for labels that are not theirs.
+    `mean` and `std` of pixels are those of `data.to_input`, by default of these images. Without
+    labels (N,) an image is of the class that the net takes it for. Raises `InputError` for what
+    are no images, or no labels of these.
     """
-    if not isinstance(net, Layer):
-        raise InputError(f"play: net is {type(net).__name__}, expected a net of minise.nn's layers")
-    dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
-    images = _checked_images(images, dtype)
-    known = None if labels is None else _checked_labels(labels, len(images))
-    some = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST)).round().astype(int))
-    images = images[some]
-    mean, std = _statistics(images, mean, std)
-    found = Collection(images, known, mean, std, class_names, {}, np.zeros(0, np.int64), dtype)
-    parts = [images[n : n + 256] for n in range(0, len(images), 256)]
-    try:
-        scores = np.concatenate([asnumpy(net(found.inputs(part))) for part in parts])
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"play: the net does not take images of shape {images.shape[1:]}: {error}"
-        ) from error
-    if scores.ndim != 2:
-        raise InputError(f"play: the net gives {scores.shape}, expected scores (N, K)")
-    if known is not None:
-        known = known[some]
-        if known.max() >= scores.shape[1]:
-            raise InputError(
-                f"play: labels go to {known.max()}, and the net has {scores.shape[1]} classes"
-            )
-    answers = scores.argmax(axis=1)
-    means: dict[str, Array] = {}
-    if any(layer.gates_channels for _, layer in net.named_layers()):
-        gates = [inspect.gates(net, found.inputs(part)) for part in parts]
-        of = answers if known is None else known
-        for name in gates[0]:
-            s = np.concatenate([batch[name] for batch in gates])
-            means[name] = inspect.by_class(s, of).mean
-    return found._replace(labels=known, means=means, answers=answers)
-
-
-def _checked_images(images: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
-    """As pixels, or as numbers of the net's dtype."""
-    images = asnumpy(images)
+    images = np.asarray(images)
     if images.ndim != 4 or not images.size:
         raise InputError(f"play: images have shape {images.shape}, expected (N, C, H, W)")
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype.kind != "f":
+    if images.dtype.kind not in "uif" or not np.isfinite(images).all():
+        raise InputError(f"play: images are {images.dtype}, expected finite numbers")
+    known = None if labels is None else np.asarray(labels)
+    if known is not None and (known.shape != images.shape[:1] or known.dtype.kind not in "iu"):
         raise InputError(
-            f"play: images are {images.dtype}, expected pixels of uint8, or numbers as the net "
-            f"takes them, of {dtype}"
+            f"play: labels are {known.dtype} {known.shape}, expected a whole number for each of "
+            f"{len(images)} images"
         )
-    if not np.isfinite(images).all():
-        raise InputError("play: some numbers of the images are NaN or infinite")
-    return images.astype(dtype, copy=False)
-
-
-def _checked_labels(labels: npt.ArrayLike, count: int) -> npt.NDArray[np.int64]:
-    known = asnumpy(labels)
-    if known.shape != (count,):
-        raise InputError(f"play: labels have shape {known.shape}, expected ({count},)")
-    if known.dtype.kind not in "iu" or known.min() < 0:
-        raise InputError("play: labels have to be whole numbers from 0 on")
-    return known.astype(np.int64)
-
-
-def _statistics(images: Array, mean: float | None, std: float | None) -> tuple[float, float]:
-    """Mean and deviation of pixels; 0 and 1 of other numbers, which stay as they are."""
-    if (mean is None) != (std is None):
-        raise InputError("play: mean and std are given together, or neither")
-    if images.dtype != np.uint8:
-        if mean is not None:
-            raise InputError(
-                f"play: mean and std are those of pixels, and these images are {images.dtype}, "
-                "which the net is given as they are"
-            )
-        return 0.0, 1.0
+    some = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST)).round().astype(int))
+    images = images[some]
+    known = None if known is None else known[some].astype(np.int64)
     if mean is None or std is None:
-        mean, std = data.pixel_statistics(images)
-    if not (math.isfinite(mean) and 0 < std < math.inf):
-        raise InputError(f"play: pixels cannot be normalised by mean {mean:g} and std {std:g}")
-    return mean, std
+        mean, std = data.pixel_statistics(images) if images.dtype == np.uint8 else (0.0, 1.0)
+    dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
+    found = Collection(images, known, mean, std, class_names, 0, {}, np.zeros(0, np.int64), dtype)
+    count = max(1, min(256, AT_ONCE // images[0].size))
+    batches = [found.inputs(images[n : n + count]) for n in range(0, len(images), count)]
+    scores, gates = _shown(net, batches)
+    if scores.ndim != 2 or not np.isfinite(scores).all():
+        raise InputError(f"play: the net gives {scores.shape}, expected finite scores (N, K)")
+    answers, K = scores.argmax(axis=1), scores.shape[1]
+    of = answers if known is None else known
+    if not 0 <= of.min() <= of.max() < K:
+        raise InputError(f"play: labels are {of.min()} to {of.max()}, the net has {K} classes")
+    means = {name: _by_class(s, of, K) for name, s in gates.items()}
+    return found._replace(classes=K, means=means, answers=answers)
+
+
+def _shown(net: Layer, batches: Iterable[Array]) -> tuple[Array, dict[str, Array]]:
+    """The scores (N, K), and by its name, as in `watch`, the gates (N, C) of each block."""
+    blocks = {n for n, layer in net.named_layers() if layer.gates_channels and is_block(layer)}
+    gates: dict[str, list[Array]] = {}
+    uses: dict[str, int] = {}
+
+    def observer(name: str, layer: Layer, x: Array, training: bool) -> tuple[Array, Backward]:
+        y, backward = layer.forward(x, training)
+        block, _, role = name.rpartition(".")
+        if block in blocks and role == "gate":
+            uses[block] = uses.get(block, 0) + 1
+            gates.setdefault(used(block, uses[block]), []).append(asnumpy(y))
+        return y, backward
+
+    twin, scores = observed(net, observer), []
+    for x in batches:
+        uses.clear()
+        scores.append(asnumpy(twin(x)))
+    return np.concatenate(scores), {name: np.concatenate(s) for name, s in gates.items()}
+
+
+def _by_class(s: Array, of: Array, classes: int) -> Array:
+    """The mean gates (K, C) of the classes, NaN for one without images."""
+    means = np.full((classes, s.shape[1]), np.nan)
+    found = inspect.by_class(s, of).mean
+    means[: len(found)] = found
+    return means

@@ -54,7 +54,7 @@ Each question has an "id", which its answer repeats. What is wrong with a questi
 from __future__ import annotations
 
 import json
-import math
+import reprlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -70,6 +70,7 @@ from minise.play.changes import Change
 Points = list[tuple[float, float]]
 IMAGES = ("drawing", "test", "picture")
 PANELS = ("input", "scores", "loss", "step", "check")
+MOST_MAPS = 64  # of one layer
 MOST_POINTS = 20_000  # of a drawing
 MOST_CHANGES = 100_000  # gates
 
@@ -95,14 +96,14 @@ class Numbers:
 
     def __init__(self) -> None:
         self._pieces: list[npt.NDArray[np.float32]] = []
-        self._count = 0
+        self.count = 0
 
     def put(self, array: Array) -> dict[str, Any]:
         """Add an array; returns where it is, for the JSON."""
         piece = np.ascontiguousarray(array, dtype="<f4")
-        place = {"at": self._count, "shape": list(piece.shape)}
+        place = {"at": self.count, "shape": list(piece.shape)}
         self._pieces.append(piece)
-        self._count += piece.size
+        self.count += piece.size
         return place
 
     def tobytes(self) -> bytes:
@@ -122,7 +123,7 @@ class Question(NamedTuple):
         if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
             raise InputError("a message has to be an object with a kind")
         if message["kind"] not in kinds:
-            raise InputError(nearest("kind of message", message["kind"], list(kinds)))
+            raise InputError(nearest("kind of message", message["kind"][:40], list(kinds)))
         return cls(message["kind"], message)
 
     def text(self, name: str) -> str:
@@ -154,6 +155,26 @@ class Question(NamedTuple):
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise InputError(f"{self.kind}: {name} is {shown(value)}, expected a list of names")
         return set(value)
+
+    def index(self) -> tuple[int, ...]:
+        """The place in an array."""
+        value = self.fields.get("index")
+        if not isinstance(value, list) or len(value) > 8:
+            raise InputError(f"{self.kind}: index is {shown(value)}, expected numbers as [c, h, w]")
+        return tuple(_whole(f"{self.kind}: index", i, 10**9) for i in value)
+
+    def subject(self) -> tuple[str | None, str | None]:
+        """What is read of: the name of a layer, or that of a panel."""
+        if "name" in self.fields:
+            return self.text("name"), None
+        panel = self.text("panel")
+        if panel not in PANELS:
+            raise InputError(f"{self.kind}: {nearest('panel', panel[:40], PANELS)}")
+        return None, panel
+
+    def test_image(self, image: Mapping[str, Any], count: int) -> int:
+        """The number of a test image."""
+        return _whole(f"{self.kind}: the image's number", image.get("number"), count)
 
     def strokes(self, image: Mapping[str, Any]) -> list[Points]:
         """The strokes of a drawing."""
@@ -205,13 +226,12 @@ def _whole(what: str, value: object, below: int) -> int:
 
 
 def _number(what: str, value: object, low: float, high: float) -> float:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    if not known or not math.isfinite(value) or not low <= value <= high:  # type: ignore[arg-type,operator]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
         raise InputError(f"{what} is {shown(value)}, expected {low:g} to {high:g}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def shown(value: object) -> str:
     """What came, short enough for an error."""
-    text = repr(value)
+    text = reprlib.repr(value)
     return text if len(text) <= 40 else f"{text[:39]}…"

@@ -3,136 +3,178 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
+import io
+import threading
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from minise import backend, data
 from minise.arrays import Array, asnumpy
 from minise.errors import InputError
 from minise.nn import Layer
+from minise.nn.se import SQUEEZES
+from minise.play import checking, reading
+from minise.play.changes import Change
 from minise.play.collection import Collection
 from minise.play.drawing import drawn_digit
 from minise.play.messages import Answer, Numbers, Question, shown
-from minise.play.watch import Block, Part, Watched, watch
+from minise.play.showing import about, layers_shown, row
+from minise.play.steps import Steps
+from minise.play.watch import NONE, Watcher
+from minise.play.watched import Watched
 
 KINDS = ("hello", "look", "picture", "step", "undo", "reset", "check", "read")
-MOST_MAPS = 64  # of one layer
-MOST_NUMBERS = 2**20  # in one answer, unless layers are asked for by name
+MOST_BYTES = 2**25  # of a picture's file
+FASTEST = 1000.0  # the largest rate of a step
+
+
+class _View(NamedTuple):
+    """What a question wants to see."""
+
+    image: Array  # (C, H, W)
+    changes: dict[str, Change]
+    label: int | None
+    opened: set[str] | None
 
 
 class Session:
-    """Answers the page's questions. The net it is given is copied, and stays as it is."""
+    """Answers the page's questions. The net it is given is copied, and stays as it is.
+
+    The backend is that in use when the session is made.
+    """
 
     def __init__(self, net: Layer, collection: Collection, title: str = "") -> None:
         self.collection, self.title = collection, title
         self.net = copy.deepcopy(net)
+        self._watcher, self._steps = Watcher(self.net), Steps(self.net)
         self._picture: Array | None = None  # (C, H, W), the last that was dropped
+        self._backend, self._one_at_a_time = backend.current().name, threading.Lock()
 
     def answer(self, message: object, content: bytes | None = None) -> Answer:
         """What to send back for one message, and the bytes that came with it."""
         number = message.get("id") if isinstance(message, dict) else None
+        numbers = Numbers()
         try:
             question = Question.of(message, KINDS)
-            header, numbers = self._answer(question, content)
+            with self._one_at_a_time, backend.using(self._backend):
+                header = self._answer(question, content, numbers)
         except InputError as error:
             header, numbers = {"kind": "refused", "message": str(error)}, Numbers()
         return Answer(header | {"id": number if type(number) is int else None}, numbers.tobytes())
 
-    def _answer(self, q: Question, content: bytes | None) -> tuple[dict[str, Any], Numbers]:
+    def _answer(self, q: Question, content: bytes | None, numbers: Numbers) -> dict[str, Any]:
         match q.kind:
             case "hello":
-                return self.about()
+                return self._about(numbers)
+            case "picture":
+                return self._read_picture(content, numbers)
+            case "read":
+                return reading.about(self._watcher, *q.subject())
+            case "check":
+                return self._check(q)
             case "look":
-                return self.look(q)
-            case _:
-                raise InputError(f"{q.kind}: not built yet")
+                return self._look(self._view(q), numbers)
+        view = self._view(q)
+        with self._steps.or_none():
+            match q.kind:
+                case "step":
+                    self._step(view, q.number("lr", 0, FASTEST))
+                case "undo":
+                    self._steps.undo()
+                case "reset":
+                    self._steps.reset()
+            return self._look(view, numbers)
 
-    def about(self) -> tuple[dict[str, Any], Numbers]:
+    def _about(self, numbers: Numbers) -> dict[str, Any]:
         """What is known before any image: the net, its classes, and images to pick."""
-        numbers, c = Numbers(), self.collection
-        known = c.labels if c.labels is not None else c.answers
-        image = c.images[0]
-        header = {
+        c = self.collection
+        known = c.answers if c.labels is None else c.labels
+        return {
             "kind": "net",
             "title": self.title,
             "parameters": sum(p.value.size for p in self.net.parameters()),
-            "classes": [c.class_name(k) for k in range(self._classes())],
-            "image_shape": list(image.shape),
+            "classes": [self._class_name(k) for k in range(c.classes)],
+            "image_shape": list(c.images.shape[1:]),
             "draws": c.takes_drawings,
             "labels": known.tolist(),
             "wrong": [] if c.labels is None else np.flatnonzero(c.answers != c.labels).tolist(),
-            "layers": [
-                {"name": layer.name, "type": type(layer.layer).__name__}
-                for layer in self._watched(image, {}).shown()
-            ],
+            "layers": self._layers,
+            "squeezes": list(SQUEEZES),
             "means": {name: numbers.put(mean) for name, mean in c.means.items()},
         }
-        return header, numbers
 
-    def look(self, q: Question) -> tuple[dict[str, Any], Numbers]:
-        """Both passes of the question's image."""
-        numbers = Numbers()
-        image = self._image(q)
-        label, changes = q.label(self._classes()), q.changes()
-        for name in changes:
-            if name not in self.collection.means:
-                raise InputError(f"{q.kind}: there is no block {shown(name)}")
-        before = self._watched(image, {}) if changes else None
-        watched = self._watched(image, changes)
-        if label is not None:
-            watched.backward(label)
-            self.net.zero_grad()
-        opened = q.names("open")
-        layers = watched.shown()
-        if opened is None:
-            few = sum(layer.y.size for layer in layers) * (2 if label is None else 5) < MOST_NUMBERS
-            opened = {layer.name for layer in layers if few or isinstance(layer, Block)}
-        p, unchanged = (_probabilities(w.scores[0]) for w in (watched, before or watched))
-        header = {
+    @cached_property
+    def _layers(self) -> list[dict[str, Any]]:
+        image = self.collection.images[0]
+        return [about(layer) for layer in self._watched(image, {}).shown()]
+
+    def _look(self, view: _View, numbers: Numbers) -> dict[str, Any]:
+        """Both passes of an image."""
+        image, changes, label, opened = view
+        watched = self._passed(view)
+        unchanged = watched.scores
+        if any(change != NONE for change in changes.values()):
+            unchanged = asnumpy(self.net(self.collection.input(image)))
+        return {
             "kind": "seen",
             "image": numbers.put(image),
-            "scores": watched.scores[0].tolist(),
-            "probabilities": p.tolist(),
-            "unchanged": unchanged.tolist(),  # the probabilities without `changes`
+            "scores": row(watched.scores),
+            "probabilities": _probabilities(watched.scores),
+            "unchanged": _probabilities(unchanged),
             "label": label,
             "loss": watched.loss,
-            "steps": 0,
-            "layers": [
-                self._block(layer, numbers, layer.name in opened)
-                if isinstance(layer, Block)
-                else self._part(layer, numbers, layer.name in opened)
-                for layer in layers
-            ],
-        }
-        return header, numbers
-
-    def _part(self, part: Part, numbers: Numbers, opened: bool) -> dict[str, Any]:
-        return {
-            "name": part.name,
-            "kind": "maps" if part.y.ndim == 4 else "numbers",
-            "shape": list(part.y.shape[1:]),
-            "y": _some(part.y, numbers) if opened else None,
-            "dy": _some(part.dy, numbers) if opened else None,
+            "steps": self._steps.count,
+            "undoable": self._steps.undoable,
+            "layers": layers_shown(watched, opened, numbers),
         }
 
-    def _block(self, block: Block, numbers: Numbers, opened: bool) -> dict[str, Any]:
-        maps = ("x", "y", "scaled", "squeezed", "dx")
-        rows = ("z", "hidden", "s", "own", "dz", "ds")
-        found: dict[str, Any] = {
-            "name": block.name,
-            "kind": "block",
-            "shape": list(block.x.shape[1:]),
-        }
-        for name in maps:
-            found[name] = _some(getattr(block, name), numbers) if opened else None
-        for name in rows:
-            row = getattr(block, name)
-            found[name] = None if row is None else row[0].astype(float).tolist()
-        return found
+    def _step(self, view: _View, lr: float) -> None:
+        if view.label is None:
+            raise InputError("step: choose the class that the image is to be of")
+        self._passed(view)
+        self._steps.step(lr)
 
-    def _watched(self, image: Array, changes: Mapping[str, Any]) -> Watched:
-        return watch(self.net, self.collection.input(image), changes, self.collection.means)
+    def _check(self, q: Question) -> dict[str, Any]:
+        view = self._view(q)
+        if view.label is None:
+            raise InputError("check: choose the class whose loss is meant")
+        point = checking.Point(q.text("of"), q.text("name"), q.index())
+        x, means = self.collection.input(view.image), self.collection.means
+        seen = self._passed(view)
+        found = checking.check(self.net, seen, x, view.label, view.changes, means, point)
+        return {"kind": "checked", "label": view.label} | found
+
+    def _read_picture(self, content: bytes | None, numbers: Numbers) -> dict[str, Any]:
+        """Keep the digit in a picture file, as `minise predict` would see it."""
+        c = self.collection
+        if not c.takes_drawings:
+            shape = "×".join(map(str, c.images.shape[1:]))
+            raise InputError(f"picture: the net takes images {shape}, not grey ones of 28×28")
+        if content is None:
+            raise InputError("picture: the bytes of a file are missing")
+        if len(content) > MOST_BYTES:
+            raise InputError(f"picture: the file has more than {MOST_BYTES // 2**20} MB")
+        self._picture = c.as_learned(data.fit_digit(data.read_picture(io.BytesIO(content))))[None]
+        return {"kind": "picture", "image": numbers.put(self._picture)}
+
+    def _view(self, q: Question) -> _View:
+        label = q.label(self.collection.classes)
+        return _View(self._image(q), q.changes(), label, q.names("open"))
+
+    def _passed(self, view: _View) -> Watched:
+        """Both passes, or without a label the first. Raises `InputError` for infinite scores."""
+        watched = self._watched(view.image, view.changes)
+        if not np.isfinite(watched.scores).all():
+            raise InputError("the scores are not finite: move the gates back, or undo the steps")
+        if view.label is not None:
+            self.net.zero_grad()
+            watched.backward(view.label)
+        return watched
+
+    def _watched(self, image: Array, changes: dict[str, Change]) -> Watched:
+        return self._watcher.watch(self.collection.input(image), changes, self.collection.means)
 
     def _image(self, q: Question) -> Array:
         """The image (C, H, W) that a question is about."""
@@ -141,30 +183,19 @@ class Session:
             raise InputError(f"{q.kind}: image is {shown(given)}, expected where it is from")
         match given.get("from"):
             case "test":
-                number = given.get("number")
-                if type(number) is not int or not 0 <= number < len(c.images):
-                    raise InputError(
-                        f"{q.kind}: image {shown(number)}, expected 0 to {len(c.images) - 1}"
-                    )
-                test: Array = c.images[number]
-                return test
+                image: Array = c.images[q.test_image(given, len(c.images))]
+                return image
             case "drawing" if c.takes_drawings:
-                digit = drawn_digit(q.strokes(given))
-                return (digit if c.mean <= 0.5 else 255 - digit)[None]
+                return c.as_learned(drawn_digit(q.strokes(given)))[None]
             case "picture" if self._picture is not None:
                 return self._picture
         raise InputError(f"{q.kind}: there is no image from {shown(given.get('from'))}")
 
-    def _classes(self) -> int:
-        return int(asnumpy(self.net(self.collection.input(self.collection.images[0]))).shape[1])
+    def _class_name(self, k: int) -> str:
+        names = self.collection.class_names
+        return names[k] if k < len(names) else str(k)
 
 
-def _some(array: Array | None, numbers: Numbers) -> dict[str, Any] | None:
-    """Where the first maps of an array (1, C, …) are; none where it is not there."""
-    return None if array is None else numbers.put(array[0, :MOST_MAPS])
-
-
-def _probabilities(scores: Array) -> Array:
-    p = np.exp(scores.astype(np.float64) - float(scores.max()))
-    probabilities: Array = p / p.sum()
-    return probabilities
+def _probabilities(scores: Array) -> list[float]:
+    p = np.exp(scores[0].astype(np.float64) - float(scores.max()))
+    return list((p / p.sum()).tolist())

@@ -181,11 +181,11 @@ def test_what_is_in_a_file_is_read_as_the_file_is(tmp_path, seen):
         )
         with open(tmp_path / f"s.{kind}", "rb") as file:
             np.testing.assert_array_equal(read_picture(file), seen)
-    for content, message in {
+    for broken, message in {
         b"\0\0\0\x24ftypheic" + bytes(99): r"^the file: HEIC, .* export it as JPEG$",
         b"no picture": r"^the file: not a readable picture, expected PNG",
         b"": r"^the file: not a readable picture",
         content[:50]: r"^the file: the picture cannot be read",
     }.items():
         with pytest.raises(InputError, match=message):
-            read_picture(io.BytesIO(content))
+            read_picture(io.BytesIO(broken))
