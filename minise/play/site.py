@@ -205,6 +205,6 @@ def _refused(message: str, question: object = None) -> bytes:
 
 def line(error: BaseException) -> str:
     """The error in one line of signs that every terminal shows as they are."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
     text = "".join(sign if sign.isprintable() else "?" for sign in text)
     return text if len(text) <= 300 else f"{text[:299]}…"
