@@ -1,5 +1,6 @@
 """The page "Kinks" says what the code gives at each kink: ours, and PyTorch's."""
 
+import json
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -13,10 +14,9 @@ PAGE = Path(__file__).parents[2] / "tutorials/reference/kinks.md"
 ONES = np.ones((1, 1, 2, 2))
 
 
-def tables():
-    """{framework: {what: cell}}, of both tables."""
+def tables(text):
+    """{framework: {what: cell}}, of all tables of a text."""
     found = {}
-    text = PAGE.read_text(encoding="utf-8").partition("## What a check says there")[0]
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
         names, _, *rows = [[cell.strip() for cell in line] for line in lines]
@@ -25,7 +25,7 @@ def tables():
     return found
 
 
-TABLES = tables()
+TABLES = tables(PAGE.read_text(encoding="utf-8").partition("## What a check says there")[0])
 
 
 def cell(slopes):
@@ -67,6 +67,14 @@ def ours():
 def test_the_page_says_what_minise_gives_at_each_kink():
     given = {what: cell(slopes) for what, slopes in ours().items()}
     assert {what: said for what, said in TABLES["minise"].items() if said != "–"} == given
+
+
+def test_step_1_of_the_tutorials_says_the_same():
+    step = json.loads((PAGE.parents[1] / "01-a-derivative-you-can-trust.ipynb").read_text("utf-8"))
+    said = tables("".join("".join(cell["source"]) + "\n" for cell in step["cells"]))
+    assert list(said) == [framework for framework in TABLES if not framework.startswith("*")]
+    for framework, cells in said.items():
+        assert cells == {what: TABLES[framework].get(what, "–") for what in cells}, framework
 
 
 def test_what_the_page_leaves_out_of_minise_is_no_operation():
