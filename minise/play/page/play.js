@@ -71,8 +71,8 @@ export function exact(v) {
 }
 
 function percent(p) {
-  if (p > 0.995 && p < 1) return "more than 99 %";
-  return `${(100 * p).toFixed(0)} %`;
+  const text = `${(100 * p).toFixed(0)}\u00a0%`; // which no line parts
+  return text === "100\u00a0%" && p < 1 ? "over 99\u00a0%" : text;
 }
 
 /** From what to what a colour scale or an axis goes: from 0, or as far below as above it. */
@@ -103,7 +103,7 @@ function arrayOf(given, numbers) {
 
 // The lightness rises all the way, so that both scales read in black and white. What is not
 // negative goes from black to white; what has a sign is grey at 0, darker below, lighter above.
-const INK = [[13, 17, 28], [25, 55, 95], [44, 110, 150], [115, 180, 195], [246, 250, 242]];
+const INK = [[13, 17, 28], [30, 78, 125], [62, 140, 178], [140, 200, 215], [246, 250, 242]];
 const SIGNED = [[48, 12, 2], [134, 62, 22], [128, 128, 128], [140, 200, 215], [238, 252, 255]];
 const NOT_A_NUMBER = 0xffff00ff; // magenta, which is in neither scale
 
@@ -415,20 +415,29 @@ class Gates {
     this.row = row;
     this.sliders = [];
     this.element = h("div", { class: "gates", role: "group", "aria-label": `gates of ${row.card.name}` });
+    this.keys = ["mean", "own", "before"].map((name) => h("span", { class: "key" }, h("i", { class: name }), h("span")));
+  }
+
+  /** What the marks are, of those that there are. */
+  name(marks) {
+    this.keys.forEach((key, n) => {
+      key.hidden = marks[n] === null;
+      if (!key.hidden) say(key.lastChild, marks[n]);
+    });
   }
 
   paint(array, range, { columns, pitch }) {
     this.element.style.gridTemplateColumns = `repeat(${columns}, ${pitch}px)`;
     while (this.sliders.length < array.data.length) this.add(this.sliders.length);
-    const { card } = this.row;
-    const { own, before, mean, change } = card.marks();
+    const { own, before, mean, change } = this.row.card.marks();
+    this.name([mean && `mean of class ${mean.name}`, change ? "the net's own" : null, before ? "before the steps" : null]);
     array.data.forEach((v, c) => {
       const slider = this.sliders[c];
       if (slider.dragged) return;
       this.move(slider, v, range);
       mark(slider, "own", change ? own?.data[c] : undefined, range);
       mark(slider, "before", before?.[c], range);
-      mark(slider, "mean", mean?.[c], range);
+      mark(slider, "mean", mean?.data[c], range);
       slider.element.classList.toggle("by-hand", change?.gates?.[c] !== undefined);
     });
     this.range = range;
@@ -547,13 +556,13 @@ class Row {
   }
 
   explain({ low, high }) {
-    if (this.view instanceof Gates) return;
+    if (this.view instanceof Gates) return this.legend.replaceChildren(...this.view.keys);
     const scale = h("i", { class: "scale" });
     scale.style.background = css(low < 0 ? SIGNED : INK);
-    const ends = low < 0 ? [short(low), scale, "0", short(high)] : ["0", scale, short(high)];
-    if (!(this.view instanceof Maps)) this.legend.replaceChildren(`${short(low)} to ${short(high)}`);
+    if (!(this.view instanceof Maps)) this.legend.replaceChildren(low < 0 ? `±${short(high)}` : `0 to ${short(high)}`);
     else if (low < 0) this.legend.replaceChildren(short(low), scale, signed(`+${short(high)}`));
-    else this.legend.replaceChildren(...ends);
+    else this.legend.replaceChildren("0", scale, short(high));
+    return undefined;
   }
 }
 
@@ -568,8 +577,8 @@ class Card {
     this.readout = h("output", { class: "readout", "aria-live": "polite" });
     this.checkButton = h("button", { type: "button", hidden: true, onclick: () => this.check() });
     this.checked = h("p", { class: "checked", role: "status", hidden: true });
-    this.body = h("div", { class: "body" }, this.contents(),
-      h("div", { class: "probe" }, this.readout, this.checkButton), this.checked, reading(play, { name: this.name }, this.name));
+    this.body = h("div", { class: "body" }, this.contents(), this.checked,
+      h("div", { class: "foot" }, reading(play, { name: this.name }, this.name), this.readout, this.checkButton));
     this.details = h("details", { ontoggle: () => this.toggled() },
       h("summary", {}, h("h3", { id: title }, this.name), this.about), this.body);
     this.element = h("article", { class: `layer ${this.sort}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
@@ -706,7 +715,7 @@ class BlockCard extends Card {
       { key: "dhidden", title: "of the hidden units" },
       { key: "dz", title: "of the squeeze" },
       { key: "scaled", title: "= s · dy, the path of the scale", scale: "dx" },
-      { key: "squeezed", title: "the path through the gates", scale: "dx" },
+      { key: "squeezed", title: "the path through the gates, in colours of its own" },
       { key: "dx", title: "= scaled + squeezed", scale: "dx" },
     ];
   }
@@ -715,7 +724,9 @@ class BlockCard extends Card {
     const figures = (rows) => rows.map((row) => row.figure);
     return [this.controls(), h("div", { class: "ways" },
       h("div", {}, h("h4", {}, "forward"), figures(this.rows.slice(0, 5))),
-      this.back = h("div", { hidden: true }, h("h4", {}, "backward"), figures(this.rows.slice(5))))];
+      h("div", {}, h("h4", {}, "backward"),
+        this.noBack = h("p", { class: "quiet" }, "Choose the right answer above: the gradient of its loss comes back here."),
+        figures(this.rows.slice(5))))];
   }
 
   controls() {
@@ -746,7 +757,7 @@ class BlockCard extends Card {
 
   take(layer, numbers) {
     this.own = arrayOf(layer.own, numbers);
-    this.back.hidden = layer.dx == null && layer.ds == null;
+    this.noBack.hidden = layer.ds != null;
     super.take(layer, numbers);
     this.showChange();
   }
@@ -788,7 +799,7 @@ class BlockCard extends Card {
 
   /** Forward and backward stand side by side where there is room for both: as in the style sheet. */
   wayWidth() {
-    return !this.back.hidden && this.width >= 1000 ? (this.width - 32) / 2 : this.width;
+    return this.width >= 760 ? (this.width - 32) / 2 : this.width;
   }
 }
 
@@ -836,9 +847,9 @@ class Sheet {
       "aria-label": "a sheet to draw a digit on, with mouse, finger or pen; test images can be picked with the keyboard" });
     this.context = this.canvas.getContext("2d");
     this.hint = h("span", { class: "hint", "aria-hidden": "true" }, "draw a digit here");
-    this.undoButton = h("button", { type: "button", onclick: () => this.undo() }, "undo stroke");
+    this.undoButton = h("button", { type: "button", onclick: () => this.undo() }, "undo");
     this.element = h("div", { class: "sheet-frame" }, this.canvas, this.hint);
-    this.buttons = h("div", { class: "controls" }, this.undoButton,
+    this.buttons = h("div", { class: "buttons" }, this.undoButton,
       h("button", { type: "button", onclick: () => this.clear() }, "clear"));
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
     this.canvas.addEventListener("pointermove", (event) => this.moved(event));
@@ -942,15 +953,14 @@ class Picker {
   constructor(net, picked) {
     Object.assign(this, { net, picked, of: "", place: 0, number: 0 });
     let label;
-    [label, this.select] = choice("test images of class",
-      [["", "any"], ...net.classes.map((text, k) => [String(k), text])], () => this.go(0));
+    [label, this.select] = choice("test images",
+      [["", "of any class"], ...net.classes.map((text, k) => [String(k), text])], () => this.go(0));
     this.wrong = h("input", { type: "checkbox", disabled: !net.wrong.length, onchange: () => this.go(0) });
     this.text = h("p", { class: "quiet" });
     const button = (text, by) => h("button", { type: "button", "aria-label": `${text} test image`, onclick: () => this.go(this.place + by) }, text);
     this.element = h("div", { class: "picker" },
-      h("div", { class: "controls" }, label,
-        h("label", { class: "check" }, this.wrong, h("span", {}, "came out wrong"))),
-      h("div", { class: "controls" }, button("previous", -1), button("next", 1)), this.text);
+      h("div", { class: "controls" }, label, button("previous", -1), button("next", 1)),
+      h("div", { class: "controls" }, h("label", { class: "check" }, this.wrong, h("span", {}, "came out wrong")), this.text));
     this.wrongs = new Set(net.wrong);
   }
 
@@ -1190,8 +1200,8 @@ class Play {
     const file = h("input", { type: "file", accept: "image/*", class: "unseen", onchange: () => { this.sendPicture(file.files[0]); file.value = ""; } });
     const [, rows, columns] = this.net.image_shape;
     const sheet = this.sheet
-      ? [h("div", { class: "sheets" }, this.sheet.element, this.given.element), this.sheet.buttons, this.picker.element,
-        h("label", { class: "drop" }, file, h("span", {}, "or drop a picture here, or choose a file"))]
+      ? [h("div", { class: "sheets" }, this.sheet.element, h("div", {}, this.given.element, this.sheet.buttons)), this.picker.element,
+        h("label", { class: "drop" }, file, h("span", {}, "or choose a picture, or drop it here"))]
       : [h("p", { class: "quiet" }, `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: it cannot be drawn for. Its test images can be picked.`),
         this.given.element, this.picker.element];
     const panel = this.panel("input", "Draw", "input", sheet, this.inputMessage);
@@ -1386,7 +1396,7 @@ class Play {
     if (!means || !p) return null;
     const k = this.marked ?? p.indexOf(Math.max(...p));
     const [classes, channels] = means.shape;
-    return k < classes ? means.data.subarray(k * channels, (k + 1) * channels) : null;
+    return k < classes ? { name: this.net.classes[k], data: means.data.subarray(k * channels, (k + 1) * channels) } : null;
   }
 }
 
