@@ -6,7 +6,8 @@
 const STOPPED = "minise play has stopped; start it again with: minise play";
 const PEN = 0.07; // of the sheet, as in minise/play/drawing.py
 const ROOM = 60; // pixels for a map and its bars, side by side with those of other channels
-const LEAST = 40; // pixels that a finger still finds
+const WIDE = 96; // as wide as they get where there is more
+const LEAST = 36; // pixels that a finger still finds
 const BAR = 52; // pixels: how high bars are
 const SLIDER = 84;
 const GRADIENT_OF = { y: "dy", x: "dx", z: "dz", hidden: "dhidden", s: "ds" };
@@ -49,7 +50,7 @@ const anId = () => `minise-play-${(made += 1)}`;
 
 // ----------------------------------------------------------------------------------- numbers
 
-const signed = (text) => text.replace("-", "−");
+const signed = (text) => text.replaceAll("-", "−");
 
 /** A number as one reads it: 0.531, 2.1e−5. */
 export function short(v) {
@@ -227,7 +228,8 @@ class Line {
 function gridOf(width, count, side, room = ROOM) {
   const zoomIn = (space) => {
     const zoom = space / (side + 1); // a pixel between two maps
-    return zoom >= 1 ? Math.floor(zoom * 2) / 2 : zoom;
+    const steps = zoom < 2 ? 4 : 2; // so that pixels are alike on most screens
+    return zoom >= 1 ? Math.floor(zoom * steps) / steps : zoom;
   };
   let columns = Math.floor(width / ((side + 1) * zoomIn(room)));
   if (columns < count && Math.floor(width / LEAST) >= count) columns = count;
@@ -242,7 +244,7 @@ function gridOf(width, count, side, room = ROOM) {
 class Maps {
   constructor(row) {
     this.row = row;
-    this.canvas = h("canvas", { role: "application", tabindex: 0 });
+    this.canvas = h("canvas", { role: "application", tabindex: 0, width: 1, height: 1 });
     this.cursor = h("div", { class: "cursor", hidden: true });
     this.element = h("div", { class: "maps" }, this.canvas, this.cursor);
     this.context = this.canvas.getContext("2d");
@@ -638,7 +640,8 @@ class Card {
   gridOf(row) {
     const [count, , side] = row.array.shape;
     if (side === undefined) return gridOf(this.width, count, 1, count > 16 ? 14 : 36);
-    return gridOf(this.width, count, side, side < 28 ? Math.max(24, 16 + 1.6 * side) : ROOM);
+    const room = Math.min(WIDE, Math.max(ROOM, this.width / count));
+    return gridOf(this.width, count, side, side < 28 ? room * (0.3 + side / 40) : room);
   }
 
   hover(row, entry) {
@@ -793,8 +796,9 @@ class BlockCard extends Card {
   /** Every row of a block has its channels in the same columns. */
   gridOf(row) {
     const [count, , side] = this.byKey.get("x").array?.shape ?? [row.array.shape[0], 0, 1];
-    const grid = gridOf(this.wayWidth(), count, side);
-    return row.array.shape.length === 3 && row.array.shape[2] !== side ? gridOf(this.wayWidth(), row.array.shape[0], row.array.shape[2]) : grid;
+    const own = row.array.shape.length === 3 ? row.array.shape : [count, 0, side]; // gates of pixels: 1 map
+    const width = this.wayWidth();
+    return gridOf(width, own[0], own[2], Math.min(WIDE, Math.max(ROOM, width / count)));
   }
 
   /** Forward and backward stand side by side where there is room for both: as in the style sheet. */
@@ -957,9 +961,9 @@ class Picker {
       [["", "of any class"], ...net.classes.map((text, k) => [String(k), text])], () => this.go(0));
     this.wrong = h("input", { type: "checkbox", disabled: !net.wrong.length, onchange: () => this.go(0) });
     this.text = h("p", { class: "quiet" });
-    const button = (text, by) => h("button", { type: "button", "aria-label": `${text} test image`, onclick: () => this.go(this.place + by) }, text);
+    const button = (text, name, by) => h("button", { type: "button", "aria-label": `${name} test image`, onclick: () => this.go(this.place + by) }, text);
     this.element = h("div", { class: "picker" },
-      h("div", { class: "controls" }, label, button("previous", -1), button("next", 1)),
+      h("div", { class: "controls" }, label, button("‹", "previous", -1), button("›", "next", 1)),
       h("div", { class: "controls" }, h("label", { class: "check" }, this.wrong, h("span", {}, "came out wrong")), this.text));
     this.wrongs = new Set(net.wrong);
   }
@@ -990,6 +994,7 @@ class Scores {
   constructor(net) {
     this.net = net;
     this.sentence = h("p", { class: "sentence" }, "…");
+    this.note = h("p", { class: "quiet" });
     this.live = h("p", { class: "unseen", role: "status" });
     const count = Math.min(net.classes.length, MOST_CLASSES);
     this.lines = Array.from({ length: count }, () => {
@@ -1009,9 +1014,9 @@ class Scores {
     this.lines.forEach((line, n) => this.paintLine(line, this.order(p)[n], seen, changed, best));
     const was = seen.unchanged.indexOf(Math.max(...seen.unchanged.map((v) => v ?? -1)));
     const { classes } = this.net;
-    const before = changed ? `, before the change ${classes[was]}, ${percent(seen.unchanged[was])}` : "";
-    const right = truth == null ? "" : truth === best ? " (right)" : ` (it is ${classes[truth]})`;
-    this.tell(`the net reads ${classes[best]}, ${percent(p[best])}${right}${before}`);
+    const before = changed ? `before the change it read ${classes[was]}, ${percent(seen.unchanged[was])}` : "";
+    const right = truth == null ? "" : truth === best ? "which is right" : `it is ${classes[truth]}`;
+    this.tell(`the net reads ${classes[best]}, ${percent(p[best])}`, [right, before].filter(Boolean).join("; "));
   }
 
   order(p) {
@@ -1025,7 +1030,7 @@ class Scores {
     line.bar.style.setProperty("--p", p ?? 0);
     line.bar.style.setProperty("--before", before ?? 0);
     line.row.classList.toggle("best", k === best);
-    line.row.classList.toggle("changed", changed);
+    line.row.classList.toggle("changed", changed && before >= 0.005);
     Object.assign(line.row.dataset, { class: k, probability: p, score: seen.scores[k], unchanged: before });
     say(line.p, p === null ? "not a number" : `${(100 * p).toFixed(1)} %`);
     say(line.score, short(seen.scores[k]));
@@ -1045,10 +1050,11 @@ class Scores {
   }
 
   /** The sentence at once; to a screen reader when it has stood for a moment. */
-  tell(text) {
+  tell(text, note = "") {
     say(this.sentence, text);
+    say(this.note, note);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => say(this.live, text), 500);
+    this.timer = setTimeout(() => say(this.live, note ? `${text}; ${note}` : text), 500);
   }
 }
 
@@ -1073,9 +1079,8 @@ class Learning {
     this.dot = svg("circle", { r: 3 });
     this.plot = svg("svg", { viewBox: "-6 -8 212 64", class: "curve", role: "img" },
       svg("path", { d: "M0 48H200", class: "axis" }), this.curve, this.dot);
-    this.element = h("div", {},
-      h("div", { class: "controls" }, label, this.loss),
-      h("div", { class: "controls" }, h("label", {}, h("span", {}, "learning rate"), this.lr), this.buttons, this.undoButton, this.resetButton),
+    this.element = h("div", { class: "learning" },
+      h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate"), this.lr), this.buttons, this.undoButton, this.resetButton),
       this.plot, this.message);
     this.refused = (message) => say(this.message, message);
   }
@@ -1176,7 +1181,7 @@ class Play {
     this.cards = net.layers.map((info) => (net.means[info.name] || info.kind === "block" ? new BlockCard(this, info) : new Card(this, info)));
     this.byName = new Map(this.cards.map((card) => [card.name, card]));
     this.main.replaceChildren(this.header(), h("div", { class: "columns" },
-      h("div", { class: "side" }, this.inputPanel(), this.scoresPanel()),
+      h("div", { class: "side" }, this.inputPanel(), h("div", { class: "panel answer", role: "region", "aria-label": "Answer" }, this.scores.sentence, this.scores.note), this.scoresPanel()),
       h("div", { class: "flow" }, this.backwardPanel(), this.layersPanel())));
     this.watchCards();
     this.sheet?.paint();
@@ -1192,7 +1197,7 @@ class Play {
   panel(name, title, label, ...children) {
     const id = anId();
     return h("section", { class: `panel ${name}`, "aria-labelledby": id },
-      h("div", { class: "heading" }, h("h2", { id }, title)), children, label && reading(this, { panel: label }, title));
+      h("div", { class: "heading" }, h("h2", { id }, title), label && reading(this, { panel: label }, title)), children);
   }
 
   inputPanel() {
@@ -1226,7 +1231,7 @@ class Play {
   }
 
   scoresPanel() {
-    return this.panel("scores", "Answer", "scores", h("div", { class: "answer" }, this.scores.sentence), this.scores.table, this.scores.live);
+    return this.panel("scores", "Scores", "scores", this.scores.table, this.scores.live);
   }
 
   backwardPanel() {
