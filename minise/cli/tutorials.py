@@ -11,8 +11,7 @@ import minise
 from minise.cli.terminal import quoted
 from minise.errors import InputError
 from minise.files import write_whole
-
-PATTERN = "[0-9][0-9]-*.ipynb"
+from minise.lessons import find_notebooks
 
 
 @click.command("tutorials", short_help="Copy the tutorials, as notebooks, into a folder.")
@@ -29,17 +28,6 @@ def tutorials_command(folder: Path) -> None:
     click.echo("To work in them:")
     click.echo("  python -m pip install jupyterlab")
     click.echo(f"  jupyter lab {quoted(folder)}")
-
-
-def find_notebooks(package: Path) -> list[Path]:
-    """The notebooks within the folder of the package or, in a checkout, beside it; in order.
-
-    Raises `InputError` where there are none.
-    """
-    for folder in (package / "tutorials", package.parent / "tutorials"):
-        if found := sorted(folder.glob(PATTERN)):
-            return found
-    raise InputError(f"{package}: the tutorials are not in this installation")
 
 
 def copy_notebooks(sources: list[Path], folder: Path) -> None:

@@ -34,7 +34,7 @@ class Point(NamedTuple):
 
     of: str  # "dy", "parameter", or one of `OF_A_BLOCK`
     name: str
-    index: tuple[int, ...]
+    entry: tuple[int, ...]
 
 
 def check(
@@ -72,7 +72,7 @@ def check(
     return {
         "of": point.of,
         "name": point.name,
-        "index": list(point.index),
+        "index": list(point.entry),
         "backward": shown,
         "exact": said,
         "numeric": judged.numeric,
@@ -97,12 +97,10 @@ def _in_float64(net: Layer) -> Layer:
 def _entry(net: Layer, seen: Watched, point: Point) -> float:
     """The number in the gradient."""
     gradient = _gradient(net, seen, point)
-    index = point.index
-    if len(index) != gradient.ndim or any(
-        i >= n for i, n in zip(index, gradient.shape, strict=True)
-    ):
-        raise InputError(f"check: {point.of} of {point.name} {gradient.shape} has no entry {index}")
-    return float(gradient[index])
+    entry, shape = point.entry, gradient.shape
+    if len(entry) != len(shape) or any(i >= n for i, n in zip(entry, shape, strict=True)):
+        raise InputError(f"check: {point.of} of {point.name} {shape} has no entry {entry}")
+    return float(gradient[entry])
 
 
 def _gradient(net: Layer, seen: Watched, point: Point) -> Array:
@@ -118,20 +116,21 @@ def _gradient(net: Layer, seen: Watched, point: Point) -> Array:
         found = getattr(seen.blocks[point.name], point.of)
     if found is None:
         raise InputError(f"check: there is no {point.of[:20]} of {point.name[:40]!r}")
-    return found[0]
+    gradient: Array = found[0]
+    return gradient
 
 
 def _line(net: Layer, exact: Watched, point: Point, loss: Any) -> Line:
     """The loss, while the entry moves that the gradient is of."""
     if point.of == "parameter":
         value = dict(net.named_parameters())[point.name].value
-        return Line(loss, 1.0, value, point.index, 1.0)
+        return Line(loss, 1.0, value, point.entry, 1.0)
     nudge, t = _nudge(exact, point), np.zeros(1)
     return Line(lambda: loss(nudge._replace(step=float(t[0]))), 1.0, t, 0, 1.0)
 
 
 def _nudge(exact: Watched, point: Point) -> Nudge:
-    of, name, index = point
+    of, name, entry = point
     into, joined = False, name in exact.joins
     match of:
         case "dy":
@@ -145,7 +144,7 @@ def _nudge(exact: Watched, point: Point) -> Nudge:
             name, into = exact.blocks[name].reader, True
         case _:
             name = part_of(name, {"dz": "squeeze", "dhidden": "activation", "ds": "gate"}[of])
-    return Nudge(name, index, 0.0, into)
+    return Nudge(name, entry, 0.0, into)
 
 
 def _judged(line: Line, said: float) -> tuple[Judged, float, list[float]]:
@@ -165,7 +164,8 @@ def _judged(line: Line, said: float) -> tuple[Judged, float, list[float]]:
 def _loss(scores: Array, label: int) -> Array:
     """log Σ exp(score) − score of the label, of which a small one has all its digits."""
     others = np.delete(scores - scores[label], label)
-    return np.logaddexp(0.0, np.logaddexp.reduce(others))
+    loss: Array = np.logaddexp(0.0, np.logaddexp.reduce(others))
+    return loss
 
 
 def _words(judged: Judged, error: float) -> str:

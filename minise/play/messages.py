@@ -156,21 +156,19 @@ class Question(NamedTuple):
             raise InputError(f"{self.kind}: {name} is {shown(value)}, expected a list of names")
         return set(value)
 
-    def index(self) -> tuple[int, ...]:
+    def entry(self) -> tuple[int, ...]:
         """The place in an array."""
         value = self.fields.get("index")
         if not isinstance(value, list) or len(value) > 8:
             raise InputError(f"{self.kind}: index is {shown(value)}, expected numbers as [c, h, w]")
         return tuple(_whole(f"{self.kind}: index", i, 10**9) for i in value)
 
-    def subject(self) -> tuple[str | None, str | None]:
-        """What is read of: the name of a layer, or that of a panel."""
-        if "name" in self.fields:
-            return self.text("name"), None
+    def panel(self) -> str:
+        """The panel that is read of."""
         panel = self.text("panel")
         if panel not in PANELS:
             raise InputError(f"{self.kind}: {nearest('panel', panel[:40], PANELS)}")
-        return None, panel
+        return panel
 
     def test_image(self, image: Mapping[str, Any], count: int) -> int:
         """The number of a test image."""

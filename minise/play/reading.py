@@ -1,5 +1,53 @@
+"""What there is to read of a layer or a panel: equations, source, and a section of a tutorial."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
 from minise.errors import InputError
+from minise.play import equations, sections, source
+from minise.play.equations import Page
+from minise.play.watch import Watcher
+
+SAYS = {
+    "input": "The picture as the net is given it.",
+    "scores": "One number for each class; the largest is the net's answer.",
+    "loss": "How far the net is from the label that was chosen.",
+    "step": "Every weight moves a little against its gradient.",
+    "check": "The gradient of one number, from two losses beside it.",
+}
 
 
-def about(watcher, name, panel):
-    raise InputError("read: not built yet")
+def of_panel(panel: str) -> dict[str, Any]:
+    """To read beside one of `messages.PANELS`."""
+    page = equations.PANELS[panel]
+    return _reading(panel, SAYS[panel], page, source.of_panel(panel))
+
+
+def of_layer(watcher: Watcher, name: str) -> dict[str, Any]:
+    """To read beside the layer of this name. Raises `InputError` where there is none."""
+    plain = name.partition("#")[0]
+    layer = watcher.layers.get(plain)
+    if layer is None:
+        raise InputError(f"read: there is no layer {name[:40]!r}")
+    says = (inspect.getdoc(type(layer)) or "").partition("\n\n")[0].replace("\n", " ")
+    code = source.of_layer(layer, joined=plain in watcher.joins)
+    return _reading(type(layer).__name__, says, equations.page_of(layer), code)
+
+
+def _reading(
+    title: str, says: str, page: Page | None, code: list[dict[str, Any]]
+) -> dict[str, Any]:
+    section = None if page is None else sections.find(page.step, page.section)
+    return {
+        "kind": "reading",
+        "title": title,
+        "says": says,
+        "equations": [
+            {"text": text, "mathml": sections.mathml(latex, display=True)}
+            for text, latex in ([] if page is None else page.equations)
+        ],
+        "sources": code,
+        "tutorial": None if section is None else section._asdict(),
+    }

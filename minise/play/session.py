@@ -71,7 +71,9 @@ class Session:
             case "picture":
                 return self._read_picture(content, numbers)
             case "read":
-                return reading.about(self._watcher, *q.subject())
+                if q.fields.get("panel") is not None:
+                    return reading.of_panel(q.panel())
+                return reading.of_layer(self._watcher, q.text("name"))
             case "check":
                 return self._check(q)
             case "look":
@@ -140,7 +142,7 @@ class Session:
         view = self._view(q)
         if view.label is None:
             raise InputError("check: choose the class whose loss is meant")
-        point = checking.Point(q.text("of"), q.text("name"), q.index())
+        point = checking.Point(q.text("of"), q.text("name"), q.entry())
         x, means = self.collection.input(view.image), self.collection.means
         seen = self._passed(view)
         found = checking.check(self.net, seen, x, view.label, view.changes, means, point)
