@@ -28,7 +28,7 @@ SCALE = ("y = s · x", r"y = s \cdot x")
 SCALE_BACK = ("ds = Σ x · dy over a map", r"ds = \sum_{h,w} x \cdot dy")
 TWO_PATHS = (
     "dx = s · dy + the squeeze's gradient of dz",
-    r"dx = s \cdot dy + \mathrm{squeeze}^{\prime}(dz)",
+    r"dx = s \cdot dy + \text{squeeze}^{\prime}(dz)",
 )
 MEAN = ("z = Σ x / (H·W)", r"z = \frac{1}{HW} \sum_{h,w} x")
 MEAN_BACK = ("dx = dz / (H·W)", r"dx = \frac{dz}{HW}")
@@ -46,7 +46,7 @@ NORM: Equations = (
 )
 PER_PIXEL = (
     "dx = s · dy + what came through the gates",
-    r"dx = s \cdot dy + \mathrm{gates}^{\prime}(ds)",
+    r"dx = s \cdot dy + \text{gates}^{\prime}(ds)",
 )
 SE, HOSTS, RELU_SECTION = "Forward", "Other hosts", "Relu and sigmoid"
 
@@ -60,7 +60,10 @@ LAYERS: Mapping[type[Layer], Page] = {
                 r"y_{f,h,v} = \sum_{c,i,j} w_{f,c,i,j} \cdot x_{c,h+i,v+j} + b_f",
             ),
             ("dw = Σ dy · x, shifted", r"dw_{f,c,i,j} = \sum_{h,v} dy_{f,h,v} \cdot x_{c,h+i,v+j}"),
-            ("dx = Σ w · dy, shifted back", r"dx_{c,h,v} = \sum_{f,i,j} w_{f,c,i,j} \cdot dy_{f,h-i,v-j}"),
+            (
+                "dx = Σ w · dy, shifted back",
+                r"dx_{c,h,v} = \sum_{f,i,j} w_{f,c,i,j} \cdot dy_{f,h-i,v-j}",
+            ),
         ),
     ),
     nn.Linear: Page(
@@ -68,7 +71,10 @@ LAYERS: Mapping[type[Layer], Page] = {
         "A linear map",
         (
             ("y = x·wᵀ + b", r"y = x w^T + b"),
-            ("dx = dy·w,  dw = dyᵀ·x,  db = Σ dy", r"dx = dy\,w,\quad dw = dy^T x,\quad db = \sum dy"),
+            (
+                "dx = dy·w,  dw = dyᵀ·x,  db = Σ dy",
+                r"dx = dy\,w,\quad dw = dy^T x,\quad db = \sum dy",
+            ),
         ),
     ),
     nn.BatchNorm2d: Page(4, "In use: running averages", NORM),
@@ -105,15 +111,24 @@ LAYERS: Mapping[type[Layer], Page] = {
         RELU_SECTION,
         (
             ("y = x · σ(x)", r"y = x \cdot \sigma(x)"),
-            ("dx = dy · σ · (1 + x · (1 − σ))", r"dx = dy \cdot \sigma \cdot (1 + x \cdot (1 - \sigma))"),
+            (
+                "dx = dy · σ · (1 + x · (1 − σ))",
+                r"dx = dy \cdot \sigma \cdot (1 + x \cdot (1 - \sigma))",
+            ),
         ),
     ),
     nn.HardSwish: Page(
         2,
         RELU_SECTION,
         (
-            ("y = x · clip(x/6 + 1/2, 0, 1)", r"y = x \cdot \min(\max(\frac{x}{6} + \frac{1}{2}, 0), 1)"),
-            ("dx = dy · (x/3 + 1/2) between −3 and 3", r"dx = dy \cdot \left(\frac{x}{3} + \frac{1}{2}\right)"),
+            (
+                "y = x · clip(x/6 + 1/2, 0, 1)",
+                r"y = x \cdot \min(\max(\frac{x}{6} + \frac{1}{2}, 0), 1)",
+            ),
+            (
+                "dx = dy · (x/3 + 1/2) between −3 and 3",
+                r"dx = dy \cdot \left(\frac{x}{3} + \frac{1}{2}\right)",
+            ),
         ),
     ),
     nn.HardSigmoid: Page(
@@ -166,7 +181,7 @@ LAYERS: Mapping[type[Layer], Page] = {
         ),
     ),
     nn.GlobalAvgMaxPool: Page(
-        5, SE, (("z = (mean + largest) / 2", r"z = \frac{\mathrm{mean}(x) + \max(x)}{2}"),)
+        5, SE, (("z = (mean + largest) / 2", r"z = \frac{\text{mean}(x) + \max(x)}{2}"),)
     ),
     nn.Flatten: Page(
         2,
@@ -177,10 +192,10 @@ LAYERS: Mapping[type[Layer], Page] = {
         5,
         "Backward, from the end to the beginning",
         (
-            ("z = squeeze(x)", r"z = \mathrm{squeeze}(x)"),
+            ("z = squeeze(x)", r"z = \text{squeeze}(x)"),
             (
                 "s = gate(W₂ · relu(W₁ · z))",
-                r"s = \mathrm{gate}(W_2 \cdot \mathrm{relu}(W_1 \cdot z))",
+                r"s = \text{gate}(W_2 \cdot \text{relu}(W_1 \cdot z))",
             ),
             SCALE,
             SCALE_BACK,
@@ -188,7 +203,7 @@ LAYERS: Mapping[type[Layer], Page] = {
         ),
     ),
     nn.EffectiveSE: Page(
-        6, HOSTS, (MEAN, ("s = gate(W · z)", r"s = \mathrm{gate}(W z)"), SCALE, SCALE_BACK, TWO_PATHS)
+        6, HOSTS, (MEAN, ("s = gate(W · z)", r"s = \text{gate}(W z)"), SCALE, SCALE_BACK, TWO_PATHS)
     ),
     nn.ECA: Page(
         6, HOSTS, (MEAN, ("s = σ(w ⋆ z)", r"s = \sigma(w \star z)"), SCALE, SCALE_BACK, TWO_PATHS)
@@ -202,7 +217,7 @@ LAYERS: Mapping[type[Layer], Page] = {
         (
             (
                 "s = gate(W₂ · relu(W₁ · x)) at every pixel",
-                r"s = \mathrm{gate}(W_2 \cdot \mathrm{relu}(W_1 \cdot x))",
+                r"s = \text{gate}(W_2 \cdot \text{relu}(W_1 \cdot x))",
             ),
             SCALE,
             ("ds = x · dy", r"ds = x \cdot dy"),
@@ -222,13 +237,18 @@ LAYERS: Mapping[type[Layer], Page] = {
     nn.ConcurrentSE: Page(
         6,
         HOSTS,
-        (("y = max(channel(x), spatial(x)), or their sum", r"y = \max(\mathrm{cSE}(x), \mathrm{sSE}(x))"),),
+        (
+            (
+                "y = max(channel(x), spatial(x)), or their sum",
+                r"y = \max(\text{cSE}(x), \text{sSE}(x))",
+            ),
+        ),
     ),
     nn.Residual: Page(
         6,
         "A residual block, and the gradient's short way",
         (
-            ("y = relu(u + r), or relu(s · u + r) with SE", r"y = \mathrm{relu}(s \cdot u + r)"),
+            ("y = relu(u + r), or relu(s · u + r) with SE", r"y = \text{relu}(s \cdot u + r)"),
             ("dr = dy where y > 0, du = s · dr", r"dr = dy \cdot [y > 0],\quad du = s \cdot dr"),
         ),
     ),
@@ -236,37 +256,50 @@ LAYERS: Mapping[type[Layer], Page] = {
         6,
         "A residual block, and the gradient's short way",
         (
-            ("y = project(se(depthwise(expand(x)))) + x", r"y = \mathrm{project}(v) + x"),
-            ("dx = the branch's gradient + dy", r"dx = \mathrm{branch}^{\prime}(dy) + dy"),
+            ("y = project(se(depthwise(expand(x)))) + x", r"y = \text{project}(v) + x"),
+            ("dx = the branch's gradient + dy", r"dx = \text{branch}^{\prime}(dy) + dy"),
         ),
     ),
     nn.Inception: Page(
-        6, HOSTS, (("y = se([b₁(x), b₂(x), b₃(x), b₄(x)])", r"y = \mathrm{se}([b_1(x), b_2(x), b_3(x), b_4(x)])"),)
+        6,
+        HOSTS,
+        (
+            (
+                "y = se([b₁(x), b₂(x), b₃(x), b₄(x)])",
+                r"y = \text{se}([b_1(x), b_2(x), b_3(x), b_4(x)])",
+            ),
+        ),
     ),
     nn.Sequential: Page(
-        2, "A chain, and how it runs backwards", (("y = f₂(f₁(x)); of no layers, y = x", r"y = f_2(f_1(x))"),)
+        2,
+        "A chain, and how it runs backwards",
+        (("y = f₂(f₁(x)); of no layers, y = x", r"y = f_2(f_1(x))"),),
     ),
-}  # fmt: skip
+}
 
 PANELS: Mapping[str, Page] = {
     "input": Page(
         7,
         "Normalised, shuffled, in batches",
-        (("x = (pixel / 255 − mean) / std", r"x = \frac{p / 255 - \mathrm{mean}}{\mathrm{std}}"),),
+        (("x = (pixel / 255 − mean) / std", r"x = \frac{p / 255 - \text{mean}}{\text{std}}"),),
     ),
-    "scores": Page(2, "The loss", (("p = e^score / Σ e^score", r"p_k = \frac{e^{y_k}}{\sum_j e^{y_j}}"),)),
+    "scores": Page(
+        2, "The loss", (("p = e^score / Σ e^score", r"p_k = \frac{e^{y_k}}{\sum_j e^{y_j}}"),)
+    ),
     "loss": Page(
         2,
         "The loss",
         (
-            ("L = −log p of the label", r"L = -\log p_{\mathrm{label}}"),
-            ("dscore = p, less 1 for the label", r"dy_k = p_k - [k = \mathrm{label}]"),
+            ("L = −log p of the label", r"L = -\log p_{\text{label}}"),
+            ("dscore = p, less 1 for the label", r"dy_k = p_k - [k = \text{label}]"),
         ),
     ),
-    "step": Page(7, "One step, written out", (("w ← w − lr · dw", r"w \leftarrow w - \mathrm{lr} \cdot dw"),)),
+    "step": Page(
+        7, "One step, written out", (("w ← w − lr · dw", r"w \leftarrow w - \text{lr} \cdot dw"),)
+    ),
     "check": Page(
         1,
         "Differences",
         (("dL/dt ≈ (L(t) − L(−t)) / 2t", r"\frac{dL}{dt} \approx \frac{L(t) - L(-t)}{2t}"),),
     ),
-}  # fmt: skip
+}

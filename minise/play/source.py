@@ -11,7 +11,7 @@ from typing import Any
 import minise
 from minise import data, ops
 from minise.gradcheck.differences import Line
-from minise.nn import Layer, residual
+from minise.nn import Layer, Residual
 from minise.play import checking
 from minise.play.steps import Steps
 
@@ -37,14 +37,15 @@ def of_layer(layer: Layer, *, joined: bool = False) -> list[dict[str, Any]]:
     Of an SE block also those of the layers it consists of; `joined` is one whose gates are
     multiplied in where a residual block's branch meets the shortcut.
     """
-    own = [getattr(type(layer), name, None) for name in ("forward", "gates")]
+    own = [getattr(type(layer), name, None) for name in ("forward", "gates", "join")]
     methods = [method for method in own if method is not None]
     if joined:
-        methods = [residual.Residual.join, residual._join_with_gates, *methods[1:]]
+        methods = [Residual.join, *methods[1:]]
     parts = [child for _, child in layer.children()] if layer.is_se else []
     inner = [type(part).forward for part in parts if not part.is_se]
-    called = [function for method in (*methods, *inner) for function in _ops_in(method)]
-    return _shown([*methods, *with_helpers(called)])
+    written = list(with_helpers(methods))
+    called = [function for method in (*written, *inner) for function in _ops_in(method)]
+    return _shown([*written, *with_helpers(called)])
 
 
 def with_helpers(functions: Any) -> Iterator[Function]:
@@ -59,7 +60,7 @@ def with_helpers(functions: Any) -> Iterator[Function]:
 
 
 def _ops_in(method: Function) -> Iterator[Function]:
-    for name in re.findall(r"\bops\.(\w+)", _text(method)):
+    for name in re.findall(r"\bops\.(?!masked)(\w+)", _text(method)):  # no mask is given here
         if inspect.isfunction(function := getattr(ops, name, None)):
             yield function
 
