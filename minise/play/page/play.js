@@ -76,18 +76,18 @@ function percent(p) {
   return text === "100\u00a0%" && p < 1 ? "over 99\u00a0%" : text;
 }
 
-/** From what to what a colour scale or an axis goes: from 0, or as far below as above it. */
-function rangeOf(arrays) {
+/** Where a colour scale or an axis ends: it goes from 0, or as far below it as above. */
+function rangeOf(arrays, signed = false) {
   let low = 0;
   let high = 0;
-  for (const array of arrays) {
-    for (const v of array.data) {
+  for (const { data } of arrays) {
+    for (const v of data) {
       if (v < low) low = v;
       else if (v > high) high = v;
     }
   }
   const most = Math.max(-low, high);
-  return { low: low < 0 ? -most : 0, high: most };
+  return { low: signed || low < 0 ? -most : 0, high: most, signed: signed || low < 0 };
 }
 
 /** An array of an answer: {"at", "shape"} in its numbers, or a row in the JSON. */
@@ -186,7 +186,7 @@ class Line {
     transport.open(
       () => { this.open = true; ready(); this.next(); },
       (header, numbers) => this.received(header, numbers),
-      (sentence) => { this.open = false; this.asked = null; closed(sentence); },
+      (sentence) => { this.open = false; closed(sentence); },
     );
   }
 
@@ -214,7 +214,7 @@ class Line {
 
   received(header, numbers) {
     const task = this.asked;
-    if (!task || (header.id !== null && header.id !== this.number)) return;
+    if (!task || !this.open || (header.id !== null && header.id !== this.number)) return;
     this.asked = null;
     if (header.kind === "refused") task.refused(header.message);
     else task.answered(header, numbers);
@@ -251,20 +251,19 @@ class Maps {
     listen(this, this.canvas);
   }
 
-  paint(array, { low, high }, grid) {
+  paint(array, { high, signed: both }, grid) {
     const [count, height, width] = array.shape;
     this.lay(count, height, width, grid);
     const { pixels, columns, across } = this;
-    const scale = low < 0 ? SCALES.signed : SCALES.ink;
-    const times = high > low ? 255.999 / (high - low) : 0;
-    const offset = low < 0 && high === low ? 128 : 0;
+    const scale = both ? SCALES.signed : SCALES.ink;
+    const [times, zero] = both ? [127.99 / (high || 1), 128] : [255.99 / (high || 1), 0];
     let at = 0;
     for (let c = 0; c < count; c += 1) {
       let start = Math.floor(c / columns) * (height + 1) * across + (c % columns) * (width + 1);
       for (let i = 0; i < height; i += 1, start += across) {
         for (let j = start; j < start + width; j += 1, at += 1) {
-          const place = (array.data[at] - low) * times;
-          pixels[j] = place === place ? scale[(place + offset) | 0] : NOT_A_NUMBER;
+          const place = array.data[at] * times + zero;
+          pixels[j] = place === place ? scale[place | 0] : NOT_A_NUMBER;
         }
       }
     }
@@ -338,14 +337,14 @@ class Bars {
     listen(this, this.svg);
   }
 
-  paint(array, { low, high }, { columns, pitch }) {
+  paint(array, { high, signed: both }, { columns, pitch }) {
     const count = array.data.length;
     Object.assign(this, { count, columns, pitch });
     const lines = Math.ceil(count / columns);
     this.svg.style.width = `${columns * pitch}px`;
     this.svg.style.height = `${lines * (BAR + 6)}px`;
-    const per = high > low ? BAR / (high - low) : 0;
-    const zero = low < 0 ? BAR / 2 : BAR;
+    const zero = both ? BAR / 2 : BAR;
+    const per = zero / (high || 1);
     const wide = Math.max(1, pitch - Math.max(2, pitch * 0.3));
     const paths = { above: "", below: "" };
     array.data.forEach((v, c) => {
@@ -557,12 +556,13 @@ class Row {
     this.explain(range);
   }
 
-  explain({ low, high }) {
+  explain({ low, high, signed: both }) {
     if (this.view instanceof Gates) return this.legend.replaceChildren(...this.view.keys);
+    if (high === 0) return this.legend.replaceChildren("0 everywhere");
     const scale = h("i", { class: "scale" });
-    scale.style.background = css(low < 0 ? SIGNED : INK);
-    if (!(this.view instanceof Maps)) this.legend.replaceChildren(low < 0 ? `±${short(high)}` : `0 to ${short(high)}`);
-    else if (low < 0) this.legend.replaceChildren(short(low), scale, signed(`+${short(high)}`));
+    scale.style.background = css(both ? SIGNED : INK);
+    if (!(this.view instanceof Maps)) this.legend.replaceChildren(both ? `±${short(high)}` : `0 to ${short(high)}`);
+    else if (both) this.legend.replaceChildren(short(low), scale, signed(`+${short(high)}`));
     else this.legend.replaceChildren("0", scale, short(high));
     return undefined;
   }
@@ -578,7 +578,7 @@ class Card {
     this.about = h("span", { class: "about" });
     this.readout = h("output", { class: "readout", "aria-live": "polite" });
     this.checkButton = h("button", { type: "button", hidden: true, onclick: () => this.check() });
-    this.checked = h("p", { class: "checked", role: "status", hidden: true });
+    this.checked = h("div", { class: "checked", hidden: true }, h("p", { role: "status" }), reading(play, { panel: "check" }, "checking a gradient"));
     this.body = h("div", { class: "body" }, this.contents(), this.checked,
       h("div", { class: "foot" }, reading(play, { name: this.name }, this.name), this.readout, this.checkButton));
     this.details = h("details", { ontoggle: () => this.toggled() },
@@ -633,7 +633,7 @@ class Card {
   }
 
   rangeOf(scale, rows) {
-    return rangeOf(rows.filter((row) => row.scale === scale).map((row) => row.array));
+    return rangeOf(rows.filter((row) => row.scale === scale).map((row) => row.array), GRADIENTS.has(scale));
   }
 
   /** Smaller maps stand smaller, so that one sees the pooling; numbers are narrow. */
@@ -687,7 +687,7 @@ class Card {
   check() {
     const what = this.kept && this.checkable(this.kept);
     if (!what) return;
-    const show = (text) => { this.checked.hidden = false; say(this.checked, text); };
+    const show = (text) => { this.checked.hidden = false; say(this.checked.firstChild, text); };
     this.play.deed({ kind: "check", ...what }, (answer) => show(sentenceOf(answer)), show);
   }
 }
@@ -810,7 +810,7 @@ class BlockCard extends Card {
 // ----------------------------------------------------------------------------------- reading
 
 /** What can be read beside a panel or a layer: it is asked for when it is opened. */
-function reading(play, of, label) {
+function reading(play, of, label, title = "read") {
   const text = h("div", { class: "text", "aria-live": "polite" });
   let asked = false;
   const open = () => {
@@ -819,7 +819,7 @@ function reading(play, of, label) {
     play.line.deed(() => ({ kind: "read", ...of }), (answer) => text.replaceChildren(...textOf(answer)),
       (message) => { asked = false; text.replaceChildren(h("p", {}, message)); });
   };
-  const details = h("details", { class: "read", ontoggle: open }, h("summary", {}, "read", h("span", { class: "unseen" }, ` about ${label}`)), text);
+  const details = h("details", { class: "read", ontoggle: open }, h("summary", { "aria-label": `read about ${label}` }, title), text);
   return details;
 }
 
@@ -938,12 +938,12 @@ class Given {
     const { data } = array;
     const arePixels = data.every((v) => v >= 0 && v <= 255 && Number.isInteger(v)) && data.some((v) => v > 1);
     const [red, green, blue] = count === 3 ? [0, size, 2 * size] : [0, 0, 0];
-    const { low, high } = rangeOf([array]);
-    const scale = low < 0 ? SCALES.signed : SCALES.ink;
+    const { high, signed: both } = rangeOf([array]);
+    const [scale, times, zero] = both ? [SCALES.signed, 127.99 / high, 128] : [SCALES.ink, 255.99 / (high || 1), 0];
     for (let i = 0; i < size; i += 1) {
       pixels[i] = arePixels
         ? (0xff000000 | (data[blue + i] << 16) | (data[green + i] << 8) | data[red + i]) >>> 0
-        : scale[Math.min(255, ((data[i] - low) / (high - low || 1)) * 256) | 0];
+        : scale[(data[i] * times + zero) | 0];
     }
     context.putImageData(image, 0, 0);
     const what = arePixels || count === 1 ? "" : `, the first of ${count} maps`;
@@ -1068,7 +1068,7 @@ class Learning {
     let label;
     [label, this.label] = choice("the right answer", [["", "not chosen"], ...play.net.classes.map((text, k) => [String(k), text])],
       (k) => play.setLabel(k === "" ? null : Number(k)));
-    this.lr = h("input", { type: "number", value: "0.1", min: "0", max: "100", step: "any" });
+    this.lr = h("input", { type: "number", value: "0.01", min: "0", max: "100", step: "any" });
     const button = (text, act) => h("button", { type: "button", onclick: act }, text);
     this.buttons = [button("1 step", () => this.steps(1)), button("10 steps", () => this.steps(10))];
     this.undoButton = button("undo step", () => play.deed({ kind: "undo" }, (...a) => this.undone(...a), this.refused));
@@ -1081,7 +1081,7 @@ class Learning {
       svg("path", { d: "M0 48H200", class: "axis" }), this.curve, this.dot);
     this.element = h("div", { class: "learning" },
       h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate"), this.lr), this.buttons, this.undoButton, this.resetButton),
-      this.plot, this.message);
+      this.plot, this.message, reading(play, { panel: "step" }, "a step", "read about the step"));
     this.refused = (message) => say(this.message, message);
   }
 
@@ -1162,7 +1162,9 @@ class Play {
     this.line.deed(() => ({ kind: "hello" }), (net, numbers) => this.build(net, numbers), (message) => this.closed(message));
   }
 
+  /** The first sentence says why: that the connection then ended is no news. */
   closed(sentence) {
+    if (this.root.dataset.state === "closed") return;
     this.root.dataset.state = "closed";
     this.notice.hidden = false;
     say(this.notice, sentence);
@@ -1209,7 +1211,7 @@ class Play {
         h("label", { class: "drop" }, file, h("span", {}, "or choose a picture, or drop it here"))]
       : [h("p", { class: "quiet" }, `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: it cannot be drawn for. Its test images can be picked.`),
         this.given.element, this.picker.element];
-    const panel = this.panel("input", "Draw", "input", sheet, this.inputMessage);
+    const panel = this.panel("input", this.sheet ? "Draw" : "Image", "input", sheet, this.inputMessage);
     if (this.sheet) this.takeDrops(panel);
     return panel;
   }
@@ -1240,7 +1242,22 @@ class Play {
 
   layersPanel() {
     const blocks = this.cards.filter((card) => card instanceof BlockCard);
-    return this.panel("layers", "The net", null, blocks.length ? this.gatesControls(blocks) : null, this.cards.map((card) => card.element));
+    return this.panel("layers", "The net", null, h("div", { class: "controls" }, blocks.length ? this.gatesControls(blocks) : null, this.goTo()),
+      this.cards.map((card) => card.element));
+  }
+
+  /** The way through a deep net. */
+  goTo() {
+    if (this.cards.length <= 12) return null;
+    const [label, select] = choice("go to", [["", "a layer"], ...this.cards.map(({ name }) => [name, name])], (name) => {
+      const card = this.byName.get(name);
+      select.value = "";
+      if (!card) return;
+      card.details.open = true;
+      card.element.scrollIntoView();
+      card.details.firstElementChild.focus({ preventScroll: true });
+    });
+    return label;
   }
 
   gatesControls(blocks) {
@@ -1248,8 +1265,8 @@ class Play {
     const [label, select] = choice("mark the mean gates of", [["", "the class it reads"], ...this.net.classes.map((text, k) => [String(k), `class ${text}`])],
       (k) => { this.marked = k === "" ? null : Number(k); this.repaint(); });
     select.disabled = !Object.keys(this.means).length;
-    return h("div", { class: "controls" }, h("label", { class: "check" }, this.allOff, h("span", {}, "switch all blocks off")), label,
-      h("button", { type: "button", onclick: () => this.reset() }, "reset all gates"));
+    return [h("label", { class: "check" }, this.allOff, h("span", {}, "switch all blocks off")),
+      h("button", { type: "button", onclick: () => this.reset() }, "reset all gates"), label];
   }
 
   /** A layer is painted when it is near the window, as wide as its panel lets it be. */
