@@ -153,6 +153,7 @@ def test_a_backend_and_its_threads_compute(minise, seen, typed):
     "minise eval --device",
     "minise predict --device",
     "minise inspect --device",
+    "minise play --device",
     "minise summary --device",
     "minise gradcheck --device",
     "minise bench --device",
@@ -162,6 +163,6 @@ def test_a_device_is_that_of_a_gpu(minise):
     refused = "minise: backend: device 3 is a GPU, and 'numpy' does not use one\n"
     asked = {
         typed: minise(*typed.split(), "--backend", "numpy", "--device", 3)
-        for typed in [*COMPUTING, "bench --list"]
+        for typed in [*COMPUTING, "play", "bench --list"]
     }
     assert asked == dict.fromkeys(asked, (1, "", refused))
