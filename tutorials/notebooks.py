@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parent
 TIMEOUT = 180  # seconds; of a cell, and of the start of a kernel
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def read(path: Path) -> NotebookNode:
@@ -78,7 +79,7 @@ def _with_source(cell: NotebookNode, source: str) -> NotebookNode:
 def execute(notebook: NotebookNode, folder: Path) -> None:
     """Run all cells in a new kernel whose folder is `folder`; outputs are stored in the cells.
 
-    Raises `nbclient.exceptions.CellExecutionError` where a cell does.
+    Of a widget its picture is: without its kernel the widget itself would show as an error. Raises `nbclient.exceptions.CellExecutionError` where a cell does.
     """
     NotebookClient(
         notebook,
@@ -87,7 +88,12 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         kernel_name="python3",
         resources={"metadata": {"path": folder}},
         coalesce_streams=True,  # one output, however slowly it came
+        store_widget_state=False,
     ).execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data.pop(WIDGET, None)
 
 
 def store(path: Path, say: Callable[[str], object] = print) -> None:

@@ -1,0 +1,65 @@
+"""A notebook in JupyterLab, in a browser without a window: both of this machine, and no other."""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import nbformat
+from in_chromium import CHROMIUM
+
+PATIENCE = 60  # seconds, for whatever has to come
+SETTINGS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+
+
+@contextlib.contextmanager
+def jupyterlab(folder, log):
+    """The address of a server whose settings, caches and notebooks are in this folder."""
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    own = {name: str(folder / ".jupyter" / part) for name, part in own.items()}
+    lab = folder / ".jupyter" / "config" / "labconfig"
+    lab.mkdir(parents=True)
+    (lab / "page_config.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(24)
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options],
+        env=os.environ | own | {"JUPYTER_TOKEN": token},
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}", token
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)
+
+
+def write(path, *codes):
+    """A notebook of these cells."""
+    cells = [nbformat.v4.new_code_cell(code) for code in codes]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
