@@ -658,24 +658,20 @@ class Card {
     this.tell();
   }
 
+  /** What the pointer is on, else what was kept; the button is for what was kept. */
   tell() {
     const told = this.pointed ?? this.kept;
-    if (!told?.row.array) return this.untell();
-    const { row, entry } = told;
-    const value = row.array.data[row.view.offset(entry)];
-    const gradient = this.byKey.get(GRADIENT_OF[row.key]);
-    const also = gradient?.array && gradient.array.shape.length === row.array.shape.length
-      ? `, ${gradient.key} = ${exact(gradient.array.data[row.view.offset(entry)])}` : "";
-    say(this.readout, `${row.key}[${entry.join(", ")}] = ${exact(value)}${also}`);
-    const kept = told === this.kept ? this.checkable(told) : null;
-    this.checkButton.hidden = !kept;
-    if (kept) say(this.checkButton, `check this number: ${kept.of}[${entry.join(", ")}]`);
-    return undefined;
+    say(this.readout, told?.row.array ? this.sentenceOf(told) : "");
+    const what = this.kept && this.checkable(this.kept);
+    this.checkButton.hidden = !what;
+    if (what) say(this.checkButton, `check this number: ${what.of}[${what.index.join(", ")}]`);
   }
 
-  untell() {
-    say(this.readout, "");
-    this.checkButton.hidden = true;
+  sentenceOf({ row, entry }) {
+    const at = row.view.offset(entry);
+    const gradient = this.byKey.get(GRADIENT_OF[row.key])?.array;
+    const also = gradient?.data.length === row.array.data.length ? `, ${GRADIENT_OF[row.key]} = ${exact(gradient.data[at])}` : "";
+    return `${row.key}[${entry.join(", ")}] = ${exact(row.array.data[at])}${also}`;
   }
 
   /** Which gradient a click on an entry can have checked, if there is one. */
