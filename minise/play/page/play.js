@@ -639,7 +639,7 @@ class Card {
   /** Smaller maps stand smaller, so that one sees the pooling; numbers are narrow. */
   gridOf(row) {
     const [count, , side] = row.array.shape;
-    if (side === undefined) return gridOf(this.width, count, 1, count > 16 ? 14 : 36);
+    if (side === undefined) return gridOf(this.width, count, 1, count > 16 ? Math.max(2, Math.min(14, (4 * this.width) / count)) : 36);
     const room = Math.min(WIDE, Math.max(ROOM, this.width / count));
     return gridOf(this.width, count, side, side < 28 ? room * (0.3 + side / 40) : room);
   }
