@@ -65,7 +65,7 @@ def serve(
     with _serving(net, collection, title) as site:
         say(site.address)
         if browser:
-            _open(site.address_once())
+            _open(site.address_once)
         while True:
             time.sleep(1)
 
@@ -86,7 +86,6 @@ def _serving(net: Layer, collection: Collection, title: str) -> Iterator[Site]:
             proxy_headers=False,  # else whoever asks could say that it is another
             server_header=False,
             date_header=False,
-            limit_concurrency=100,
             timeout_graceful_shutdown=1,
             ws_max_size=2 * (MOST_TEXT + MOST_PICTURE),  # what is a little too large has an answer
             ws_ping_interval=None,  # on one machine a page that is gone is known to be

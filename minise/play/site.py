@@ -58,7 +58,8 @@ class Site:
     """What is at the address, as ASGI: the files of the page, and its websocket."""
 
     def __init__(self, begin: Callable[[], Session], worker: ThreadPoolExecutor, port: int) -> None:
-        self._token, self._once = secrets.token_urlsafe(32), ""
+        self._token, self._once = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self._used = False  # the address that leads to the page once
         self._origin = f"http://127.0.0.1:{port}"
         self.address = f"{self._origin}/{self._token}/"
         self._begin, self._worker = begin, worker
@@ -68,12 +69,12 @@ class Site:
         self._device = getattr(self._backend, "device", None)
         self._open = 0
 
+    @property
     def address_once(self) -> str:
         """An address that leads to the page a single time.
 
         For a browser that is started with it: other users can read the words of a command.
         """
-        self._once = secrets.token_urlsafe(32)
         return f"{self._origin}/{self._once}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,8 +108,14 @@ class Site:
             return plain(403, "this page is for its own machine, by its own address")
         if method != "GET":
             return plain(405, "only GET", Allow="GET")
-        if once and self._once:
-            self._once = ""
+        if once and self._used:
+            return plain(
+                403,
+                "this address leads to the page once, and was used: if not by you, stop minise by "
+                "Ctrl-C; else take the address that it printed",
+            )
+        if once:
+            self._used = True
             return plain(303, "the page is served", Location=f"/{self._token}/")
         if path is None:
             return plain(404, "there is nothing here: take the whole address that minise printed")
