@@ -20,19 +20,26 @@ MAPS = 4  # of the channels with the widest open gates, and of those with the mo
 
 
 def draw_by_class(blocks: Mapping[str, ByClass]) -> Figure:
-    """The mean gate of each channel, a curve for each class: figure 6."""
+    """The mean gate of each channel and class as a shade; figure 6 draws them as curves.
+
+    A row is a class, a column a channel. Channels are sorted by their mean gate, the most closed
+    first, so what differs from row to row differs by class. A class without images stays white.
+    """
     figure, panels = _panels(blocks)
+    means = [found.mean for found in blocks.values()]
+    lowest, highest = (float(f(list(map(f, means)))) for f in (np.nanmin, np.nanmax))
     for (name, found), axes in panels:
-        channels = _spread(found.mean.shape[1], MOST_CHANNELS)
-        for k, mean in enumerate(found.mean):
-            axes.plot(channels, mean[channels], ".-", lw=1, label=str(k), color=f"C{k % 10}")
-        everything = np.nanmean(found.mean[:, channels], axis=0)
-        axes.plot(channels, everything, "k--", lw=1.5, label="all")
-        _finish(axes, name, found.mean.shape[1])
-    figure.legend(
-        *panels[0][1].get_legend_handles_labels(), loc="outside right upper", title="class",
-        frameon=False,
-    )  # fmt: skip
+        order = np.argsort(np.nanmean(found.mean, axis=0), kind="stable")
+        shades = axes.imshow(
+            found.mean[:, order], cmap="cividis", vmin=min(0.0, lowest), vmax=max(1.0, highest),
+            aspect="auto", interpolation="nearest",
+        )  # fmt: skip
+        axes.set_title(name, fontsize=10)
+        axes.set_xlabel(f"{found.mean.shape[1]} channels, sorted by their mean gate")
+        axes.set_xticks([])
+        axes.yaxis.get_major_locator().set_params(integer=True, nbins=12)
+    panels[0][1].set_ylabel("class")
+    figure.colorbar(shades, ax=[axes for _, axes in panels], label="mean gate")
     figure.suptitle("mean gate of each channel, by class")
     return figure
 

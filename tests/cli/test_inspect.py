@@ -178,13 +178,13 @@ def test_the_classes_that_are_asked_for_are_drawn_in_their_order(figures):
 
 def test_the_mean_gates_of_every_class_are_drawn(figures):
     _, written = figures()
-    for axes, s in zip(written["gates.png"].axes, (FIRST, SECOND), strict=True):
-        found, mean = lines(axes), means(s)
-        assert list(found) == ["0", "1", "2", "3", "all"]
-        assert np.isnan(found.pop("2").expected).all()  # a class without an image
-        assert found == {
-            **{str(k): mean[k] for k in mean},
-            "all": np.mean([*mean.values()], axis=0),
+    for axes, s in zip(written["gates.png"].axes[:2], (FIRST, SECOND), strict=True):
+        (image,) = axes.images
+        mean = means(s)  # of class 2 there is no image
+        order = np.argsort(np.mean([*mean.values()], axis=0), kind="stable")
+        shown = np.ma.filled(image.get_array(), np.nan)
+        assert {k: row.tolist() for k, row in enumerate(shown) if not np.isnan(row).all()} == {
+            k: pytest.approx(np.asarray(mean[k])[order]) for k in mean
         }
 
 

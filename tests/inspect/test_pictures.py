@@ -18,24 +18,33 @@ def panels(figure):
     return [axes for axes in figure.axes if axes.has_data()]
 
 
-def test_each_class_is_a_curve_of_its_mean_gates():
+def test_each_class_is_a_row_of_its_mean_gates():
     found = blocks(2)
     figure = inspect.draw_by_class(found)
     assert figure.get_suptitle() == "mean gate of each channel, by class"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1", "2", "all"]
-    assert figure.legends[0].get_title().get_text() == "class"
-    for axes, (name, block) in zip(panels(figure), found.items(), strict=True):
+    *shown, scale = panels(figure)
+    assert scale.get_ylabel() == "mean gate"
+    for axes, (name, block) in zip(shown, found.items(), strict=True):
         assert axes.get_title() == name
-        assert (axes.get_xlabel(), axes.get_ylabel()) == ("channel, of 4", "gate")
-        assert all(tick == int(tick) for tick in axes.get_xticks())
-        assert axes.get_ylim() == figure.axes[0].get_ylim()  # gates are compared between blocks
-        *curves, everything = axes.get_lines()
-        for k, curve in enumerate(curves):
-            assert curve.get_label() == str(k)
-            np.testing.assert_array_equal(curve.get_xdata(), range(4))
-            np.testing.assert_array_equal(curve.get_ydata(), block.mean[k])
-        assert everything.get_label() == "all"
-        np.testing.assert_allclose(everything.get_ydata(), block.mean.mean(axis=0))
+        assert axes.get_xlabel() == "4 channels, sorted by their mean gate"
+        (image,) = axes.get_images()
+        assert image.get_clim() == (0, 1)  # gates are compared between blocks
+        order = block.mean.mean(axis=0).argsort()
+        np.testing.assert_array_equal(image.get_array(), block.mean[:, order])
+        assert all(tick == int(tick) for tick in axes.get_yticks())
+
+
+def test_gates_beyond_0_and_1_keep_their_shades_apart():
+    s = np.array([[-0.5, 0.2], [0.4, 3.0]])
+    figure = inspect.draw_by_class({"tanh": inspect.by_class(s, np.array([0, 1]))})
+    assert panels(figure)[0].get_images()[0].get_clim() == (-0.5, 3.0)
+
+
+def test_a_class_without_images_stays_white():
+    found = inspect.by_class(np.random.default_rng(0).random((4, 3)), np.array([0, 0, 2, 2]))
+    (image,) = panels(inspect.draw_by_class({"se": found}))[0].get_images()
+    np.testing.assert_array_equal(np.ma.getmaskarray(image.get_array()).all(axis=1), [0, 1, 0])
+    assert image.to_rgba(np.ma.masked_all(1))[0, 3] == 0  # nothing is drawn there
 
 
 def test_two_classes_have_a_band_of_one_deviation():
@@ -57,19 +66,20 @@ def test_two_classes_have_a_band_of_one_deviation():
     ("count", "size"), [(1, (5.4, 3.4)), (2, (9.6, 3.4)), (4, (13.8, 6.2)), (9, (13.8, 9.0))]
 )
 def test_a_picture_has_room_for_its_blocks_three_in_a_row(count, size):
-    figure = inspect.draw_by_class(blocks(count))
+    figure = inspect.draw_two_classes(blocks(count), 0, 1)
     assert figure.get_size_inches() == pytest.approx(size)
     assert len(panels(figure)) == count
     assert [axes.axison for axes in figure.axes] == [True] * count + [False] * (-count % 3) * (
         count > 2
     )
+    assert inspect.draw_by_class(blocks(count)).get_size_inches() == pytest.approx(size)
 
 
 def test_of_many_blocks_and_channels_an_even_choice_is_drawn():
-    figure = inspect.draw_by_class(blocks(30, channels=200))
-    shown = panels(figure)
+    *shown, _ = panels(inspect.draw_by_class(blocks(30, channels=200)))
     assert len(shown) == 9
     assert [shown[0].get_title(), shown[-1].get_title()] == ["block0", "block29"]
+    shown = panels(inspect.draw_two_classes(blocks(30, channels=200), 0, 1))
     channels = shown[0].get_lines()[0].get_xdata()
     assert (len(channels), channels[0], channels[-1]) == (50, 0, 199)
 
