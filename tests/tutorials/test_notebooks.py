@@ -5,9 +5,7 @@ under it at least three of what learners write, in fences.
 """
 
 import functools
-import io
 import re
-import tokenize
 from pathlib import Path
 
 import notebooks
@@ -42,8 +40,8 @@ def executed(path):
 def cells_of(notebook, *, judged=False):
     """Its code, without exercises and what judges them, or only the latter."""
     for cell in notebook.cells:
-        code = cell.cell_type == "code" and not notebooks.tagged(cell, "exercise")
-        if code and notebooks.tagged(cell, "judge") == judged:
+        left_out = notebooks.tagged(cell, "exercise") or notebooks.tagged(cell, "labels")
+        if cell.cell_type == "code" and not left_out and notebooks.tagged(cell, "judge") == judged:
             yield cell
 
 
@@ -106,7 +104,7 @@ def test_each_exercise_is_followed_by_its_judge_and_its_solution(path):
         tag
         for cell in notebooks.read(path).cells
         for tag in cell.metadata.get("tags", [])
-        if tag != "check"
+        if tag not in ("check", "labels")
     ]
     assert tags == ["exercise", "judge", "solution"] * len(wrong_answers(path.name))
     assert tags
@@ -118,23 +116,6 @@ def test_links_lead_somewhere(path):
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\(([^)#\s]+)", cell.source):
                 assert target.startswith("https://") or (path.parent / target).exists(), target
-
-
-def test_a_translation_has_the_code_of_what_it_was_made_from(path):
-    _, *language = path.stem.split(".")
-    if language:
-        original = path.with_name(path.name.replace(f".{language[0]}.", "."))
-        ours, theirs = (notebooks.read(p).cells for p in (path, original))
-        assert [code_alone(c) for c in ours] == [code_alone(c) for c in theirs]
-
-
-def code_alone(cell):
-    """Without comments, strings and line breaks; nothing of a text."""
-    if cell.cell_type != "code":
-        return cell.cell_type
-    words = tokenize.generate_tokens(io.StringIO(cell.source).readline)
-    left_out = (tokenize.COMMENT, tokenize.STRING, tokenize.NL)
-    return [word.string for word in words if word.type not in left_out]
 
 
 def test_a_mark_changes_with_any_line_of_code():
