@@ -8,7 +8,8 @@ says which code the stored outputs came from.
 
 Cells are told apart by their tags: `check` holds numbers that one should see and fails where they
 are others; `exercise` is for the learner to change, `judge` right after it says how good that is,
-and `solution`, further down, holds the right answer as Markdown that is folded away.
+and `solution`, further down, holds the right answer as Markdown that is folded away. A translation,
+`05-….zh.ipynb`, has one cell more, `labels`, that finds a font for the words in its pictures.
 """
 
 from __future__ import annotations

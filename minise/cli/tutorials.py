@@ -19,8 +19,8 @@ from minise.lessons import find_notebooks
 def tutorials_command(folder: Path) -> None:
     """Copy the tutorials into FOLDER, by default `minise-tutorials`, to read and to work in.
 
-    They are Jupyter notebooks, nine steps with exercises. Nothing in FOLDER is overwritten: if one
-    of them exists already, none is copied.
+    They are Jupyter notebooks, nine steps with exercises; those named `.zh.ipynb` are in Chinese.
+    Nothing in FOLDER is overwritten: if one of them exists already, none is copied.
     """
     sources = find_notebooks(Path(minise.__file__).parent)
     copy_notebooks(sources, folder)
