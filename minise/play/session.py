@@ -58,7 +58,11 @@ class Session:
         numbers = Numbers()
         try:
             question = Question.of(message, KINDS)
-            with self._one_at_a_time, backend.using(self._backend):
+            with (
+                self._one_at_a_time,
+                backend.using(self._backend),
+                np.errstate(all="ignore"),  # what is not finite is refused, not warned of
+            ):
                 header = self._answer(question, content, numbers)
         except InputError as error:
             header, numbers = {"kind": "refused", "message": str(error)}, Numbers()
