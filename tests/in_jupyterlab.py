@@ -7,11 +7,8 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
-from urllib.parse import urlsplit
 
 import nbformat
-from in_chromium import CHROMIUM
 
 PATIENCE = 60  # seconds, for whatever has to come
 SETTINGS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
@@ -62,4 +59,6 @@ def jupyterlab(folder, log):
 def write(path, *codes):
     """A notebook of these cells."""
     cells = [nbformat.v4.new_code_cell(code) for code in codes]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    kernel = {"name": "python3", "display_name": "Python 3"}  # else it would be asked for
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, path)

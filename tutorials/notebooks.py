@@ -80,7 +80,8 @@ def _with_source(cell: NotebookNode, source: str) -> NotebookNode:
 def execute(notebook: NotebookNode, folder: Path) -> None:
     """Run all cells in a new kernel whose folder is `folder`; outputs are stored in the cells.
 
-    Of a widget its picture is: without its kernel the widget itself would show as an error. Raises `nbclient.exceptions.CellExecutionError` where a cell does.
+    Of a widget that has a picture the picture is: the widget shows nothing without its kernel.
+    Raises `nbclient.exceptions.CellExecutionError` where a cell does.
     """
     NotebookClient(
         notebook,

@@ -29,7 +29,7 @@ def draw(net: Layer, collection: Collection, number: int = 0) -> tuple[Figure, s
     watched = watch(net, collection.input(collection.images[number]))
     names = _spread(list(watched.blocks), MOST_BLOCKS)
     figure = new_figure(5.0, 1.7 + 1.55 * len(names))
-    figure.get_layout_engine().set(h_pad=0.06, hspace=0.06)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", h_pad=0.06, hspace=0.06)
     rows = figure.add_gridspec(1 + len(names), 6)
     _show(figure.add_subplot(rows[0, :2]), collection.images[number], f"image {number}")
     _scores(figure.add_subplot(rows[0, 2:]), watched, collection)
@@ -104,7 +104,9 @@ def _scores(axes: Any, watched: Watched, collection: Collection) -> None:
     )
     axes.axhline(0, color="black", lw=0.8)
     names = [collection.class_name(int(k)) for k in order]
-    axes.set_xticks(np.arange(len(order)), names, fontsize=8, rotation=90 * (max(map(len, names)) > 3))
+    axes.set_xticks(
+        np.arange(len(order)), names, fontsize=8, rotation=90 * (max(map(len, names)) > 3)
+    )
     axes.tick_params(labelsize=8)
     axes.yaxis.get_major_locator().set_params(nbins=4)
     p = 1 / np.exp(scores.astype(np.float64) - float(scores[highest])).sum()
