@@ -1,19 +1,8 @@
-import numpy as np
 import pytest
-
-from minise import data, models, train
+from trained import few_digits_net
 
 
 @pytest.fixture(scope="session")
 def net():
     """se-cnn after one pass over 4,000 digits of the sample."""
-    net, digits = models.create("se-cnn", seed=0), data.load("sample")
-    few = data.Split(digits.train.images[:4000], digits.train.labels[:4000])
-    train.fit(
-        net,
-        data.Dataset("few", few, data.Split(digits.test.images[:10], digits.test.labels[:10])),
-        train.SGD(net.parameters(), lr=0.1, momentum=0.9),
-        epochs=1,
-        rng=np.random.default_rng(0),
-    )
-    return net
+    return few_digits_net()

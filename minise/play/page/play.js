@@ -35,9 +35,10 @@ function svg(tag, attributes = {}, ...children) {
 
 /** A choice with a label; `options` are [value, text]. */
 function choice(label, options, onchange) {
-  const select = h("select", { onchange: () => onchange(select.value) },
+  const id = anId();
+  const select = h("select", { id, onchange: () => onchange(select.value) },
     options.map(([value, text]) => h("option", { value }, text)));
-  return [h("label", {}, h("span", {}, label), select), select];
+  return [h("span", { class: "choice" }, h("label", { for: id }, label), select), select];
 }
 
 /** Change a text only where it is another: what stays the same costs no layout. */
@@ -415,7 +416,7 @@ class Gates {
   constructor(row) {
     this.row = row;
     this.sliders = [];
-    this.element = h("div", { class: "gates", role: "group", "aria-label": `gates of ${row.card.name}` });
+    this.element = h("div", { class: "gates", role: "group", "aria-label": `sliders of ${row.card.name}` });
     this.keys = ["mean", "own", "before"].map((name) => h("span", { class: "key" }, h("i", { class: name }), h("span")));
   }
 
@@ -431,7 +432,7 @@ class Gates {
     this.element.style.gridTemplateColumns = `repeat(${columns}, ${pitch}px)`;
     while (this.sliders.length < array.data.length) this.add(this.sliders.length);
     const { own, before, mean, change } = this.row.card.marks();
-    this.name([mean && `mean of class ${mean.name}`, change ? "the net's own" : null, before ? "before the steps" : null]);
+    this.name([mean && `mean of class ${mean.name}`, "the net's own", before ? "before the steps" : null]);
     array.data.forEach((v, c) => {
       const slider = this.sliders[c];
       if (slider.dragged) return;
@@ -544,6 +545,13 @@ class Row {
     const gates = this.key === "s" && array.shape.length === 1 && this.card.info.gates !== "pixels";
     this.view = array.shape.length === 3 ? new Maps(this) : gates ? new Gates(this) : new Bars(this);
     this.figure.append(this.view.element);
+    this.call("");
+  }
+
+  /** A name for who does not see it. */
+  call(what) {
+    if (this.view instanceof Gates) return;
+    this.view.element.firstElementChild.setAttribute("aria-label", `${this.key} of ${this.card.name}: ${what}. Arrow keys move over the numbers.`);
   }
 
   paint(range, grid) {
@@ -551,8 +559,7 @@ class Row {
     const text = `${range.low} ${range.high} ${this.array.shape}`;
     if (text === this.said) return;
     this.said = text;
-    const focusable = this.view.element.firstElementChild;
-    if (!(this.view instanceof Gates)) focusable?.setAttribute("aria-label", `${this.key} of ${this.card.name}: ${this.view.describe(this.array, range)}. Arrow keys move over the numbers.`);
+    this.call(this.view.describe(this.array, range));
     this.explain(range);
   }
 
@@ -807,13 +814,13 @@ class BlockCard extends Card {
 
 /** What can be read beside a panel or a layer: it is asked for when it is opened. */
 function reading(play, of, label, title = "read") {
-  const text = h("div", { class: "text", "aria-live": "polite" });
+  const text = h("div", { class: "text" });
   let asked = false;
   const open = () => {
     if (asked || !details.open) return;
     asked = true;
     play.line.deed(() => ({ kind: "read", ...of }), (answer) => text.replaceChildren(...textOf(answer)),
-      (message) => { asked = false; text.replaceChildren(h("p", {}, message)); });
+      (message) => { asked = false; text.replaceChildren(h("p", { role: "status" }, message)); });
   };
   const details = h("details", { class: "read", ontoggle: open }, h("summary", { "aria-label": `read about ${label}` }, title), text);
   return details;
@@ -822,11 +829,11 @@ function reading(play, of, label, title = "read") {
 function textOf({ title, says, equations = [], sources = [], tutorial }) {
   return [
     h("h4", {}, title ?? ""),
-    h("p", {}, says ?? ""),
+    h("p", {}, (says ?? "").split("`").map((part, n) => (n % 2 ? h("code", {}, part) : part))),
     ...equations.map((e) => (e.mathml ? html("div", e.mathml, "equation") : h("div", { class: "equation" }, e.text))),
-    ...sources.map((s) => h("figure", { class: "source" }, h("figcaption", {}, `${s.file}, line ${s.line}: ${s.name}`),
-      h("pre", { tabindex: 0 }, h("code", {}, s.code)))),
-    tutorial ? h("details", {}, h("summary", {}, `tutorial ${tutorial.number}, ${tutorial.section}`), html("div", tutorial.html, "tutorial")) : null,
+    ...sources.map((s, n) => h("details", { open: n === 0 },
+      h("summary", {}, h("code", {}, s.name), ` ${s.file}, line ${s.line}`), h("pre", { tabindex: 0 }, h("code", {}, s.code)))),
+    tutorial ? h("details", {}, h("summary", {}, `tutorial ${tutorial.number}, ${tutorial.title}: ${tutorial.section}`), html("div", tutorial.html, "tutorial")) : null,
   ].filter(Boolean);
 }
 
@@ -1010,8 +1017,8 @@ class Scores {
     this.lines.forEach((line, n) => this.paintLine(line, this.order(p)[n], seen, changed, best));
     const was = seen.unchanged.indexOf(Math.max(...seen.unchanged.map((v) => v ?? -1)));
     const { classes } = this.net;
-    const before = changed ? `before the change it read ${classes[was]}, ${percent(seen.unchanged[was])}` : "";
-    const right = truth == null ? "" : truth === best ? "which is right" : `it is ${classes[truth]}`;
+    const before = changed ? `before the change: ${classes[was]}, ${percent(seen.unchanged[was])}` : "";
+    const right = truth == null ? "" : truth === best ? "it is right" : `it is ${classes[truth]}`;
     this.tell(`the net reads ${classes[best]}, ${percent(p[best])}`, [right, before].filter(Boolean).join("; "));
   }
 
@@ -1064,7 +1071,7 @@ class Learning {
     let label;
     [label, this.label] = choice("the right answer", [["", "not chosen"], ...play.net.classes.map((text, k) => [String(k), text])],
       (k) => play.setLabel(k === "" ? null : Number(k)));
-    this.lr = h("input", { type: "number", value: "0.01", min: "0", max: "100", step: "any" });
+    this.lr = h("input", { type: "number", value: "0.001", min: "0", max: "100", step: "any" });
     const button = (text, act) => h("button", { type: "button", onclick: act }, text);
     this.buttons = [button("1 step", () => this.steps(1)), button("10 steps", () => this.steps(10))];
     this.undoButton = button("undo step", () => play.deed({ kind: "undo" }, (...a) => this.undone(...a), this.refused));
