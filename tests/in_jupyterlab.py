@@ -7,6 +7,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 
 import nbformat
 
@@ -50,10 +51,23 @@ def jupyterlab(folder, log):
         stderr=log,
     )
     try:
+        _wait_for(port, server)
         yield f"http://127.0.0.1:{port}", token
     finally:
         server.terminate()
         server.wait(PATIENCE)
+
+
+def _wait_for(port, server):
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            assert server.poll() is None, "JupyterLab does not start"
+            assert time.monotonic() < until, "JupyterLab takes too long to start"
+            time.sleep(0.1)
 
 
 def write(path, *codes):
