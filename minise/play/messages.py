@@ -190,7 +190,8 @@ class Question(NamedTuple):
 
     def changes(self) -> dict[str, Change]:
         """What was changed in which blocks."""
-        given = self.fields.get("changes") or {}
+        given = self.fields.get("changes")
+        given = {} if given is None else given
         if not isinstance(given, dict) or not all(isinstance(v, dict) for v in given.values()):
             raise InputError(f"{self.kind}: changes is {shown(given)}, expected them by block")
         return {name: self._change(name, value) for name, value in given.items()}
@@ -205,7 +206,7 @@ class Question(NamedTuple):
             raise InputError(f"{who}: off is {shown(off)}, expected true or false")
         if like is not None:
             like = _whole(f"{who}: like", like, 10**6)
-        if squeeze is not None and squeeze not in SQUEEZES:
+        if squeeze is not None and squeeze not in list(SQUEEZES):  # it may be no text
             raise InputError(f"{who}: squeeze is {shown(squeeze)}, expected {', '.join(SQUEEZES)}")
         if not isinstance(gates, dict) or len(gates) > MOST_CHANGES:
             raise InputError(f"{who}: gates is {shown(gates)}, expected them by channel")

@@ -1,8 +1,10 @@
+"""What several tests of exported models need."""
+
 import pytest
-from trained import few_digits_net
+import trained
 
 
 @pytest.fixture(scope="session")
 def net():
     """se-cnn after one pass over 4,000 digits of the sample."""
-    return few_digits_net()
+    return trained.on_few_digits()

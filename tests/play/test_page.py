@@ -9,7 +9,7 @@ import pytest
 from in_chromium import CHROMIUM, needs_chromium
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
-from trained import few_digits_net
+from trained import on_few_digits
 
 from minise import data, nn
 from minise.play.collection import collect
@@ -24,7 +24,7 @@ STOPPED = "minise play has stopped; start it again with: minise play"
 
 @pytest.fixture(scope="module")
 def net():
-    return few_digits_net()
+    return on_few_digits()
 
 
 @pytest.fixture(scope="module")
