@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,10 @@ class Collection(NamedTuple):
         """Whether the net's images are like MNIST's."""
         return self.are_pixels and self.images.shape[1:] == (1, 28, 28)
 
+    def class_name(self, k: int) -> str:
+        """What this class is called."""
+        return self.class_names[k] if k < len(self.class_names) else str(k)
+
     def as_learned(self, digit: data.Images) -> data.Images:
         """A digit, light ink on black, as the net learned digits: dark on light if those were."""
         return digit if self.mean <= 0.5 else 255 - digit
@@ -68,30 +73,25 @@ def collect(
     """Show the net all images, at most 2,000 of them, evenly, and keep its gates by class.
 
     `mean` and `std` of pixels are those of `data.to_input`, by default of these images. Without
-    labels (N,) an image is of the class that the net takes it for. Raises `InputError` for what
-    are no images, or no labels of these.
+    labels (N,) an image is of the class that the net takes it for. Raises `InputError` for images
+    that the net does not take, and for labels that are not theirs.
     """
-    images = np.asarray(images)
-    if images.ndim != 4 or not images.size:
-        raise InputError(f"play: images have shape {images.shape}, expected (N, C, H, W)")
-    if images.dtype.kind not in "uif" or not np.isfinite(images).all():
-        raise InputError(f"play: images are {images.dtype}, expected finite numbers")
-    known = None if labels is None else np.asarray(labels)
-    if known is not None and (known.shape != images.shape[:1] or known.dtype.kind not in "iu"):
-        raise InputError(
-            f"play: labels are {known.dtype} {known.shape}, expected a whole number for each of "
-            f"{len(images)} images"
-        )
+    if not isinstance(net, Layer):
+        raise InputError(f"play: net is {type(net).__name__}, expected one of minise's layers")
+    dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
+    images = _checked_images(images, dtype)
+    known = None if labels is None else _checked_labels(labels, len(images))
     some = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST)).round().astype(int))
     images = images[some]
-    known = None if known is None else known[some].astype(np.int64)
-    if mean is None or std is None:
-        mean, std = data.pixel_statistics(images) if images.dtype == np.uint8 else (0.0, 1.0)
-    dtype = next((p.value.dtype for p in net.parameters()), np.dtype(np.float32))
+    known = None if known is None else known[some]
+    mean, std = _statistics(images, mean, std)
     found = Collection(images, known, mean, std, class_names, 0, {}, np.zeros(0, np.int64), dtype)
     count = max(1, min(256, AT_ONCE // images[0].size))
     batches = [found.inputs(images[n : n + count]) for n in range(0, len(images), count)]
-    scores, gates = _shown(net, batches)
+    try:
+        scores, gates = _shown(net, batches)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"play: the net does not take images {images.shape}: {error}") from error
     if scores.ndim != 2 or not np.isfinite(scores).all():
         raise InputError(f"play: the net gives {scores.shape}, expected finite scores (N, K)")
     answers, K = scores.argmax(axis=1), scores.shape[1]
@@ -129,3 +129,48 @@ def _by_class(s: Array, of: Array, classes: int) -> Array:
     found = inspect.by_class(s, of).mean
     means[: len(found)] = found
     return means
+
+
+def _checked_images(images: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """Pixels, or numbers as a net of this dtype takes them."""
+    images = asnumpy(images)
+    if images.ndim != 4 or not images.size:
+        raise InputError(f"play: images have shape {images.shape}, expected (N, C, H, W)")
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind != "f":
+        raise InputError(
+            f"play: images are {images.dtype}, expected pixels of uint8, or numbers as the net "
+            f"takes them, of {dtype}"
+        )
+    if not np.isfinite(images).all():
+        raise InputError("play: some numbers of the images are NaN or infinite")
+    return images
+
+
+def _checked_labels(labels: npt.ArrayLike, count: int) -> npt.NDArray[np.int64]:
+    known = asnumpy(labels)
+    if known.shape != (count,) or known.dtype.kind not in "iu":
+        raise InputError(
+            f"play: labels are {known.dtype} {known.shape}, expected a whole number for each of "
+            f"{count} images"
+        )
+    return known.astype(np.int64)
+
+
+def _statistics(images: Array, mean: float | None, std: float | None) -> tuple[float, float]:
+    """Mean and deviation of pixels; 0 and 1 of other numbers, which stay as they are."""
+    if (mean is None) != (std is None):
+        raise InputError("play: mean and std are given together, or neither")
+    if images.dtype != np.uint8:
+        if mean is not None:
+            raise InputError(
+                f"play: mean and std are those of pixels, and these images are {images.dtype}, "
+                "which the net is given as they are"
+            )
+        return 0.0, 1.0
+    if mean is None or std is None:
+        mean, std = data.pixel_statistics(images)
+    if not (math.isfinite(mean) and 0 < std < math.inf):
+        raise InputError(f"play: pixels cannot be normalised by mean {mean:g} and std {std:g}")
+    return mean, std

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextvars
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,47 +19,43 @@ PAGE = Path(__file__).parent / "page"
 
 
 class Widget(anywidget.AnyWidget):
-    """The page of one session, for as long as `close` was not called."""
+    """The page, with a session of its own until `close` is called."""
 
     _esm = (PAGE / "play.js").read_text("utf-8")
     _css = (PAGE / "play.css").read_text("utf-8")
 
     def __init__(self, net: Layer, collection: Collection) -> None:
+        figure, told = picture.draw(net, collection)
+        self._picture, self._told = png(figure), told
         self._session: Session | None = Session(net, collection)
-        # Jupyter may ask from a thread of its own, which else would have another backend
-        self._context = contextvars.copy_context()
-        self._one_at_a_time = threading.Lock()
         super().__init__()
         self.on_msg(self._answer)
 
     def _answer(self, _: Widget, question: object, buffers: list[Any]) -> None:
-        with self._one_at_a_time:
-            session = self._session
-            if session is None:
-                return
+        """Jupyter may call it from a thread of its own, while a cell runs."""
+        session = self._session
+        if session is None:
+            return
+        try:
             content = bytes(buffers[0]) if buffers else None
-            try:
-                answer = self._context.run(session.answer, question, content)
-            except Exception as error:  # else a traceback in whichever cell runs
-                number = question.get("id") if isinstance(question, dict) else None
-                message = f"this went wrong in minise: {type(error).__name__}: {error}"
-                answer = Answer({"kind": "refused", "message": message, "id": number}, b"")
+            answer = session.answer(question, content)
+        except Exception as error:  # else its traceback would be in whichever cell runs
+            number = question.get("id") if isinstance(question, dict) else None
+            message = f"this cannot be computed: {type(error).__name__}: {error}"
+            answer = Answer({"kind": "refused", "message": message, "id": number}, b"")
         self.send(answer.header, buffers=[answer.numbers])
 
     def close(self) -> None:
-        """End the session; what is shown no longer answers."""
+        """End the session: what is shown no longer answers."""
         super().close()
         self._session = None
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget, and a picture for where no kernel runs."""
+        """The widget, and beside it a picture for where no kernel runs."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None or self._session is None:
-            return bundle
+        if bundle is None:
+            return None
         data, metadata = bundle
-        figure, told = self._context.run(
-            picture.draw, self._session.net, self._session.collection
-        )
-        data["image/png"] = base64.b64encode(png(figure)).decode()
-        data["text/plain"] = f"minise.play: {told}"
+        data["image/png"] = base64.b64encode(self._picture).decode()
+        data["text/plain"] = f"minise.play: {self._told}"
         return data, metadata | {"image/png": {"width": picture.WIDTH}}

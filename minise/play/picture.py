@@ -11,7 +11,8 @@ from minise.arrays import Array
 from minise.figures import new_figure
 from minise.nn import Layer
 from minise.play.collection import Collection
-from minise.play.watch import Block, Watched, watch
+from minise.play.watch import Watcher
+from minise.play.watched import Block, Watched
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ def draw(net: Layer, collection: Collection, number: int = 0) -> tuple[Figure, s
 
     With it comes a sentence that says what it shows.
     """
-    watched = watch(net, collection.input(collection.images[number]))
+    watched = Watcher(net).watch(collection.input(collection.images[number]))
     names = _spread(list(watched.blocks), MOST_BLOCKS)
     figure = new_figure(5.0, 1.7 + 1.55 * len(names))
     figure.set_layout_engine("constrained", h_pad=0.06, hspace=0.06)
@@ -35,9 +36,10 @@ def draw(net: Layer, collection: Collection, number: int = 0) -> tuple[Figure, s
     _scores(figure.add_subplot(rows[0, 2:]), watched, collection)
     label = _label(collection, number)
     for row, name in enumerate(names, start=1):
-        block = watched.blocks[name]
         panels = [figure.add_subplot(rows[row, 2 * k : 2 * k + 2]) for k in range(3)]
-        _block(panels, block, collection.means[name][label], collection.class_name(label))
+        _block(panels, watched.blocks[name])
+        if name in collection.means:
+            _mean(panels[1], collection.means[name][label], collection.class_name(label))
     return figure, told(watched, collection, number)
 
 
@@ -56,24 +58,40 @@ def _label(collection: Collection, number: int) -> int:
     return int(known[number])
 
 
-def _block(panels: list[Any], block: Block, mean: Array, class_name: str) -> None:
-    z, s, maps = block.z[0], block.s[0], block.y[0]
-    channels = np.arange(len(z))
-    for axes, numbers, title in zip(panels, (z, s), ("squeeze z", "gates s"), strict=False):
-        axes.bar(channels, numbers, width=0.8, color="0.6")
-        axes.set_title(f"{block.name}: {title}", fontsize=9)
-        axes.tick_params(labelsize=8)
-        axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
-        axes.yaxis.get_major_locator().set_params(nbins=3)
-        axes.margins(x=0.02)
-    # the mean is a line across each bar, so that it can be seen above and below the gate
-    panels[1].hlines(mean, channels - 0.45, channels + 0.45, color=ACCENT, lw=2)
-    panels[1].set_ylim(min(0.0, float(s.min())), max(1.0, float(s.max())))
-    panels[1].set_xlabel(f"line: mean of {class_name}", fontsize=8, color=ACCENT)
-    panels[0].set_xlabel("channel", fontsize=8)
-    first = min(len(maps), MOST_MAPS)
-    more = "" if first == len(maps) else f", first {first}"
-    _show(panels[2], _sheet(maps[:first]), f"y = s · x{more}")
+def _block(panels: list[Any], block: Block) -> None:
+    squeezed, gates, scaled = panels
+    if block.z is None:
+        squeezed.axis("off")
+        squeezed.set_title(f"{block.name}: pixels", fontsize=9)
+        _maps(gates, block.s[0], "gates s")
+    else:
+        _bars(squeezed, block.z[0], f"{block.name}: squeeze z")
+        _bars(gates, block.s[0], "gates s")
+        gates.set_ylim(min(0.0, float(block.s.min())), max(1.0, float(block.s.max())))
+    _maps(scaled, block.y[0], "y = s · x")
+
+
+def _bars(axes: Any, numbers: Array, title: str) -> None:
+    axes.bar(np.arange(len(numbers)), numbers, color="0.6")
+    axes.set_title(title, fontsize=9)
+    axes.set_xlabel("channel", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.yaxis.get_major_locator().set_params(nbins=3)
+    axes.margins(x=0.02)
+
+
+def _mean(axes: Any, mean: Array, class_name: str) -> None:
+    """A line across each bar, so that it can be seen above and below the gate."""
+    channels = np.arange(len(mean))
+    axes.hlines(mean, channels - 0.45, channels + 0.45, color=ACCENT, lw=2)
+    axes.set_xlabel(f"line: mean of {class_name}", fontsize=8, color=ACCENT)
+
+
+def _maps(axes: Any, maps: Array, title: str) -> None:
+    some = maps[:MOST_MAPS]
+    more = "" if len(some) == len(maps) else f", first {len(some)}"
+    _show(axes, _sheet(some), f"{title}{more}")
 
 
 def _show(axes: Any, image: Array, title: str) -> None:

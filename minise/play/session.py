@@ -101,7 +101,7 @@ class Session:
             "kind": "net",
             "title": self.title,
             "parameters": sum(p.value.size for p in self.net.parameters()),
-            "classes": [self._class_name(k) for k in range(c.classes)],
+            "classes": [c.class_name(k) for k in range(c.classes)],
             "image_shape": list(c.images.shape[1:]),
             "draws": c.takes_drawings,
             "labels": known.tolist(),
@@ -196,10 +196,6 @@ class Session:
             case "picture" if self._picture is not None:
                 return self._picture
         raise InputError(f"{q.kind}: there is no image from {shown(given.get('from'))}")
-
-    def _class_name(self, k: int) -> str:
-        names = self.collection.class_names
-        return names[k] if k < len(names) else str(k)
 
 
 def _probabilities(scores: Array) -> list[float]:
