@@ -34,9 +34,9 @@ def inspect_command(
     """Draw what the SE blocks of RUN do: their gates by class, over all test images.
 
     gates.png shows the mean gate of each channel for every class, as shades; two-classes.png shows
-    two of the classes, with the deviation within each (figures 6 and 7 of the paper). For each of IMAGES, a
-    picture of one digit or the number of a test image, another picture shows what was squeezed,
-    the gates, and maps before and after them.
+    two of the classes, with the deviation within each (figures 6 and 7 of the paper). For each of
+    IMAGES, a picture of one digit or the number of a test image, another picture shows what was
+    squeezed, the gates, and maps before and after them.
 
     Without RUN, the newest run in `runs` is used.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -18,9 +18,6 @@ from minise.cli.train import prepare
 from minise.nn import Layer
 from minise.train.progress import EpochProgress
 
-if TYPE_CHECKING:
-    from minise.play.collection import Collection
-
 # Of a net for those who have none yet: trained in seconds, and 97 % of the test digits are right.
 BRIEF = runs.Config(epochs=3, test_at_end=True)
 
@@ -34,13 +31,6 @@ class Shown(NamedTuple):
     mean: float
     std: float
     class_names: tuple[str, ...]
-
-    def collected(self, most: int | None = None) -> Collection:
-        """What the net makes of the first images, or of all."""
-        from minise.play.collection import collect
-
-        images, labels = self.test.images[:most], self.test.labels[:most]
-        return collect(self.net, images, labels, self.mean, self.std, self.class_names)
 
 
 @click.command("play", short_help="See a net think, and move its gates.")
@@ -61,6 +51,7 @@ def play_command(run: Path | None, source: str | None, no_browser: bool) -> None
     The page is closed to other machines, and to pages from elsewhere: who has its address, which is
     another each time, can open it. Ctrl-C ends it.
     """
+    from minise.play.collection import collect
     from minise.play.server import check_installed, serve
 
     check_installed()
@@ -68,14 +59,15 @@ def play_command(run: Path | None, source: str | None, no_browser: bool) -> None
     run = run or newest_run_if_any()
     shown = _trained(console, source) if run is None else _of_run(run, source)
     warm_up(console, lambda: _passes(shown))
-    collection = shown.collected()
+    net, test = shown.net, shown.test
+    collection = collect(net, test.images, test.labels, shown.mean, shown.std, shown.class_names)
 
     def say(address: str) -> None:
         click.echo(f"{shown.title}, for this machine alone:")
         click.echo(f"  {address}")
         click.echo("Ctrl-C stops it")
 
-    serve(shown.net, collection, shown.title, say, browser=not no_browser)
+    serve(net, collection, shown.title, say, browser=not no_browser)
 
 
 def _of_run(run: Path, source: str | None) -> Shown:
@@ -109,9 +101,12 @@ def _trained(console: Console, source: str | None) -> Shown:
 
 
 def _passes(shown: Shown) -> None:
-    """What the page will ask for, with few images."""
-    from minise.play.session import Session
+    """What the page will ask for; while kernels are looked for, all numbers are arbitrary."""
+    from minise.play.watch import Watcher
 
-    look = {"kind": "look", "image": {"from": "test", "number": 0}, "label": 0}
-    with np.errstate(all="ignore"):  # while kernels are looked for, numbers are arbitrary
-        Session(shown.net, shown.collected(256)).answer(look)
+    x = data.to_input(shown.test.images[:256], shown.mean, shown.std)
+    watcher = Watcher(shown.net)
+    with np.errstate(all="ignore"):
+        watcher.watch(x)
+        watcher.watch(x[:1]).backward(0)
+    shown.net.zero_grad()
