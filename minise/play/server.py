@@ -122,6 +122,9 @@ def _run(server: Any, listener: socket.socket) -> None:
     async def serve() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         await server.serve([listener])
+        for connection in [*server.server_state.connections]:  # of pages that read no more
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
     loggers = [logging.getLogger(name) for name in ("uvicorn.error", "uvicorn.access", "asyncio")]
     for logger in loggers:
