@@ -203,7 +203,7 @@ def attack(address, rng, count):
                     page.socket.send(make(rng))
                     header, _ = page.read()
                     assert header["kind"] in ANSWERS
-                    assert "cannot be computed" not in header.get("message", "")
+                    assert "cannot be computed" not in header.get("message", ""), header
                     sent[make.__name__] = sent.get(make.__name__, 0) + 1
                 page.socket.socket.sendall(no_frame(rng))
                 if rng.integers(2):  # else it is gone without a word
