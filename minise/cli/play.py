@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import numpy as np
@@ -18,6 +19,9 @@ from minise.cli.train import prepare
 from minise.nn import Layer
 from minise.train.progress import EpochProgress
 
+if TYPE_CHECKING:
+    from minise.play.collection import Collection
+
 # Of a net for those who have none yet: trained in seconds, and 97 % of the test digits are right.
 BRIEF = runs.Config(epochs=3, test_at_end=True)
 
@@ -31,6 +35,12 @@ class Shown(NamedTuple):
     mean: float
     std: float
     class_names: tuple[str, ...]
+
+    def collected(self) -> Collection:
+        """What the net makes of the images."""
+        from minise.play.collection import collect
+
+        return collect(self.net, *self.test, self.mean, self.std, self.class_names)
 
 
 @click.command("play", short_help="See a net think, and move its gates.")
@@ -51,7 +61,6 @@ def play_command(run: Path | None, source: str | None, no_browser: bool) -> None
     The page is closed to other machines, and to pages from elsewhere: who has its address, which is
     another each time, can open it. Ctrl-C ends it.
     """
-    from minise.play.collection import collect
     from minise.play.server import check_installed, serve
 
     check_installed()
@@ -59,15 +68,14 @@ def play_command(run: Path | None, source: str | None, no_browser: bool) -> None
     run = run or newest_run_if_any()
     shown = _trained(console, source) if run is None else _of_run(run, source)
     warm_up(console, lambda: _passes(shown))
-    net, test = shown.net, shown.test
-    collection = collect(net, test.images, test.labels, shown.mean, shown.std, shown.class_names)
+    collection = shown.collected()
 
     def say(address: str) -> None:
         click.echo(f"{shown.title}, for this machine alone:")
         click.echo(f"  {address}")
         click.echo("Ctrl-C stops it")
 
-    serve(net, collection, shown.title, say, browser=not no_browser)
+    serve(shown.net, collection, shown.title, say, browser=not no_browser)
 
 
 def _of_run(run: Path, source: str | None) -> Shown:
@@ -101,12 +109,11 @@ def _trained(console: Console, source: str | None) -> Shown:
 
 
 def _passes(shown: Shown) -> None:
-    """What the page will ask for; while kernels are looked for, all numbers are arbitrary."""
+    """What the page will ask for, with few images; nothing is concluded from any number."""
     from minise.play.watch import Watcher
 
-    x = data.to_input(shown.test.images[:256], shown.mean, shown.std)
-    watcher = Watcher(shown.net)
-    with np.errstate(all="ignore"):
-        watcher.watch(x)
-        watcher.watch(x[:1]).backward(0)
-    shown.net.zero_grad()
+    net = copy.deepcopy(shown.net)
+    few = shown.test.images[:256]
+    with np.errstate(all="ignore"):  # while kernels are looked for, numbers are arbitrary
+        net(data.to_input(few, shown.mean, shown.std))
+        Watcher(net).watch(data.to_input(few[:1], shown.mean, shown.std)).backward(0)
