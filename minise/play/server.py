@@ -81,6 +81,7 @@ def _serving(net: Layer, collection: Collection, title: str) -> Iterator[Site]:
             site,
             interface="asgi3",
             http="h11",
+            ws="websockets-sansio",
             lifespan="off",
             log_config=None,
             proxy_headers=False,  # else whoever asks could say that it is another
