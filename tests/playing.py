@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from minise import nn
+from minise import backend, nn
 from minise.play.collection import collect
 from minise.play.session import Session
 
@@ -91,8 +91,9 @@ def with_rng(block):
     return partial(block, rng=np.random.default_rng(1))
 
 
+@backend.using("numpy")
 def nets(dtype=np.float32):
-    """By name, a net of every kind."""
+    """By name, a net of every kind, for the processor."""
     made = {name: net_with(block, dtype=dtype) for name, block in (BLOCKS | WITHOUT_SE).items()}
     for placement in nn.residual.PLACEMENTS:
         block = partial(se, rng=np.random.default_rng(1), dtype=dtype)
