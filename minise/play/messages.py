@@ -44,6 +44,9 @@ a block    name, type, kind: "block", shape, gates; x, y, dy, scaled, squeezed, 
 "reading"  title, says: a sentence, equations: [{text, mathml: or null}],
            sources: [{file, line, name, code}], tutorial: null or {number, title, section, html}
 
+With "open" null all layers are, unless their maps are too many for one answer: then none is, and
+a page asks for some by name, of which the first always is. Bars and scores are always there.
+
 What is checked, `of`: "dy" of a layer or a block; "dx", "scaled", "squeezed", "dz", "dhidden",
 "ds" of a block; "parameter" of a parameter's full name.
 
@@ -108,7 +111,7 @@ class Numbers:
 
     def tobytes(self) -> bytes:
         """All of them."""
-        return b"".join(piece.tobytes() for piece in self._pieces)
+        return b"".join(piece.data for piece in self._pieces)
 
 
 class Question(NamedTuple):

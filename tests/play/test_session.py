@@ -134,6 +134,8 @@ def test_steps_lower_the_loss_and_are_taken_back_to_the_bit(each_backend):
         before.append(weights(session))
     assert losses[1:] == sorted(losses[1:], reverse=True)
     assert len(set(map(tuple, before))) == 6
+    unchanged = session.answer(look(changes=changes)).header["unchanged"]
+    assert unchanged == session.answer(look()).header["probabilities"]
     for count in range(5, 0, -1):
         assert weights(session) == before[count]
         seen = session.answer(look(kind="undo", label=2)).header
