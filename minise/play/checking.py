@@ -2,9 +2,10 @@
 
 dL/dt ≈ (L(t) − L(−t)) / 2t, where t is added to one number that a layer gives or is given
 
-L and the backward that is judged are those of the specification on NumPy, in float64. Along one of
-the two paths into x of an SE block, the other is held: for s · dy the gates, for the gates' path x
-itself, so that only the squeeze sees t.
+L and the backward that is judged are in float64, by the specification on NumPy, which needs nothing
+compiled; those of a large net, with which that takes minutes, by the kernels. Along one of the two
+paths into x of an SE block, the other is held: for s · dy the gates, for the gates' path x itself, so
+that only the squeeze sees t.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from minise.play.watched import Watched, part_of
 
 OF_A_BLOCK = ("dx", "scaled", "squeezed", "dz", "dhidden", "ds")
 STEP, TOLERANCE = 1e-4, 1e-6
+LARGE = 2**20  # numbers in all maps
 ROUNDED = 1e-3  # of a number in float32: where more is lost, it is told
 
 
@@ -52,7 +54,8 @@ def check(
     a point that there is not.
     """
     shown = _entry(net, seen, point)
-    with backend.using("numpy"):
+    numbers = sum(part.y.size for part in seen.parts.values())
+    with backend.using("numpy" if numbers <= LARGE else backend.on_processor().name):
         twin, x = _in_float64(net), asnumpy(x).astype(np.float64)
         watcher = Watcher(twin)
         exact = watcher.watch(x, changes, means)
@@ -137,7 +140,10 @@ def _nudge(exact: Watched, point: Point) -> Nudge:
             name = exact.joins.get(name, name)
         case "dx" | "scaled" if joined:  # whose forward nothing calls: what comes out before it
             x = exact.blocks[name].x
-            name = next(part.name for part in exact.parts.values() if part.y is x)
+            before = next((part.name for part in exact.parts.values() if part.y is x), None)
+            if before is None:
+                raise InputError(f"check: what goes into {name} comes from no layer")
+            name = before
         case "dx" | "scaled":
             into = True
         case "squeezed":

@@ -11,7 +11,7 @@ from playing import arrays, look, session_of
 from minise import backend, data, models, nn
 from minise.arrays import asnumpy
 from minise.gradcheck import Verdict
-from minise.play import showing, steps
+from minise.play import checking, showing, steps
 from minise.play.collection import collect
 from minise.play.session import Session
 
@@ -290,6 +290,26 @@ def test_layers_and_parameters_are_checked():
         found = session.answer(question).header
         assert found["verdict"] == "right", found
         assert found["exact"] != 0
+
+
+@pytest.mark.parametrize("large", [0, 10**9])
+def test_a_check_says_the_same_by_the_kernels_and_by_the_specification(monkeypatch, large):
+    used = []
+    with monkeypatch.context() as patch:
+        patch.setattr(checking, "LARGE", large)
+        in_float64 = checking._in_float64
+
+        def noted(net):
+            used.append(backend.current().name)
+            return in_float64(net)
+
+        patch.setattr(checking, "_in_float64", noted)
+        session = session_of(playing.nets()["standard"])
+        question = look(kind="check", label=1, of="dz", name="block.se", index=[1])
+        found = session.answer(question).header
+    assert used == ["numpy" if large else backend.on_processor().name]
+    assert found["verdict"] == "right"
+    assert found["exact"] == pytest.approx(found["backward"], rel=1e-4)
 
 
 class Wrong(nn.Layer):
