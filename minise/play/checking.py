@@ -4,8 +4,8 @@ dL/dt ≈ (L(t) − L(−t)) / 2t, where t is added to one number that a layer g
 
 L and the backward that is judged are in float64, by the specification on NumPy, which needs nothing
 compiled; those of a large net, with which that takes minutes, by the kernels. Along one of the two
-paths into x of an SE block, the other is held: for s · dy the gates, for the gates' path x itself, so
-that only the squeeze sees t.
+paths into x of an SE block, the other is held: for s · dy the gates, for the gates' path x itself,
+so that only the squeeze sees t.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from minise.play.changes import Change
 from minise.play.collection import Collection
 from minise.play.drawing import drawn_digit
 from minise.play.messages import Answer, Numbers, Question, shown
-from minise.play.showing import about, layers_shown, row
+from minise.play.showing import MOST_NUMBERS, about, layers_shown, row
 from minise.play.steps import Steps
 from minise.play.watch import NONE, Watcher
 from minise.play.watched import Watched
@@ -108,7 +108,11 @@ class Session:
             "wrong": [] if c.labels is None else np.flatnonzero(c.answers != c.labels).tolist(),
             "layers": self._layers,
             "squeezes": list(SQUEEZES),
-            "means": {name: numbers.put(mean) for name, mean in c.means.items()},
+            "means": {
+                name: numbers.put(mean)
+                for name, mean in c.means.items()
+                if numbers.count + mean.size <= MOST_NUMBERS
+            },
         }
 
     @cached_property

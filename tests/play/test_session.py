@@ -12,6 +12,7 @@ from minise import backend, data, models, nn
 from minise.arrays import asnumpy
 from minise.gradcheck import Verdict
 from minise.play import checking, showing, steps
+from minise.play import session as session_module
 from minise.play.collection import collect
 from minise.play.session import Session
 
@@ -109,6 +110,12 @@ def test_only_what_is_open_has_maps_and_no_answer_grows_without_end(monkeypatch)
     monkeypatch.setattr(showing, "MOST_NUMBERS", 1)
     first = session.answer(look(open=["se", "fc"])).header["layers"]
     assert [layer["name"] for layer in first if layer["y"]] == ["se"]
+
+
+def test_means_of_very_many_classes_do_not_fill_an_answer(monkeypatch):
+    net = playing.nets()["twice"]
+    monkeypatch.setattr(session_module, "MOST_NUMBERS", playing.CLASSES * 4)
+    assert list(session_of(net).answer({"kind": "hello"}).header["means"]) == ["se.se"]
 
 
 def test_of_many_maps_the_first_64_are_sent_and_how_many_there_are_is_said():
