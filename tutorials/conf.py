@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # `docstrings`
+sys.path.insert(0, str(Path(__file__).parent))  # `docstrings`, `commands`
 
 import minise
 
@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",  # copies MathJax into the site, which then needs no network
     "docstrings",
+    "commands",
 ]
 exclude_patterns = ["_build"]
 
