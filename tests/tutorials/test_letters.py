@@ -38,12 +38,13 @@ FENCE = re.compile(r"^```python\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
 
 
 def table(text):
-    """Of each letter of the glossary's table its kind: size, counter, or other."""
+    """Of each letter of the glossary's table its kind: size, counter, number, or array."""
     kinds = {}
     rows = text.split("## Letters", 1)[1].split("|---|---|---|\n", 1)[1].split("\n\n", 1)[0]
     for row in rows.splitlines():
         letters, _, shape = (column.strip() for column in row.strip("|").split("|"))
-        kind = {"a size": "size", "a counter": "counter"}.get(shape, "other")
+        kind = {"a size": "size", "a counter": "counter"}.get(shape, "array")
+        kind = "number" if "number" in shape else kind
         for letter in letters.split(", "):
             assert letter not in kinds, f"{letter} stands twice in the table"
             kinds[letter] = kind
@@ -68,6 +69,13 @@ def is_size(value):
     if isinstance(value, ast.Call):
         return isinstance(value.func, ast.Name) and value.func.id == "len"
     return isinstance(value, ast.Attribute) and value.attr == "shape"
+
+
+def is_number(value):
+    """Whether an expression is a number that is written out, or several; 0 may begin a sum."""
+    if isinstance(value, ast.Tuple | ast.List):
+        return bool(value.elts) and all(map(is_number, value.elts))
+    return isinstance(value, ast.Constant) and type(value.value) in (int, float) and value.value
 
 
 def called(value):
@@ -114,8 +122,12 @@ def bound(tree):
             yield from bindings(node.target, node.value, "assigned")
         elif isinstance(node, ast.For | ast.comprehension):
             yield from bindings(node.target, node.iter, "loop")
-        elif isinstance(node, ast.arg):
-            yield node.arg, None, "argument"
+        elif isinstance(node, ast.arguments):
+            for argument in [*node.posonlyargs, *node.args, *node.kwonlyargs]:
+                yield argument.arg, None, "argument"
+            with_default = node.args[len(node.args) - len(node.defaults) :]
+            for argument, default in zip(with_default, node.defaults, strict=True):
+                yield argument.arg, default, "default"
 
 
 def faults_of_code(code):
@@ -132,13 +144,15 @@ def faults_of_code(code):
         counts = how == "loop" and value is not None and bool(called(value) & COUNTING)
         if kind == "counter" and how == "assigned" and "divmod" not in shown:
             faults.append(f"{name} counts, and is not {shown or 'unpacked'}")
-        if kind == "other" and counts:
+        if kind in ("array", "number") and counts:
             faults.append(f"{name} is no counter: in {shown}")
-        if kind == "other" and value is not None and how == "assigned" and is_size(value):
+        if kind in ("array", "number") and how == "assigned" and is_size(value):
             faults.append(f"{name} is no size: {shown}")
+        if kind == "array" and is_number(value):
+            faults.append(f"{name} is an array, and not {shown}")
         if name == "a" and how == "loop":
             faults.append("a comes out of an activation, and not of a loop")
-        if value is None or isinstance(value, ast.Name) or how == "argument":
+        if value is None or isinstance(value, ast.Name) or how in ("argument", "default"):
             continue  # unpacked from what was saved
         made_by_activation = bool(called(value) & ACTIVATIONS)
         backwards = "backward" in called(value)
@@ -182,6 +196,9 @@ def faults_of_text(text):
     for formula in mathematics(text):
         words = re.findall(r"[^\W\d_]+", formula)
         faults += [f"{word} in {formula!r}: not in the table" for word in words if not known(word)]
+        for letter in re.findall(r"(?<![^\W\d])([^\W\d_])'*\(", formula):
+            if KINDS.get(letter) in ("size", "counter"):
+                faults.append(f"{letter} in {formula!r}: no function")
         one = r"[^\W\d_]'*_(?:\{([^{}]*)\}|([^\W_]))"  # x_{nci}, y_k; a sum's has no letter before
         for braced, single in re.findall(one, formula):
             for word in re.findall(r"[^\W\d_]+", braced or single):
@@ -195,7 +212,7 @@ def faults_of_text(text):
 
 
 def counting(word):
-    letters = [letter for letter, kind in KINDS.items() if kind != "other"]
+    letters = [letter for letter, kind in KINDS.items() if kind in ("size", "counter")]
     return not word or any(word.startswith(s) and counting(word[len(s) :]) for s in letters)
 
 
@@ -240,6 +257,8 @@ def test_the_block_itself_uses_the_letters_of_the_table():
         "for p in net.parameters(): p.grad[...] = 0",
         "for a, b in zip(ours, theirs): pass",
         "o = 1.0",
+        "def numeric(f, x, h=1e-5): pass",  # the step of a difference
+        "for h in (1e-1, 1e-3): pass",
     ],
 )
 def test_a_letter_with_two_meanings_is_found_in_code(code):
@@ -253,6 +272,7 @@ def test_a_letter_with_two_meanings_is_found_in_code(code):
         r"$x_{nchw}$",
         r"$o = 1$",
         r"$\sum_s B_s$",
+        r"$f(x + \delta)$",
         r"$\theta$ and $\tfrac12 E$",
     ],
 )
