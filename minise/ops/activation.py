@@ -178,7 +178,7 @@ def _hard_sigmoid_backward(dy: Array, x: Array, width: float) -> Array:
 
 
 def silu(x: Array) -> tuple[Array, InputSaved]:
-    """y = x · σ(x), also called swish, with σ(x) = 1 / (1 + exp(−x)) (Elfwing et al. 2017)."""
+    """y = x · sigmoid(x), also called swish (Elfwing et al. 2017)."""
     door.check_arrays("silu", x=x)
     return _silu(x), InputSaved(x)
 
@@ -189,7 +189,7 @@ def _silu(x: Array) -> Array:
 
 
 def silu_backward(dy: Array, saved: InputSaved) -> Array:
-    """dx = dy · σ(x) (1 + x (1 − σ(x)))."""
+    """dx = dy · s (1 + x (1 − s)) with s = sigmoid(x)."""
     door.check_cotangent("silu_backward", dy, saved.x)
     return _silu_backward(dy, *saved)
 

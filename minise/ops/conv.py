@@ -1,8 +1,8 @@
 """Convolution (that is cross-correlation, as in every framework).
 
-    y[n, f, oh, ow] = b[f] + Σ w[f, c, i, j] · x[n, c, oh·s − p + i·d, ow·s − p + j·d]
+    y[n, f, oh, ow] = b[f] + Σ w[f, c, i, j] · x[n, c, oh·S − P + i·D, ow·S − P + j·D]
 
-summed over channels c and taps (i, j), with stride s, padding p (zeros) and dilation d. With G
+summed over channels c and taps (i, j), with stride S, padding P (zeros) and dilation D. With G
 groups, filter f sees only the C/G channels of its own group.
 
 Read it tap by tap: for one fixed (i, j), a convolution is a 1×1 convolution of a shifted image,

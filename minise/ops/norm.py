@@ -1,6 +1,6 @@
 """Batch normalisation over the batch and the pixels of each channel (Ioffe & Szegedy, 2015).
 
-x̂ = (x − μ) / √(σ² + ε),   y = w · x̂ + b          with μ, σ² (biased) for each channel
+x̂ = (x − m) / √(var + ε),   y = w · x̂ + b         with m, var (biased) for each channel
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _batch_norm(
 def batch_norm_backward(dy: Array, saved: BatchNormSaved) -> tuple[Array, Array, Array]:
     """Gradients (dx, dw, db), given dy (N, C, H, W): db = Σ dy, dw = Σ dy · x̂.
 
-    dx = w / √(σ² + ε) · dy. Where the statistics came from the batch, a pixel moves its channel's
+    dx = w / √(var + ε) · dy. Where the statistics came from the batch, a pixel moves its channel's
     mean and variance too: dy then loses its mean, and its component along x̂ (Ioffe & Szegedy,
     section 3).
     """

@@ -1,8 +1,8 @@
 """Pooling: the largest or the average pixel of each window.
 
-    y[n, c, oh, ow] = max, or mean, over (i, j) of x[n, c, oh·s − p + i, ow·s − p + j]
+    y[n, c, oh, ow] = max, or mean, over (i, j) of x[n, c, oh·S − P + i, ow·S − P + j]
 
-for the taps (i, j) of a window, with stride s and padding p.
+for the taps (i, j) of a window, with stride S and padding P.
 """
 
 from __future__ import annotations

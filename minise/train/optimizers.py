@@ -76,9 +76,9 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum μ, as in Sutskever et al. (2013) and PyTorch.
 
-    v ← μ v + g,   w ← w − lr · v        with Nesterov: w ← w − lr · (g + μ v)
+    v ← μ v + dw,   w ← w − lr · v      with Nesterov: w ← w − lr · (dw + μ v)
 
-    where g is the gradient plus weight_decay · w.
+    where dw is the gradient plus weight_decay · w.
     """
 
     def __init__(
