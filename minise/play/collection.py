@@ -144,7 +144,7 @@ def _checked_images(images: npt.ArrayLike, dtype: np.dtype[Any]) -> Array:
             f"takes them, of {dtype}"
         )
     if not np.isfinite(images).all():
-        raise InputError("play: some numbers of the images are NaN or infinite")
+        raise InputError("play: images have NaN or infinity, expected finite numbers")
     return images
 
 
