@@ -402,6 +402,8 @@ def test_what_a_screen_reader_is_told(page):
 def test_nothing_stands_beyond_the_edge(page, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.get_by_label("the right answer").select_option("3")
+    page.get_by_role("slider", name="gate of channel 5 in se1").press("Home")
+    page.get_by_role("button", name="10 steps").click()
     settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     beyond = page.evaluate(

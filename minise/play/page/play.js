@@ -1080,11 +1080,11 @@ class Learning {
     this.message = h("p", { class: "quiet", role: "status" });
     this.curve = svg("polyline");
     this.dot = svg("circle", { r: 3 });
-    this.plot = svg("svg", { viewBox: "-6 -8 212 64", class: "curve", role: "img" },
+    this.plot = svg("svg", { viewBox: "-6 -8 212 64", preserveAspectRatio: "xMinYMid", role: "img" },
       svg("path", { d: "M0 48H200", class: "axis" }), this.curve, this.dot);
     this.element = h("div", { class: "learning" },
       h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate"), this.lr), this.buttons, this.undoButton, this.resetButton),
-      this.plot, this.message, reading(play, { panel: "step" }, "a step", "read about the step"));
+      this.figure = h("figure", { class: "curve" }, this.plot, this.ends = h("figcaption")), this.message, reading(play, { panel: "step" }, "a step", "read about the step"));
     this.refused = (message) => say(this.message, message);
   }
 
@@ -1135,7 +1135,7 @@ class Learning {
 
   paintCurve() {
     const some = this.losses.slice(-201);
-    this.plot.toggleAttribute("hidden", some.length < 2);
+    this.figure.hidden = some.length < 2;
     if (some.length < 2) return;
     const most = Math.max(...some) || 1;
     const points = some.map((v, n) => [(200 * n) / (some.length - 1), 48 - (48 * v) / most]);
@@ -1143,6 +1143,7 @@ class Learning {
     const [x, y] = points.at(-1);
     this.dot.setAttribute("cx", x);
     this.dot.setAttribute("cy", y);
+    say(this.ends, `loss ${short(some[0])} → ${short(some.at(-1))}`);
     this.plot.setAttribute("aria-label", `the loss over ${some.length - 1} steps, from ${short(some[0])} to ${short(some.at(-1))}`);
   }
 }
