@@ -11,7 +11,7 @@ import time
 
 import nbformat
 
-PATIENCE = 60  # seconds, for whatever has to come
+PATIENCE = 120  # seconds, for whatever has to come
 SETTINGS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
 

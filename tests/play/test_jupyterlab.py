@@ -1,11 +1,14 @@
 """The widget in JupyterLab: what is done there by keyboard, and what stands there then."""
 
+from pathlib import Path
+
 import pytest
-from in_chromium import CHROMIUM, needs_chromium
+from in_chromium import CHROMIUM, evaluate, needs_chromium
 from in_jupyterlab import PATIENCE, jupyterlab, write
 from playwright.sync_api import sync_playwright
 
 from minise import data, models
+from minise.play import comm
 from minise.play.collection import collect
 from minise.play.session import Session
 
@@ -23,6 +26,15 @@ RUN = """async () => {
     await context.sessionContext.ready;
     await jupyterapp.commands.execute("notebook:run-all-cells");
 }"""
+
+RESTART = "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()"
+ASK_TWICE = """(() => {
+    const asked = [];
+    const model = { on() {}, off() {}, send: ({ id }) => asked.push(id) };
+    for (const _ of [1, 2]) m.default.render({ model, el: document.createElement("div") });
+    return asked;
+})()"""
+GONE = "the kernel of this page has ended; run the cell again"
 
 
 def settled(page):
@@ -78,8 +90,17 @@ def page(tmp_path, said):
 
 
 @needs_chromium
+def test_two_views_of_a_widget_take_only_their_own_answers(tmp_path):
+    """Both hear all that its kernel says."""
+    script = (Path(comm.__file__).parent / "page" / "play.js").read_text("utf-8")
+    asked = evaluate(tmp_path, script, ASK_TWICE)
+    assert len(asked) == 2
+    assert asked[0] != asked[1]
+
+
+@needs_chromium
 @pytest.mark.slow
-def test_an_image_is_chosen_and_a_gate_moved_by_keyboard_and_the_scores_change(page, said):
+def test_it_obeys_the_keyboard_until_its_kernel_ends(page, said):
     first = scores(page)
     page.get_by_role("button", name="next test image").press("Enter")
     settled(page)
@@ -95,4 +116,8 @@ def test_an_image_is_chosen_and_a_gate_moved_by_keyboard_and_the_scores_change(p
     page.get_by_role("button", name="reset se2").press("Enter")
     settled(page)
     assert scores(page) == before
+    assert page.locator(".notice").is_hidden()
+    page.evaluate(RESTART)
+    page.wait_for_selector("[data-state=closed]")
+    assert page.locator(".notice").inner_text() == GONE
     assert said == []

@@ -200,7 +200,10 @@ def ones(*shape, dtype=np.uint8):
         ({"images": ones(0, 1, 28, 28)}, r"images have shape \(0, 1, 28, 28\)"),
         ({"images": "digits"}, r"images have shape \(\)"),
         ({"images": ones(2, 1, 28, 28, dtype=int)}, "images are int64, expected pixels of uint8"),
-        ({"images": np.full((2, 1, 28, 28), np.nan)}, "images have NaN or infinity, expected finite"),
+        (
+            {"images": np.full((2, 1, 28, 28), np.nan)},
+            "images have NaN or infinity, expected finite",
+        ),
         (
             {"images": ones(2, 3, 28, 28), "mean": 0.5, "std": 1.0},
             "does not take images .* 3 channels",

@@ -3,6 +3,7 @@
 // `start(root, transport)` fills an element: a page of its own does so with a websocket, a notebook
 // with the model of anywidget (`render`). What is asked and answered: minise/play/messages.py.
 
+const GONE = "the kernel of this page has ended; run the cell again";
 const STOPPED = "minise play has stopped; start it again with: minise play";
 const PEN = 0.07; // of the sheet, as in minise/play/drawing.py
 const ROOM = 60; // pixels for a map and its bars, side by side with those of other channels
@@ -165,25 +166,32 @@ export function websocket(address) {
 /** To the kernel of a notebook. */
 function ofModel(model) {
   let listener = null;
+  let gone = null;
   return {
-    open(opened, answered) {
+    open(opened, answered, closed) {
       listener = (header, buffers) => {
         const [view] = buffers ?? []; // a DataView, which may begin at any byte
         const bytes = view ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : null;
         answered(header, new Float32Array(bytes ?? 0));
       };
       model.on("msg:custom", listener);
+      model.on("comm_live_update", gone = () => closed(GONE));
       opened();
     },
     send: (question, bytes) => model.send(question, undefined, bytes ? [bytes] : []),
-    close: () => model.off("msg:custom", listener),
+    close() {
+      model.off("msg:custom", listener);
+      model.off("comm_live_update", gone);
+    },
   };
 }
 
 /** One question at a time: deeds wait in line, and of the looks only the newest wish. */
 class Line {
   constructor(transport, { ready, busy, closed }) {
-    Object.assign(this, { transport, busy, deeds: [], wish: null, asked: null, number: 0, open: false });
+    // two views of one widget hear each other's answers, so each has numbers of its own
+    const number = Math.floor(2 ** 40 * Math.random());
+    Object.assign(this, { transport, busy, deeds: [], wish: null, asked: null, number, open: false });
     transport.open(
       () => { this.open = true; ready(); this.next(); },
       (header, numbers) => this.received(header, numbers),
