@@ -13,6 +13,7 @@ from trained import on_few_digits
 
 from minise import data, nn
 from minise.play.collection import collect
+from minise.play.frames import MOST_PICTURE
 from minise.play.server import serving
 from minise.play.watch import Watcher
 
@@ -321,6 +322,8 @@ def test_a_picture_file_is_read_and_what_is_none_is_refused(page, collection):
     chooser.set_input_files(png | {"buffer": b"no picture"})
     refusal = page.locator(".refusal")
     expect(refusal).to_contain_text("picture")
+    chooser.set_input_files(png | {"buffer": bytes(MOST_PICTURE + 1)})
+    expect(refusal).to_have_text("the picture has 8.0 MB, and may have 8: make it smaller")
     settled(page)
 
 
@@ -468,6 +471,18 @@ def contrast(page, selector, behind):
 
     light = [luminance(selector, "color") + 0.05, luminance(behind, "backgroundColor") + 0.05]
     return max(light) / min(light)
+
+
+def test_the_style_sheet_leaves_the_rest_of_a_notebook_alone(page):
+    selectors = page.evaluate(
+        """() => {
+          const all = (rules) => [...rules].flatMap(
+            (rule) => rule.selectorText ? [rule.selectorText] : all(rule.cssRules ?? []));
+          return all(document.styleSheets[0].cssRules);
+        }"""
+    )
+    assert len(selectors) > 100
+    assert [s for s in selectors if "minise-play" not in s] == []
 
 
 def test_a_wide_layer_shows_its_first_maps_and_says_so(browser):

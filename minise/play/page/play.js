@@ -6,6 +6,7 @@
 const GONE = "the kernel of this page has ended; run the cell again";
 const STOPPED = "minise play has stopped; start it again with: minise play";
 const PEN = 0.07; // of the sheet, as in minise/play/drawing.py
+const MOST_BYTES = 2 ** 23; // of a picture, as in minise/play/frames.py
 const ROOM = 60; // pixels for a map and its bars, side by side with those of other channels
 const WIDE = 96; // as wide as they get where there is more
 const LEAST = 36; // pixels that a finger still finds
@@ -158,7 +159,10 @@ export function websocket(address) {
       socket.onmessage = ({ data }) => answered(...unpack(data));
       socket.onclose = (event) => closed(event.reason || STOPPED);
     },
-    send: (question, bytes) => socket.send(bytes ? pack(question, bytes) : JSON.stringify(question)),
+    send(question, bytes) {
+      if (socket.readyState !== WebSocket.OPEN) return; // it is about to say that it is closed
+      socket.send(bytes ? pack(question, bytes) : JSON.stringify(question));
+    },
     close: () => socket.close(),
   };
 }
@@ -572,7 +576,7 @@ class Row {
   }
 
   explain({ low, high, signed: both }) {
-    if (this.view instanceof Gates) return this.legend.replaceChildren(...this.view.keys);
+    if (this.view instanceof Gates) return this.legend.replaceChildren(`${short(low)} to ${short(high)}`, ...this.view.keys);
     if (high === 0) return this.legend.replaceChildren("0 everywhere");
     const scale = h("i", { class: "scale" });
     scale.style.background = css(both ? SIGNED : INK);
@@ -725,7 +729,7 @@ class BlockCard extends Card {
       { key: "s", title: pixels ? "the gates, one for each pixel" : "the gates: drag a bar" },
       { key: "y", title: "= s · x, in the colours of x", scale: "x" },
       { key: "dy", title: "the loss's gradient of y", scale: "dx" },
-      { key: "ds", title: "of the gates: dy · x, summed over each map" },
+      { key: "ds", title: pixels ? "of the gates" : "of the gates: dy · x, summed over each map" },
       { key: "dhidden", title: "of the hidden units" },
       { key: "dz", title: "of the squeeze" },
       { key: "scaled", title: "= s · dy, the path of the scale", scale: "dx" },
@@ -1240,6 +1244,10 @@ class Play {
 
   async sendPicture(file) {
     if (!file) return;
+    if (file.size > MOST_BYTES) {
+      say(this.inputMessage, `the picture has ${(file.size / 2 ** 20).toFixed(1)} MB, and may have ${MOST_BYTES / 2 ** 20}: make it smaller`);
+      return;
+    }
     const bytes = await file.arrayBuffer();
     this.line.deed(() => ({ kind: "picture" }), () => this.setImage({ from: "picture" }), (message) => say(this.inputMessage, message), bytes);
   }
