@@ -127,8 +127,6 @@ export function colours(stops) {
 
 export const SCALES = { ink: colours(INK), signed: colours(SIGNED) };
 
-const css = (stops) => `linear-gradient(to right, ${stops.map((c) => `rgb(${c})`).join(", ")})`;
-
 // -------------------------------------------------------------------------------- transports
 
 /** A frame: the length of the JSON in 4 bytes, little-endian; the JSON; the rest. */
@@ -329,9 +327,8 @@ class Maps {
     return (c * this.height + i) * this.width + j;
   }
 
-  describe(array, range) {
-    const [count, height, width] = array.shape;
-    return `${count} maps of ${height}×${width}, ${short(range.low)} to ${short(range.high)}`;
+  describe({ shape: [count, height, width] }) {
+    return `${count} maps of ${height}×${width}`;
   }
 }
 
@@ -392,8 +389,8 @@ class Bars {
     return c;
   }
 
-  describe(array, range) {
-    return `${array.data.length} numbers, ${short(range.low)} to ${short(range.high)}`;
+  describe({ data }) {
+    return `${data.length} numbers`;
   }
 }
 
@@ -523,10 +520,6 @@ class Gates {
   offset([c]) {
     return c;
   }
-
-  describe(array) {
-    return `${array.data.length} gates`;
-  }
 }
 
 /** A mark on a gate's track, at a share of its height; none where there is no number. */
@@ -544,7 +537,8 @@ function mark(slider, name, v, { low, high }) {
 class Row {
   constructor(card, { key, title, scale = key }) {
     Object.assign(this, { card, key, scale, view: null, array: null });
-    this.legend = h("span", { class: "legend" });
+    [this.low, this.scaleMark, this.high] = [h("span"), h("i", { class: "scale", hidden: true }), h("span")];
+    this.legend = h("span", { class: "legend" }, this.low, this.scaleMark, this.high);
     this.title = h("figcaption", {}, h("b", {}, key), ` ${title} `, this.legend);
     this.figure = h("figure", { hidden: true }, this.title);
   }
@@ -557,33 +551,28 @@ class Row {
     const gates = this.key === "s" && array.shape.length === 1 && this.card.info.gates !== "pixels";
     this.view = array.shape.length === 3 ? new Maps(this) : gates ? new Gates(this) : new Bars(this);
     this.figure.append(this.view.element);
-    this.call("");
-  }
-
-  /** A name for who does not see it. */
-  call(what) {
-    if (this.view instanceof Gates) return;
-    this.view.element.firstElementChild.setAttribute("aria-label", `${this.key} of ${this.card.name}: ${what}. Arrow keys move over the numbers.`);
+    if (gates) this.legend.append(...this.view.keys);
+    else this.view.element.firstElementChild.setAttribute("aria-label", `${this.key} of ${this.card.name}: ${this.view.describe(array)}. Arrow keys move over the numbers.`);
   }
 
   paint(range, grid) {
     this.view.paint(this.array, range, grid);
-    const text = `${range.low} ${range.high} ${this.array.shape}`;
-    if (text === this.said) return;
-    this.said = text;
-    this.call(this.view.describe(this.array, range));
     this.explain(range);
   }
 
+  /** The numbers at the ends, and for maps the colours between them. */
   explain({ low, high, signed: both }) {
-    if (this.view instanceof Gates) return this.legend.replaceChildren(`${short(low)} to ${short(high)}`, ...this.view.keys);
-    if (high === 0) return this.legend.replaceChildren("0 everywhere");
-    const scale = h("i", { class: "scale" });
-    scale.style.background = css(both ? SIGNED : INK);
-    if (!(this.view instanceof Maps)) this.legend.replaceChildren(both ? `±${short(high)}` : `0 to ${short(high)}`);
-    else if (both) this.legend.replaceChildren(short(low), scale, signed(`+${short(high)}`));
-    else this.legend.replaceChildren("0", scale, short(high));
-    return undefined;
+    const ends = this.view instanceof Maps && high > 0;
+    this.scaleMark.hidden = !ends;
+    if (ends) {
+      this.scaleMark.classList.toggle("signed", both);
+      say(this.low, both ? short(low) : "0");
+      say(this.high, both ? `+${short(high)}` : short(high));
+      return;
+    }
+    const from = both && low === -high ? `±${short(high)}` : `${short(low)} to ${short(high)}`;
+    say(this.low, high === 0 ? "0 everywhere" : from);
+    say(this.high, "");
   }
 }
 
