@@ -473,6 +473,31 @@ def contrast(page, selector, behind):
     return max(light) / min(light)
 
 
+MODEL = """() => import("./play.js").then(({ default: widget }) => {
+  window.asked = [];
+  window.heard = {};
+  const model = {
+    on: (name, listener) => { heard[name] = listener; },
+    off: (name) => { delete heard[name]; },
+    send: (question) => asked.push(question),
+  };
+  const el = document.createElement("div");
+  document.body.append(el);
+  window.end = widget.render({ model, el });
+})"""
+
+
+def test_a_widget_is_told_when_its_kernel_has_ended(page):
+    page.evaluate(MODEL)
+    assert page.evaluate("asked[0].kind") == "hello"
+    page.evaluate("heard['msg:custom']({ kind: 'net', id: asked[0].id + 1 }, [])")  # another view's
+    page.evaluate("heard['comm_live_update']()")
+    alert = page.get_by_role("alert").filter(has_text="the kernel has ended")
+    expect(alert).to_have_text("the kernel has ended, or begun anew; run this cell again")
+    page.evaluate("end()")
+    assert page.evaluate("Object.keys(heard)") == []
+
+
 def test_the_style_sheet_leaves_the_rest_of_a_notebook_alone(page):
     selectors = page.evaluate(
         """() => {

@@ -3,8 +3,8 @@
 // `start(root, transport)` fills an element: a page of its own does so with a websocket, a notebook
 // with the model of anywidget (`render`). What is asked and answered: minise/play/messages.py.
 
-const GONE = "the kernel of this page has ended; run the cell again";
 const STOPPED = "minise play has stopped; start it again with: minise play";
+const ENDED = "the kernel has ended, or begun anew; run this cell again";
 const PEN = 0.07; // of the sheet, as in minise/play/drawing.py
 const MOST_BYTES = 2 ** 23; // of a picture, as in minise/play/frames.py
 const ROOM = 60; // pixels for a map and its bars, side by side with those of other channels
@@ -167,23 +167,22 @@ export function websocket(address) {
 
 /** To the kernel of a notebook. */
 function ofModel(model) {
-  let listener = null;
-  let gone = null;
+  const listeners = {};
   return {
     open(opened, answered, closed) {
-      listener = (header, buffers) => {
+      listeners["msg:custom"] = (header, buffers) => {
         const [view] = buffers ?? []; // a DataView, which may begin at any byte
         const bytes = view ? view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) : null;
         answered(header, new Float32Array(bytes ?? 0));
       };
-      model.on("msg:custom", listener);
-      model.on("comm_live_update", gone = () => closed(GONE));
+      // ipywidgets says the second once when a model is made, before this, and when it loses its kernel
+      for (const name of ["comm:close", "comm_live_update"]) listeners[name] = () => closed(ENDED);
+      for (const [name, listener] of Object.entries(listeners)) model.on(name, listener);
       opened();
     },
     send: (question, bytes) => model.send(question, undefined, bytes ? [bytes] : []),
     close() {
-      model.off("msg:custom", listener);
-      model.off("comm_live_update", gone);
+      for (const [name, listener] of Object.entries(listeners)) model.off(name, listener);
     },
   };
 }
@@ -191,9 +190,8 @@ function ofModel(model) {
 /** One question at a time: deeds wait in line, and of the looks only the newest wish. */
 class Line {
   constructor(transport, { ready, busy, closed }) {
-    // two views of one widget hear each other's answers, so each has numbers of its own
-    const number = Math.floor(2 ** 40 * Math.random());
-    Object.assign(this, { transport, busy, deeds: [], wish: null, asked: null, number, open: false });
+    Object.assign(this, { transport, busy, deeds: [], wish: null, asked: null, open: false });
+    this.number = Math.floor(Math.random() * 2 ** 40); // two views of one model hear each other's answers
     transport.open(
       () => { this.open = true; ready(); this.next(); },
       (header, numbers) => this.received(header, numbers),
@@ -225,7 +223,7 @@ class Line {
 
   received(header, numbers) {
     const task = this.asked;
-    if (!task || !this.open || (header.id !== null && header.id !== this.number)) return;
+    if (!task || !this.open || (header.id != null && header.id !== this.number)) return;
     this.asked = null;
     if (header.kind === "refused") task.refused(header.message);
     else task.answered(header, numbers);
