@@ -34,7 +34,7 @@ ASK_TWICE = """(() => {
     for (const _ of [1, 2]) m.default.render({ model, el: document.createElement("div") });
     return asked;
 })()"""
-GONE = "the kernel of this page has ended; run the cell again"
+GONE = "the kernel has ended, or begun anew; run this cell again"
 
 
 def settled(page):
