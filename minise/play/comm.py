@@ -23,6 +23,7 @@ class Widget(anywidget.AnyWidget):
 
     _esm = (PAGE / "play.js").read_text("utf-8")
     _css = (PAGE / "play.css").read_text("utf-8")
+    _ipython_display_ = None  # ipywidgets 7, as Colab has it, would show itself without the picture
 
     def __init__(self, net: Layer, collection: Collection) -> None:
         figure, told = picture.draw(net, collection)
