@@ -12,7 +12,7 @@
 #   hard swish, swapped       1      0.41
 #   hard swish, batch_size=1  1      1
 #
-# The two image helpers that grad-cam imports of torchvision are stood in for; they are not used.
+# What grad-cam imports of torchvision, to load and resize images, is stood in for and not used.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

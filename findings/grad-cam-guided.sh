@@ -11,7 +11,7 @@
 #   class 1                            g0 + 2 · g1              g1
 #   the first picture, looked at now   g0 + 2 · g1
 #
-# The two image helpers that grad-cam imports of torchvision are stood in for; they are not used.
+# What grad-cam imports of torchvision, to load and resize images, is stood in for and not used.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -41,7 +41,7 @@ g0, g1 = (guided(image.clone(), label) for label in (0, 1))
 pictures = []
 for label, seen in ((0, g0), (1, g0 + g1), (1, g0 + 2 * g1)):
     pictures.append(guided(image, label))
-    print("class", label, "largest", np.abs(pictures[-1]).max(), "alone", np.abs((g0, g1)[label]).max())
+    print("class", label, "largest", np.abs(pictures[-1]).max(), "expected", np.abs(seen).max())
     np.testing.assert_allclose(pictures[-1], seen, rtol=1e-4, atol=1e-8)
 np.testing.assert_allclose(pictures[0], g0 + 2 * g1, rtol=1e-4, atol=1e-8)
 assert min(np.abs(g0).max(), np.abs(g1).max()) > 1e-3
