@@ -27,20 +27,30 @@ from minise.play.frames import MOST_PICTURE, MOST_TEXT
 from minise.play.session import Session
 from minise.play.site import Site, line
 
-NEEDED = ("starlette.websockets", "uvicorn", "websockets", "markdown_it", "latex2mathml")
+NEEDED = {  # modules, and the packages that they come from: the extra `play`
+    "starlette.websockets": "starlette",
+    "uvicorn": "uvicorn",
+    "websockets": "websockets",
+    "markdown_it": "markdown-it-py",
+    "latex2mathml": "latex2mathml",
+}
 
 log = logging.getLogger(__name__)
 
 
 def check_installed() -> None:
     """Raises `InputError` where a package of the extra `play` is missing."""
-    try:
-        for name in NEEDED:
-            importlib.import_module(name)
-    except ImportError as error:
+    missing = []
+    for module, package in NEEDED.items():
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            missing.append(package)
+    if missing:
         raise InputError(
-            f'play needs more packages: python -m pip install "minise[play]" ({error})'
-        ) from None
+            f"play needs the package{'s' * (len(missing) > 1)} {' and '.join(missing)}: "
+            f"python -m pip install {' '.join(missing)}"
+        )
 
 
 @contextmanager
