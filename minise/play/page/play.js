@@ -1209,12 +1209,13 @@ class Play {
     this.inputMessage = h("p", { class: "refusal", role: "status" });
     const file = h("input", { type: "file", accept: "image/*", class: "unseen", onchange: () => { this.sendPicture(file.files[0]); file.value = ""; } });
     const [, rows, columns] = this.net.image_shape;
-    const sheet = this.sheet
-      ? [h("div", { class: "sheets" }, this.sheet.element, h("div", {}, this.given.element, this.sheet.buttons)), this.picker.element,
-        h("label", { class: "drop" }, file, h("span", {}, "or choose a picture, or drop it here"))]
-      : [h("p", { class: "quiet" }, `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: it cannot be drawn for. Its test images can be picked.`),
-        this.given.element, this.picker.element];
-    const panel = this.panel("input", this.sheet ? "Draw" : "Image", "input", sheet, this.inputMessage);
+    const drop = h("label", { class: "drop" }, file, h("span", {}, "or choose a picture, or drop it here"));
+    const given = this.sheet
+      ? h("div", { class: "sheets" }, this.sheet.element, h("div", {}, this.given.element, this.sheet.buttons))
+      : h("div", { class: "choose" }, h("p", { class: "quiet" },
+        `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: it cannot be drawn for. Its test images can be picked.`), this.given.element);
+    const panel = this.panel("input", this.sheet ? "Draw" : "Image", "input", given,
+      h("div", { class: "choose" }, this.picker.element, this.sheet ? drop : null, this.inputMessage));
     if (this.sheet) this.takeDrops(panel);
     return panel;
   }
