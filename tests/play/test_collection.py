@@ -117,7 +117,7 @@ def test_what_cannot_be_collected_is_said():
     for given, labels, told in (
         (images[0], None, r"images have shape \(1, 6, 6\), expected \(N, C, H, W\)"),
         (images[:0], None, r"images have shape \(0, 1, 6, 6\)"),
-        (np.full(images.shape, np.inf), None, "NaN or infinite"),
+        (np.full(images.shape, np.inf), None, "NaN or infinity"),
         (images.astype(object), None, "images are object"),
         (
             images,
