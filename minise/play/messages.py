@@ -33,7 +33,8 @@ each is optional. A block whose gates are those of pixels can only be off.
 a layer    name, type, kind, shape as above; y: A, dy: A, null where not open (or without a
            label). At most `MOST_MAPS` maps are there, y.shape[0], of shape[0].
 a block    name, type, kind: "block", shape, gates; x, y, dy, scaled, squeezed, dx: A or null, where
-           dx = scaled + squeezed, the paths of the scale and of the gates;
+           dx = scaled + squeezed, the paths of the scale and of the gates, both null where those
+           that were seen do not sum to it, as in a block of one's own they may not;
            z, hidden, s, own: R or null: own are the gates before any was changed;
            dz, dhidden, ds: R or null. Where gates is "pixels", z and dz are null, and hidden, s,
            own, dhidden, ds are maps: A (C, H, W) or (1, H, W), or null where not open

@@ -135,6 +135,7 @@ class _Pass:
 
     def _whole(self, block: Block, layer: Layer, x: Any, training: bool) -> tuple[Any, Backward]:
         y, backward = layer.forward(x, training)
+        block.out = self._kept(y)
 
         def back(dy: Any) -> Any:
             block.dy = _copied(dy)
@@ -142,6 +143,8 @@ class _Pass:
             block.dx = _copied(dx)
             if block.scaled is None:
                 block.scaled = block.dy * over_maps(block.s)
+            if not _is_sum(block.dx, block.scaled, block.squeezed):
+                block.scaled = block.squeezed = None
             return dx
 
         return y, back
@@ -236,6 +239,14 @@ def _moved(s: Any, backward: Backward, fixed: Array | None) -> tuple[Any, Backwa
     own = xp.asarray(np.isnan(fixed))
     s = xp.where(own, s, xp.asarray(np.nan_to_num(fixed).astype(s.dtype)))
     return s, lambda ds: backward(xp.where(own, ds, xp.zeros_like(ds)))
+
+
+def _is_sum(total: Array, a: Array, b: Array | None) -> bool:
+    """Whether total = a + b but for rounding."""
+    if b is None:
+        return False
+    size = np.abs(a).max() + np.abs(b).max()
+    return bool(np.abs(a + b - total).max() <= 1e-4 * size) or not np.isfinite(size)
 
 
 def _copied(array: Any) -> Array:

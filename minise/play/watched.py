@@ -29,6 +29,9 @@ class Block:
 
     Going back, x has a gradient along two paths: `scaled` is s · dy, `squeezed` came through the
     gates, and dx is their sum. Gates of pixels are (1, C, H, W) or (1, 1, H, W), and have no z.
+
+    A block of one's own may compute another y than s · x. What came out is shown, and of the paths
+    none, where the two that were seen do not sum to dx.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Block:
     squeezed: Array | None = None
     dx: Array | None = None
     dy: Array | None = None
+    out: Array | None = None  # (1, C, H, W), where the block itself computes y
     reader: str = ""  # the part at which the gates' path begins
 
     @property
@@ -55,7 +59,7 @@ class Block:
     @property
     def y(self) -> Array:
         """(1, C, H, W)."""
-        return self.x * over_maps(self.s)
+        return self.x * over_maps(self.s) if self.out is None else self.out
 
 
 @dataclass

@@ -244,3 +244,26 @@ def test_a_block_that_adds_the_paths_itself_shows_both():
     ours, usual = both(made(AddsItself)).blocks["se"], both(made(nn.SEBlock)).blocks["se"]
     for name in ("scaled", "squeezed", "dx", "dy", "ds"):
         np.testing.assert_allclose(getattr(ours, name), getattr(usual, name), rtol=1e-4, atol=1e-7)
+
+
+class Doubled(nn.SEBlock):
+    """A block of one's own, whose output is 2s · x."""
+
+    def forward(self, x, training=True):
+        s, gates_backward = self.gates(x, training)
+        y, saved = ops.channel_scale(x, 2 * s)
+
+        def backward(dy):
+            dx, ds = ops.channel_scale_backward(dy, saved)
+            return dx + gates_backward(2 * ds)
+
+        return y, backward
+
+
+def test_a_block_with_another_output_than_scaled_x_shows_no_wrong_number():
+    net = playing.net_with(lambda channels, **rest: Doubled(channels, 2, **rest))
+    block = both(net).blocks["se"]
+    np.testing.assert_allclose(block.y, 2 * block.s[:, :, None, None] * block.x, rtol=1e-6)
+    assert block.scaled is block.squeezed is None
+    assert block.dx.any()
+    assert block.ds.any()
