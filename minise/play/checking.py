@@ -11,7 +11,7 @@ so that only the squeeze sees t.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,11 +47,12 @@ def check(
     changes: Mapping[str, Change],
     means: Mapping[str, Array],
     point: Point,
+    unwanted: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """What backward says in `seen`, what it says in float64, and what differences say.
 
     `seen` are both passes of the image x (1, C, H, W) with these changes. Raises `InputError` for
-    a point that there is not.
+    a point that there is not, and soon after `unwanted()` is true: with a large net it takes long.
     """
     shown = _entry(net, seen, point)
     numbers = sum(part.y.size for part in seen.parts.values())
@@ -64,6 +65,8 @@ def check(
         held = {point.name: exact.blocks[point.name].s} if point.of == "scaled" else {}
 
         def loss(nudge: Nudge | None = None) -> Array:
+            if unwanted():
+                raise InputError("check: nobody waits for it any more")
             scores = watcher.watch(x, changes, means, held=held, nudge=nudge).scores[0]
             return _loss(scores, label)
 

@@ -49,6 +49,8 @@ class Widget(anywidget.AnyWidget):
     def close(self) -> None:
         """End the session: what is shown no longer answers."""
         super().close()
+        if self._session is not None:
+            self._session.close()
         self._session = None
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

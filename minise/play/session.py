@@ -50,6 +50,7 @@ class Session:
         self.net = copy.deepcopy(net)
         self._watcher, self._steps = Watcher(self.net), Steps(self.net)
         self._picture: Array | None = None  # (C, H, W), the last that was dropped
+        self._closed = threading.Event()
         self._backend, self._one_at_a_time = backend.current().name, threading.Lock()
 
     def answer(self, message: object, content: bytes | None = None) -> Answer:
@@ -67,6 +68,10 @@ class Session:
         except InputError as error:
             header, numbers = {"kind": "refused", "message": str(error)}, Numbers()
         return Answer(header | {"id": number if type(number) is int else None}, numbers.tobytes())
+
+    def close(self) -> None:
+        """End soon what another thread is computing, since nobody waits for it any more."""
+        self._closed.set()
 
     def _answer(self, q: Question, content: bytes | None, numbers: Numbers) -> dict[str, Any]:
         match q.kind:
@@ -153,7 +158,9 @@ class Session:
         point = checking.Point(q.text("of"), q.text("name"), q.entry())
         x, means = self.collection.input(view.image), self.collection.means
         seen = self._passed(view)
-        found = checking.check(self.net, seen, x, view.label, view.changes, means, point)
+        found = checking.check(
+            self.net, seen, x, view.label, view.changes, means, point, self._closed.is_set
+        )
         return {"kind": "checked", "label": view.label} | found
 
     def _read_picture(self, content: bytes | None, numbers: Numbers) -> dict[str, Any]:

@@ -164,9 +164,12 @@ class Site:
                 await page.send_bytes(_failed(error))
                 await page.close(1011)  # the server's fault
                 return
-            while True:
-                frame = await waiting.get()
-                await page.send_bytes(await self._compute(_reply, session, frame))
+            try:
+                while True:
+                    frame = await waiting.get()
+                    await page.send_bytes(await self._compute(_reply, session, frame))
+            finally:
+                session.close()
 
     async def _compute(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """Do it in the thread that computes, unless this is cancelled before its turn comes."""

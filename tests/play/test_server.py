@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from minise import InputError, backend, models
-from minise.play import server, site
+from minise.play import checking, server, site
 from minise.play.collection import collect
 from minise.play.messages import Answer
 from minise.play.session import Session
@@ -65,6 +65,9 @@ class Fake:
     """Answers with what it is told to do."""
 
     def __init__(self, *_):
+        pass
+
+    def close(self):
         pass
 
     def answer(self, message, content=None):
@@ -351,6 +354,33 @@ def test_what_a_closed_page_still_wanted_is_not_computed(working):
         with asking.asking(address) as other:  # its turn comes after what was left of the first
             assert other.ask({"id": 100})[0]["id"] == 100
     assert begun == [0, 100]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_long_check_ends_with_its_page_and_with_the_server(net, collection, monkeypatch, stopped):
+    begun, closed, ended = threading.Event(), threading.Event(), []
+    close = Session.close
+
+    def noted(self):
+        close(self)
+        closed.set()
+
+    def loss(scores, label):
+        begun.set()
+        assert closed.wait(20)
+        ended.append(scores)
+        return np.float64(0)
+
+    monkeypatch.setattr(Session, "close", noted)
+    monkeypatch.setattr(checking, "_loss", loss)
+    question = {"kind": "check", "of": "dy", "name": "conv1", "index": [0, 0, 0]}
+    with ExitStack() as pages, server.serving(net, collection) as address:
+        page = pages.enter_context(asking.asking(address))
+        page.send(asking.LOOK | question)
+        assert begun.wait(60)
+        if not stopped:
+            pages.close()
+    assert len(ended) == 1  # of the losses of a difference
 
 
 def test_who_does_not_wait_for_answers_is_told(working):
