@@ -92,8 +92,13 @@ def collect(
         scores, gates = _shown(net, batches)
     except (TypeError, ValueError) as error:
         raise InputError(f"play: the net does not take images {images.shape}: {error}") from error
-    if scores.ndim != 2 or not np.isfinite(scores).all():
-        raise InputError(f"play: the net gives {scores.shape}, expected finite scores (N, K)")
+    if scores.ndim != 2:
+        raise InputError(f"play: the net gives {scores.shape}, expected scores (N, K)")
+    if wrong := int((~np.isfinite(scores)).any(axis=1).sum()):
+        raise InputError(
+            f"play: the net gives NaN or infinity for {wrong} of {len(scores)} images, expected "
+            "finite scores: its training failed, or its weights are damaged"
+        )
     answers, K = scores.argmax(axis=1), scores.shape[1]
     of = answers if known is None else known
     if not 0 <= of.min() <= of.max() < K:
