@@ -184,7 +184,9 @@ class Session:
         """Both passes, or without a label the first. Raises `InputError` for infinite scores."""
         watched = self._watched(view.image, view.changes)
         if not np.isfinite(watched.scores).all():
-            raise InputError("the scores are not finite: move the gates back, or undo the steps")
+            raise InputError(
+                "the scores are not finite: move the gates back, or take smaller steps, or undo some"
+            )
         if view.label is not None:
             self.net.zero_grad()
             watched.backward(view.label)

@@ -189,7 +189,7 @@ def test_a_refused_question_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("scale", "message"), [(1e20, "the scores are not finite"), (1e37, "weights would not stay")]
+    ("scale", "message"), [(1e20, "take smaller steps"), (1e37, "weights would not stay")]
 )
 def test_a_step_that_leads_out_of_all_bounds_is_refused_and_changes_nothing(scale, message):
     session = session_of(playing.nets()["none"])
@@ -215,6 +215,27 @@ def test_memory_of_steps_is_bounded_and_the_oldest_are_forgotten(monkeypatch):
     refused(session.answer(look(kind="undo")), "the first 2 steps cannot be taken back one by one")
     assert session.answer(look(kind="reset")).header["steps"] == 0
     assert weights(session) == trained
+
+
+def test_a_refused_undo_keeps_the_steps_that_can_be_undone():
+    session = session_of(playing.nets()["se"])
+    for _ in range(2):
+        session.answer(look(kind="step", label=1, lr=0.1))
+    wrong = {"none": {"off": True}}
+    for kind in ("undo", "reset"):
+        refused(session.answer(look(kind=kind, changes=wrong)), "no block 'none'")
+    seen = session.answer(look()).header
+    assert (seen["steps"], seen["undoable"]) == (2, 2)
+    assert session.answer(look(kind="undo")).header["steps"] == 1
+
+
+def test_images_are_picked_by_their_labels_not_by_what_the_net_takes_them_for():
+    session = session_of(playing.nets()["se"])
+    about = session.answer({"kind": "hello"}).header
+    assert about["labels"] == [n % playing.CLASSES for n in range(12)]
+    assert about["wrong"]
+    answers = session.collection.answers
+    assert all(about["labels"][n] != answers[n] for n in about["wrong"])
 
 
 def test_gates_that_leave_no_finite_scores_are_refused_and_do_no_harm():
@@ -322,17 +343,50 @@ def test_a_check_says_the_same_by_the_kernels_and_by_the_specification(monkeypat
 class Wrong(nn.Layer):
     """A backward that forgets a factor."""
 
+    def __init__(self, factor):
+        self.factor = factor
+
     def forward(self, x, training=True):
-        return 3 * x, lambda dy: dy
+        return self.factor * x, lambda dy: dy
 
 
-def test_a_wrong_backward_is_called_wrong():
-    session = session_of(playing.net_with(lambda *_, **__: Wrong()))
+@pytest.mark.parametrize("factor", [3, 1.0001])
+def test_a_wrong_backward_is_called_wrong(factor):
+    session = session_of(playing.net_with(lambda *_, **__: Wrong(factor)))
     question = look(kind="check", label=1, of="dy", name="act", index=[1, 2, 3])
     found = session.answer(question).header
     assert found["verdict"] == "wrong"
     assert found["words"].startswith("wrong: no step makes")
-    assert found["numeric"] == pytest.approx(3 * found["exact"], rel=1e-6)
+    assert found["numeric"] == pytest.approx(factor * found["exact"], rel=1e-6)
+
+
+def test_what_rounding_in_float32_makes_of_a_gradient_is_told():
+    net = playing.nets()["none"]
+    net.fc.bias.value[2] = 30  # its probability is 1 in float32
+    question = look(kind="check", label=2, of="dy", name="fc", index=[2])
+    found = session_of(net).answer(question).header
+    assert found["backward"] == 0 != found["exact"]
+    assert "in float32 rounding makes 0 of it" in found["words"]
+
+
+class Bent(nn.Layer):
+    """|x| with a backward that cannot be one of its slopes."""
+
+    def forward(self, x, training=True):
+        return np.abs(x), lambda dy: 3 * dy
+
+
+def test_where_kinks_hide_the_slope_backward_is_not_called_wrong():
+    net = playing.nets()["none"]
+    net.act, net.conv.bias.value[...] = Bent(), 0
+    given = playing.images()
+    given[1] = 0
+    session = Session(net, collect(net, given, mean=0, std=1))  # the second is 0 everywhere
+    question = look(kind="check", label=1, of="dy", name="conv", index=[1, 2, 2])
+    found = session.answer(question).header
+    assert found["exact"] != 0
+    assert found["verdict"] == Verdict.KINK.value
+    assert found["words"].startswith("several kinks meet here")
 
 
 def test_a_kink_is_told_as_one():
