@@ -1277,7 +1277,7 @@ class Play {
       h("button", { type: "button", onclick: () => this.reset() }, "reset all gates"), label];
   }
 
-  /** A layer is painted when it is near the window, as wide as its panel lets it be. */
+  /** A layer is asked for and painted when it is near the window, as wide as its panel lets it be. */
   watchCards() {
     const cards = new Map(this.cards.flatMap((card) => [[card.element, card], [card.body, card]]));
     this.near = new IntersectionObserver((entries) => {
@@ -1286,7 +1286,8 @@ class Play {
         card.near = isIntersecting;
         if (isIntersecting) card.paint();
       }
-    }, { rootMargin: "300px" });
+      this.lookForMore();
+    }, { rootMargin: "200px" });
     this.resized = new ResizeObserver((entries) => {
       for (const { target, contentRect } of entries) {
         const card = cards.get(target);
@@ -1367,7 +1368,8 @@ class Play {
   /** What every question about an image says. */
   wished() {
     const image = this.image.from === "drawing" ? { ...this.image, strokes: this.sheet.strokes } : this.image;
-    return { image, changes: this.changes, label: this.label, open: this.open && [...this.open] };
+    this.asked = this.open && new Set(this.cards.filter((card) => card.near && this.open.has(card.name)).map((card) => card.name));
+    return { image, changes: this.changes, label: this.label, open: this.asked && [...this.asked] };
   }
 
   look() {
@@ -1381,13 +1383,14 @@ class Play {
   // ---- what was seen
 
   take(seen, numbers) {
+    seen.asked = this.asked;
     Object.assign(this, { seen, numbers, steps: seen.steps });
     if (this.open === null) this.openAsGiven(seen);
     this.root.classList.remove("nothing");
     say(this.inputMessage, "");
     const truth = this.image.from === "test" ? this.net.labels[this.image.number] : null;
     this.scores.paint(seen, Object.keys(this.changes).length > 0, truth);
-    if (!this.frame) this.frame = requestAnimationFrame(() => this.paint());
+    this.frame ??= requestAnimationFrame(() => requestAnimationFrame(() => this.paint())); // the frame before has the scores
   }
 
   /** The first answer says which layers are few enough to stand open. */
@@ -1406,7 +1409,22 @@ class Play {
     const { seen, numbers } = this;
     this.given.paint(arrayOf(seen.image, numbers));
     this.learning.paint(seen);
-    for (const layer of seen.layers) this.byName.get(layer.name)?.take(layer, numbers);
+    for (const layer of seen.layers) {
+      const card = this.byName.get(layer.name);
+      if (!card || !this.isWanted(card)) continue;
+      card.of = seen;
+      card.take(layer, numbers);
+    }
+    this.lookForMore();
+  }
+
+  /** What was not asked for, being far from the window, stays as it was until one comes near. */
+  isWanted({ name, details }) {
+    return !this.seen.asked || this.seen.asked.has(name) || !details.open;
+  }
+
+  lookForMore() {
+    if (this.seen && this.cards.some((card) => card.near && card.details.open && card.of !== this.seen)) this.look();
   }
 
   repaint() {
