@@ -11,7 +11,6 @@ const ROOM = 60; // pixels for a map and its bars, side by side with those of ot
 const WIDE = 96; // as wide as they get where there is more
 const LEAST = 36; // pixels that a finger still finds
 const BAR = 52; // pixels: how high bars are
-const SLIDER = 84;
 const GRADIENT_OF = { y: "dy", x: "dx", z: "dz", hidden: "dhidden", s: "ds" };
 const GRADIENTS = new Set(["dy", "dx", "scaled", "squeezed", "dz", "dhidden", "ds"]);
 
@@ -42,6 +41,18 @@ function choice(label, options, onchange) {
     options.map(([value, text]) => h("option", { value }, text)));
   return [h("span", { class: "choice" }, h("label", { for: id }, label), select), select];
 }
+
+/** A choice of a class, or of none: null. */
+function classChoice(label, none, { classes }, onchange, prefix = "") {
+  return choice(label, [["", none], ...classes.map((text, k) => [k, prefix + text])], (k) => onchange(k === "" ? null : Number(k)));
+}
+
+function checkbox(text, attributes) {
+  const input = h("input", { type: "checkbox", ...attributes });
+  return [h("label", { class: "check" }, input, h("span", {}, text)), input];
+}
+
+const button = (text, onclick, name) => h("button", { type: "button", "aria-label": name, onclick }, text);
 
 /** Change a text only where it is another: what stays the same costs no layout. */
 function say(element, text) {
@@ -79,8 +90,8 @@ function percent(p) {
   return text === "100\u00a0%" && p < 1 ? "over 99\u00a0%" : text;
 }
 
-/** Where a colour scale or an axis ends: it goes from 0, or as far below it as above. */
-function rangeOf(arrays, signed = false) {
+/** The least and the largest number, or 0. */
+function ends(arrays) {
   let low = 0;
   let high = 0;
   for (const { data } of arrays) {
@@ -89,6 +100,12 @@ function rangeOf(arrays, signed = false) {
       else if (v > high) high = v;
     }
   }
+  return [low, high];
+}
+
+/** Where a colour scale or an axis ends: it goes from 0, or as far below it as above. */
+function rangeOf(arrays, signed = false) {
+  const [low, high] = ends(arrays);
   const most = Math.max(-low, high);
   return { low: signed || low < 0 ? -most : 0, high: most, signed: signed || low < 0 };
 }
@@ -126,6 +143,13 @@ export function colours(stops) {
 }
 
 export const SCALES = { ink: colours(INK), signed: colours(SIGNED) };
+
+/** What gives a number its colour on a scale that ends there. */
+function colouring({ high, signed: both }) {
+  const scale = both ? SCALES.signed : SCALES.ink;
+  const [times, zero] = both ? [127.99 / (high || 1), 128] : [255.99 / (high || 1), 0];
+  return (v) => (Number.isNaN(v) ? NOT_A_NUMBER : scale[(v * times + zero) | 0]);
+}
 
 // -------------------------------------------------------------------------------- transports
 
@@ -249,10 +273,24 @@ function gridOf(width, count, side, room = ROOM) {
   return { columns, zoom, pitch: (side + 1) * zoom };
 }
 
-/** All maps of a layer in one canvas, a pixel of it for each number. */
-class Maps {
+/** What shows an array of a row. Its entries are [c], or [c, i, j] of maps. */
+class View {
   constructor(row) {
     this.row = row;
+  }
+
+  offset([c]) {
+    return c;
+  }
+
+  /** Mark an entry, or with null none. */
+  point() {}
+}
+
+/** All maps of a layer in one canvas, a pixel of it for each number. */
+class Maps extends View {
+  constructor(row) {
+    super(row);
     this.canvas = h("canvas", { role: "application", tabindex: 0, width: 1, height: 1 });
     this.cursor = h("div", { class: "cursor", hidden: true });
     this.element = h("div", { class: "maps" }, this.canvas, this.cursor);
@@ -260,20 +298,16 @@ class Maps {
     listen(this, this.canvas);
   }
 
-  paint(array, { high, signed: both }, grid) {
+  paint(array, range, grid) {
     const [count, height, width] = array.shape;
     this.lay(count, height, width, grid);
     const { pixels, columns, across } = this;
-    const scale = both ? SCALES.signed : SCALES.ink;
-    const [times, zero] = both ? [127.99 / (high || 1), 128] : [255.99 / (high || 1), 0];
+    const colour = colouring(range);
     let at = 0;
     for (let c = 0; c < count; c += 1) {
       let start = Math.floor(c / columns) * (height + 1) * across + (c % columns) * (width + 1);
       for (let i = 0; i < height; i += 1, start += across) {
-        for (let j = start; j < start + width; j += 1, at += 1) {
-          const place = array.data[at] * times + zero;
-          pixels[j] = place === place ? scale[place | 0] : NOT_A_NUMBER;
-        }
+        for (let j = start; j < start + width; j += 1, at += 1) pixels[j] = colour(array.data[at]);
       }
     }
     this.context.putImageData(this.image, 0, 0);
@@ -333,9 +367,9 @@ class Maps {
 const split = (n, by) => [Math.floor(n / by), n % by];
 
 /** A bar for each number; what is negative hangs down and is hollow. */
-class Bars {
+class Bars extends View {
   constructor(row) {
-    this.row = row;
+    super(row);
     this.above = svg("path", { class: "above" });
     this.below = svg("path", { class: "below" });
     this.axis = svg("path", { class: "axis" });
@@ -383,10 +417,6 @@ class Bars {
     this.pointed.setAttribute("d", `M${column * this.pitch} ${line * (BAR + 6)}h${this.pitch}v${BAR}h${-this.pitch}z`);
   }
 
-  offset([c]) {
-    return c;
-  }
-
   describe({ data }) {
     return `${data.length} numbers`;
   }
@@ -418,10 +448,13 @@ function listen(view, element) {
   });
 }
 
+// Of a gate's range, in hundredths.
+const GATE_KEYS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
+
 /** The gates s as bars that one can drag; marks say what the net had set, and a class's mean. */
-class Gates {
+class Gates extends View {
   constructor(row) {
-    this.row = row;
+    super(row);
     this.sliders = [];
     this.element = h("div", { class: "gates", role: "group", "aria-label": `sliders of ${row.card.name}` });
     this.keys = ["mean", "own", "before"].map((name) => h("span", { class: "key" }, h("i", { class: name }), h("span")));
@@ -431,102 +464,87 @@ class Gates {
   name(marks) {
     this.keys.forEach((key, n) => {
       key.hidden = marks[n] === null;
-      if (!key.hidden) say(key.lastChild, marks[n]);
+      say(key.lastChild, marks[n] ?? "");
     });
   }
 
   paint(array, range, { columns, pitch }) {
+    this.range = range;
     this.element.style.gridTemplateColumns = `repeat(${columns}, ${pitch}px)`;
     while (this.sliders.length < array.data.length) this.add(this.sliders.length);
     const { own, before, mean, change } = this.row.card.marks();
     this.name([mean && `mean of class ${mean.name}`, "the net's own", before ? "before the steps" : null]);
-    array.data.forEach((v, c) => {
-      const slider = this.sliders[c];
+    this.sliders.forEach((slider, c) => {
       if (slider.dragged) return;
-      this.move(slider, v, range);
-      mark(slider, "own", change ? own?.data[c] : undefined, range);
-      mark(slider, "before", before?.[c], range);
-      mark(slider, "mean", mean?.data[c], range);
+      this.move(slider, array.data[c]);
+      this.mark(slider, "own", change ? own?.data[c] : undefined);
+      this.mark(slider, "before", before?.[c]);
+      this.mark(slider, "mean", mean?.data[c]);
       slider.element.classList.toggle("by-hand", change?.gates?.[c] !== undefined);
     });
-    this.range = range;
+  }
+
+  /** A mark on a gate's track, at a share of its height; none where there is no number. */
+  mark({ track }, name, v) {
+    const { low, high } = this.range;
+    const share = v == null || Number.isNaN(v) ? "" : Math.min(1, Math.max(0, (v - low) / (high - low)));
+    track.style.setProperty(`--${name}`, share);
   }
 
   /** Where a gate is shown, without waiting for the answer. */
-  move(slider, v, range) {
-    if (slider.v === v && slider.high === range.high) return;
-    Object.assign(slider, { v, high: range.high });
-    mark(slider, "v", v, range);
+  move(slider, v) {
+    slider.v = v;
+    this.mark(slider, "v", v);
     say(slider.text, Number.isNaN(v) ? "—" : signed(v.toFixed(2)));
-    const { element } = slider;
-    element.setAttribute("aria-valuemin", range.low);
-    element.setAttribute("aria-valuemax", range.high);
-    element.setAttribute("aria-valuenow", v);
+    const { low, high } = this.range;
+    Object.assign(slider.element, { ariaValueMin: low, ariaValueMax: high, ariaValueNow: v });
+  }
+
+  set(slider, v) {
+    const { low, high } = this.range;
+    this.move(slider, Math.round(Math.min(high, Math.max(low, v)) * 1e4) / 1e4);
+    this.row.card.setGate(slider.c, slider.v);
   }
 
   add(c) {
     const { card } = this.row;
     const text = h("span", { class: "value" });
     const track = h("span", { class: "track" }, ["fill", "own", "before", "mean"].map((name) => h("i", { class: name })));
-    const element = h("div", { role: "slider", tabindex: 0, class: "gate",
-      "aria-label": `gate of channel ${c} in ${card.name}`, "aria-orientation": "vertical" }, track, text);
-    const slider = { element, track, text, v: NaN, dragged: false };
-    this.sliders.push(slider);
-    this.element.append(element);
-    const set = (v) => {
-      const { low, high } = this.range;
-      v = Math.round(Math.min(high, Math.max(low, v)) * 1e4) / 1e4;
-      this.move(slider, v, this.range);
-      card.setGate(c, v);
-    };
+    const slider = { c, track, text, v: NaN, dragged: false };
     const follow = (event) => {
       const box = track.getBoundingClientRect();
       const { low, high } = this.range;
-      set(low + ((box.bottom - event.clientY) / box.height) * (high - low));
+      this.set(slider, low + ((box.bottom - event.clientY) / box.height) * (high - low));
     };
     const drop = () => { slider.dragged = false; };
-    element.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      element.setPointerCapture(event.pointerId);
-      slider.dragged = true;
-      follow(event);
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (slider.dragged) follow(event);
-      else if (event.pointerType === "mouse") card.hover(this.row, [c]);
-    });
-    element.addEventListener("pointerup", drop);
-    element.addEventListener("pointercancel", drop);
-    element.addEventListener("pointerleave", () => card.hover(null, null));
-    element.addEventListener("dblclick", () => card.setGate(c, null));
-    element.addEventListener("focus", () => card.keep(this.row, [c]));
-    element.addEventListener("keydown", (event) => {
-      const { low, high } = this.range;
-      const step = (high - low) / 100;
-      const by = { ArrowUp: step, ArrowRight: step, ArrowDown: -step, ArrowLeft: -step, PageUp: 10 * step, PageDown: -10 * step }[event.key];
-      if (by !== undefined) set(slider.v + by);
-      else if (event.key === "Home") set(low);
-      else if (event.key === "End") set(high);
-      else if (event.key === "Delete" || event.key === "Backspace") card.setGate(c, null);
-      else return;
-      event.preventDefault();
-    });
+    slider.element = h("div", { role: "slider", tabindex: 0, class: "gate",
+      "aria-label": `gate of channel ${c} in ${card.name}`, "aria-orientation": "vertical",
+      onpointerdown: (event) => {
+        if (event.button !== 0) return;
+        slider.element.setPointerCapture(event.pointerId);
+        slider.dragged = true;
+        follow(event);
+      },
+      onpointermove: (event) => {
+        if (slider.dragged) follow(event);
+        else if (event.pointerType === "mouse") card.hover(this.row, [c]);
+      },
+      onpointerup: drop,
+      onpointercancel: drop,
+      onpointerleave: () => card.hover(null, null),
+      ondblclick: () => card.setGate(c, null),
+      onfocus: () => card.keep(this.row, [c]),
+      onkeydown: (event) => {
+        const { low, high } = this.range;
+        if (event.key in GATE_KEYS) this.set(slider, (slider.v || 0) + (GATE_KEYS[event.key] * (high - low)) / 100);
+        else if (event.key === "Delete" || event.key === "Backspace") card.setGate(c, null);
+        else return;
+        event.preventDefault();
+      },
+    }, track, text);
+    this.sliders.push(slider);
+    this.element.append(slider.element);
   }
-
-  point() {}
-
-  offset([c]) {
-    return c;
-  }
-}
-
-/** A mark on a gate's track, at a share of its height; none where there is no number. */
-function mark(slider, name, v, { low, high }) {
-  const share = v == null || Number.isNaN(v) ? "" : String(Math.min(1, Math.max(0, (v - low) / (high - low))));
-  if (slider[`${name}-at`] === share) return;
-  slider[`${name}-at`] = share;
-  if (share === "") slider.track.style.removeProperty(`--${name}`);
-  else slider.track.style.setProperty(`--${name}`, share);
 }
 
 // ------------------------------------------------------------------------------------ layers
@@ -560,17 +578,12 @@ class Row {
 
   /** The numbers at the ends, and for maps the colours between them. */
   explain({ low, high, signed: both }) {
-    const ends = this.view instanceof Maps && high > 0;
-    this.scaleMark.hidden = !ends;
-    if (ends) {
-      this.scaleMark.classList.toggle("signed", both);
-      say(this.low, both ? short(low) : "0");
-      say(this.high, both ? `+${short(high)}` : short(high));
-      return;
-    }
+    const isScale = this.view instanceof Maps && high > 0;
     const from = both && low === -high ? `±${short(high)}` : `${short(low)} to ${short(high)}`;
-    say(this.low, high === 0 ? "0 everywhere" : from);
-    say(this.high, "");
+    this.scaleMark.hidden = !isScale;
+    this.scaleMark.classList.toggle("signed", Boolean(both));
+    say(this.low, isScale ? short(low) : high === 0 ? "0 everywhere" : from);
+    say(this.high, isScale ? `${both ? "+" : ""}${short(high)}` : "");
   }
 }
 
@@ -583,18 +596,15 @@ class Card {
     const title = anId();
     this.about = h("span", { class: "about" });
     this.readout = h("output", { class: "readout", "aria-live": "polite" });
-    this.checkButton = h("button", { type: "button", hidden: true, onclick: () => this.check() });
-    this.checked = h("div", { class: "checked", hidden: true }, h("p", { role: "status" }), reading(play, { panel: "check" }, "checking a gradient"));
+    this.checkButton = button("", () => this.check());
+    this.checkButton.hidden = true;
+    this.checked = h("div", { class: "checked", hidden: true }, h("p", { role: "status" }), reading(play, "checking a gradient", { panel: "check" }));
     this.body = h("div", { class: "body" }, this.contents(), this.checked,
-      h("div", { class: "foot" }, reading(play, { name: this.name }, this.name), this.readout, this.checkButton));
-    this.details = h("details", { ontoggle: () => this.toggled() },
+      h("div", { class: "foot" }, reading(play, this.name, { name: this.name }), this.readout, this.checkButton));
+    this.details = h("details", { ontoggle: () => play.setOpen(this.name, this.details.open) },
       h("summary", {}, h("h3", { id: title }, this.name), this.about), this.body);
-    this.element = h("article", { class: `layer ${this.sort}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
+    this.element = h("article", { class: `layer ${info.kind}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
     this.describe(info.shape);
-  }
-
-  get sort() {
-    return "plain";
   }
 
   kinds() {
@@ -608,11 +618,6 @@ class Card {
   describe(shape, shown) {
     const first = shape && shown < shape[0] ? `, first ${shown} of ${shape[0]} shown` : "";
     say(this.about, `${this.info.type}${shape ? ` ${shape.join("×")}` : ""}${first}`);
-  }
-
-  toggled() {
-    if (this.details.open === this.play.isOpen(this.name)) return;
-    this.play.setOpen(this.name, this.details.open);
   }
 
   /** What an answer says of this layer. Painted when it can be seen. */
@@ -703,10 +708,6 @@ const short6 = (v) => (v == null ? "not a number" : signed(String(Number(v.toPre
 
 /** An SE block: x is squeezed into z, z excites the gates s, and y = s · x; and the way back. */
 class BlockCard extends Card {
-  get sort() {
-    return "block";
-  }
-
   kinds() {
     const pixels = this.info.gates === "pixels";
     return [
@@ -736,19 +737,16 @@ class BlockCard extends Card {
 
   controls() {
     const { play, name } = this;
-    this.off = h("input", { type: "checkbox", onchange: () => play.change(name, { off: this.off.checked, like: null, gates: {} }) });
-    const off = h("label", { class: "check" }, this.off, h("span", {}, `switch ${name} off: all gates 1`));
+    let off, like, squeeze;
+    [off, this.off] = checkbox(`switch ${name} off: all gates 1`,
+      { onchange: () => play.change(name, { off: this.off.checked, like: null, gates: {} }) });
     if (this.info.gates === "pixels") return h("div", { class: "controls" }, off);
-    const classes = play.net.classes.map((text, k) => [String(k), `mean of class ${text}`]);
-    const squeezes = (play.net.squeezes ?? ["avg", "max", "avg+max"]).map((text) => [text, text]);
-    let like, squeeze;
-    [like, this.like] = choice(`gates of ${name}`, [["", "its own"], ...classes],
-      (k) => play.change(name, { off: false, like: k === "" ? null : Number(k), gates: {} }));
+    [like, this.like] = classChoice(`gates of ${name}`, "its own", play.net,
+      (k) => play.change(name, { off: false, like: k, gates: {} }), "mean of class ");
     [squeeze, this.squeeze] = choice(`squeeze of ${name}`,
-      [["", `its own${this.info.squeeze ? `: ${this.info.squeeze}` : ""}`], ...squeezes],
+      [["", `its own${this.info.squeeze ? `: ${this.info.squeeze}` : ""}`], ...play.net.squeezes.map((text) => [text, text])],
       (text) => play.change(name, { squeeze: text || null }));
-    return h("div", { class: "controls" }, off, like, squeeze,
-      h("button", { type: "button", "aria-label": `reset ${name}`, onclick: () => play.reset(name) }, "reset"));
+    return h("div", { class: "controls" }, off, like, squeeze, button("reset", () => play.reset(name), `reset ${name}`));
   }
 
   /** The controls as the changes are, wherever they were made. */
@@ -756,7 +754,7 @@ class BlockCard extends Card {
     const change = this.play.changes[this.name] ?? {};
     this.off.checked = Boolean(change.off);
     if (!this.like) return;
-    this.like.value = change.like == null ? "" : String(change.like);
+    this.like.value = change.like ?? "";
     this.squeeze.value = change.squeeze ?? "";
   }
 
@@ -781,47 +779,35 @@ class BlockCard extends Card {
 
   /** Gates stand between 0 and 1, or as far as they or their means reach. */
   rangeOf(scale, rows) {
-    if (scale !== "s") return super.rangeOf(scale, rows);
-    if (this.info.gates === "pixels") return super.rangeOf(scale, rows);
-    const means = this.play.means[this.name];
-    let low = 0;
-    let high = 1;
-    for (const array of [this.byKey.get("s").array, this.own, means]) {
-      for (const v of array?.data ?? []) {
-        if (v < low) low = v;
-        else if (v > high) high = v;
-      }
-    }
-    return { low: Math.floor(low), high: Math.ceil(high) };
+    if (scale !== "s" || this.info.gates === "pixels") return super.rangeOf(scale, rows);
+    const [low, high] = ends([this.byKey.get("s").array, this.own, this.play.means[this.name]].filter(Boolean));
+    return { low: Math.floor(low), high: Math.max(1, Math.ceil(high)) };
   }
 
   /** Every row of a block has its channels in the same columns. */
   gridOf(row) {
     const [count, , side] = this.byKey.get("x").array?.shape ?? [row.array.shape[0], 0, 1];
     const own = row.array.shape.length === 3 ? row.array.shape : [count, 0, side]; // gates of pixels: 1 map
-    const width = this.wayWidth();
+    const width = this.width >= 760 ? (this.width - 32) / 2 : this.width; // two ways side by side: as in the style sheet
     return gridOf(width, own[0], own[2], Math.min(WIDE, Math.max(ROOM, width / count)));
-  }
-
-  /** Forward and backward stand side by side where there is room for both: as in the style sheet. */
-  wayWidth() {
-    return this.width >= 760 ? (this.width - 32) / 2 : this.width;
   }
 }
 
 // ----------------------------------------------------------------------------------- reading
 
-/** What can be read beside a panel or a layer: it is asked for when it is opened. */
-function reading(play, of, label, title = "read") {
-  const text = h("div", { class: "text" });
-  let asked = false;
+/** What can be read beside a panel or a layer, of one thing or several: asked for when it is opened. */
+function reading(play, label, ...things) {
+  const asked = new Set();
   const open = () => {
-    if (asked || !details.open) return;
-    asked = true;
-    play.line.deed(() => ({ kind: "read", ...of }), (answer) => text.replaceChildren(...textOf(answer)),
-      (message) => { asked = false; text.replaceChildren(h("p", { role: "status" }, message)); });
+    for (const of of details.open ? things : []) {
+      if (asked.has(of)) continue;
+      asked.add(of);
+      const text = details.appendChild(h("div", { class: "text" }));
+      play.line.deed(() => ({ kind: "read", ...of }), (answer) => text.replaceChildren(...textOf(answer)),
+        (message) => { asked.delete(of); text.replaceChildren(h("p", { role: "status" }, message)); });
+    }
   };
-  const details = h("details", { class: "read", ontoggle: open }, h("summary", { "aria-label": `read about ${label}` }, title), text);
+  const details = h("details", { class: "read", ontoggle: open }, h("summary", { "aria-label": `read about ${label}` }, "read"));
   return details;
 }
 
@@ -853,10 +839,9 @@ class Sheet {
       "aria-label": "a sheet to draw a digit on, with mouse, finger or pen; test images can be picked with the keyboard" });
     this.context = this.canvas.getContext("2d");
     this.hint = h("span", { class: "hint", "aria-hidden": "true" }, "draw a digit here");
-    this.undoButton = h("button", { type: "button", onclick: () => this.undo() }, "undo");
+    this.undoButton = button("undo", () => this.show(this.strokes.slice(0, -1)));
     this.element = h("div", { class: "sheet-frame" }, this.canvas, this.hint);
-    this.buttons = h("div", { class: "buttons" }, this.undoButton,
-      h("button", { type: "button", onclick: () => this.clear() }, "clear"));
+    this.buttons = h("div", { class: "buttons" }, this.undoButton, button("clear", () => this.show([])));
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
     this.canvas.addEventListener("pointermove", (event) => this.moved(event));
     for (const name of ["pointerup", "pointercancel"]) this.canvas.addEventListener(name, () => { this.active = null; });
@@ -889,17 +874,8 @@ class Sheet {
     this.show();
   }
 
-  undo() {
-    this.strokes.pop();
-    this.show();
-  }
-
-  clear() {
-    this.strokes = [];
-    this.show();
-  }
-
-  show() {
+  show(strokes = this.strokes) {
+    this.strokes = strokes;
     this.paint();
     this.changed();
   }
@@ -940,12 +916,11 @@ class Given {
     const { data } = array;
     const arePixels = data.every((v) => v >= 0 && v <= 255 && Number.isInteger(v)) && data.some((v) => v > 1);
     const [red, green, blue] = count === 3 ? [0, size, 2 * size] : [0, 0, 0];
-    const { high, signed: both } = rangeOf([array]);
-    const [scale, times, zero] = both ? [SCALES.signed, 127.99 / high, 128] : [SCALES.ink, 255.99 / (high || 1), 0];
+    const colour = colouring(rangeOf([array]));
     for (let i = 0; i < size; i += 1) {
       pixels[i] = arePixels
         ? (0xff000000 | (data[blue + i] << 16) | (data[green + i] << 8) | data[red + i]) >>> 0
-        : scale[(data[i] * times + zero) | 0];
+        : colour(data[i]);
     }
     context.putImageData(image, 0, 0);
     const what = arePixels || count === 1 ? "" : `, the first of ${count} maps`;
@@ -958,15 +933,14 @@ class Given {
 class Picker {
   constructor(net, picked) {
     Object.assign(this, { net, picked, of: "", place: 0, number: 0 });
-    let label;
-    [label, this.select] = choice("test images",
-      [["", "of any class"], ...net.classes.map((text, k) => [String(k), text])], () => this.go(0));
-    this.wrong = h("input", { type: "checkbox", disabled: !net.wrong.length, onchange: () => this.go(0) });
+    let label, wrong;
+    [label, this.select] = classChoice("test images", "of any class", net, () => this.go(0));
+    [wrong, this.wrong] = checkbox("came out wrong", { disabled: !net.wrong.length, onchange: () => this.go(0) });
     this.text = h("p", { class: "quiet" });
-    const button = (text, name, by) => h("button", { type: "button", "aria-label": `${name} test image`, onclick: () => this.go(this.place + by) }, text);
     this.element = h("div", { class: "picker" },
-      h("div", { class: "controls" }, label, button("‹", "previous", -1), button("›", "next", 1)),
-      h("div", { class: "controls" }, h("label", { class: "check" }, this.wrong, h("span", {}, "came out wrong")), this.text));
+      h("div", { class: "controls" }, label,
+        button("‹", () => this.go(this.place - 1), "previous test image"), button("›", () => this.go(this.place + 1), "next test image")),
+      h("div", { class: "controls" }, wrong, this.text));
     this.wrongs = new Set(net.wrong);
   }
 
@@ -1068,13 +1042,11 @@ class Learning {
     this.play = play;
     this.losses = [];
     let label;
-    [label, this.label] = choice("the right answer", [["", "not chosen"], ...play.net.classes.map((text, k) => [String(k), text])],
-      (k) => play.setLabel(k === "" ? null : Number(k)));
+    [label, this.label] = classChoice("the right answer", "not chosen", play.net, (k) => play.setLabel(k));
     this.lr = h("input", { type: "number", value: "0.001", min: "0", max: "100", step: "any" });
-    const button = (text, act) => h("button", { type: "button", onclick: act }, text);
     this.buttons = [button("1 step", () => this.steps(1)), button("10 steps", () => this.steps(10))];
-    this.undoButton = button("undo step", () => play.deed({ kind: "undo" }, (...a) => this.undone(...a), this.refused));
-    this.resetButton = button("as trained", () => play.deed({ kind: "reset" }, (...a) => this.wasReset(...a), this.refused));
+    this.undoButton = button("undo step", () => this.back("undo"));
+    this.resetButton = button("as trained", () => this.back("reset"));
     this.loss = h("output", { class: "loss" });
     this.message = h("p", { class: "quiet", role: "status" });
     this.curve = svg("polyline");
@@ -1082,8 +1054,9 @@ class Learning {
     this.plot = svg("svg", { viewBox: "-6 -8 212 64", preserveAspectRatio: "xMinYMid", role: "img" },
       svg("path", { d: "M0 48H200", class: "axis" }), this.curve, this.dot);
     this.element = h("div", { class: "learning" },
-      h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate"), this.lr), this.buttons, this.undoButton, this.resetButton),
-      this.figure = h("figure", { class: "curve" }, this.plot, this.ends = h("figcaption")), this.message, reading(play, { panel: "step" }, "a step", "read about the step"));
+      h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate"), this.lr),
+        h("span", { class: "controls" }, this.buttons, this.undoButton, this.resetButton)),
+      this.figure = h("figure", { class: "curve" }, this.plot, this.ends = h("figcaption")), this.message);
     this.refused = (message) => say(this.message, message);
   }
 
@@ -1101,16 +1074,13 @@ class Learning {
     return undefined;
   }
 
-  undone(seen, numbers) {
-    if (this.losses.length > 1) this.losses.pop();
-    if (!seen.steps) this.play.before = null;
-    this.play.take(seen, numbers);
-  }
-
-  wasReset(seen, numbers) {
-    this.losses = [];
-    this.play.before = null;
-    this.play.take(seen, numbers);
+  /** Undo a step, or reset them all. */
+  back(kind) {
+    this.play.deed({ kind }, (seen, numbers) => {
+      this.losses = kind === "reset" ? [] : this.losses.slice(0, Math.max(1, this.losses.length - 1));
+      if (!seen.steps) this.play.before = null;
+      this.play.take(seen, numbers);
+    }, this.refused);
   }
 
   /** Another image, label or change: the curve of another loss. */
@@ -1183,11 +1153,13 @@ class Play {
     this.picker = new Picker(net, (number) => this.setImage({ from: "test", number }));
     this.sheet = net.draws ? new Sheet(() => this.setImage({ from: "drawing" })) : null;
     this.learning = new Learning(this);
-    this.cards = net.layers.map((info) => (net.means[info.name] || info.kind === "block" ? new BlockCard(this, info) : new Card(this, info)));
+    this.cards = net.layers.map((info) => (info.kind === "block" ? new BlockCard(this, info) : new Card(this, info)));
+    this.blocks = this.cards.filter((card) => card instanceof BlockCard);
     this.byName = new Map(this.cards.map((card) => [card.name, card]));
     this.main.replaceChildren(this.header(), h("div", { class: "columns" },
-      h("div", { class: "side" }, this.inputPanel(), h("div", { class: "panel answer", role: "region", "aria-label": "Answer" }, this.scores.sentence, this.scores.note), this.scoresPanel()),
-      h("div", { class: "flow" }, this.backwardPanel(), this.layersPanel())));
+      h("div", { class: "side" }, this.inputPanel(), h("div", { class: "panel answer", role: "region", "aria-label": "Answer" }, this.scores.sentence, this.scores.note), 
+        this.panel("scores", "Scores", ["scores"], this.scores.table, this.scores.live)),
+      h("div", { class: "flow" }, this.panel("backward", "Backward, and a step", ["loss", "step"], this.learning.element), this.layersPanel())));
     this.watchCards();
     this.sheet?.paint();
     this.picker.go(0);
@@ -1199,10 +1171,11 @@ class Play {
       h("p", { class: "quiet" }, [title, `${parameters.toLocaleString("en")} parameters`].filter(Boolean).join(" · ")));
   }
 
-  panel(name, title, label, ...children) {
+  /** With what can be read beside it about each of `panels`. */
+  panel(name, title, panels, ...children) {
     const id = anId();
     return h("section", { class: `panel ${name}`, "aria-labelledby": id },
-      h("div", { class: "heading" }, h("h2", { id }, title), label && reading(this, { panel: label }, title)), children);
+      h("div", { class: "heading" }, h("h2", { id }, title), panels.length ? reading(this, title, ...panels.map((panel) => ({ panel }))) : null), children);
   }
 
   inputPanel() {
@@ -1214,20 +1187,20 @@ class Play {
       ? h("div", { class: "sheets" }, this.sheet.element, h("div", {}, this.given.element, this.sheet.buttons))
       : h("div", { class: "choose" }, h("p", { class: "quiet" },
         `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: it cannot be drawn for. Its test images can be picked.`), this.given.element);
-    const panel = this.panel("input", this.sheet ? "Draw" : "Image", "input", given,
+    const panel = this.panel("input", this.sheet ? "Draw" : "Image", ["input"], given,
       h("div", { class: "choose" }, this.picker.element, this.sheet ? drop : null, this.inputMessage));
     if (this.sheet) this.takeDrops(panel);
     return panel;
   }
 
   takeDrops(panel) {
-    panel.addEventListener("dragover", (event) => { event.preventDefault(); panel.classList.add("over"); });
-    panel.addEventListener("dragleave", () => panel.classList.remove("over"));
-    panel.addEventListener("drop", (event) => {
-      event.preventDefault();
-      panel.classList.remove("over");
-      this.sendPicture(event.dataTransfer.files[0]);
-    });
+    for (const name of ["dragover", "dragleave", "drop"]) {
+      panel.addEventListener(name, (event) => {
+        event.preventDefault();
+        panel.classList.toggle("over", name === "dragover");
+        if (name === "drop") this.sendPicture(event.dataTransfer.files[0]);
+      });
+    }
   }
 
   async sendPicture(file) {
@@ -1240,17 +1213,8 @@ class Play {
     this.line.deed(() => ({ kind: "picture" }), () => this.setImage({ from: "picture" }), (message) => say(this.inputMessage, message), bytes);
   }
 
-  scoresPanel() {
-    return this.panel("scores", "Scores", "scores", this.scores.table, this.scores.live);
-  }
-
-  backwardPanel() {
-    return this.panel("backward", "Backward, and a step", "loss", this.learning.element);
-  }
-
   layersPanel() {
-    const blocks = this.cards.filter((card) => card instanceof BlockCard);
-    return this.panel("layers", "The net", null, h("div", { class: "controls" }, blocks.length ? this.gatesControls(blocks) : null, this.goTo()),
+    return this.panel("layers", "The net", [], h("div", { class: "controls" }, this.blocks.length ? this.gatesControls() : null, this.goTo()),
       this.cards.map((card) => card.element));
   }
 
@@ -1268,13 +1232,13 @@ class Play {
     return label;
   }
 
-  gatesControls(blocks) {
-    this.allOff = h("input", { type: "checkbox", onchange: () => this.switchAll(blocks, this.allOff.checked) });
-    const [label, select] = choice("mark the mean gates of", [["", "the class it reads"], ...this.net.classes.map((text, k) => [String(k), `class ${text}`])],
-      (k) => { this.marked = k === "" ? null : Number(k); this.repaint(); });
+  gatesControls() {
+    let off, label, select;
+    [off, this.allOff] = checkbox("switch all blocks off", { onchange: () => this.switchAll(this.allOff.checked) });
+    [label, select] = classChoice("mark the mean gates of", "the class it reads", this.net,
+      (k) => { this.marked = k; this.repaint(); }, "class ");
     select.disabled = !Object.keys(this.means).length;
-    return [h("label", { class: "check" }, this.allOff, h("span", {}, "switch all blocks off")),
-      h("button", { type: "button", onclick: () => this.reset() }, "reset all gates"), label];
+    return [off, button("reset all gates", () => this.reset()), label];
   }
 
   /** A layer is asked for and painted when it is near the window, as wide as its panel lets it be. */
@@ -1338,8 +1302,8 @@ class Play {
     this.changed();
   }
 
-  switchAll(blocks, off) {
-    for (const { name } of blocks) {
+  switchAll(off) {
+    for (const { name } of this.blocks) {
       if (off) this.changes[name] = { ...this.changes[name], off, gates: {}, like: null };
       else delete this.changes[name];
     }
@@ -1347,21 +1311,15 @@ class Play {
   }
 
   changed() {
-    const blocks = this.cards.filter((card) => card instanceof BlockCard);
-    for (const card of blocks) card.showChange();
-    this.allOff.checked = blocks.every((card) => this.changes[card.name]?.off);
+    for (const card of this.blocks) card.showChange();
+    this.allOff.checked = this.blocks.every((card) => this.changes[card.name]?.off);
     this.learning.forget();
     this.look();
   }
 
-  isOpen(name) {
-    return this.open === null ? this.byName.get(name).details.open : this.open.has(name);
-  }
-
   setOpen(name, open) {
-    if (this.open === null) return;
-    if (open) this.open.add(name);
-    else this.open.delete(name);
+    if (this.open === null || this.open.has(name) === open) return;
+    this.open[open ? "add" : "delete"](name);
     this.look();
   }
 
