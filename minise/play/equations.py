@@ -1,4 +1,7 @@
-"""What each kind of layer computes, forward and backward, and where the tutorials explain it."""
+"""What each kind of layer computes, forward and backward, and where the tutorials explain it.
+
+The letters are those of the glossary; of one image, so that no letter counts images.
+"""
 
 from __future__ import annotations
 
@@ -25,29 +28,27 @@ def page_of(layer: Layer) -> Page | None:
 
 
 SCALE = ("y = s · x", r"y = s \cdot x")
-SCALE_BACK = ("ds = Σ x · dy over a map", r"ds = \sum_{h,w} x \cdot dy")
+SCALE_BACK = ("ds = Σ dy · x over a map", r"ds_c = \sum_i dy_{c,i} \, x_{c,i}")
 TWO_PATHS = (
-    "dx = s · dy + the squeeze's gradient of dz",
-    r"dx = s \cdot dy + \text{squeeze}^{\prime}(dz)",
+    "dx = s · dy + what comes back through the squeeze",
+    r"dx = s \cdot dy + \text{what comes back through the squeeze}",
 )
-MEAN = ("z = Σ x / (H·W)", r"z = \frac{1}{HW} \sum_{h,w} x")
+MEAN = ("z = Σ x / (H·W) over a map", r"z_c = \frac{1}{HW} \sum_i x_{c,i}")
 MEAN_BACK = ("dx = dz / (H·W)", r"dx = \frac{dz}{HW}")
 RELU = ("y = max(x, 0)", r"y = \max(x, 0)")
 RELU_BACK = ("dx = dy where x > 0, else 0", r"dx = dy \cdot [x > 0]")
 NORM: Equations = (
     (
-        "y = w · (x − μ) / √(σ² + ε) + b",
-        r"y = w \cdot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b",
+        "y = w · (x − m) / σ + b, σ = √(var + ε), of the running averages",
+        r"y = w \cdot \frac{x - m}{\sigma} + b, \quad \sigma = \sqrt{\text{var} + \varepsilon}",
     ),
-    (
-        "dx = dy · w / √(σ² + ε), as μ and σ are the running ones",
-        r"dx = dy \cdot \frac{w}{\sqrt{\sigma^2 + \epsilon}}",
-    ),
+    ("dx = w · dy / σ, as m and σ do not depend on x", r"dx = \frac{w \cdot dy}{\sigma}"),
 )
 PER_PIXEL = (
-    "dx = s · dy + what came through the gates",
-    r"dx = s \cdot dy + \text{gates}^{\prime}(ds)",
+    "dx = s · dy + what comes back through the gates",
+    r"dx = s \cdot dy + \text{what comes back through the gates}",
 )
+SHIFTED = r"x_{c,\,oh \cdot S+i-P,\,ow \cdot S+j-P}"
 SE, HOSTS, RELU_SECTION = "Forward", "Other hosts", "Relu and sigmoid"
 
 LAYERS: Mapping[type[Layer], Page] = {
@@ -56,13 +57,17 @@ LAYERS: Mapping[type[Layer], Page] = {
         "The whole of it: channels and filters",
         (
             (
-                "y[f] = Σ w[f, c, i, j] · x[c, shifted by i, j] + b[f]",
-                r"y_{f,h,v} = \sum_{c,i,j} w_{f,c,i,j} \cdot x_{c,h+i,v+j} + b_f",
+                "y[f] = b[f] + Σ w[f, c, i, j] · x[c], shifted by i, j",
+                r"y_{f,oh,ow} = b_f + \sum_{c,i,j} w_{f,c,i,j} \, " + SHIFTED,
             ),
-            ("dw = Σ dy · x, shifted", r"dw_{f,c,i,j} = \sum_{h,v} dy_{f,h,v} \cdot x_{c,h+i,v+j}"),
             (
-                "dx = Σ w · dy, shifted back",
-                r"dx_{c,h,v} = \sum_{f,i,j} w_{f,c,i,j} \cdot dy_{f,h-i,v-j}",
+                "dw[f, c, i, j] = Σ dy[f] · x[c], shifted by i, j",
+                r"dw_{f,c,i,j} = \sum_{oh,ow} dy_{f,oh,ow} \, " + SHIFTED,
+            ),
+            (
+                "dx[c] = Σ w[f, c, i, j] · dy[f], shifted back; here for stride 1",
+                r"dx_{c,ih,iw} = \sum_{f,i,j} w_{f,c,i,j} \, dy_{f,\,ih+P-i,\,iw+P-j}"
+                r" \quad \text{(for stride 1)}",
             ),
         ),
     ),
@@ -70,10 +75,10 @@ LAYERS: Mapping[type[Layer], Page] = {
         2,
         "A linear map",
         (
-            ("y = x·wᵀ + b", r"y = x w^T + b"),
+            ("y = x·wᵀ + b", r"y = x\,w^T + b"),
             (
-                "dx = dy·w,  dw = dyᵀ·x,  db = Σ dy",
-                r"dx = dy\,w,\quad dw = dy^T x,\quad db = \sum dy",
+                "dx = dy·w,  dw = dyᵀ·x,  db = dy",
+                r"dx = dy\,w, \quad dw = dy^T x, \quad db = dy",
             ),
         ),
     ),
@@ -83,12 +88,13 @@ LAYERS: Mapping[type[Layer], Page] = {
         "In use: running averages",
         (
             (
-                "y = max(w · (x − μ) / √(σ² + ε) + b, 0)",
-                r"y = \max\left(w \cdot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + b, 0\right)",
+                "y = max(w · (x − m) / σ + b, 0), σ = √(var + ε), of the running averages",
+                r"y = \max\left(w \cdot \frac{x - m}{\sigma} + b, 0\right),"
+                r" \quad \sigma = \sqrt{\text{var} + \varepsilon}",
             ),
             (
-                "dx = dy · w / √(σ² + ε) where y > 0, else 0",
-                r"dx = dy \cdot [y > 0] \cdot \frac{w}{\sqrt{\sigma^2 + \epsilon}}",
+                "dx = w · dy / σ where y > 0, else 0",
+                r"dx = \frac{w \cdot dy}{\sigma} \cdot [y > 0]",
             ),
         ),
     ),
@@ -110,10 +116,10 @@ LAYERS: Mapping[type[Layer], Page] = {
         2,
         RELU_SECTION,
         (
-            ("y = x · σ(x)", r"y = x \cdot \sigma(x)"),
+            ("y = s · x, with s = sigmoid(x)", r"y = s \cdot x, \quad s = \text{sigmoid}(x)"),
             (
-                "dx = dy · σ · (1 + x · (1 − σ))",
-                r"dx = dy \cdot \sigma \cdot (1 + x \cdot (1 - \sigma))",
+                "dx = dy · s · (1 + x · (1 − s))",
+                r"dx = dy \cdot s \cdot (1 + x \cdot (1 - s))",
             ),
         ),
     ),
@@ -126,8 +132,9 @@ LAYERS: Mapping[type[Layer], Page] = {
                 r"y = x \cdot \min(\max(\frac{x}{6} + \frac{1}{2}, 0), 1)",
             ),
             (
-                "dx = dy · (x/3 + 1/2) between −3 and 3",
-                r"dx = dy \cdot \left(\frac{x}{3} + \frac{1}{2}\right)",
+                "dx = dy · (x/3 + 1/2) between −3 and 3; 0 below, dy above",
+                r"dx = dy \cdot \left(\frac{x}{3} + \frac{1}{2}\right)"
+                r" \quad \text{for } -3 < x < 3",
             ),
         ),
     ),
@@ -143,16 +150,25 @@ LAYERS: Mapping[type[Layer], Page] = {
         2,
         RELU_SECTION,
         (
-            ("y = x where x > 0, else a · x", r"y = \max(x, 0) + a \cdot \min(x, 0)"),
-            ("dx = dy where x > 0, else a · dy", r"dx = dy \cdot ([x > 0] + a \cdot [x \le 0])"),
+            (
+                "y = x where x > 0, else slope · x",
+                r"y = \max(x, 0) + \text{slope} \cdot \min(x, 0)",
+            ),
+            (
+                "dx = dy where x > 0, else slope · dy",
+                r"dx = dy \cdot ([x > 0] + \text{slope} \cdot [x \le 0])",
+            ),
         ),
     ),
     nn.Clip: Page(
         2,
         RELU_SECTION,
         (
-            ("y = min(max(x, low), high)", r"y = \min(\max(x, l), h)"),
-            ("dx = dy between low and high, else 0", r"dx = dy \cdot [l < x < h]"),
+            ("y = min(max(x, low), high)", r"y = \min(\max(x, \text{low}), \text{high})"),
+            (
+                "dx = dy between low and high, else 0",
+                r"dx = dy \cdot [\text{low} < x < \text{high}]",
+            ),
         ),
     ),
     nn.MaxPool2d: Page(
@@ -176,8 +192,8 @@ LAYERS: Mapping[type[Layer], Page] = {
         5,
         SE,
         (
-            ("z = the largest x of each map", r"z = \max_{h,w} x"),
-            ("dx = dz at the largest, else 0", r"dx = dz \cdot [x = z]"),
+            ("z = the largest x of each map", r"z_c = \max_i x_{c,i}"),
+            ("dx = dz at the largest, else 0", r"dx_{c,i} = dz_c \cdot [x_{c,i} = z_c]"),
         ),
     ),
     nn.GlobalAvgMaxPool: Page(
@@ -186,16 +202,21 @@ LAYERS: Mapping[type[Layer], Page] = {
     nn.Flatten: Page(
         2,
         "Training: digits",
-        (("y = x as one row; dx = dy as maps", r"y_{cHW + hW + v} = x_{c,h,v}"),),
+        (
+            (
+                "y = x as one row; dx = dy as maps",
+                r"y_{c \cdot H \cdot W + ih \cdot W + iw} = x_{c,ih,iw}",
+            ),
+        ),
     ),
     nn.SEBlock: Page(
         5,
         "Backward, from the end to the beginning",
         (
-            ("z = squeeze(x)", r"z = \text{squeeze}(x)"),
+            ("z = squeeze(x), a number for each map", r"z_c = \text{squeeze}(x_c)"),
             (
-                "s = gate(W₂ · relu(W₁ · z))",
-                r"s = \text{gate}(W_2 \cdot \text{relu}(W_1 \cdot z))",
+                "s = gate(a·w₂ᵀ + b₂), with a = relu(z·w₁ᵀ + b₁)",
+                r"s = \text{gate}(a\,w_2^T + b_2), \quad a = \text{relu}(z\,w_1^T + b_1)",
             ),
             SCALE,
             SCALE_BACK,
@@ -203,24 +224,43 @@ LAYERS: Mapping[type[Layer], Page] = {
         ),
     ),
     nn.EffectiveSE: Page(
-        6, HOSTS, (MEAN, ("s = gate(W · z)", r"s = \text{gate}(W z)"), SCALE, SCALE_BACK, TWO_PATHS)
+        6,
+        HOSTS,
+        (
+            MEAN,
+            ("s = gate(z·wᵀ + b)", r"s = \text{gate}(z\,w^T + b)"),
+            SCALE,
+            SCALE_BACK,
+            TWO_PATHS,
+        ),
     ),
     nn.ECA: Page(
-        6, HOSTS, (MEAN, ("s = σ(w ⋆ z)", r"s = \sigma(w \star z)"), SCALE, SCALE_BACK, TWO_PATHS)
+        6,
+        HOSTS,
+        (
+            MEAN,
+            (
+                "s = sigmoid(w ⋆ z), a convolution over neighbouring channels",
+                r"s_c = \text{sigmoid}\left(\sum_i w_i \, z_{c+i}\right)",
+            ),
+            SCALE,
+            SCALE_BACK,
+            TWO_PATHS,
+        ),
     ),
     nn.GatherExcite: Page(
-        6, HOSTS, (MEAN, ("s = σ(z)", r"s = \sigma(z)"), SCALE, SCALE_BACK, TWO_PATHS)
+        6, HOSTS, (MEAN, ("s = sigmoid(z)", r"s = \text{sigmoid}(z)"), SCALE, SCALE_BACK, TWO_PATHS)
     ),
     nn.NoSqueeze: Page(
         6,
         HOSTS,
         (
             (
-                "s = gate(W₂ · relu(W₁ · x)) at every pixel",
-                r"s = \text{gate}(W_2 \cdot \text{relu}(W_1 \cdot x))",
+                "s = gate(a·w₂ᵀ + b₂) at every pixel, with a = relu(x·w₁ᵀ + b₁)",
+                r"s = \text{gate}(a\,w_2^T + b_2), \quad a = \text{relu}(x\,w_1^T + b_1)",
             ),
             SCALE,
-            ("ds = x · dy", r"ds = x \cdot dy"),
+            ("ds = dy · x", r"ds = dy \cdot x"),
             PER_PIXEL,
         ),
     ),
@@ -228,9 +268,12 @@ LAYERS: Mapping[type[Layer], Page] = {
         6,
         HOSTS,
         (
-            ("s = σ(w · x) at every pixel", r"s = \sigma(w \cdot x)"),
+            (
+                "s = sigmoid(Σ w · x over the channels) at every pixel",
+                r"s_i = \text{sigmoid}\left(\sum_c w_c \, x_{c,i}\right)",
+            ),
             SCALE,
-            ("ds = Σ x · dy over the channels", r"ds = \sum_c x \cdot dy"),
+            ("ds = Σ dy · x over the channels", r"ds_i = \sum_c dy_{c,i} \, x_{c,i}"),
             PER_PIXEL,
         ),
     ),
@@ -240,7 +283,7 @@ LAYERS: Mapping[type[Layer], Page] = {
         (
             (
                 "y = max(channel(x), spatial(x)), or their sum",
-                r"y = \max(\text{cSE}(x), \text{sSE}(x))",
+                r"y = \max(\text{channel}(x), \text{spatial}(x))",
             ),
         ),
     ),
@@ -248,16 +291,28 @@ LAYERS: Mapping[type[Layer], Page] = {
         6,
         "A residual block, and the gradient's short way",
         (
-            ("y = relu(u + r), or relu(s · u + r) with SE", r"y = \text{relu}(s \cdot u + r)"),
-            ("dr = dy where y > 0, du = s · dr", r"dr = dy \cdot [y > 0],\quad du = s \cdot dr"),
+            (
+                "y = relu(h), h = u + shortcut(x); u is what the branch gives, with SE times s",
+                r"y = \text{relu}(h), \quad h = u + \text{shortcut}(x)",
+            ),
+            (
+                "du = dh, which is dy where h > 0, else 0; dx is the sum of both ways",
+                r"du = dh = dy \cdot [h > 0]",
+            ),
         ),
     ),
     nn.InvertedResidual: Page(
         6,
         "A residual block, and the gradient's short way",
         (
-            ("y = project(se(depthwise(expand(x)))) + x", r"y = \text{project}(v) + x"),
-            ("dx = the branch's gradient + dy", r"dx = \text{branch}^{\prime}(dy) + dy"),
+            (
+                "y = u + x, u = project(se(depthwise(expand(x)))); y = u where shapes change",
+                r"y = u + x, \quad u = \text{project(se(depthwise(expand(}x\text{))))}",
+            ),
+            (
+                "dx = what comes back through the branch + dy",
+                r"dx = \text{what comes back through the branch} + dy",
+            ),
         ),
     ),
     nn.Inception: Page(
@@ -265,15 +320,20 @@ LAYERS: Mapping[type[Layer], Page] = {
         HOSTS,
         (
             (
-                "y = se([b₁(x), b₂(x), b₃(x), b₄(x)])",
-                r"y = \text{se}([b_1(x), b_2(x), b_3(x), b_4(x)])",
+                "y = se(u₁, u₂, u₃, u₄): the channels of four branches, side by side",
+                r"y = \text{se}([u_1, u_2, u_3, u_4])",
             ),
         ),
     ),
     nn.Sequential: Page(
         2,
         "A chain, and how it runs backwards",
-        (("y = f₂(f₁(x)); of no layers, y = x", r"y = f_2(f_1(x))"),),
+        (
+            (
+                "y = last(… second(first(x))); of no layers, y = x",
+                r"y = \text{last}(\dots\,\text{second}(\text{first}(x)))",
+            ),
+        ),
     ),
 }
 
@@ -281,25 +341,39 @@ PANELS: Mapping[str, Page] = {
     "input": Page(
         7,
         "Normalised, shuffled, in batches",
-        (("x = (pixel / 255 − mean) / std", r"x = \frac{p / 255 - \text{mean}}{\text{std}}"),),
+        (
+            (
+                "x = (pixel / 255 − mean) / std",
+                r"x = \frac{\text{pixel} / 255 - \text{mean}}{\text{std}}",
+            ),
+        ),
     ),
     "scores": Page(
-        2, "The loss", (("p = e^score / Σ e^score", r"p_k = \frac{e^{y_k}}{\sum_j e^{y_j}}"),)
+        2,
+        "The loss",
+        (("p = e^y / Σ e^y, of the scores y", r"p_k = \frac{e^{y_k}}{\sum_j e^{y_j}}"),),
     ),
     "loss": Page(
         2,
         "The loss",
         (
             ("L = −log p of the label", r"L = -\log p_{\text{label}}"),
-            ("dscore = p, less 1 for the label", r"dy_k = p_k - [k = \text{label}]"),
+            ("dy = p, less 1 for the label", r"dy_k = p_k - [k = \text{label}]"),
         ),
     ),
     "step": Page(
-        7, "One step, written out", (("w ← w − lr · dw", r"w \leftarrow w - \text{lr} \cdot dw"),)
+        7,
+        "One step, written out",
+        (("w ← w − η · dw, with the learning rate η", r"w \leftarrow w - \eta \cdot dw"),),
     ),
     "check": Page(
         1,
         "Differences",
-        (("dL/dt ≈ (L(t) − L(−t)) / 2t", r"\frac{dL}{dt} \approx \frac{L(t) - L(-t)}{2t}"),),
+        (
+            (
+                "dx ≈ (L(x + δ) − L(x − δ)) / 2δ",
+                r"dx \approx \frac{L(x + \delta) - L(x - \delta)}{2\delta}",
+            ),
+        ),
     ),
 }

@@ -11,18 +11,35 @@ from minise.play.equations import Page
 from minise.play.watch import Watcher
 
 SAYS = {
-    "input": "The picture as the net is given it.",
-    "scores": "One number for each class; the largest is the net's answer.",
-    "loss": "How far the net is from the label that was chosen.",
-    "step": "Every weight moves a little against its gradient.",
-    "check": "The gradient of one number, from two losses beside it.",
+    "input": (
+        "Input",
+        "A drawing or a picture is made into a digit of 28×28 pixels, white on black, as in MNIST. "
+        "Of each pixel the mean of all training pixels is taken, and the rest is divided by their "
+        "standard deviation.",
+    ),
+    "scores": (
+        "Scores",
+        "The net gives one number for each class, its score; the largest is its answer. "
+        "The softmax makes probabilities of the scores: they are above 0, and their sum is 1.",
+    ),
+    "loss": (
+        "Loss",
+        "How far the net is from the right answer: 0 where it is certain of it, large where it is "
+        "certain of another. Backward begins here, with the gradient of the scores.",
+    ),
+    "step": ("A step", "Every weight moves a little against its gradient, so that the loss falls."),
+    "check": (
+        "Check a number",
+        "One number is made a little larger, then a little smaller, and the loss is computed both "
+        "times. The slope between the two should be what backward says.",
+    ),
 }
 
 
 def of_panel(panel: str) -> dict[str, Any]:
     """To read beside one of `messages.PANELS`."""
     page = equations.PANELS[panel]
-    return _reading(panel, SAYS[panel], page, source.of_panel(panel))
+    return _reading(*SAYS[panel], page, source.of_panel(panel))
 
 
 def of_layer(watcher: Watcher, name: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from minise.errors import InputError
 from minise.lessons import find_notebooks
 
 MATH = re.compile(r"(```.*?```|`+[^`]*`+)|\$\$(.+?)\$\$|\$([^\s$](?:[^$\n]*[^\s$])?)\$", re.DOTALL)
+LARGE = re.compile(r"\\[Bb]igg?([lr])(?=\s*\\)")  # a bracket that has a name
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 
 
@@ -56,6 +57,9 @@ def mathml(latex: str, display: bool = False) -> str | None:
     try:
         from latex2mathml.converter import convert
 
+        # what it knows, of what the tutorials write: without these, a table is one line
+        latex = latex.replace("{aligned}", "{align*}")
+        latex = LARGE.sub(lambda side: {"l": r"\left", "r": r"\right"}[side[1]], latex)
         return str(convert(latex, display="block" if display else "inline"))
     except Exception:  # it raises many kinds
         return None

@@ -3,6 +3,7 @@
 import builtins
 import inspect
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_every_layer_that_is_shown_can_be_read(kind):
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_panel_can_be_read(panel):
     read = reading.of_panel(panel)
-    assert read["title"] == panel
+    assert (read["title"], read["says"]) == reading.SAYS[panel]
     assert read["says"]
     check_equations(read)
     check_sources(read)
@@ -141,6 +142,32 @@ def test_every_panel_can_be_read(panel):
 def test_every_section_exists_and_every_formula_is_known(page):
     assert sections.find(page.step, page.section) is not None
     assert all(sections.mathml(latex) for _, latex in page.equations)
+
+
+def formulas():
+    for path in find_notebooks(PACKAGE):
+        if path.name.count(".") == 1:
+            for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+                if cell["cell_type"] == "markdown":
+                    for code, block, line in sections.MATH.findall("".join(cell["source"])):
+                        if not code:
+                            yield block or line
+
+
+def test_every_formula_of_the_tutorials_is_understood():
+    some = list(formulas())
+    assert len(some) > 500
+    for latex in some:
+        made = sections.mathml(latex)
+        assert made is not None
+        text = re.sub("<[^>]*>", " ", made)
+        assert "\\" not in text  # a command
+        assert not {"&", "&amp;", "&#x00026;"} & set(text.split())  # where columns meet
+
+
+def test_lines_of_a_formula_stand_below_each_other():
+    made = sections.mathml(r"\begin{aligned} y &= x \\ z &= y \end{aligned}", display=True)
+    assert made.count("<mtr>") == 2
 
 
 def test_the_source_of_a_block_is_all_that_computed_it():
