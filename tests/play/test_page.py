@@ -43,10 +43,10 @@ def browser():
 
 
 @contextmanager
-def opened(browser, address, **options):
+def opened(browser, address, width=1280, **options):
     """A page that has its answer, and in whose console nothing may be said."""
     said = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     page = context.new_page()
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -526,14 +526,31 @@ def test_a_wide_layer_shows_its_first_maps_and_says_so(browser):
         assert "first 64 of 112" in layer(page, "se").locator(".about").inner_text()
 
 
+SENT = """() => {
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (text) { window.sent = text; send.call(this, text); };
+}"""
+
+
+def test_a_layer_is_asked_for_when_it_comes_near_the_window(browser, address):
+    with opened(browser, address, width=390) as page:
+        assert page.get_by_role("slider").count() == 8 + 16  # which a screen reader finds at once
+        page.evaluate(SENT)
+        page.get_by_role("button", name="next test image").click()
+        settled(page)
+        assert "pool2" not in page.evaluate("JSON.parse(window.sent).open")
+        colours = "canvas => canvas.toDataURL()"
+        maps = layer(page, "pool2").locator("canvas").first
+        before = maps.evaluate(colours)
+        layer(page, "pool2").scroll_into_view_if_needed()
+        settled(page)
+        assert "pool2" in page.evaluate("JSON.parse(window.sent).open")
+        assert maps.evaluate(colours) != before
+
+
 def test_a_layer_that_is_closed_is_asked_for_when_it_is_opened(page):
     asked = []
-    page.evaluate(
-        """() => {
-          const send = WebSocket.prototype.send;
-          WebSocket.prototype.send = function (text) { window.sent = text; send.call(this, text); };
-        }"""
-    )
+    page.evaluate(SENT)
     summary = layer(page, "pool1").locator("> details > summary")
     for opened_layers in (False, True):
         summary.click()

@@ -78,11 +78,9 @@ export function short(v) {
 export function exact(v) {
   if (v === null || Number.isNaN(v)) return "not a number";
   const float = Math.fround(v);
-  for (let digits = 1; digits < 9; digits += 1) {
-    const text = float.toPrecision(digits);
-    if (Math.fround(Number(text)) === float) return signed(String(Number(text)));
-  }
-  return signed(String(Number(float.toPrecision(9))));
+  let digits = 1;
+  while (digits < 9 && Math.fround(Number(float.toPrecision(digits))) !== float) digits += 1;
+  return signed(String(Number(float.toPrecision(digits))));
 }
 
 function percent(p) {
@@ -213,11 +211,11 @@ function ofModel(model) {
 
 /** One question at a time: deeds wait in line, and of the looks only the newest wish. */
 class Line {
-  constructor(transport, { ready, busy, closed }) {
+  constructor(transport, { busy, closed }) {
     Object.assign(this, { transport, busy, deeds: [], wish: null, asked: null, open: false });
     this.number = Math.floor(Math.random() * 2 ** 40); // two views of one model hear each other's answers
     transport.open(
-      () => { this.open = true; ready(); this.next(); },
+      () => { this.open = true; this.next(); },
       (header, numbers) => this.received(header, numbers),
       (sentence) => { this.open = false; closed(sentence); },
     );
@@ -620,15 +618,16 @@ class Card {
     say(this.about, `${this.info.type}${shape ? ` ${shape.join("×")}` : ""}${first}`);
   }
 
-  /** What an answer says of this layer. Painted when it can be seen. */
+  /** What an answer says of this layer. Painted when it can be seen, and once at first. */
   take(layer, numbers) {
+    const isNew = !this.layer;
     for (const row of this.rows) row.take(arrayOf(layer[row.key], numbers));
     this.layer = layer;
     const y = this.byKey.get("y").array;
     this.describe(layer.shape, y ? y.shape[0] : layer.shape[0]);
     this.stale = true;
     this.checked.hidden = true;
-    if (this.near) this.paint();
+    if (this.near || isNew) this.paint();
   }
 
   paint() {
@@ -1042,7 +1041,7 @@ class Learning {
     this.play = play;
     this.losses = [];
     let label;
-    [label, this.label] = classChoice("the right answer", "not chosen", play.net, (k) => play.setLabel(k));
+    [label, this.label] = classChoice("the right answer", "not chosen", play.net, (label) => play.wish({ label }));
     this.lr = h("input", { type: "number", value: "0.001", min: "0", max: "100", step: "any" });
     this.buttons = [button("1 step", () => this.steps(1)), button("10 steps", () => this.steps(10))];
     this.undoButton = button("undo step", () => this.back("undo"));
@@ -1128,7 +1127,6 @@ class Play {
     this.main = h("div", { class: "main", role: "main" }, h("p", { class: "quiet" }, "the net is being looked at …"));
     root.replaceChildren(this.notice, this.main);
     this.line = new Line(transport, {
-      ready: () => {},
       busy: (is) => { root.dataset.state = is ? "busy" : "ready"; },
       closed: (sentence) => this.closed(sentence),
     });
@@ -1150,14 +1148,14 @@ class Play {
     for (const [name, place] of Object.entries(net.means)) this.means[name] = arrayOf(place, numbers);
     this.scores = new Scores(net);
     this.given = new Given();
-    this.picker = new Picker(net, (number) => this.setImage({ from: "test", number }));
-    this.sheet = net.draws ? new Sheet(() => this.setImage({ from: "drawing" })) : null;
+    this.picker = new Picker(net, (number) => this.wish({ image: { from: "test", number } }));
+    this.sheet = net.draws ? new Sheet(() => this.wish({ image: { from: "drawing" } })) : null;
     this.learning = new Learning(this);
     this.cards = net.layers.map((info) => (info.kind === "block" ? new BlockCard(this, info) : new Card(this, info)));
     this.blocks = this.cards.filter((card) => card instanceof BlockCard);
     this.byName = new Map(this.cards.map((card) => [card.name, card]));
     this.main.replaceChildren(this.header(), h("div", { class: "columns" },
-      h("div", { class: "side" }, this.inputPanel(), h("div", { class: "panel answer", role: "region", "aria-label": "Answer" }, this.scores.sentence, this.scores.note), 
+      h("div", { class: "side" }, this.inputPanel(), h("div", { class: "panel answer", role: "region", "aria-label": "Answer" }, this.scores.sentence, this.scores.note),
         this.panel("scores", "Scores", ["scores"], this.scores.table, this.scores.live)),
       h("div", { class: "flow" }, this.panel("backward", "Backward, and a step", ["loss", "step"], this.learning.element), this.layersPanel())));
     this.watchCards();
@@ -1210,7 +1208,7 @@ class Play {
       return;
     }
     const bytes = await file.arrayBuffer();
-    this.line.deed(() => ({ kind: "picture" }), () => this.setImage({ from: "picture" }), (message) => say(this.inputMessage, message), bytes);
+    this.line.deed(() => ({ kind: "picture" }), () => this.wish({ image: { from: "picture" } }), (message) => say(this.inputMessage, message), bytes);
   }
 
   layersPanel() {
@@ -1275,14 +1273,9 @@ class Play {
 
   // ---- what is wished
 
-  setImage(image) {
-    this.image = image;
-    this.learning.forget();
-    this.look();
-  }
-
-  setLabel(label) {
-    this.label = label;
+  /** Another image, label or change: then the losses seen are those of another curve. */
+  wish(what = {}) {
+    Object.assign(this, what);
     this.learning.forget();
     this.look();
   }
@@ -1313,8 +1306,7 @@ class Play {
   changed() {
     for (const card of this.blocks) card.showChange();
     this.allOff.checked = this.blocks.every((card) => this.changes[card.name]?.off);
-    this.learning.forget();
-    this.look();
+    this.wish();
   }
 
   setOpen(name, open) {
@@ -1326,7 +1318,8 @@ class Play {
   /** What every question about an image says. */
   wished() {
     const image = this.image.from === "drawing" ? { ...this.image, strokes: this.sheet.strokes } : this.image;
-    this.asked = this.open && new Set(this.cards.filter((card) => card.near && this.open.has(card.name)).map((card) => card.name));
+    const near = this.cards.filter((card) => card.near).map((card) => card.name);
+    this.asked = this.open && new Set(near.filter((name) => this.open.has(name)));
     return { image, changes: this.changes, label: this.label, open: this.asked && [...this.asked] };
   }
 
@@ -1377,12 +1370,12 @@ class Play {
   }
 
   /** What was not asked for, being far from the window, stays as it was until one comes near. */
-  isWanted({ name, details }) {
-    return !this.seen.asked || this.seen.asked.has(name) || !details.open;
+  isWanted({ name, of }) {
+    return !of || !this.seen.asked || this.seen.asked.has(name) || !this.open.has(name);
   }
 
   lookForMore() {
-    if (this.seen && this.cards.some((card) => card.near && card.details.open && card.of !== this.seen)) this.look();
+    if (this.seen && !this.frame && this.cards.some((card) => card.near && this.open.has(card.name) && card.of !== this.seen)) this.look();
   }
 
   repaint() {
