@@ -601,7 +601,7 @@ class Card {
       h("div", { class: "foot" }, reading(play, this.name, { name: this.name }), this.readout, this.checkButton));
     this.details = h("details", { ontoggle: () => play.setOpen(this.name, this.details.open) },
       h("summary", {}, h("h3", { id: title }, this.name), this.about), this.body);
-    this.element = h("article", { class: `layer ${info.kind}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
+    this.element = h("article", { class: `layer ${info.kind === "block" ? "block" : "plain"}`, "aria-labelledby": title, "data-layer": this.name }, this.details);
     this.describe(info.shape);
   }
 
