@@ -546,6 +546,10 @@ def test_a_layer_is_asked_for_when_it_comes_near_the_window(browser, address):
         settled(page)
         assert "pool2" in page.evaluate("JSON.parse(window.sent).open")
         assert maps.evaluate(colours) != before
+        page.evaluate("scrollTo(0, 0)")
+        settled(page)
+        page.get_by_label("the right answer").select_option("3")  # and when nothing is asked
+        expect(layer(page, "pool2").get_by_text("the loss's gradient of it")).to_be_visible()
 
 
 def test_a_layer_that_is_closed_is_asked_for_when_it_is_opened(page):

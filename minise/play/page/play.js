@@ -10,6 +10,7 @@ const MOST_BYTES = 2 ** 23; // of a picture, as in minise/play/frames.py
 const ROOM = 60; // pixels for a map and its bars, side by side with those of other channels
 const WIDE = 96; // as wide as they get where there is more
 const LEAST = 36; // pixels that a finger still finds
+const REST = 1000; // ms without an answer, after which the layers far from the window are asked for, too
 const BAR = 52; // pixels: how high bars are
 const GRADIENT_OF = { y: "dy", x: "dx", z: "dz", hidden: "dhidden", s: "ds" };
 const GRADIENTS = new Set(["dy", "dx", "scaled", "squeezed", "dz", "dhidden", "ds"]);
@@ -1266,6 +1267,7 @@ class Play {
   }
 
   stop() {
+    clearTimeout(this.resting);
     this.near?.disconnect();
     this.resized?.disconnect();
     this.transport.close();
@@ -1316,15 +1318,15 @@ class Play {
   }
 
   /** What every question about an image says. */
-  wished() {
+  wished(all = false) {
     const image = this.image.from === "drawing" ? { ...this.image, strokes: this.sheet.strokes } : this.image;
-    const near = this.cards.filter((card) => card.near).map((card) => card.name);
+    const near = this.cards.filter((card) => all || card.near).map((card) => card.name);
     this.asked = this.open && new Set(near.filter((name) => this.open.has(name)));
     return { image, changes: this.changes, label: this.label, open: this.asked && [...this.asked] };
   }
 
-  look() {
-    this.line.look(() => ({ kind: "look", ...this.wished() }), (seen, numbers) => this.take(seen, numbers), (message) => this.refuse(message));
+  look(all = false) {
+    this.line.look(() => ({ kind: "look", ...this.wished(all) }), (seen, numbers) => this.take(seen, numbers), (message) => this.refuse(message));
   }
 
   deed(question, answered, refused) {
@@ -1369,13 +1371,17 @@ class Play {
     this.lookForMore();
   }
 
-  /** What was not asked for, being far from the window, stays as it was until one comes near. */
+  /** What was not asked for, being far from the window, stays as it was until one comes near or rests. */
   isWanted({ name, of }) {
     return !of || !this.seen.asked || this.seen.asked.has(name) || !this.open.has(name);
   }
 
   lookForMore() {
-    if (this.seen && !this.frame && this.cards.some((card) => card.near && this.open.has(card.name) && card.of !== this.seen)) this.look();
+    clearTimeout(this.resting);
+    if (!this.seen || this.frame) return;
+    const old = this.cards.filter(({ name, of }) => this.open.has(name) && of !== this.seen);
+    if (old.some((card) => card.near)) this.look();
+    else if (old.length) this.resting = setTimeout(() => this.look(true), REST);
   }
 
   repaint() {
