@@ -185,7 +185,7 @@ class Session:
         watched = self._watched(view.image, view.changes)
         if not np.isfinite(watched.scores).all():
             raise InputError(
-                "the scores are not finite: move the gates back, or take smaller steps, or undo some"
+                "the scores are not finite: move the gates back, take smaller steps, or undo some"
             )
         if view.label is not None:
             self.net.zero_grad()

@@ -76,6 +76,7 @@ class Watcher:
         seen = self._pass.seen
         if y.ndim != 2:
             raise InputError(f"play: the net gives {y.shape} for one image, expected scores (1, K)")
+        assert nudge is None or self._pass.nudged, f"nothing is called {nudge.name!r}"
         for name in changes or {}:
             if name not in seen.blocks:
                 raise InputError(f"changes: there is no block {name[:40]!r}")
@@ -95,7 +96,7 @@ class _Pass:
         nudge: Nudge | None,
     ) -> None:
         self._watcher, self._changes, self._means = watcher, changes, means
-        self._held, self._nudge = held, nudge
+        self._held, self._nudge, self.nudged = held, nudge, False
         self.seen = Watched()
         self._uses: dict[str, int] = {}
         self._inputs: dict[str, Any] = {}  # of blocks
@@ -218,6 +219,7 @@ class _Pass:
         nudge = self._nudge
         if nudge is None or nudge.name != name or nudge.into != into:
             return array
+        self.nudged = True
         array = array.copy()
         array[(0, *nudge.entry)] += nudge.step
         return array

@@ -107,4 +107,4 @@ def over_maps(s: Array) -> Array:
 def part_of(block: str, role: str) -> str:
     """The name of a part in a block, in the same use: "se.gate#2" in "se#2"."""
     name, number, use = block.partition("#")
-    return f"{name}.{role}{number}{use}"
+    return f"{name}.{role}{number}{use}" if name else f"{role}{number}{use}"

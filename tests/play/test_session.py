@@ -389,6 +389,25 @@ def test_where_kinks_hide_the_slope_backward_is_not_called_wrong():
     assert found["words"].startswith("several kinks meet here")
 
 
+class ScoresItself(nn.SEBlock):
+    """A net that is an SE block, and has no name within another."""
+
+    def forward(self, x, training=True):
+        y, backward = super().forward(x, training)
+        z, pool_backward = nn.GlobalAvgPool().forward(y, training)
+        return z, lambda dz: backward(pool_backward(dz))
+
+
+@pytest.mark.parametrize("of", ["ds", "dz", "dhidden"])
+def test_numbers_of_a_block_that_is_the_whole_net_are_checked(of):
+    net = ScoresItself(4, 2, activation="silu", rng=np.random.default_rng(0))
+    session = session_of(net, playing.images(channels=4))
+    question = look(kind="check", label=1, of=of, name="", index=[1])
+    found = session.answer(question).header
+    assert found["verdict"] == "right"
+    assert found["exact"] != 0
+
+
 def test_a_kink_is_told_as_one():
     net = playing.nets()["none"]
     net.act, net.conv.bias.value[...] = nn.ReLU(), 0

@@ -150,6 +150,8 @@ def test_gates_are_moved_one_over_those_of_a_class_over_off():
     np.testing.assert_array_equal(block.own[0], own)
     assert not block.dz.any()  # none depends on x any more
     assert block.ds.any()  # but the loss does on them
+    off = both(net, changes={"se": Change(off=True, like=0, gates={1: -2.0})}, means=means)
+    assert off.blocks["se"].s.tolist() == [[1, -2, 1, 1]]
     one = both(net, changes={"se": Change(gates={2: 0.5})}).blocks["se"]
     np.testing.assert_array_equal(np.delete(one.s[0], 2), np.delete(own, 2))
     assert one.dz.any()
@@ -198,6 +200,11 @@ def test_gates_of_pixels_can_only_be_off():
     for change in (Change(like=0), Change(gates={0: 0.5}), Change(squeeze="max")):
         with pytest.raises(InputError, match="those of pixels can be all 1"):
             both(net, changes={"se": change})
+
+
+def test_a_nudge_of_what_there_is_not_is_not_passed_over():
+    with pytest.raises(AssertionError, match="nothing is called 'none'"):
+        Watcher(playing.nets()["se"]).watch(image(), nudge=Nudge("none", (0,), 1.0))
 
 
 def test_what_is_no_net_for_classes_is_told():
