@@ -195,7 +195,7 @@ def test_a_page_that_another_sites_name_leads_to_is_refused(address):
     assert asking.request(address, headers=two)[0] == 400
 
 
-def handshake(address, **headers):
+def handshake(address, *more, **headers):
     """The status that a websocket's first request is answered with."""
     lines = {
         "Host": urlsplit(address).netloc,
@@ -206,7 +206,7 @@ def handshake(address, **headers):
         "Sec-WebSocket-Version": "13",
     } | {name.replace("_", "-"): value for name, value in headers.items()}
     pairs = [(name, value) for name, value in lines.items() if value is not None]
-    return asking.request(address + "socket", headers=pairs)
+    return asking.request(address + "socket", headers=[*pairs, *more])
 
 
 @pytest.mark.usefixtures("files", "quiet")
@@ -221,6 +221,7 @@ def test_a_page_of_another_origin_gets_no_websocket(address):
         f"HTTP://127.0.0.1:{port}",
     ):  # fmt: skip
         assert handshake(address, Origin=origin)[0] == 403, origin
+    assert handshake(address, ("Origin", "http://example.org"))[0] in (400, 403)  # beside its own
     for host in foreign_hosts(address):
         assert handshake(address, Host=host, Origin=f"http://{host}")[0] == 403, host
     with pytest.raises(InvalidStatus, match="403"), asking.asking(address, origin=None) as page:

@@ -128,6 +128,13 @@ def test_of_many_maps_the_first_64_are_sent_and_how_many_there_are_is_said():
     assert len(block["s"]) == 70
 
 
+def test_of_numbers_without_maps_the_first_1024_are_sent():
+    net = playing.net_with(playing.BLOCKS["se"], channels=120)
+    layers = session_of(net).answer(look()).header["layers"]
+    flat = next(layer for layer in layers if layer["name"] == "flatten")
+    assert (flat["shape"], flat["y"]["shape"]) == ([1080], [1024])
+
+
 def test_steps_lower_the_loss_and_are_taken_back_to_the_bit(each_backend):
     net = nn.layer.moved(playing.nets()["standard"])
     session, trained = session_of(net), [asnumpy(p.value).copy() for p in net.parameters()]
