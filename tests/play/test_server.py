@@ -410,8 +410,9 @@ def test_the_ninth_page_is_told_and_the_next_may_come_when_one_has_gone(working)
             header, _ = ninth.read()
             message = "8 pages are open already: close one, and load this again"
             assert header == {"kind": "refused", "message": message, "id": None}
-            with pytest.raises(ConnectionClosed):
+            with pytest.raises(ConnectionClosed) as closed:
                 ninth.read()
+            assert closed.value.rcvd.code == 1013  # try again later
         open_[0].socket.close()
         with asking.asking(address) as ninth:
             assert ninth.ask({"id": 9})[0]["id"] == 9

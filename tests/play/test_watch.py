@@ -202,6 +202,12 @@ def test_gates_of_pixels_can_only_be_off():
             both(net, changes={"se": change})
 
 
+def test_a_loss_of_nothing_has_no_sign():
+    net = playing.nets()["se"]
+    net.fc.bias.value[LABEL] = 1e6
+    assert str(both(net).loss) == "0.0"
+
+
 def test_a_nudge_of_what_there_is_not_is_not_passed_over():
     with pytest.raises(AssertionError, match="nothing is called 'none'"):
         Watcher(playing.nets()["se"]).watch(image(), nudge=Nudge("none", (0,), 1.0))
