@@ -48,6 +48,7 @@ def _next(run: runs.Run) -> dict[str, str]:
         commands[typed("minise", "predict", folder, "photo.png")] = "read a picture of a digit"
     if models.has_option(about.model, "reduction"):
         commands[typed("minise", "inspect", folder)] = "see its gates, by class"
+    commands[typed("minise", "play", folder)] = "see it think, in a browser"
     others = [] if folder.parent == Path("runs") else [folder.parent]
     commands[typed("minise", "runs", *others)] = "compare it with others"
     return commands

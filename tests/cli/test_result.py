@@ -50,6 +50,7 @@ def test_the_result_of_a_run(run):
         "\nNext:\n"
         "  minise predict runs/a photo.png  read a picture of a digit\n"
         "  minise inspect runs/a            see its gates, by class\n"
+        "  minise play runs/a               see it think, in a browser\n"
         "  minise runs                      compare it with others\n"
     )
 
@@ -60,9 +61,14 @@ def test_what_comes_next_fits_the_net_and_the_folder(run):
     lines = told(done, width=40).splitlines()
     assert lines[1] == "test accuracy 0.00% (10 of 10 wrong) after 12 seconds"
     # without SE there are no gates; what has no room for its purpose stands alone
-    assert lines[-2:] == ["  minise predict else/b photo.png", "  minise runs else"]
+    assert [line.split()[1] for line in lines[-3:]] == ["predict", "play", "runs"]
+    assert lines[-3:-1] == ["  minise predict else/b photo.png", "  minise play else/b"]
     done.about = done.about._replace(image_shape=(3, 32, 32))
-    assert told(done).splitlines()[-2:] == ["Next:", "  minise runs else  compare it with others"]
+    assert told(done).splitlines()[-3:] == [
+        "Next:",
+        "  minise play else/b  see it think, in a browser",
+        "  minise runs else    compare it with others",
+    ]
 
 
 def test_a_run_that_had_finished_before_is_tested_again(run, monkeypatch):

@@ -147,9 +147,10 @@ def test_a_training_ends_with_what_to_type_next(minise, tmp_path):
     train_own = ["train", "--data", "own.npz", "--epochs", "1"]
     code, out, _ = minise(*train_own, "--out", "my runs/a")
     assert code == 0
-    assert [line.split("  ")[1] for line in out.splitlines()[-3:]] == [
+    assert [line.split("  ")[1] for line in out.splitlines()[-4:]] == [
         "minise predict 'my runs/a' photo.png",
         "minise inspect 'my runs/a'",
+        "minise play 'my runs/a'",
         "minise runs 'my runs'",
     ]
     code, out, _ = minise(*train_own, "--model", "cnn")
