@@ -71,7 +71,7 @@ def play_command(run: Path | None, source: str | None, no_browser: bool) -> None
     collection = shown.collected()
 
     def say(address: str) -> None:
-        click.echo(f"{shown.title}, for this machine alone:")
+        click.echo(f"{shown.title}, in a browser of this machine:")
         click.echo(f"  {address}")
         click.echo("Ctrl-C stops it")
 

@@ -77,7 +77,7 @@ def test_the_newest_run_is_served_until_ctrl_c(played):
     newest = os.path.join("runs", "new")
     assert found.code == 130
     assert found.out.splitlines() == [
-        f"{newest}, se-cnn, for this machine alone:",
+        f"{newest}, se-cnn, in a browser of this machine:",
         f"  {found.address}",
         "Ctrl-C stops it",
     ]
@@ -166,7 +166,7 @@ def test_without_a_run_a_net_is_trained_and_leaves_nothing(played, monkeypatch, 
     assert lines[0] == "se-cnn3, 10,662 parameters, on sample (numba)"
     assert [line.split("  ")[0] for line in lines[2:5]] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert lines[5].startswith("trained se-cnn3 on the sample: test accuracy ")
-    assert lines[6] == "se-cnn3, trained on the sample, for this machine alone:"
+    assert lines[6] == "se-cnn3, trained on the sample, in a browser of this machine:"
     assert found.answer["title"] == "se-cnn3, trained on the sample"
     assert found.answer["labels"] == few.test.labels.tolist()
     assert sorted(tmp_path.rglob("*")) == before
