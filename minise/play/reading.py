@@ -14,8 +14,8 @@ SAYS = {
     "input": (
         "Input",
         "A drawing or a picture is made into a digit of 28×28 pixels, white on black, as in MNIST. "
-        "Of each pixel the mean of all training pixels is taken, and the rest is divided by their "
-        "standard deviation.",
+        "From each pixel the mean of all training pixels is subtracted, and the rest is divided by "
+        "their standard deviation.",
     ),
     "scores": (
         "Scores",
