@@ -409,6 +409,9 @@ def test_nothing_stands_beyond_the_edge(page, width):
     page.get_by_role("button", name="10 steps").click()
     settled(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    columns = page.locator(".layers").evaluate("e => getComputedStyle(e).gridTemplateColumns")
+    plain = page.locator(".layer:not(.block)").first.bounding_box()
+    assert abs(plain["width"] - float(columns.split("px")[0])) < 1  # it takes all of its column
     beyond = page.evaluate(
         """[...document.querySelectorAll(":is(canvas, svg, .gate, button, select)")]
           .filter(e => e.getBoundingClientRect().right > innerWidth - 8).length"""
