@@ -24,7 +24,8 @@ each is optional. A block whose gates are those of pixels can only be off.
            draws: whether a drawing or a picture can be the image,
            labels: [class of each test image], wrong: [numbers of those taken for another class],
            layers: [{name, type, kind: "maps", "numbers" or "block", shape: [C, H, W] or [C];
-           of a block also gates: "channels" or "pixels", squeeze: its own, or null}],
+           of a block also gates: "channels" or "pixels", squeeze: its own, or null,
+           scales: whether y = s · x}],
            squeezes: names to exchange it for, means: {block: A (K, C)}, NaN for an unseen class,
            of the first blocks if all are too much for an answer
 "seen"     image: A (C, H, W), scores, probabilities: R (K,), unchanged: R, the probabilities

@@ -23,7 +23,7 @@ from minise.play.messages import Answer, Numbers, Question, shown
 from minise.play.showing import MOST_NUMBERS, about, layers_shown, row
 from minise.play.steps import Steps
 from minise.play.watch import NONE, Watcher
-from minise.play.watched import Watched
+from minise.play.watched import Block, Watched
 
 KINDS = ("hello", "look", "picture", "step", "undo", "reset", "check", "read")
 MOST_BYTES = 2**25  # of a picture's file
@@ -123,7 +123,10 @@ class Session:
     @cached_property
     def _layers(self) -> list[dict[str, Any]]:
         image = self.collection.images[0]
-        return [about(layer) for layer in self._watched(image, {}).shown()]
+        return [
+            about(layer) | ({"scales": layer.scales} if isinstance(layer, Block) else {})
+            for layer in self._watched(image, {}).shown()
+        ]
 
     def _look(self, view: _View, numbers: Numbers) -> dict[str, Any]:
         """Both passes of an image."""

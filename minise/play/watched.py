@@ -61,6 +61,11 @@ class Block:
         """(1, C, H, W)."""
         return self.x * over_maps(self.s) if self.out is None else self.out
 
+    @property
+    def scales(self) -> bool:
+        """Whether y is s · x, but for rounding."""
+        return self.out is None or np.allclose(self.out, self.x * over_maps(self.s))
+
 
 @dataclass
 class Watched:

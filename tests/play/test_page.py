@@ -237,7 +237,7 @@ def test_steps_and_their_undoing_give_the_same_bits(page):
     page.get_by_role("button", name="1 step", exact=True).click()
     settled(page)
     assert (scores(page) != before).any()
-    page.get_by_role("button", name="as trained").click()
+    page.get_by_role("button", name="undo all steps").click()
     settled(page)
     np.testing.assert_array_equal(scores(page), before)
 
@@ -301,7 +301,7 @@ def test_test_images_are_picked_by_class_and_mistake(page, net, collection):
     expected = by_hand(net, collection, fours[1], {})
     np.testing.assert_allclose(scores(page), expected, rtol=1e-6, atol=1e-6)
     page.get_by_label("test images", exact=True).select_option(label="of any class")
-    page.get_by_label("came out wrong").check()
+    page.get_by_label("only those it gets wrong").check()
     settled(page)
     wrong = np.flatnonzero(collection.answers != collection.labels)
     assert text.inner_text().startswith(f"test image {wrong[0]}, 1 of {len(wrong)}: ")

@@ -47,8 +47,12 @@ def test_a_look_has_all_that_the_docstring_says(each_backend, name):
     assert seen["loss"] == pytest.approx(-np.log(seen["probabilities"][3]), rel=1e-5)
     assert seen["unchanged"] == seen["probabilities"]
     fixed = ("name", "type", "kind", "shape", "gates", "squeeze")
-    kept = [{f: layer[f] for f in fixed if f in layer} for layer in seen["layers"]]
-    assert kept == about["layers"]
+    known, kept = (
+        [{f: layer[f] for f in fixed if f in layer} for layer in header["layers"]]
+        for header in (about, seen)
+    )
+    assert kept == known
+    assert all(layer.get("scales", True) for layer in about["layers"])
     for layer in seen["layers"]:
         if layer["kind"] != "block":
             assert list(array(layer["y"]).shape) == list(array(layer["dy"]).shape) == layer["shape"]

@@ -277,6 +277,7 @@ def test_a_block_with_another_output_than_scaled_x_shows_no_wrong_number():
     net = playing.net_with(lambda channels, **rest: Doubled(channels, 2, **rest))
     block = both(net).blocks["se"]
     np.testing.assert_allclose(block.y, 2 * block.s[:, :, None, None] * block.x, rtol=1e-6)
+    assert not block.scales
     assert block.scaled is block.squeezed is None
     assert block.dx.any()
     assert block.ds.any()

@@ -44,8 +44,9 @@ function choice(label, options, onchange) {
 }
 
 /** A choice of a class, or of none: null. */
-function classChoice(label, none, { classes }, onchange, prefix = "") {
-  return choice(label, [["", none], ...classes.map((text, k) => [k, prefix + text])], (k) => onchange(k === "" ? null : Number(k)));
+function classChoice(label, none, { classes }, onchange, { prefix = "", offered = () => true } = {}) {
+  const options = classes.map((text, k) => [k, prefix + text]).filter(([k]) => offered(k));
+  return choice(label, [["", none], ...options], (k) => onchange(k === "" ? null : Number(k)));
 }
 
 function checkbox(text, attributes) {
@@ -710,19 +711,20 @@ const short6 = (v) => (v == null ? "not a number" : signed(String(Number(v.toPre
 class BlockCard extends Card {
   kinds() {
     const pixels = this.info.gates === "pixels";
+    const { scales } = this.info; // a block of one's own may do something else with its gates
     return [
       { key: "x", title: "what comes in", scale: "x" },
       { key: "z", title: "squeeze: one number for each map" },
-      { key: "hidden", title: "excitation: the hidden units" },
+      { key: "hidden", title: "excitation: the hidden units a" },
       { key: "s", title: pixels ? "the gates, one for each pixel" : "the gates: drag a bar" },
-      { key: "y", title: "= s · x, in the colours of x", scale: "x" },
+      { key: "y", title: scales ? "= s · x, on the colour scale of x" : "what comes out", scale: "x" },
       { key: "dy", title: "the loss's gradient of y", scale: "dx" },
       { key: "ds", title: pixels ? "of the gates" : "of the gates: dy · x, summed over each map" },
-      { key: "dhidden", title: "of the hidden units" },
+      { key: "dhidden", title: "da, of the hidden units" },
       { key: "dz", title: "of the squeeze" },
       { key: "scaled", title: "= s · dy, the path of the scale", scale: "dx" },
-      { key: "squeezed", title: "the path through the gates, in colours of its own" },
-      { key: "dx", title: "= scaled + squeezed", scale: "dx" },
+      { key: "squeezed", title: "the path through the gates, on a colour scale of its own" },
+      { key: "dx", title: scales ? "= scaled + squeezed" : "of what comes in", scale: "dx" },
     ];
   }
 
@@ -742,7 +744,8 @@ class BlockCard extends Card {
       { onchange: () => play.change(name, { off: this.off.checked, like: null, gates: {} }) });
     if (this.info.gates === "pixels") return h("div", { class: "controls" }, off);
     [like, this.like] = classChoice(`gates of ${name}`, "its own", play.net,
-      (k) => play.change(name, { off: false, like: k, gates: {} }), "mean of class ");
+      (k) => play.change(name, { off: false, like: k, gates: {} }),
+      { prefix: "mean of class ", offered: (k) => Number.isFinite(play.meanOf(name, k)?.data[0]) });
     [squeeze, this.squeeze] = choice(`squeeze of ${name}`,
       [["", `its own${this.info.squeeze ? `: ${this.info.squeeze}` : ""}`], ...play.net.squeezes.map((text) => [text, text])],
       (text) => play.change(name, { squeeze: text || null }));
@@ -929,13 +932,13 @@ class Given {
   }
 }
 
-/** Test images, by class or those that came out wrong, one after the other. */
+/** Test images, by class or those that the net gets wrong, one after the other. */
 class Picker {
   constructor(net, picked) {
     Object.assign(this, { net, picked, of: "", place: 0, number: 0 });
     let label, wrong;
     [label, this.select] = classChoice("test images", "of any class", net, () => this.go(0));
-    [wrong, this.wrong] = checkbox("came out wrong", { disabled: !net.wrong.length, onchange: () => this.go(0) });
+    [wrong, this.wrong] = checkbox("only those it gets wrong", { disabled: !net.wrong.length, onchange: () => this.go(0) });
     this.text = h("p", { class: "quiet" });
     this.element = h("div", { class: "picker" },
       h("div", { class: "controls" }, label,
@@ -955,7 +958,7 @@ class Picker {
     if (!numbers.length) return say(this.text, "there is no such test image");
     this.place = (place + numbers.length) % numbers.length;
     this.number = numbers[this.place];
-    const wrong = this.wrongs.has(this.number) ? ", which came out wrong" : "";
+    const wrong = this.wrongs.has(this.number) ? ", which it gets wrong" : "";
     say(this.text, `test image ${this.number}, ${this.place + 1} of ${numbers.length}: ${this.net.classes[this.net.labels[this.number]]}${wrong}`);
     return this.picked(this.number);
   }
@@ -980,7 +983,7 @@ class Scores {
       return line;
     });
     this.table = h("table", {}, h("caption", { class: "unseen" }, "probability and score of each class"),
-      h("thead", {}, h("tr", {}, ["class", "", "probability", "change", "score"].map((text) => h("th", { scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, ["class", "", "probability", "points", "score"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, this.lines.map((line) => line.row)));
   }
 
@@ -991,7 +994,7 @@ class Scores {
     const was = seen.unchanged.indexOf(Math.max(...seen.unchanged.map((v) => v ?? -1)));
     const { classes } = this.net;
     const before = changed ? `before the change: ${classes[was]}, ${percent(seen.unchanged[was])}` : "";
-    const right = truth == null ? "" : truth === best ? "it is right" : `it is ${classes[truth]}`;
+    const right = truth == null ? "" : truth === best ? "right" : `it should be ${classes[truth]}`;
     this.tell(`the net reads ${classes[best]}, ${percent(p[best])}`, [right, before].filter(Boolean).join("; "));
   }
 
@@ -1046,7 +1049,7 @@ class Learning {
     this.lr = h("input", { type: "number", value: "0.001", min: "0", max: "100", step: "any" });
     this.buttons = [button("1 step", () => this.steps(1)), button("10 steps", () => this.steps(10))];
     this.undoButton = button("undo step", () => this.back("undo"));
-    this.resetButton = button("as trained", () => this.back("reset"));
+    this.resetButton = button("undo all steps", () => this.back("reset"));
     this.loss = h("output", { class: "loss" });
     this.message = h("p", { class: "quiet", role: "status" });
     this.curve = svg("polyline");
@@ -1054,7 +1057,7 @@ class Learning {
     this.plot = svg("svg", { viewBox: "-6 -8 212 64", preserveAspectRatio: "xMinYMid", role: "img" },
       svg("path", { d: "M0 48H200", class: "axis" }), this.curve, this.dot);
     this.element = h("div", { class: "learning" },
-      h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate"), this.lr),
+      h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate η"), this.lr),
         h("span", { class: "controls" }, this.buttons, this.undoButton, this.resetButton)),
       this.figure = h("figure", { class: "curve" }, this.plot, this.ends = h("figcaption")), this.message);
     this.refused = (message) => say(this.message, message);
@@ -1097,7 +1100,7 @@ class Learning {
     this.resetButton.disabled = !seen.steps;
     say(this.loss, chosen ? `loss ${short(seen.loss)}` : "no loss yet");
     const taken = seen.steps === 1 ? "1 step taken" : `${seen.steps} steps taken`;
-    say(this.message, !chosen && !seen.steps ? "Choose the right answer: its loss is followed back to the image."
+    say(this.message, !chosen && !seen.steps ? "Choose the right answer, and the gradient of its loss is shown in every layer."
       : `${seen.steps ? taken : "A step moves every weight a little against its gradient"}. Nothing on disk is changed.`);
     this.paintCurve();
   }
@@ -1125,7 +1128,7 @@ class Play {
     Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, before: null, seen: null, steps: 0, cards: [], means: {} });
     root.classList.add("minise-play");
     this.notice = h("p", { class: "notice", role: "alert", hidden: true });
-    this.main = h("div", { class: "main", role: "main" }, h("p", { class: "quiet" }, "the net is being looked at …"));
+    this.main = h("div", { class: "main", role: "main" }, h("p", { class: "quiet" }, "loading the net …"));
     root.replaceChildren(this.notice, this.main);
     this.line = new Line(transport, {
       busy: (is) => { root.dataset.state = is ? "busy" : "ready"; },
@@ -1150,7 +1153,7 @@ class Play {
     this.scores = new Scores(net);
     this.given = new Given();
     this.picker = new Picker(net, (number) => this.wish({ image: { from: "test", number } }));
-    this.sheet = net.draws ? new Sheet(() => this.wish({ image: { from: "drawing" } })) : null;
+    this.sheet = net.draws ? new Sheet(() => this.own("drawing")) : null;
     this.learning = new Learning(this);
     this.cards = net.layers.map((info) => (info.kind === "block" ? new BlockCard(this, info) : new Card(this, info)));
     this.blocks = this.cards.filter((card) => card instanceof BlockCard);
@@ -1185,7 +1188,7 @@ class Play {
     const given = this.sheet
       ? h("div", { class: "sheets" }, this.sheet.element, h("div", {}, this.given.element, this.sheet.buttons))
       : h("div", { class: "choose" }, h("p", { class: "quiet" },
-        `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: it cannot be drawn for. Its test images can be picked.`), this.given.element);
+        `This net's images are ${this.net.image_shape[0]}×${rows}×${columns}, not grey 28×28: you cannot draw for it. Its test images can be picked.`), this.given.element);
     const panel = this.panel("input", this.sheet ? "Draw" : "Image", ["input"], given,
       h("div", { class: "choose" }, this.picker.element, this.sheet ? drop : null, this.inputMessage));
     if (this.sheet) this.takeDrops(panel);
@@ -1209,7 +1212,7 @@ class Play {
       return;
     }
     const bytes = await file.arrayBuffer();
-    this.line.deed(() => ({ kind: "picture" }), () => this.wish({ image: { from: "picture" } }), (message) => say(this.inputMessage, message), bytes);
+    this.line.deed(() => ({ kind: "picture" }), () => this.own("picture"), (message) => say(this.inputMessage, message), bytes);
   }
 
   layersPanel() {
@@ -1234,8 +1237,8 @@ class Play {
   gatesControls() {
     let off, label, select;
     [off, this.allOff] = checkbox("switch all blocks off", { onchange: () => this.switchAll(this.allOff.checked) });
-    [label, select] = classChoice("mark the mean gates of", "the class it reads", this.net,
-      (k) => { this.marked = k; this.repaint(); }, "class ");
+    [label, select] = classChoice("mark the mean gates of", "the class it answers", this.net,
+      (k) => { this.marked = k; this.repaint(); }, { prefix: "class " });
     select.disabled = !Object.keys(this.means).length;
     return [off, button("reset all gates", () => this.reset()), label];
   }
@@ -1274,6 +1277,12 @@ class Play {
   }
 
   // ---- what is wished
+
+  /** The image is one's own: a drawing, or a picture. */
+  own(from) {
+    say(this.picker.text, `your ${from}`);
+    this.wish({ image: { from } });
+  }
 
   /** Another image, label or change: then the losses seen are those of another curve. */
   wish(what = {}) {
@@ -1394,14 +1403,17 @@ class Play {
     this.before = Object.fromEntries(this.seen.layers.filter((layer) => Array.isArray(layer.s)).map((layer) => [layer.name, layer.s]));
   }
 
-  /** The mean gates of a block over the test images of the marked class. */
-  meanOf(name) {
+  /** The class whose mean gates are marked: the one chosen, or the one that the net reads. */
+  get markedClass() {
+    const p = this.seen?.probabilities ?? [];
+    return this.marked ?? p.indexOf(Math.max(...p));
+  }
+
+  /** The mean gates of a block over the test images of a class, NaN where there is no such image. */
+  meanOf(name, k = this.markedClass) {
     const means = this.means[name];
-    const p = this.seen?.probabilities;
-    if (!means || !p) return null;
-    const k = this.marked ?? p.indexOf(Math.max(...p));
-    const [classes, channels] = means.shape;
-    return k < classes ? { name: this.net.classes[k], data: means.data.subarray(k * channels, (k + 1) * channels) } : null;
+    const [classes, channels] = means?.shape ?? [0, 0];
+    return 0 <= k && k < classes ? { name: this.net.classes[k], data: means.data.subarray(k * channels, (k + 1) * channels) } : null;
   }
 }
 
