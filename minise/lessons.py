@@ -6,6 +6,7 @@ from pathlib import Path
 
 from minise.errors import InputError
 
+PACKAGE = Path(__file__).parent
 PATTERN = "[0-9][0-9]-*.ipynb"
 
 

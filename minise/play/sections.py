@@ -11,12 +11,10 @@ import json
 import re
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import minise
 from minise.errors import InputError
-from minise.lessons import find_notebooks
+from minise.lessons import PACKAGE, find_notebooks
 
 MATH = re.compile(r"(```.*?```|`+[^`]*`+)|\$\$(.+?)\$\$|\$([^\s$](?:[^$\n]*[^\s$])?)\$", re.DOTALL)
 LARGE = re.compile(r"\\[Bb]igg?([lr])(?=\s*\\)")  # a bracket that has a name
@@ -68,7 +66,7 @@ def mathml(latex: str, display: bool = False) -> str | None:
 @functools.cache
 def _pieces(number: int) -> list[_Piece]:
     try:
-        notebooks = find_notebooks(Path(minise.__file__).parent)
+        notebooks = find_notebooks(PACKAGE)
     except InputError:
         return []
     name = f"{number:02}-"

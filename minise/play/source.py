@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-import minise
 from minise import data, ops
 from minise.gradcheck.differences import Line
+from minise.lessons import PACKAGE
 from minise.nn import Layer, Residual
 from minise.play import checking
 from minise.play.steps import Steps
@@ -89,8 +89,7 @@ def _text(function: Any) -> str:
 
 def _short(file: str) -> str:
     """As in minise/nn/se.py; of a file elsewhere its name alone."""
-    package = Path(minise.__file__).parent
     try:
-        return Path(file).relative_to(package.parent).as_posix()
+        return Path(file).relative_to(PACKAGE.parent).as_posix()
     except ValueError:
         return PurePath(file).name

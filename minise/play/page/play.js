@@ -10,6 +10,7 @@ const MOST_BYTES = 2 ** 23; // of a picture, as in minise/play/frames.py
 const ROOM = 60; // pixels for a map and its bars, side by side with those of other channels
 const WIDE = 96; // as wide as they get where there is more
 const LEAST = 36; // pixels that a finger still finds
+const FRAMES = { scores: 30, layers: 100 }; // ms between two paintings while one draws
 const REST = 1000; // ms without an answer, after which the layers far from the window are asked for, too
 const BAR = 52; // pixels: how high bars are
 const GRADIENT_OF = { y: "dy", x: "dx", z: "dz", hidden: "dhidden", s: "ds" };
@@ -1125,7 +1126,7 @@ class Learning {
 /** The whole: what is wished, what was seen, and the panels that show it. */
 class Play {
   constructor(root, transport) {
-    Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, before: null, seen: null, steps: 0, cards: [], means: {} });
+    Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, before: null, seen: null, steps: 0, scored: 0, painted: 0, cards: [], means: {} });
     root.classList.add("minise-play");
     this.notice = h("p", { class: "notice", role: "alert", hidden: true });
     this.main = h("div", { class: "main", role: "main" }, h("p", { class: "quiet" }, "loading the net …"));
@@ -1351,7 +1352,12 @@ class Play {
     this.root.classList.remove("nothing");
     say(this.inputMessage, "");
     const truth = this.image.from === "test" ? this.net.labels[this.image.number] : null;
+    // while one draws, a newer answer comes at once: the frames between leave the processor to it
+    const now = performance.now();
+    if (this.line.wish && now < this.scored + FRAMES.scores) return;
+    this.scored = now;
     this.scores.paint(seen, Object.keys(this.changes).length > 0, truth);
+    if (this.line.wish && now < this.painted + FRAMES.layers) return;
     this.frame ??= requestAnimationFrame(() => requestAnimationFrame(() => this.paint())); // the frame before has the scores
   }
 
@@ -1368,6 +1374,7 @@ class Play {
 
   paint() {
     this.frame = null;
+    this.painted = performance.now();
     const { seen, numbers } = this;
     this.given.paint(arrayOf(seen.image, numbers));
     this.learning.paint(seen);
