@@ -166,7 +166,7 @@ def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small
         (["summary", "cnn", "--compare", "se-cn"], 1, "did you mean 'se-cnn'"),
         (["summary", "cnn", "--compare", "cnn"], 1, "--compare cnn, expected a net other than cnn"),
         (["summary", "cnn", "--compare", "se-cnn", "--full"], 1, "leave out --full"),
-        (["fly"], 2, "unknown command 'fly': see minise --help for all 15"),
+        (["fly"], 2, "unknown command 'fly': see minise --help for all 16"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_nothing(
