@@ -1,6 +1,6 @@
 """From a stroke to the scores that are drawn, in a browser: the median, and the server's memory.
 
-    python tests/play/latency.py se-cnn se-resnet8 --strokes 200
+    PYTHONPATH=tests python tests/play/latency.py se-cnn se-resnet8 --strokes 200
 
 Each stroke is a line of 12 points, 8 ms apart as a mouse gives them; the time runs from its last
 point to the end of the frame that draws the last change of the table of scores.
