@@ -259,18 +259,19 @@ def test_the_two_paths_of_a_block_sum_to_dx(page, net, collection):
         assert np.float32(a) + np.float32(b) == pytest.approx(dx, rel=1e-6)
 
 
-def test_a_number_of_backward_is_checked(page):
+@pytest.mark.parametrize(("row", "of"), [("ds", "ds"), ("z", "dz")])
+def test_a_number_of_backward_is_checked(page, row, of):
     page.get_by_label("the right answer").select_option("3")
     settled(page)
     block = layer(page, "se1")
-    bars = block.get_by_role("application", name="ds of se1")
+    bars = block.get_by_role("application", name=re.compile(rf"^{row} of se1"))
     bars.focus()
     bars.press("ArrowRight")
     bars.press("ArrowRight")
-    block.get_by_role("button", name=re.compile(r"check this number: ds\[\d\]")).click()
+    block.get_by_role("button", name=re.compile(rf"check this number: {of}\[\d\]")).click()
     settled(page)
     text = block.locator(".checked p").inner_text()
-    found = re.match(r"ds\[\d\]: backward (\S+), finite difference ([^\s,]+),", text)
+    found = re.match(rf"{of}\[\d\]: backward (\S+), finite difference ([^\s,]+),", text)
     assert found, text
     backward, numeric = (float(t.replace("−", "-")) for t in found.groups())
     assert backward == pytest.approx(numeric, rel=1e-4)
@@ -306,6 +307,11 @@ def test_test_images_are_picked_by_class_and_mistake(page, net, collection):
     wrong = np.flatnonzero(collection.answers != collection.labels)
     assert text.inner_text().startswith(f"test image {wrong[0]}, 1 of {len(wrong)}: ")
     assert scores(page).argmax() == collection.answers[wrong[0]]
+    note = page.locator(".answer .quiet")
+    assert note.inner_text() == f"it should be {collection.labels[wrong[0]]}"
+    page.get_by_label("only those it gets wrong").uncheck()
+    settled(page)
+    assert note.inner_text() == "right"
 
 
 def test_a_picture_file_is_read_and_what_is_none_is_refused(page, collection):
@@ -316,7 +322,7 @@ def test_a_picture_file_is_read_and_what_is_none_is_refused(page, collection):
     chooser = page.get_by_label("or choose a picture, or drop it here")
     png = {"name": "seven.png", "mimeType": "image/png", "buffer": file.getvalue()}
     chooser.set_input_files(png)
-    expect(page.get_by_text("test image 0")).to_have_count(1)
+    expect(page.get_by_text("your picture")).to_have_count(1)
     settled(page)
     assert sentence(page).startswith("the net reads 7")
     chooser.set_input_files(png | {"buffer": b"no picture"})
