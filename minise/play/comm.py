@@ -12,7 +12,7 @@ from minise.figures import png
 from minise.nn import Layer
 from minise.play import picture
 from minise.play.collection import Collection
-from minise.play.messages import Answer
+from minise.play.messages import refused
 from minise.play.session import Session
 
 PAGE = Path(__file__).parent / "page"
@@ -41,9 +41,8 @@ class Widget(anywidget.AnyWidget):
             content = bytes(buffers[0]) if buffers else None
             answer = session.answer(question, content)
         except Exception as error:  # else its traceback would be in whichever cell runs
-            number = question.get("id") if isinstance(question, dict) else None
             message = f"this cannot be computed: {type(error).__name__}: {error}"
-            answer = Answer({"kind": "refused", "message": message, "id": number}, b"")
+            answer = refused(message, question)
         self.send(answer.header, buffers=[answer.numbers])
 
     def close(self) -> None:

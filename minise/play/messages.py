@@ -97,6 +97,13 @@ class Answer(NamedTuple):
         return len(text).to_bytes(4, "little") + text + self.numbers
 
 
+def refused(message: str, question: object) -> Answer:
+    """Why a question has no other answer; it repeats the question's id, if it has one."""
+    number = question.get("id") if isinstance(question, dict) else None
+    header = {"kind": "refused", "message": message, "id": number if type(number) is int else None}
+    return Answer(header, b"")
+
+
 class Numbers:
     """Arrays, gathered into one run of float32."""
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from minise import backend
 from minise.errors import InputError
 from minise.play.frames import question_of
-from minise.play.messages import Answer
+from minise.play.messages import refused
 from minise.play.session import Session
 
 if TYPE_CHECKING:
@@ -208,9 +208,7 @@ def _failed(error: Exception, question: object = None) -> bytes:
 
 
 def _refused(message: str, question: object = None) -> bytes:
-    number = question.get("id") if isinstance(question, dict) else None
-    header = {"kind": "refused", "message": message, "id": number if type(number) is int else None}
-    return Answer(header, b"").as_frame()
+    return refused(message, question).as_frame()
 
 
 def line(error: BaseException) -> str:
