@@ -60,6 +60,13 @@ DEFAULT = runs.Config()
     default=DEFAULT.hold_out,
     help="Test on N held-out training images, and leave the test images alone.",
 )
+@click.option(
+    "--train-images",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=DEFAULT.train_images,
+    help="Learn from N of the training images, drawn with the seed.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True)
 @click.option(
     "--batch-size", type=click.IntRange(min=1), default=DEFAULT.batch_size, show_default=True

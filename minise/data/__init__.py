@@ -2,7 +2,7 @@
 
 from minise.data.augment import shift_and_rotate
 from minise.data.batches import Augment, Batches, Images, pixel_statistics, to_input
-from minise.data.dataset import Dataset, Split, hold_out
+from minise.data.dataset import Dataset, Split, hold_out, learn_from
 from minise.data.digit import fit_digit, place_digit
 from minise.data.idx import read_idx
 from minise.data.picture import read_picture
@@ -17,6 +17,7 @@ __all__ = [
     "Split",
     "fit_digit",
     "hold_out",
+    "learn_from",
     "load",
     "located",
     "pixel_statistics",

@@ -89,3 +89,21 @@ def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
         train=Split(images[rest], labels[rest]),
         test=Split(images[held], labels[held]),
     )
+
+
+def learn_from(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
+    """The data with `count` of its training images, drawn from `rng`, and all its test images.
+
+    For learning curves. Raises `InputError` where there are not so many, or a class has none left.
+    """
+    images, labels = dataset.train
+    if not 0 < count <= len(labels):
+        raise InputError(
+            f"{dataset.name}: cannot learn from {count} images, expected 1 to {len(labels)}"
+        )
+    kept = np.sort(rng.permutation(len(labels))[:count])
+    if lost := sorted(set(labels.tolist()) - set(labels[kept].tolist())):
+        raise InputError(f"{dataset.name}: of {count} images none would be of class {lost[0]}")
+    return dataset._replace(
+        name=f"{count:,} of {dataset.name}", train=Split(images[kept], labels[kept])
+    )

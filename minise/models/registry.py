@@ -16,15 +16,17 @@ from minise import backend
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.models import efficientnet, inception, mobilenet, mobilenetv3, regnet, resnet, vgg
+from minise.models.blocks import make_block
 from minise.models.cnn import cnn, cnn3
 from minise.nearest import nearest
-from minise.nn import Layer, SEBlock, unfilled
+from minise.nn import Layer, unfilled
 from minise.nn.layer import MadeAs
 from minise.nn.se import OPTIONS
 from minise.nn.widths import check_whole
 
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
 PLACES = ("placement", "stages")
+SMALL = (*PLACES, "stem_stride")  # of residual nets for small images
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -49,9 +51,11 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "bias": (_is_switch, "true or false"),
     "residual": (_is_switch, "true or false"),
     "stride_first": (lambda value: value is None or _is_switch(value), "true or false"),
+    "stem_stride": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
     "ceil_pool": (_is_switch, "true or false"),
     "norm_eps": (lambda value: _is_number(value) and value > 0, "a number above 0"),
     "norm_momentum": (lambda value: _is_number(value) and 0 <= value <= 1, "a number in 0 to 1"),
+    "block": (_is_text, "a name"),
     "squeeze": (_is_text, "a name"),
     "activation": (_is_text, "a name"),
     "norm": (_is_text, "a name"),
@@ -75,7 +79,7 @@ class _Net(NamedTuple):
 
     @property
     def all_options(self) -> tuple[str, ...]:
-        return self.options if self.se is None else (*self.options, *OPTIONS)
+        return self.options if self.se is None else (*self.options, "block", *OPTIONS)
 
 
 _NETS: dict[str, _Net] = {}
@@ -97,7 +101,7 @@ _pair("cnn", _Net(cnn, "two convolutions, each with an SE block", MNIST, 10, se=
 _pair("cnn3", _Net(cnn3, "three convolutions, two of them with SE", MNIST, 10, se={"reduction": 2}))
 _pair(
     "resnet8",
-    _Net(partial(resnet.small, 1), "three residual blocks with SE", MNIST, 10, PLACES, QUARTER),
+    _Net(partial(resnet.small, 1), "three residual blocks with SE", MNIST, 10, SMALL, QUARTER),
 )
 _pair(
     "inception-tiny",
@@ -147,12 +151,12 @@ for _depth in (14, 20, 32, 56, 110):
             f"{3 * _blocks} residual blocks with SE",
             MNIST if _depth == 14 else CIFAR,
             10,
-            PLACES,
+            SMALL,
         ),
     )
 _pair(
     "resnet164",
-    _Net(partial(resnet.small, 18, bottleneck=True), "54 bottlenecks with SE", CIFAR, 10, PLACES),
+    _Net(partial(resnet.small, 18, bottleneck=True), "54 bottlenecks with SE", CIFAR, 10, SMALL),
 )
 for _name, _stages in resnet.IMAGENET.items():
     _imagenet = _Net(
@@ -273,9 +277,11 @@ def create(
     Channels and classes are those of the data that it was made for, unless given. With
     `filled=False` the weights are arbitrary, which costs no time: for counting, or where a state
     is loaded next. `options` are those of `nn.SEBlock` for all SE blocks of the net, as in
-    `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`; and of residual nets also
-    `placement`, `stages` (the numbers of those that have SE), and for ImageNet's `stride_first`
-    and `ceil_pool`, in which nets of the same name by others differ; of MobileNetV3 `norm_eps` and
+    `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`; `squeeze="none"` makes them
+    `nn.NoSqueeze`, and `block` another relative: "ese", "eca", "scse", "sse" or "ge". Of residual
+    nets there are also `placement`, `stages` (the numbers of those that have SE), for small images
+    `stem_stride` (that of the first convolution), and for ImageNet's `stride_first` and
+    `ceil_pool`, in which nets of the same name by others differ; of MobileNetV3 `norm_eps` and
     `norm_momentum`, those of every batch norm.
 
     The state of one net fits another of the same name and options. Raises `InputError` for an
@@ -286,8 +292,8 @@ def create(
     rng = np.random.default_rng(seed)
     se = None
     if net.se is not None:
-        of_se = dict(net.se) | {key: options.pop(key) for key in OPTIONS if key in options}
-        se = partial(SEBlock, **of_se, rng=rng, dtype=dtype)
+        of_block = {key: options.pop(key) for key in ("block", *OPTIONS) if key in options}
+        se = make_block(name, net.se, of_block, rng=rng, dtype=dtype)
     in_channels = net.image[0] if in_channels is None else in_channels
     num_classes = net.classes if num_classes is None else num_classes
     check_whole(name, in_channels=in_channels, num_classes=num_classes)

@@ -51,14 +51,18 @@ def small(
     bottleneck: bool = False,
     placement: str = "standard",
     stages: Collection[int] = (1, 2, 3),
+    stem_stride: int = 1,
 ) -> nn.Sequential:
     """Three stages of so many blocks with 16, 32, 64 channels, for images of any size.
 
-    A bottleneck has four times as many at its ends. `stages` are those that have SE.
+    A bottleneck has four times as many at its ends. `stages` are those that have SE. A `stem_stride`
+    of 2 halves the images at the first convolution, and takes about a quarter of the time.
     """
     _check_stages(stages, (1, 2, 3))
     layers: Layers = {
-        "conv": nn.Conv2d(in_channels, 16, 3, padding=1, bias=False, rng=rng, dtype=dtype),
+        "conv": nn.Conv2d(
+            in_channels, 16, 3, stem_stride, padding=1, bias=False, rng=rng, dtype=dtype
+        ),
         "bn": nn.BatchNormReLU2d(16, dtype=dtype),
     }
     channels, number = 16, 0

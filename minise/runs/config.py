@@ -33,6 +33,7 @@ class Config(NamedTuple):
     options: dict[str, Any] = {}  # noqa: RUF012  (of the net, as `models.create` takes them)
     data: str = "sample"
     hold_out: int = 0  # training images to judge by, in place of the test images
+    train_images: int = 0  # how many to learn from; 0 for all
     epochs: int = 12
     batch_size: int = 64
     optimizer: str = "sgd"
@@ -95,7 +96,10 @@ def dataset_of(config: Config) -> Dataset:
     """The images that the configuration names. Raises `InputError` where they cannot be found."""
     dataset = data.load(config.data)
     if config.hold_out:
-        return data.hold_out(dataset, config.hold_out, np.random.default_rng([config.seed, 2]))
+        dataset = data.hold_out(dataset, config.hold_out, np.random.default_rng([config.seed, 2]))
+    if config.train_images:
+        rng = np.random.default_rng([config.seed, 3])
+        dataset = data.learn_from(dataset, config.train_images, rng)
     return dataset
 
 
