@@ -23,6 +23,7 @@ from minise.cli.recipes import recipes_command
 from minise.cli.runs import plot_command, runs_command
 from minise.cli.say import tell
 from minise.cli.summary import models_command, summary_command
+from minise.cli.sweep import sweep_command
 from minise.cli.terminal import OutputError, not_written, readable_output
 from minise.cli.train import train_command
 from minise.cli.tutorials import tutorials_command
@@ -113,6 +114,7 @@ def cli() -> None:
 
 for command in (
     train_command,
+    sweep_command,
     eval_command,
     predict_command,
     inspect_command,

@@ -55,8 +55,8 @@ def small(
 ) -> nn.Sequential:
     """Three stages of so many blocks with 16, 32, 64 channels, for images of any size.
 
-    A bottleneck has four times as many at its ends. `stages` are those that have SE. A `stem_stride`
-    of 2 halves the images at the first convolution, and takes about a quarter of the time.
+    A bottleneck has four times as many at its ends. `stages` are those that have SE. With a
+    `stem_stride` of 2 the first convolution halves the images: about a quarter of the time.
     """
     _check_stages(stages, (1, 2, 3))
     layers: Layers = {

@@ -17,7 +17,15 @@ from minise.machine import machine_facts
 
 ROOM = Path(__file__).parents[1]
 KINDS = {".py", ".cu", ".cuh"}
-ASIDE = {"bench", "cli", "export", "gradcheck", "inspect", "play"}  # packages that no training uses
+ASIDE = {
+    "bench",
+    "cli",
+    "export",
+    "gradcheck",
+    "inspect",
+    "play",
+    "sweep",
+}  # packages that no training uses
 MOST = 6  # features in a line
 
 # What is compared, and its name in messages.

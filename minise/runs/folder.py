@@ -19,6 +19,10 @@ LOCK = ".lock"  # the name of a file that exists while a training runs
 LOCKED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
+class Taken(InputError):  # noqa: N818  (said of a folder)
+    """Another process trains in the folder."""
+
+
 def next_folder(model: str, parent: Path = Path("runs")) -> Path:
     """Make the first of runs/<model>-1, -2, … that does not exist yet: no other process gets it.
 
@@ -82,7 +86,7 @@ def _locked(folder: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in LOCKED:
                 file.close()
-                raise InputError(f"{folder}: another process is training in it") from None
+                raise Taken(f"{folder}: another process is training in it") from None
             break  # a mount without locks
         if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
             break
