@@ -44,6 +44,10 @@ IN_USE = {5, 32}  # Windows' ERROR_ACCESS_DENIED and ERROR_SHARING_VIOLATION
 WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)  # seconds: a virus scanner needs no more
 
 
+class WriteError(InputError):
+    """A file cannot be written: the disk is full, or somebody forbids it."""
+
+
 class Tensors(NamedTuple):
     """What a file of weights holds: arrays by name, and text that was stored with them."""
 
@@ -194,7 +198,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part.
 
     A file that is replaced keeps its mode, where there are modes, and a link its target. Raises
-    `InputError` where the file cannot be written.
+    `WriteError` where the file cannot be written.
     """
     target = Path(os.path.realpath(path))
     part = _part_of(target)
@@ -206,19 +210,19 @@ def write_whole(path: Path, content: bytes) -> None:
         if target.exists() and os.name != "nt":  # there a mode is "read-only" and no more
             with suppress(OSError):  # nor do FAT and some mounts know modes
                 part.chmod(target.stat().st_mode)
-        _patiently(os.replace, part, target)
+        patiently(os.replace, part, target)
         _sync(target.parent)
     except OSError as error:
         hint = "; is it read-only, or open in another program?" if _in_use(error) else ""
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}{hint}") from None
+        raise WriteError(f"{path}: cannot be written: {error.strerror or error}{hint}") from None
     finally:
         with suppress(OSError):  # it is in place, or was never made
-            _patiently(os.unlink, part)
+            patiently(os.unlink, part)
 
 
 def put_in_place(fresh: Path, target: Path) -> Path:
     """Move a whole file to its name, over an existing one that somebody may have open."""
-    _patiently(os.replace, fresh, target)
+    patiently(os.replace, fresh, target)
     return target
 
 
@@ -231,7 +235,7 @@ def check_writable(folder: Path) -> None:
     probe = _part_of(there / "minise")
     try:
         probe.touch()
-        _patiently(os.unlink, probe)
+        patiently(os.unlink, probe)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
 
@@ -240,7 +244,7 @@ def _part_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}{PART}")
 
 
-def _patiently(change: Callable[..., None], *paths: Path) -> None:
+def patiently(change: Callable[..., None], *paths: Path) -> None:
     """Windows refuses to replace or remove a file while somebody has it open: try for a while."""
     for wait in WAITS:
         try:
@@ -273,4 +277,4 @@ def remove_parts(folder: Path) -> None:
     """Remove the parts of files left by writers that were killed."""
     for part in folder.glob(f".*{PART}"):
         with suppress(FileNotFoundError):
-            _patiently(os.unlink, part)
+            patiently(os.unlink, part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from minise.cli.result import profile_table, tell_result
 from minise.cli.say import show, tell, typed
 from minise.cli.settings import Settings, settings_of
 from minise.cli.terminal import OutputError
-from minise.runs.folder import claimed
+from minise.runs.folder import Signs, claimed
 from minise.train.progress import EpochProgress
 
 DEFAULT = runs.Config()
@@ -166,11 +167,14 @@ def train_command(
     if tensorboard:
         runs.check_tensorboard()  # before there is a folder
     resumed, model = settings.stopped is not None, settings.config.model
-    with claimed(settings.folder, model, resumed=resumed) as folder:
+    with claimed(settings.folder, model, resumed=resumed) as claim:
         training = prepare(settings, console)
-        run = runs.Run(folder, training, settings.config, every=settings.every, resumed=resumed)
+        run = runs.Run(
+            claim.folder, training, settings.config, every=settings.every, resumed=resumed
+        )
         profile = train.Profile() if profiled else None
-        train_watched(run, console, profile=profile, tensorboard=tensorboard)
+        signs = Signs(claim.lock, training)
+        train_watched(run, console, profile=profile, tensorboard=tensorboard, first=[signs])
         tell_result(run, console, time.perf_counter() - began)
     if profile is not None and profile.steps:
         console.print(profile_table(profile))
@@ -208,9 +212,14 @@ def prepare(settings: Settings, console: Console) -> train.Training:
 
 
 def train_watched(
-    run: runs.Run, console: Console, *, profile: train.Profile | None, tensorboard: bool
+    run: runs.Run,
+    console: Console,
+    *,
+    profile: train.Profile | None,
+    tensorboard: bool,
+    first: Sequence[train.Watcher] = (),
 ) -> None:
-    """Train to the end, shown and saved on the way.
+    """Train to the end, shown and saved on the way; the watchers `first` are told before that.
 
     If it is stopped, say how to resume, and exit.
     """
@@ -219,7 +228,7 @@ def train_watched(
     try:
         with ExitStack() as stack:
             progress = EpochProgress(console, training.epochs, len(training.data.train.labels))
-            watchers: list[train.Watcher] = [run, stack.enter_context(progress)]  # save, then show
+            watchers = [*first, run, stack.enter_context(progress)]  # save, then show
             if tensorboard:
                 events = runs.EventFiles(run.folder / "tensorboard", training)
                 watchers.append(stack.enter_context(events))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import errno
-import importlib
 import itertools
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import NamedTuple
 
 from minise.errors import InputError
 from minise.files import check_writable
+from minise.runs.lock import Lock, locked
+from minise.train.history import Epoch, Step
+from minise.train.loop import Training
+from minise.train.watcher import Watcher
 
 LOCK = ".lock"  # the name of a file that exists while a training runs
-# What systems report for a file that another process has locked.
-LOCKED = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
-class Taken(InputError):  # noqa: N818  (said of a folder)
-    """Another process trains in the folder."""
+class Claim(NamedTuple):
+    """A folder that is this process's, as long as its lock is."""
+
+    folder: Path
+    lock: Lock
 
 
 def next_folder(model: str, parent: Path = Path("runs")) -> Path:
@@ -46,11 +49,12 @@ def check_empty(folder: Path) -> None:
 
 
 @contextmanager
-def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterator[Path]:
+def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterator[Claim]:
     """Reserve a folder for the training of this process; None means the next free one.
 
-    It is created, and removed again if it stays empty. Raises `InputError` where another
-    process trains in it, where it cannot be written to, and where it holds files, unless `resumed`.
+    It is created, and removed again if it stays empty. Raises `Taken` where another process trains
+    in it, and `InputError` where it cannot be written to, and where it holds files, unless
+    `resumed`.
     """
     place = Path("runs") if folder is None else folder
     made = [path for path in (place, *place.parents) if not os.path.exists(path)]
@@ -61,13 +65,13 @@ def claimed(folder: Path | None, model: str, *, resumed: bool = False) -> Iterat
             made.insert(0, folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_locked(folder))
+            lock = stack.enter_context(locked(folder / LOCK))
             check_writable(folder)  # writes there for a moment; nobody else may see that
             if not resumed:
                 check_empty(folder)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written to: {error.strerror}") from None
-        yield folder
+        yield Claim(folder, lock)
 
 
 def _remove_empty(folders: list[Path]) -> None:
@@ -76,37 +80,22 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    path = folder / LOCK
-    while True:
-        file = path.open("ab")
-        try:
-            _lock(file)
-        except OSError as error:
-            if error.errno in LOCKED:
-                file.close()
-                raise Taken(f"{folder}: another process is training in it") from None
-            break  # a mount without locks
-        if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            break
-        file.close()  # its owner removed it after it was opened here
-    try:
-        yield
-    finally:
-        if os.name == "nt":  # where an open file cannot be removed
-            file.close()
-        with suppress(OSError):
-            path.unlink()
-        file.close()
+class Signs(Watcher):
+    """Lets the lock of a run's folder say how far it is, and ends a training that lost it.
 
+    Pass it before what writes into the folder. Raises `Lost`.
+    """
 
-def _lock(file: BinaryIO) -> None:
-    """Lock the file until it is closed, or the process ends in any way."""
-    try:
-        fcntl: Any = importlib.import_module("fcntl")
-    except ImportError:
-        msvcrt: Any = importlib.import_module("msvcrt")
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def __init__(self, lock: Lock, training: Training) -> None:
+        self.lock, self.images = lock, len(training.data.train.labels)
+        lock.tell(epochs=training.epochs)
+
+    def on_step(self, step: Step) -> None:
+        """Tell it with the next sign of life."""
+        self.lock.check()
+        share, accuracy = round(step.images / self.images, 4), round(step.accuracy, 4)
+        self.lock.tell(epoch=step.epoch, share=share, accuracy=accuracy)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """See that the folder is still this process's: the test may have taken a while."""
+        self.lock.check()
