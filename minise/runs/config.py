@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,9 +93,9 @@ def training_of(config: Config, dataset: Dataset) -> Training:
     )
 
 
-def dataset_of(config: Config) -> Dataset:
+def dataset_of(config: Config, load: Callable[[str], Dataset] = data.load) -> Dataset:
     """The images that the configuration names. Raises `InputError` where they cannot be found."""
-    dataset = data.load(config.data)
+    dataset = load(config.data)
     if config.hold_out:
         dataset = data.hold_out(dataset, config.hold_out, np.random.default_rng([config.seed, 2]))
     if config.train_images:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,7 +64,8 @@ class Run(Watcher):
 
     The folder must be new or empty, unless `resumed`. A checkpoint is written at the start, as
     often as `every` says, at the end of the last epoch, and by `keep`; the one after the best test
-    so far is kept beside it. Pass it to the training as one of its `watchers`.
+    so far is kept beside it. Both also keep `notes`. Pass it to the training as one of its
+    `watchers`.
 
     Raises `InputError` where the folder holds files, or cannot be made or written to.
     """
@@ -76,6 +78,7 @@ class Run(Watcher):
         *,
         every: Every = Every(1, "epoch"),  # noqa: B008  (it never changes)
         resumed: bool = False,
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         self.folder, self.training = folder, training
         self.about = _about(config, training)
@@ -86,6 +89,7 @@ class Run(Watcher):
             "versions": json.dumps(versions()),
             "every": f"{every.number} {every.unit}",
             **metadata_of(self.about),
+            **(notes or {}),
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)

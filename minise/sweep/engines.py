@@ -2,37 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import os
+import signal
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from minise.sweep.point import Point, State
-from minise.sweep.work import train_point
+from minise.runs.lock import is_free
+from minise.sweep.point import Point
+from minise.sweep.work import ORPHANED, Work
+
+TICK = 0.2  # seconds after which an engine lets its caller do something else
+ONE = ("NUMBA", "OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR")  # …_NUM_THREADS=1
 
 
 class Engine(Protocol):
     """Hands points to workers."""
 
-    def train(self, points: Iterable[Point], sweep: Path) -> Iterator[State]:
-        """Have each point trained; yields a state whenever a worker is done with one."""
+    def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:
+        """Have some worker do `work(point)` once for each point, if none of them dies.
+
+        Ends when all are back or dead. Yields what the work returned, and some times a second
+        None, so that the caller can show progress, or ask the workers to stop; it closes the
+        iterator to have them stopped at once.
+        """
 
 
 class Processes:
-    """Worker processes of this machine, each with one thread."""
+    """Worker processes of this machine, each with one thread.
+
+    Each is a pool of its own: loky ends all workers of a pool where one dies.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def train(self, points: Iterable[Point], sweep: Path) -> Iterator[State]:
-        """Have each point trained. Ends early where a worker dies."""
-        import joblib
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
+    def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:
+        """See `Engine`. The workers end, after their steps, also where this process is killed."""
+        from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(
-                self.workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all"
+        # of one that grew by 300 MB, as with other images, and was replaced
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        waiting = deque(points)
+        idle: list[Any] = []
+        busy: dict[Future[str | None], Any] = {}
+
+        def start() -> Any:
+            name = {"VECLIB_MAXIMUM": "VECLIB_MAXIMUM_THREADS"}
+            return ProcessPoolExecutor(
+                1,
+                initializer=_end_with,
+                initargs=(work.sweep / work.driver,),
+                env={name.get(library, f"{library}_NUM_THREADS"): "1" for library in ONE},
             )
-            try:
-                yield from parallel(joblib.delayed(train_point)(point, sweep) for point in points)
-            except TerminatedWorkerError:
-                return
+
+        try:
+            while waiting or busy:
+                while waiting and len(busy) < self.workers:
+                    worker = idle.pop() if idle else start()
+                    with _deaf():  # as the worker then is
+                        busy[worker.submit(_do, work, waiting.popleft())] = worker
+                while idle and not waiting:
+                    idle.pop().shutdown(wait=False)
+                done, _ = wait(busy, TICK, FIRST_COMPLETED)
+                for future in done:
+                    worker = busy.pop(future)
+                    try:
+                        yield future.result()
+                        idle.append(worker)
+                    except BrokenProcessPool:  # it died: the point's folder tells how far it came
+                        worker.shutdown(wait=False)
+                yield None
+        finally:
+            for worker in (*idle, *busy.values()):
+                worker.shutdown(wait=True, kill_workers=True)
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Within a `with`, processes are started that a terminal's Ctrl-C does not reach.
+
+    They are asked to stop in another way; and who still imports minise would show a traceback.
+    """
+    if os.name == "nt":
+        ignore: Callable[[None, bool], int] = _kernel32().SetConsoleCtrlHandler
+        ignore(None, True)
+        try:
+            yield
+        finally:
+            ignore(None, False)
+    else:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _kernel32() -> Any:
+    import ctypes
+
+    return getattr(ctypes, "windll").kernel32  # noqa: B009  (which other systems do not have)
+
+
+_WORKING = threading.Lock()
+
+
+def _do(work: Work, point: Point) -> str | None:
+    with _WORKING:
+        return work(point)
+
+
+def _end_with(driver: Path) -> None:
+    """Let this process end when the one that owns the lock `driver` does, in whatever way."""
+
+    def watch() -> None:
+        while not is_free(driver):
+            time.sleep(1)
+        ORPHANED.set()
+        with _WORKING:  # a training stops after its step
+            os._exit(0)
+
+    threading.Thread(target=watch, name="end with the sweep", daemon=True).start()

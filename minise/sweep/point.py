@@ -14,12 +14,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from minise.runs.config import LR, WEIGHT_DECAY, Config
 from minise.runs.folder import LOCK
+from minise.runs.lock import is_free, read_owner, silence
 from minise.runs.run import CHECKPOINT
 
 RESULT, FAILED = "result.json", "failed.json"
@@ -67,15 +69,84 @@ class Point(NamedTuple):
     def state(self, sweep: Path) -> State:
         """How far it is in the folder of a sweep."""
         folder = sweep / self.name
-        for name, state in (
-            (RESULT, State.DONE),
-            (FAILED, State.FAILED),
-            (LOCK, State.RUNNING),
-            (CHECKPOINT, State.STOPPED),
-        ):
-            if (folder / name).exists():
-                return state
-        return State.WAITING
+        if not folder.exists():
+            return State.WAITING
+        if self.failure(sweep) is not None:
+            return State.FAILED
+        if (folder / RESULT).exists():
+            return State.DONE
+        if not is_free(folder / LOCK):
+            return State.RUNNING
+        return State.STOPPED if (folder / CHECKPOINT).exists() else State.WAITING
+
+    def failure(self, sweep: Path) -> str | None:
+        """Why it cannot be done; None where nothing says so.
+
+        A result that is broken, or that of another training, counts as a failure, too.
+        """
+        folder = sweep / self.name
+        if folder.exists() and not folder.is_dir():
+            return f"{folder}: is a file, expected the folder of a training: move it away"
+        for name in (RESULT, FAILED):
+            try:
+                found = json.loads((folder / name).read_bytes())
+                if name == FAILED:
+                    return str(found["error"])
+                its = Point(Config(**found["config"]), found["images"])
+                if its.digest == self.digest and isinstance(found["test_accuracy"], float):
+                    return None
+                problem = "the result of another training"
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                problem = f"cannot be read: {error.strerror}"
+            except (ValueError, TypeError, KeyError, AttributeError):
+                problem = "broken"
+            return f"{folder / name}: {problem}"
+        return None
+
+    def retry(self, sweep: Path) -> None:
+        """Forget that it failed; a result that is broken is kept beside, under another name."""
+        folder = sweep / self.name
+        if self.failure(sweep) is not None and folder.is_dir():
+            with suppress(FileNotFoundError):
+                (folder / FAILED).unlink()
+            with suppress(FileNotFoundError):
+                (folder / RESULT).replace(folder / f"{RESULT}.broken")
+
+    def progress(self, sweep: Path) -> Progress | None:
+        """How far the training is that runs now, or has just been killed; None where none does."""
+        owner = read_owner(sweep / self.name / LOCK)
+        if owner is None:
+            return None
+        told = owner.told
+        return Progress(
+            told.get("epoch", 0),
+            told.get("epochs", self.config.epochs),
+            told.get("share", 0.0),
+            told.get("accuracy"),
+            owner.host,
+            owner.pid,
+            silence(sweep / self.name / LOCK),
+        )
+
+    def tries(self, sweep: Path) -> int:
+        """How many times its process has died in succession without getting any further."""
+        owner = read_owner(sweep / self.name / LOCK)
+        tries = 0 if owner is None else owner.told.get("tries", 0)
+        return tries if isinstance(tries, int) else 0
+
+
+class Progress(NamedTuple):
+    """How far a running training is."""
+
+    epoch: int  # from 1; 0 before its first step
+    epochs: int
+    share: float  # of the images of this epoch, 0 to 1
+    accuracy: float | None  # on these
+    host: str
+    pid: int
+    silent: float  # seconds since the last sign of life
 
 
 def _differing(config: Config) -> dict[str, Any]:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
+from minise.errors import InputError
 from minise.runs.config import Config
-from minise.sweep.engines import Engine
-from minise.sweep.point import FAILED, Point, State
-from minise.sweep.work import STOP, fingerprint_of
+from minise.runs.folder import LOCK
+from minise.runs.lock import is_free, locked
+from minise.runs.run import Every
+from minise.sweep.engines import TICK, Engine
+from minise.sweep.point import Point, State
+from minise.sweep.work import Work, fingerprint_of
+from minise.train.signals import StopSignals
+
+ENDED = State.DONE, State.FAILED
+SUSPECT = 2  # deaths of its processes in succession, after which a point waits for all others
+IDLE = 5  # rounds in succession without any work, after which something must be wrong
 
 
 class Sweep:
@@ -20,6 +30,7 @@ class Sweep:
     def __init__(self, configs: Sequence[Config], folder: Path) -> None:
         self.folder = folder
         self.points = [Point(config, fingerprint_of(config.data)) for config in configs]
+        self._idle = 0  # rounds in succession in which no worker did anything
 
     def states(self) -> list[State]:
         """How far each point is."""
@@ -28,24 +39,63 @@ class Sweep:
     def retry_failed(self) -> None:
         """Forget that points have failed."""
         for point in self.points:
-            with suppress(FileNotFoundError):
-                (self.folder / point.name / FAILED).unlink()
+            point.retry(self.folder)
 
-    def run(self, engine: Engine, show: Callable[[], None] = lambda: None) -> Counter[State]:
+    def run(
+        self,
+        engine: Engine,
+        show: Callable[[], None] = lambda: None,
+        every: Every = Every(1, "minute"),  # noqa: B008  (it never changes)
+    ) -> Counter[State]:
         """Train what is left; returns how many points are in each state.
 
-        Points that another process trains are waited for. `show` is called whenever one is done.
+        Points that another process trains are waited for. `show` is called some times a second.
+        Ctrl-C or SIGTERM stops the workers after their steps, and a second one at once, with a
+        `KeyboardInterrupt`. They keep a checkpoint as often as `every` says, and when they stop.
+
+        Raises `InputError` where a worker could not work: it finds other images, or another folder.
         """
+        driver, trouble, asked = f".driver-{secrets.token_hex(6)}", "", False
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / STOP).unlink(missing_ok=True)
-        while left := [p for p in self.points if p.state(self.folder) not in ENDED]:
-            for _ in engine.train(left, self.folder):
-                show()
-            if (self.folder / STOP).exists():
-                break
-            if all(p.state(self.folder) is State.RUNNING for p in left):
-                time.sleep(1)
+        with StopSignals() as signals, locked(self.folder / driver) as lock:
+            work = Work(self.folder.absolute(), driver, every)
+            while not asked and (left := self._left()):
+                with closing(self._round(left, engine, work)) as training:
+                    for said in training:
+                        trouble = trouble or said or ""
+                        if (signals.requested or trouble) and not asked:
+                            asked = True
+                            lock.tell(stop=True, now=True)
+                        show()
+        if trouble:
+            raise InputError(trouble)
         return Counter(self.states())
 
+    def _left(self) -> list[Point]:
+        return [point for point in self.points if point.state(self.folder) not in ENDED]
 
-ENDED = State.DONE, State.FAILED
+    def _round(
+        self, left: list[Point], engine: Engine, work: Work
+    ) -> Generator[str | None, None, None]:
+        """Have those trained that nobody trains now; or wait for a second where there are none."""
+        free = [point for point in left if is_free(self.folder / point.name / LOCK)]
+        usual = [point for point in free if point.tries(self.folder) < SUSPECT]
+        # what has killed its process more than once is tried last, and alone
+        chosen = usual or free[:1]
+        before = self._marks(chosen)
+        if chosen:
+            with closing(engine.train(chosen, work)) as training:
+                yield from training
+        if self._marks(chosen) == before:
+            self._idle += bool(chosen)
+            if self._idle > IDLE:
+                yield "the workers end before they begin to train: what do they say above?"
+            for _ in range(round(1 / TICK)):
+                time.sleep(TICK)
+                yield None
+        else:
+            self._idle = 0
+
+    def _marks(self, points: list[Point]) -> list[tuple[State, int]]:
+        """What changes in the folders of points where anybody works."""
+        return [(point.state(self.folder), point.tries(self.folder)) for point in points]

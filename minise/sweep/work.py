@@ -4,104 +4,219 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import socket
+import threading
 import time
 import traceback
+import warnings
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minise import backend, data, inspect, train
+from minise.data import Dataset
 from minise.errors import InputError
-from minise.files import write_whole
+from minise.files import WriteError, write_whole
 from minise.machine import machine_facts
 from minise.runs.config import dataset_of, fingerprint, training_of
 from minise.runs.environment import versions
-from minise.runs.folder import Taken, claimed
-from minise.runs.run import BEST, CHECKPOINT, Run, load_checkpoint
+from minise.runs.folder import Claim, Signs, claimed
+from minise.runs.lock import Lost, Taken, read_owner
+from minise.runs.run import BEST, CHECKPOINT, Every, Run, Stopped, load_checkpoint
 from minise.sweep.point import FAILED, RESULT, Point, State
 from minise.train.history import Epoch, Step
 from minise.train.watcher import Watcher
 
-STOP = ".stop"  # a file in the folder of a sweep that asks all its workers to stop
 GATED = 2_000  # test images whose gates are described
+MOST = 4  # times that a process may die in succession at the same place of a point
+DIFFERENCES = "differences"  # the name, in a checkpoint, of what changed when the point was resumed
+ORPHANED = threading.Event()  # set where this process has lost the one that started it
 
 
 class StopRequestedError(Exception):
     """Somebody asked the sweep to stop."""
 
 
-def train_point(point: Point, sweep: Path) -> State:
+class Work(NamedTuple):
+    """What the process that runs a sweep asks of its workers. Call it with a point.
+
+    `driver` is the name of that process's lock in the folder of the sweep. It is there as long as
+    the process runs, and says whether workers are to stop.
+    """
+
+    sweep: Path
+    driver: str
+    every: Every = Every(1, "minute")
+
+    def __call__(self, point: Point) -> str | None:
+        """Have the point trained. Its folder says how that went.
+
+        Where nothing can be said there, returns why: the worker finds other images or another
+        folder than the sweep has, or cannot write into it.
+        """
+        try:
+            train_point(point, self)
+        except (InputError, OSError) as error:
+            return f"{error} (in process {os.getpid()} on {socket.gethostname()})"
+        return None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether workers are to stop."""
+        owner = read_owner(self.sweep / self.driver)
+        return owner is None or bool(owner.told.get("stop")) or ORPHANED.is_set()
+
+
+def train_point(point: Point, work: Work) -> State:
     """Train the point to its end, from its checkpoint if it has one; returns how far it is.
 
-    Whatever goes wrong in the training is written into its folder: nothing is raised.
+    Whatever goes wrong in the training is written into its folder. Raises `InputError` where that
+    says nothing about the point: see `Work`.
     """
-    folder = sweep / point.name
+    sweep, folder = work.sweep, work.sweep / point.name
+    if not (sweep / work.driver).exists():
+        raise InputError(
+            f"{sweep.absolute()}: not the folder of the sweep, or the sweep has ended: all workers "
+            "need the same folder, on a disk that they share"
+        )
+    if work.stopped or (state := point.state(sweep)) is State.FAILED:
+        return State.STOPPED if work.stopped else state
     try:
-        with claimed(folder, point.config.model, resumed=True):
-            if point.state(sweep) in (State.DONE, State.FAILED):
-                return point.state(sweep)
-            try:
-                _train(point, folder, sweep)
-            except StopRequestedError:
-                return State.STOPPED
-            except Exception as error:  # a point that fails stops no other
-                _write_failure(folder, error)
-                return State.FAILED
-            return State.DONE
-    except Taken:
+        folder.mkdir(exist_ok=True)
+        with claimed(folder, point.config.model, resumed=True) as claim:
+            return _claimed(point, work, claim)
+    except (Taken, Lost):
         return State.RUNNING
 
 
-def _train(point: Point, folder: Path, sweep: Path) -> None:
-    backend.set_num_threads(1)
-    dataset = dataset_of(point.config)
-    if (found := fingerprint_of(point.config.data)) != point.images:
+def _claimed(point: Point, work: Work, claim: Claim) -> State:
+    folder, before = claim.folder, claim.lock.before
+    claim.lock.tell(tries=_count(before, "tries") + 1, step=_count(before, "step"), now=True)
+    if (folder / RESULT).exists() or (folder / FAILED).exists():
+        _clean(folder)
+        return point.state(work.sweep)
+    found = fingerprint_of(point.config.data)
+    if found != point.images:
         raise InputError(
-            f"{point.config.data}: this worker has other images ({found}) than the sweep was "
+            f"{point.config.data}: the images here ({found}) are not those that the sweep was "
             f"started with ({point.images})"
         )
+    try:
+        _train(point, work, claim)
+    except StopRequestedError:
+        return State.STOPPED
+    except (Lost, WriteError):
+        raise
+    except Exception as error:  # a point that fails stops no other
+        claim.lock.check()
+        _write_failure(folder, error)
+        return State.FAILED
+    return State.DONE
+
+
+def _count(told: dict[str, Any], name: str) -> int:
+    value = told.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _train(point: Point, work: Work, claim: Claim) -> None:
+    backend.set_num_threads(1)
+    folder, lock = claim
+    dataset = dataset_of(point.config, lambda source: _loaded(source)[0])
     training = training_of(point.config, dataset)
-    stopped = load_checkpoint(folder) if (folder / CHECKPOINT).exists() else None
+    stopped = _checkpoint(point, folder)
+    differences: list[str] = []
     if stopped is None:
         _empty(folder)
     else:
-        stopped.check(dataset)
+        told = json.loads(stopped.state.metadata.get(DIFFERENCES, "[]"))
+        differences = list(dict.fromkeys([*told, *stopped.check(dataset)]))
         stopped.restore(training)
-    run = Run(folder, training, point.config, resumed=True)
-    if stopped is None:
-        run.keep()
-    training.run(watchers=[run, _Stop(run, sweep)])
+    _count_tries(claim, training)
+    run = Run(
+        folder,
+        training,
+        point.config,
+        every=work.every,
+        resumed=True,
+        notes={DIFFERENCES: json.dumps(differences)} if differences else {},
+    )
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", RuntimeWarning)
+        training.run(watchers=[Signs(lock, training), run, _Stop(run, work)])
+    lock.check()
     if training.history.interrupted:
         run.keep()
         raise StopRequestedError
-    write_whole(folder / RESULT, _result(point, training))
-    for name in (CHECKPOINT, BEST):  # nothing will be resumed
-        with suppress(OSError):
-            (folder / name).unlink()
+    found = _result(point, training)
+    if differences:
+        found["resumed_with_differences"] = differences
+    if told := [str(each.message) for each in warned if each.category is RuntimeWarning]:
+        found["warnings"] = told
+    lock.check()
+    write_whole(folder / RESULT, (json.dumps(found, indent=1) + "\n").encode())
+    _clean(folder)
+
+
+def _checkpoint(point: Point, folder: Path) -> Stopped | None:
+    if not (folder / CHECKPOINT).exists():
+        return None
+    try:
+        stopped = load_checkpoint(folder)
+        if Point(stopped.config, point.images).digest != point.digest:
+            raise InputError(f"{folder / CHECKPOINT}: belongs to another training")
+    except InputError as error:
+        raise InputError(f"{error}; without that file it is trained from the beginning") from None
+    return stopped
+
+
+def _count_tries(claim: Claim, training: train.Training) -> None:
+    """Count how often the training was begun at this place, and give up where its process dies.
+
+    What kills it, such as too little memory, would do so for ever. The lock of a process that died
+    is still there and says where it had begun.
+    """
+    before, step = claim.lock.before, training.all_steps
+    tries = _count(before, "tries") + 1 if _count(before, "step") == step else 1
+    claim.lock.tell(tries=tries, step=step, now=True)
+    if tries > MOST:
+        raise InputError(
+            f"the process that trained it was killed {MOST} times in succession, each time between "
+            f"step {step} and the next checkpoint: was there too little memory?"
+        )
 
 
 def _empty(folder: Path) -> None:
     """Remove what a process left that was killed before its first checkpoint."""
     for path in folder.iterdir():
-        if path.is_file() and not path.name.startswith("."):
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".broken":
             path.unlink()
+
+
+def _clean(folder: Path) -> None:
+    """Remove what only a training needs that goes on."""
+    if (folder / RESULT).exists():
+        for name in (CHECKPOINT, BEST):
+            with suppress(OSError):
+                (folder / name).unlink()
 
 
 class _Stop(Watcher):
     """Ends the training between two steps where somebody asked for it."""
 
-    def __init__(self, run: Run, sweep: Path) -> None:
-        self.run, self.file, self.looked = run, sweep / STOP, 0.0
+    def __init__(self, run: Run, work: Work) -> None:
+        self.run, self.work, self.looked = run, work, 0.0
 
     def on_step(self, step: Step) -> None:
         now = time.monotonic()
         if now - self.looked < 0.2:
             return
         self.looked = now
-        if self.file.exists():
+        if self.work.stopped:
             self.run.keep()
             raise StopRequestedError
 
@@ -109,11 +224,11 @@ class _Stop(Watcher):
         pass
 
 
-def _result(point: Point, training: train.Training) -> bytes:
-    """What was found, as JSON; the last file of a point to be written."""
+def _result(point: Point, training: train.Training) -> dict[str, Any]:
+    """What was found; the last file of a point to be written."""
     last = training.history[-1]
     test = training.data.test
-    found: dict[str, Any] = {
+    return {
         "config": point.config._asdict(),
         "images": point.images,
         "test_accuracy": last.test_accuracy,
@@ -126,7 +241,6 @@ def _result(point: Point, training: train.Training) -> bytes:
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine_facts(1) | versions(),
     }
-    return (json.dumps(found, indent=1) + "\n").encode()
 
 
 def _gates(training: train.Training) -> dict[str, dict[str, float]]:
@@ -163,9 +277,14 @@ def _write_failure(folder: Path, error: Exception) -> None:
     write_whole(folder / FAILED, (json.dumps(found, indent=1) + "\n").encode())
 
 
-@functools.lru_cache(maxsize=4)
-def fingerprint_of(source: str) -> str:
-    """A number that changes with any image or label of `data.load(source)`."""
+@functools.lru_cache(maxsize=2)  # reading and hashing them takes a second
+def _loaded(source: str) -> tuple[Dataset, str]:
+    """The images of `data.load(source)`, and their fingerprint."""
     dataset = data.load(source)
     test = dataset._replace(train=dataset.test)
-    return f"{fingerprint(dataset)}{fingerprint(test)}"
+    return dataset, f"{fingerprint(dataset)}{fingerprint(test)}"
+
+
+def fingerprint_of(source: str) -> str:
+    """A number that changes with any image or label of `data.load(source)`."""
+    return _loaded(source)[1]
