@@ -83,6 +83,7 @@ class _Commands(click.Group):
     """Understands `minise version` and `minise help train` as well, and names the nearest."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["minise.typed"] = list(args)  # for a command that says how to go on
         match args:
             case [] | ["help"]:
                 args = ["--help"]

@@ -18,7 +18,14 @@ from minise.cli.terminal import OutputError
 
 
 def warm_up(console: Console, work: Callable[[], object]) -> None:
-    """Do `work`, for which kernels are compiled ahead: with a bar in a terminal, else one line."""
+    """Do `work`, for which kernels are compiled ahead."""
+    compile_ahead(console, work)
+    with console.status("warming up …") if console.is_terminal else nullcontext():
+        work()
+
+
+def compile_ahead(console: Console, work: Callable[[], object]) -> None:
+    """Compile the kernels that `work` needs: with a bar in a terminal, else one line."""
     if missing := backend.current().missing_kernels(work):
         try:
             _compile(console, missing)
@@ -27,8 +34,6 @@ def warm_up(console: Console, work: Callable[[], object]) -> None:
             sys.stdout.flush()
             # without the interpreter's end, which a thread within LLVM may not survive
             os._exit(130)
-    with console.status("warming up …") if console.is_terminal else nullcontext():
-        work()
 
 
 def _compile(console: Console, missing: list[Any]) -> None:

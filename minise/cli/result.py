@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from minise import models, runs, train
-from minise.cli.say import show, typed
+from minise.cli.say import commands, show, typed
 
 
 def tell_result(run: runs.Run, console: Console, seconds: float) -> None:
@@ -28,30 +28,21 @@ def tell_result(run: runs.Run, console: Console, seconds: float) -> None:
     for what, path in run.files().items():
         show(console, f"  {what:<10} {path}")
     show(console, "\nNext:")
-    commands = _next(run)
-    longest = max(map(len, commands))
-    for command, what in commands.items():
-        line = f"  {command:<{longest}}  {what}"  # a command is never wrapped
-        console.print(
-            line if len(line) <= console.width else f"  {command}",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-        )
+    commands(console, _next(run))
 
 
 def _next(run: runs.Run) -> dict[str, str]:
     """Commands that can be typed now, and what each is for."""
     about, folder = run.about, run.folder
-    commands = {}
+    found = {}
     if about.image_shape == (1, 28, 28):
-        commands[typed("minise", "predict", folder, "photo.png")] = "read a picture of a digit"
+        found[typed("minise", "predict", folder, "photo.png")] = "read a picture of a digit"
     if models.has_option(about.model, "reduction"):
-        commands[typed("minise", "inspect", folder)] = "see its gates, by class"
-    commands[typed("minise", "play", folder)] = "see it think, in a browser"
+        found[typed("minise", "inspect", folder)] = "see its gates, by class"
+    found[typed("minise", "play", folder)] = "see it think, in a browser"
     others = [] if folder.parent == Path("runs") else [folder.parent]
-    commands[typed("minise", "runs", *others)] = "compare it with others"
-    return commands
+    found[typed("minise", "runs", *others)] = "compare it with others"
+    return found
 
 
 def profile_table(profile: train.Profile) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 
 import click
 from rich.console import Console
@@ -31,6 +32,19 @@ def show(console: Console, text: str, *, style: str | None = None, markup: bool 
     longest = max(map(len, text.split()), default=0)
     whole = not console.is_terminal or longest > console.width  # no newline within a path
     console.print(text, style=style, markup=markup, highlight=False, soft_wrap=whole)
+
+
+def commands(console: Console, about: Mapping[str, str]) -> None:
+    """Commands that can be typed, and what each is for. None is ever wrapped."""
+    longest = max(map(len, about))
+    for command, what in about.items():
+        line = f"  {command:<{longest}}  {what}"
+        console.print(
+            line if len(line) <= console.width else f"  {command}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def tell(text: str) -> None:

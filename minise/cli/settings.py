@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from minise import data, models, runs
+from minise.cli.described import json_or_text
 from minise.cli.say import typed
 from minise.errors import InputError
 from minise.nearest import nearest
@@ -89,7 +89,4 @@ def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise InputError(f"--option {text!r}, expected NAME=VALUE, as in placement=pre")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, json_or_text(value)

@@ -3,30 +3,215 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from minise import sweep
-from minise.cli.say import show
+from minise import backend, runs, sweep
+from minise.cli.compiling import compile_ahead
+from minise.cli.described import many_trainings
+from minise.cli.say import commands, show, tell, typed
+from minise.cli.sweeping import Sweeping, Words, duration
 from minise.cores import cores
+from minise.errors import InputError
+from minise.sweep import Estimate, Point, State, Sweep
+from minise.sweep.engines import Engine, Processes
+from minise.sweep.estimate import together, warm_up
+
+LISTED = 30  # points that a dry run shows in a terminal
+FAILED = 10  # failed ones that are told at the end
 
 
 @click.command("sweep", short_help="Train every combination of options.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
-def sweep_command(file: Path, out: Path) -> None:
-    """Train every combination of the options of FILE."""
-    from minise.sweep.engines import Processes
+@click.argument("file", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
+@many_trainings
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("sweep"),
+    show_default=True,
+    help="The folder of the sweep, with one for each point.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that train at the same time, one thread each.  [default: one per core]",
+)
+@click.option(
+    "--checkpoint-every",
+    "every",
+    default="1 minute",
+    metavar="TIME",
+    show_default=True,
+    help="As in '100 steps' or '2 epochs'.",
+)
+@click.option("--retry-failed", is_flag=True, help="Try again what has failed before.")
+@click.option(
+    "--dry-run", is_flag=True, help="List the points, and estimate how long they take; train none."
+)
+def sweep_command(
+    file: Path | None,
+    out: Path,
+    workers: int | None,
+    every: str,
+    retry_failed: bool,
+    dry_run: bool,
+    recipe: tuple[list[str], ...],
+    **axes: Any,
+) -> None:
+    """Train every combination of options, each in a folder of its own.
 
+    An option may have several values: --model se-resnet8,resnet8 --seed 0-4 are ten points. It may
+    be given twice, as in --augment --no-augment. FILE, in TOML, lists points too; an option then
+    replaces what the file says of it.
+
+    Whatever stops the sweep, the same command goes on with it, and does no point twice. Exits with
+    0 when all are done, 1 when some failed, 2 when it was refused, and 130 when it was stopped.
+    """
     console = Console()
-    task = sweep.Sweep(sweep.read_file(file), out)
-    show(console, f"{len(task.points)} points")
+    try:
+        often = runs.read_every(every)
+        if backend.current().on_gpu:
+            raise InputError(
+                "a sweep trains on processors, with one thread for each point; on a GPU train one "
+                "point after another with minise train"
+            )
+        configs = _configs(file, _flat(recipe), axes)
+        task = Sweep(configs, out)
+    except InputError as error:
+        tell(f"minise: {error}")
+        raise click.exceptions.Exit(2) from None
+    if repeated := len(configs) - len(task.points):
+        show(console, f"{repeated:,} of {len(configs):,} points are repeated: each is done once")
+    words = Words(task.points)
+    if dry_run:
+        _tell_plan(console, task, words, workers or cores())
+        return
+    if retry_failed:
+        task.retry_failed()
+    engine = Processes(workers or cores())
+    if left := [p for p in task.points if p.state(out) not in (State.DONE, State.FAILED)]:
+        _run(console, task, left, words, engine, often)
+    _tell_end(console, task, words)
 
-    def tell() -> None:
-        counts = task.states()
-        show(console, f"{counts.count(sweep.State.DONE)} done of {len(counts)}")
 
-    counts = task.run(Processes(cores()), tell)
-    if counts[sweep.State.FAILED]:
+def _configs(
+    file: Path | None, recipes: list[str], axes: dict[str, tuple[Any, ...]]
+) -> list[runs.Config]:
+    """Every combination of what was typed, from what a file or recipes say of the rest."""
+    if file is not None and recipes:
+        raise InputError(f"--recipe: {file} says what its points start from; write it there")
+    given: dict[str, list[Any]] = {}
+    for name, values in axes.pop("options"):
+        given.setdefault(f"option.{name}", []).extend(values)
+    for name, values in axes.items():
+        if values:
+            given[name] = _flat(values)
+    seeds = given.pop("seed", None)  # the last runs fastest
+    if seeds is not None:
+        given["seed"] = seeds
+    starts = sweep.bases(recipes) if file is None else sweep.read_file(file)
+    return [config for start in starts for config in sweep.points_of(given, start)]
+
+
+def _flat(values: tuple[Any, ...]) -> list[Any]:
+    """All of several lists; a switch has values that are none."""
+    return [each for some in values for each in (some if isinstance(some, list) else [some])]
+
+
+def _tell_plan(console: Console, task: Sweep, words: Words, workers: int) -> None:
+    """List the points with their states, and how long what is left takes."""
+    states = task.states()
+    left = [
+        point
+        for point, state in zip(task.points, states, strict=True)
+        if state not in (State.DONE, State.FAILED)
+    ]
+    estimate = Estimate(left, task.nets, lambda work: compile_ahead(console, work))
+    listed = len(task.points)
+    if console.is_terminal and listed > LISTED:
+        listed = LISTED
+    for point, state in list(zip(task.points, states, strict=True))[:listed]:
+        time = ""
+        if state not in (State.DONE, State.FAILED):
+            sign = " " if estimate.pace(point.config).measured else "~"
+            time = f"{sign}{duration(estimate.seconds(point, task.folder))}"
+        show(console, f"{state.value:<8} {time:>9}  {words.of(point)}".rstrip())
+    if more := len(task.points) - listed:
+        show(console, f"… and {more:,} more; a pipe gets all, as in minise sweep … | less")
+    show(console, f"\n{_counts(task, states)}")
+    if left:
+        seconds = [estimate.seconds(point, task.folder) for point in left]
+        of = f"{workers} worker{'s' * (workers > 1)}"
+        show(console, f"About {duration(together(seconds, workers))} with {of} of one thread each.")
+        if estimate.measured < estimate.kinds:
+            show(
+                console,
+                f"Of {estimate.kinds:,} nets {estimate.measured} took a step; the times with ~ are "
+                "from the multiply-adds of the others.",
+            )
+
+
+def _counts(task: Sweep, states: list[State]) -> str:
+    """As in "60 points in sweep: 12 done, 1 failed, 47 waiting"."""
+    told = [
+        f"{count:,} {state.value}"
+        for state in State
+        if (count := states.count(state)) or state is State.DONE
+    ]
+    points = f"{len(states):,} point{'s' * (len(states) != 1)}"
+    return f"{points} in {task.folder}: {', '.join(told)}"
+
+
+def _run(
+    console: Console,
+    task: Sweep,
+    left: list[Point],
+    words: Words,
+    engine: Engine,
+    every: runs.Every,
+) -> None:
+    """Train what is left, shown on the way. Exits where it is stopped."""
+    kinds = {repr(p.config._replace(seed=0)): p.config for p in left}.values()
+
+    def passes() -> None:
+        for config in kinds:
+            warm_up(config)
+
+    compile_ahead(console, passes)
+    estimate = Estimate(left, task.nets)
+    sweeping = Sweeping(console, task, words, estimate, getattr(engine, "workers", 1))
+    show(console, f"{_counts(task, task.states())}; about {duration(sweeping.to_go())}")
+    with sweeping:
+        task.run(engine, sweeping.update, every)
+    if task.asked_to_stop:
+        again = typed("minise", *_words_typed())
+        tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command goes on:")
+        tell(f"  {again}")
+        raise click.exceptions.Exit(130)
+
+
+def _tell_end(console: Console, task: Sweep, words: Words) -> None:
+    """Say what is done, what failed and why, and what to type next. Exits with 1 if any did."""
+    states = task.states()
+    show(console, f"\n{_counts(task, states)}")
+    failed = [p for p, s in zip(task.points, states, strict=True) if s is State.FAILED]
+    for point in failed[:FAILED]:
+        show(console, f"  {words.of(point)}: {point.failure(task.folder)}")
+    if len(failed) > FAILED:
+        show(console, f"  and {len(failed) - FAILED:,} more")
+    following = {typed("minise", "runs", task.folder): "compare them"}
+    if failed:
+        again = [word for word in _words_typed() if word != "--retry-failed"]
+        following[typed("minise", *again, "--retry-failed")] = "try the failed ones again"
+    show(console, "\nNext:")
+    commands(console, following)
+    if failed:
         raise click.exceptions.Exit(1)
+
+
+def _words_typed() -> list[str]:
+    """After `minise`."""
+    return list(click.get_current_context().meta.get("minise.typed", ["sweep"]))

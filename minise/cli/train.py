@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from minise import backend, runs, train
 from minise.cli.compiling import warm_up
+from minise.cli.described import one_training
 from minise.cli.options import computing
 from minise.cli.result import profile_table, tell_result
 from minise.cli.say import show, tell, typed
@@ -22,95 +23,9 @@ from minise.cli.terminal import OutputError
 from minise.runs.folder import Signs, claimed
 from minise.train.progress import EpochProgress
 
-DEFAULT = runs.Config()
-
 
 @click.command("train", short_help="Train a net.", context_settings={"allow_extra_args": True})
-@click.option(
-    "--recipe",
-    metavar="NAME",
-    help="Start from a recipe that `recipes` lists; other options override it.",
-)
-@click.option(
-    "--model",
-    metavar="NAME",
-    default=DEFAULT.model,
-    show_default=True,
-    help="A net that `models` lists.",
-)
-@click.option(
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="For the net, as in placement=pre or reduction=8; may be repeated.",
-)
-@click.option(
-    "--data",
-    metavar="NAME or PATH",
-    default=DEFAULT.data,
-    show_default=True,
-    help="sample: 12,000 digits that come with minise; downloaded once: mnist, all 70,000, "
-    "fashion-mnist, kmnist, qmnist, emnist-digits, emnist-letters; or a folder of IDX files, "
-    "a folder of pictures for each class, or an .npz with x_train, y_train, x_test, y_test.",
-)
-@click.option(
-    "--hold-out",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=DEFAULT.hold_out,
-    help="Test on N held-out training images, and leave the test images alone.",
-)
-@click.option(
-    "--train-images",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=DEFAULT.train_images,
-    help="Learn from N of the training images, drawn with the seed.",
-)
-@click.option("--epochs", type=click.IntRange(min=1), default=DEFAULT.epochs, show_default=True)
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=DEFAULT.batch_size, show_default=True
-)
-@click.option(
-    "--lr", type=float, help="Highest learning rate.  [default: 0.1 for sgd, 0.01 for adamw]"
-)
-@click.option(
-    "--weight-decay",
-    type=float,
-    help="Pull of the weights towards 0.  [default: 0.0005 for sgd, 0.01 for adamw]",
-)
-@click.option(
-    "--optimizer",
-    type=click.Choice(list(runs.LR)),
-    default=DEFAULT.optimizer,
-    show_default=True,
-)
-@click.option(
-    "--schedule",
-    type=click.Choice(list(runs.SCHEDULES)),
-    default=DEFAULT.schedule,
-    show_default=True,
-    help="How the learning rate rises and falls.",
-)
-@click.option(
-    "--label-smoothing",
-    type=click.FloatRange(0, 1),
-    default=DEFAULT.label_smoothing,
-    show_default=True,
-)
-@click.option(
-    "--augment/--no-augment",
-    default=DEFAULT.augment,
-    show_default=True,
-    help="Shift and rotate the training images a little.",
-)
-@click.option(
-    "--test-at-end/--test-each-epoch",
-    default=DEFAULT.test_at_end,
-    help="Test once, after the last epoch, or after every epoch.",
-)
-@click.option("--seed", type=click.IntRange(min=0), default=DEFAULT.seed, show_default=True)
+@one_training
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -47,20 +47,51 @@ class Config(NamedTuple):
     seed: int = 0
 
 
+LEAST = {"hold_out": 0, "train_images": 0, "epochs": 1, "batch_size": 1, "seed": 0}
+
+
+def check(config: Config) -> None:
+    """Raises `InputError` for a value of the wrong kind or out of range, except of the net."""
+    known = {"optimizer": list(LR), "schedule": list(SCHEDULES)}
+    for name, usual in Config()._asdict().items():
+        value = getattr(config, name)
+        if not _is_like(value, usual):
+            raise InputError(f"{name}: {value!r}, expected {KINDS[type(usual)]}")
+        if name in LEAST and value < LEAST[name]:
+            raise InputError(f"{name}: {value}, expected at least {LEAST[name]}")
+        if name in known and value not in known[name]:
+            raise InputError(nearest(name, value, known[name]))
+    if not 0 <= config.label_smoothing <= 1:
+        raise InputError(f"label_smoothing: {config.label_smoothing}, expected 0 to 1")
+    for name in ("lr", "weight_decay"):
+        value = getattr(config, name)
+        if value is not None and not 0 <= value < math.inf:
+            raise InputError(f"{name}: {value}, expected 0 or more")
+
+
+KINDS = {
+    str: "a name",
+    dict: "options of the net",
+    int: "a whole number",
+    bool: "true or false",
+    float: "a number",
+    type(None): "a number",
+}
+
+
+def _is_like(value: object, usual: object) -> bool:
+    """Whether the value is of the kind of a default."""
+    if usual is None or type(usual) is float:
+        return type(value) in (int, float) or (value is None and usual is None)
+    return type(value) is type(usual)
+
+
 def training_of(config: Config, dataset: Dataset) -> Training:
     """The training that the configuration describes, at its start.
 
     Raises `InputError` for an option that is unknown or out of range.
     """
-    for what, least in (("batch_size", 1), ("epochs", 1), ("seed", 0)):
-        if getattr(config, what) < least:
-            raise InputError(f"{what}: {getattr(config, what)}, expected at least {least}")
-    if not 0 <= config.label_smoothing <= 1:
-        raise InputError(f"label_smoothing: {config.label_smoothing}, expected 0 to 1")
-    known = {"optimizer": list(LR), "schedule": list(SCHEDULES)}
-    for what, names in known.items():
-        if getattr(config, what) not in names:
-            raise InputError(nearest(what, getattr(config, what), names))
+    check(config)
     models.check_options(config.model, config.options)
     net = models.create(
         config.model,
@@ -117,11 +148,9 @@ def read_config(text: str) -> Config:
     try:
         values = json.loads(text)
         config = Config(**values)
-        for name, default in Config()._asdict().items():
-            value = getattr(config, name)
-            kinds = (int, float) if default is None or type(default) is float else (type(default),)
-            if not (type(value) in kinds or (value is None and default is None)):
-                raise ValueError(f"{name} is {value!r}")
+        for name, usual in Config()._asdict().items():
+            if not _is_like(getattr(config, name), usual):
+                raise ValueError(f"{name} is {getattr(config, name)!r}")
     except (ValueError, TypeError) as error:
         raise InputError(f"not a training configuration: {error}") from None
     return config

@@ -1,7 +1,7 @@
 """The points of a sweep: every combination of values of options, from words or from a file.
 
-On the command line an axis is a list with commas, `0-4` is 0,1,2,3,4, and what is in brackets or
-quotes stays together: `stages=[1,2],[3]` has two values. A file is TOML:
+On the command line an axis is a list with commas, of whole numbers `0-4` is 0,1,2,3,4, and what is
+in brackets or quotes stays together: `stages=[1,2],[3]` has two values. A file is TOML:
 
     data = "mnist"            # for all points
     seed = "0-4"
@@ -30,39 +30,59 @@ from minise.errors import InputError
 from minise.nearest import nearest
 from minise.runs.config import Config
 
+USUAL = Config()._asdict()
+FIELDS = [name for name in USUAL if name != "options"]
 OPTION = "option"  # the name of those of the net, as in --option and in a file
-RANGE = re.compile(r"(\d+)-(\d+)")
+POINTS = "points"  # that of tables in a file
+RANGE = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
 MOST = 100_000  # points; more is a slip of the pen
 
 # By the name of a field of `Config`, or "option.NAME"; or by several, whose values go together.
 Axes = Mapping[str, Sequence[Any]]
 
 
-def read_axis(text: str) -> list[str]:
-    """The values of a list with commas, each as it was typed; `0-4` is 0,1,2,3,4."""
-    values: list[str] = []
-    depth, quoted, begin = 0, False, 0
-    for place, sign in enumerate(text):
-        if sign == '"':
-            quoted = not quoted
-        elif not quoted and sign in "[{":
-            depth += 1
-        elif not quoted and sign in "]}":
-            depth -= 1
-        elif not quoted and not depth and sign == ",":
-            values.append(text[begin:place])
-            begin = place + 1
-    values.append(text[begin:])
-    return [each for value in values for each in _range(value.strip())]
+def read_axis(text: str, *, ranges: bool = True) -> list[str]:
+    """The values of a list with commas, each as it was typed; with `ranges`, `0-4` is 0,1,2,3,4.
+
+    A comma within a value of JSON, as in `[1,2]` or `"a,b"`, parts nothing.
+    """
+    values, begin = [], 0
+    while True:
+        comma = _after_json(text, begin)
+        if comma is None:
+            comma = text.find(",", begin)
+        if not 0 <= comma < len(text):
+            values.append(text[begin:].strip())
+            break
+        values.append(text[begin:comma].strip())
+        begin = comma + 1
+    return [each for value in values for each in _range(value)] if ranges else values
+
+
+def _after_json(text: str, begin: int) -> int | None:
+    """Where the list or text in JSON that begins here ends, if it is all of a value."""
+    begin = _after_blanks(text, begin)
+    if not text.startswith(("[", "{", '"'), begin):
+        return None
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, begin)
+    except (ValueError, RecursionError):
+        return None
+    end = _after_blanks(text, end)
+    return end if end == len(text) or text[end] == "," else None
+
+
+def _after_blanks(text: str, place: int) -> int:
+    return len(text) - len(text[place:].lstrip())
 
 
 def _range(value: str) -> list[str]:
     if found := RANGE.fullmatch(value):
         first, last = int(found[1]), int(found[2])
         if last < first:
-            raise InputError(f"{value}: the range ends before it begins")
+            raise InputError(f"the range {value} ends before it begins")
         if last - first >= MOST:
-            raise InputError(f"{value}: has {last - first + 1:,} values, expected at most {MOST:,}")
+            raise InputError(f"{value} has {last - first + 1:,} values, expected at most {MOST:,}")
         return [str(number) for number in range(first, last + 1)]
     return [value]
 
@@ -70,16 +90,15 @@ def _range(value: str) -> list[str]:
 def points_of(axes: Axes, base: Config | None = None) -> list[Config]:
     """Every combination of the values of the axes, the last one running fastest.
 
-    What no axis names is that of `base`. Raises `InputError` for an unknown axis, one without
-    values, and for too many points.
+    What no axis names is that of `base`, or the default. Raises `InputError` for an unknown axis,
+    one without values, and for too many points.
     """
     base = Config() if base is None else base
     count = 1
     for name, values in axes.items():
         for each in _names(name):
-            field, _, option = each.partition(".")
-            if field not in (*Config._fields, OPTION) or (field == OPTION) != bool(option):
-                raise InputError(nearest("axis", each, [*Config._fields, f"{OPTION}.NAME"]))
+            if each not in FIELDS and not re.fullmatch(rf"{OPTION}\.\w+", each):
+                raise InputError(nearest("axis", each, [*FIELDS, f"{OPTION}.NAME"]))
         if not values:
             raise InputError(f"{name}: no value")
         count *= len(values)
@@ -114,10 +133,10 @@ def _point(base: Config, chosen: Mapping[str, Any]) -> Config:
         field, _, option = name.partition(".")
         if field == OPTION:
             options[option] = value
-        elif field == "options":
-            options |= value
         elif field == "data":
             fields["data"] = data.located(str(value))
+        elif type(value) is int and isinstance(USUAL[field], float | None):
+            fields[field] = float(value)  # the same training as with 1.0
         else:
             fields[field] = value
     # sorted: the order in which options were typed makes no other training
@@ -125,49 +144,47 @@ def _point(base: Config, chosen: Mapping[str, Any]) -> Config:
 
 
 def read_file(path: Path) -> list[Config]:
-    """The points of a TOML file, each once. Raises `InputError` for anything else."""
+    """The points of a TOML file, in its order. Raises `InputError` for anything else."""
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
-    tables = found.pop("points", [{}])
+    tables = found.pop(POINTS, [{}])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise InputError(f"{path}: points: expected tables, each begun by [[points]]")
+        raise InputError(f"{path}: {POINTS}: expected tables, each begun by [[{POINTS}]]")
+    points = []
     try:
-        points = []
         for table in tables:
             axes = _axes(found) | _axes(table)
-            recipe = axes.pop("recipe", [None])
-            for name in recipe:
-                base = None if name is None else runs.recipe(name).config._replace(seed=0)
+            for base in bases(map(str, axes.pop("recipe", []))):
                 points += points_of(axes, base)
-        return once(points)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    return points
+
+
+def bases(recipes: Iterable[str]) -> list[Config]:
+    """The configurations of the recipes, without their seeds; the defaults where none is named."""
+    return [runs.recipe(name).config._replace(seed=0) for name in recipes] or [Config()]
 
 
 def _axes(table: Mapping[str, Any]) -> dict[str, list[Any]]:
     axes: dict[str, list[Any]] = {}
     for name, value in table.items():
         if name == OPTION and isinstance(value, dict):
-            axes |= {f"{OPTION}.{option}": _values(of) for option, of in value.items()}
+            axes |= {f"{OPTION}.{option}": _values(of, ranges=True) for option, of in value.items()}
         else:
-            axes[name.replace("-", "_")] = _values(value)
+            name = name.replace("-", "_")
+            axes[name] = _values(value, ranges=isinstance(USUAL.get(name), int))
     return axes
 
 
-def _values(value: Any) -> list[Any]:
-    values = value if isinstance(value, list) else [value]
-    ranges = [_range(each) if isinstance(each, str) else [each] for each in values]
-    return [_number(each) for some in ranges for each in some]
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
-
-
-def once(points: Iterable[Config]) -> list[Config]:
-    """The points without those that came before."""
-    return list({json.dumps(point, sort_keys=True): point for point in points}.values())
+def _values(value: Any, *, ranges: bool) -> list[Any]:
+    """What a list holds, or else the value itself; with `ranges`, "0-4" is 0, 1, 2, 3, 4."""
+    found: list[Any] = []
+    for each in value if isinstance(value, list) else [value]:
+        is_range = ranges and isinstance(each, str) and RANGE.fullmatch(each)
+        found += map(int, _range(each)) if is_range else [each]
+    return found

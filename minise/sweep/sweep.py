@@ -14,9 +14,11 @@ from minise.runs.config import Config
 from minise.runs.folder import LOCK
 from minise.runs.lock import is_free, locked
 from minise.runs.run import Every
+from minise.sweep.check import Nets, check_all
 from minise.sweep.engines import TICK, Engine
+from minise.sweep.images import images_of
 from minise.sweep.point import Point, State
-from minise.sweep.work import Work, fingerprint_of
+from minise.sweep.work import Work
 from minise.train.signals import StopSignals
 
 ENDED = State.DONE, State.FAILED
@@ -25,11 +27,16 @@ IDLE = 5  # rounds in succession without any work, after which something must be
 
 
 class Sweep:
-    """Points and the folder that is their record: whoever starts it again goes on with it."""
+    """Points and the folder that is their record: whoever starts it again goes on with it.
+
+    Each point is there once. Raises `InputError` where one of them cannot be trained.
+    """
 
     def __init__(self, configs: Sequence[Config], folder: Path) -> None:
-        self.folder = folder
-        self.points = [Point(config, fingerprint_of(config.data)) for config in configs]
+        self.folder, self.nets, self.asked_to_stop = folder, Nets(), False
+        check_all(configs, self.nets)
+        points = [Point(config, images_of(config.data).fingerprint) for config in configs]
+        self.points = list({point.name: point for point in reversed(points)}.values())[::-1]
         self._idle = 0  # rounds in succession in which no worker did anything
 
     def states(self) -> list[State]:
@@ -40,6 +47,10 @@ class Sweep:
         """Forget that points have failed."""
         for point in self.points:
             point.retry(self.folder)
+
+    def stop(self) -> None:
+        """Let the workers stop after their steps, as Ctrl-C does."""
+        self.asked_to_stop = True
 
     def run(
         self,
@@ -55,16 +66,19 @@ class Sweep:
 
         Raises `InputError` where a worker could not work: it finds other images, or another folder.
         """
-        driver, trouble, asked = f".driver-{secrets.token_hex(6)}", "", False
+        driver, trouble, told = f".driver-{secrets.token_hex(6)}", "", False
+        self.asked_to_stop = False
         self.folder.mkdir(parents=True, exist_ok=True)
         with StopSignals() as signals, locked(self.folder / driver) as lock:
             work = Work(self.folder.absolute(), driver, every)
-            while not asked and (left := self._left()):
+            while not self.asked_to_stop and (left := self._left()):
                 with closing(self._round(left, engine, work)) as training:
                     for said in training:
                         trouble = trouble or said or ""
-                        if (signals.requested or trouble) and not asked:
-                            asked = True
+                        if signals.requested or trouble:
+                            self.stop()
+                        if self.asked_to_stop and not told:
+                            told = True
                             lock.tell(stop=True, now=True)
                         show()
         if trouble:

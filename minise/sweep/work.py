@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import socket
@@ -18,15 +17,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minise import backend, data, inspect, train
-from minise.data import Dataset
 from minise.errors import InputError
 from minise.files import WriteError, write_whole
 from minise.machine import machine_facts
-from minise.runs.config import dataset_of, fingerprint, training_of
+from minise.runs.config import dataset_of, training_of
 from minise.runs.environment import versions
 from minise.runs.folder import Claim, Signs, claimed
 from minise.runs.lock import Lost, Taken, read_owner
 from minise.runs.run import BEST, CHECKPOINT, Every, Run, Stopped, load_checkpoint
+from minise.sweep.images import images_of, loaded
 from minise.sweep.point import FAILED, RESULT, Point, State
 from minise.train.history import Epoch, Step
 from minise.train.watcher import Watcher
@@ -99,7 +98,7 @@ def _claimed(point: Point, work: Work, claim: Claim) -> State:
     if (folder / RESULT).exists() or (folder / FAILED).exists():
         _clean(folder)
         return point.state(work.sweep)
-    found = fingerprint_of(point.config.data)
+    found = images_of(point.config.data).fingerprint
     if found != point.images:
         raise InputError(
             f"{point.config.data}: the images here ({found}) are not those that the sweep was "
@@ -126,7 +125,7 @@ def _count(told: dict[str, Any], name: str) -> int:
 def _train(point: Point, work: Work, claim: Claim) -> None:
     backend.set_num_threads(1)
     folder, lock = claim
-    dataset = dataset_of(point.config, lambda source: _loaded(source)[0])
+    dataset = dataset_of(point.config, lambda source: loaded(source)[0])
     training = training_of(point.config, dataset)
     stopped = _checkpoint(point, folder)
     differences: list[str] = []
@@ -275,16 +274,3 @@ def _write_failure(folder: Path, error: Exception) -> None:
         "machine": machine_facts(1),
     }
     write_whole(folder / FAILED, (json.dumps(found, indent=1) + "\n").encode())
-
-
-@functools.lru_cache(maxsize=2)  # reading and hashing them takes a second
-def _loaded(source: str) -> tuple[Dataset, str]:
-    """The images of `data.load(source)`, and their fingerprint."""
-    dataset = data.load(source)
-    test = dataset._replace(train=dataset.test)
-    return dataset, f"{fingerprint(dataset)}{fingerprint(test)}"
-
-
-def fingerprint_of(source: str) -> str:
-    """A number that changes with any image or label of `data.load(source)`."""
-    return _loaded(source)[1]

@@ -153,7 +153,7 @@ def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small
         (["train", "--backend", "cuda"], 1, "backend: unknown name 'cuda', expected one of numba"),
         (["train", "--device", "0"], 1, "device 0 is a GPU, and 'numba' does not use one"),
         (["train", "--threads", "9999"], 1, "threads must be 1 to"),
-        (["train", "--lr", "-1"], 1, "lr -1.0"),
+        (["train", "--lr", "-1"], 1, "lr: -1.0, expected 0 or more"),
         (["train", "--epochs", "0"], 2, "Invalid value for '--epochs'"),
         (["train", "--optimizer", "lion"], 2, "Invalid value for '--optimizer'"),
         (["eval", "nowhere"], 1, "nowhere: there is no such file"),
@@ -166,7 +166,7 @@ def test_batches_of_every_size_are_warmed_up_before_the_first_step(minise, small
         (["summary", "cnn", "--compare", "se-cn"], 1, "did you mean 'se-cnn'"),
         (["summary", "cnn", "--compare", "cnn"], 1, "--compare cnn, expected a net other than cnn"),
         (["summary", "cnn", "--compare", "se-cnn", "--full"], 1, "leave out --full"),
-        (["fly"], 2, "unknown command 'fly': see minise --help for all 16"),
+        (["fly"], 2, "unknown command 'fly': see minise --help for all 17"),
     ],
 )
 def test_every_mistake_is_one_clear_line_and_leaves_nothing(

@@ -114,7 +114,7 @@ def test_version_and_help_are_commands_too(minise):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tran"], "unknown command 'tran': did you mean 'train'? See minise --help for all 16"),
+        (["tran"], "unknown command 'tran': did you mean 'train'? See minise --help for all 17"),
         (["train", "--epohcs", "3"], "'--epochs'? See minise train --help"),
         (["train", "--epochs", "x"], "'x' is not a valid integer range. See minise train --help"),
         (["summary"], "Missing argument 'MODEL[:PRESET]'. See minise summary --help"),
