@@ -112,8 +112,8 @@ def _configs(
     seeds = given.pop("seed", None)  # the last runs fastest
     if seeds is not None:
         given["seed"] = seeds
-    starts = sweep.bases(recipes) if file is None else sweep.read_file(file)
-    return [config for start in starts for config in sweep.points_of(given, start)]
+    starts = sweep.starts_of(recipes) if file is None else sweep.read_file(file)
+    return sweep.points_of(given, starts)
 
 
 def _flat(values: tuple[Any, ...]) -> list[Any]:

@@ -1,7 +1,7 @@
 """Sweeps: many trainings that differ in a few options, each done once, whatever is stopped."""
 
 from minise.sweep.estimate import Estimate
-from minise.sweep.grid import bases, points_of, read_axis, read_file
+from minise.sweep.grid import points_of, read_axis, read_file, starts_of
 from minise.sweep.images import Images
 from minise.sweep.point import Point, State
 from minise.sweep.sweep import Sweep
@@ -12,8 +12,8 @@ __all__ = [
     "Point",
     "State",
     "Sweep",
-    "bases",
     "points_of",
     "read_axis",
     "read_file",
+    "starts_of",
 ]

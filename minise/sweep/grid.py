@@ -19,16 +19,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from minise import data, runs
+from minise import data, models, runs
 from minise.errors import InputError
 from minise.nearest import nearest
 from minise.runs.config import Config
+
+_log = logging.getLogger(__name__)
 
 USUAL = Config()._asdict()
 FIELDS = [name for name in USUAL if name != "options"]
@@ -87,14 +90,15 @@ def _range(value: str) -> list[str]:
     return [value]
 
 
-def points_of(axes: Axes, base: Config | None = None) -> list[Config]:
+def points_of(axes: Axes, starts: Sequence[Config] = (Config(),)) -> list[Config]:
     """Every combination of the values of the axes, the last one running fastest.
 
-    What no axis names is that of `base`, or the default. Raises `InputError` for an unknown axis,
-    one without values, and for too many points.
+    What no axis names is that of each of `starts`. A net without an option that another net of
+    these has, as one without SE has no reduction, is there without it; that is logged.
+
+    Raises `InputError` for an unknown axis, one without values, and for too many points.
     """
-    base = Config() if base is None else base
-    count = 1
+    count = len(starts)
     for name, values in axes.items():
         for each in _names(name):
             if each not in FIELDS and not re.fullmatch(rf"{OPTION}\.\w+", each):
@@ -104,11 +108,32 @@ def points_of(axes: Axes, base: Config | None = None) -> list[Config]:
         count *= len(values)
     if count > MOST:
         raise InputError(f"the sweep has {count:,} points, expected at most {MOST:,}")
+    together = [[_together(name, value) for value in values] for name, values in axes.items()]
+    return _fitting(
+        [
+            _point(start, dict(pair for some in chosen for pair in some))
+            for start in starts
+            for chosen in itertools.product(*together)
+        ]
+    )
+
+
+def _fitting(points: list[Config]) -> list[Config]:
+    """The points, each without options that its net lacks and the net of another one has."""
+    known = [name for name in dict.fromkeys(str(p.model) for p in points) if name in models.names()]
+    used = dict.fromkeys(option for point in points for option in point.options)
+    lacking = {
+        name: {option for option in used if not models.has_option(name, option)} for name in known
+    }
+    nowhere = set.intersection(*lacking.values()) if lacking else set()
+    for name in known:
+        if without := [option for option in used if option in lacking[name] - nowhere]:
+            _log.info("%s has no option %s: it is trained without", name, ", ".join(without))
     return [
-        _point(base, dict(pair for some in chosen for pair in some))
-        for chosen in itertools.product(
-            *([_together(name, value) for value in values] for name, values in axes.items())
-        )
+        point._replace(options={o: v for o, v in point.options.items() if o not in unfit})
+        if (unfit := lacking.get(point.model, set()) - nowhere)
+        else point
+        for point in points
     ]
 
 
@@ -126,8 +151,8 @@ def _together(axis: str, value: Any) -> list[tuple[str, Any]]:
     return list(zip(names, value, strict=True))
 
 
-def _point(base: Config, chosen: Mapping[str, Any]) -> Config:
-    options = dict(base.options)
+def _point(start: Config, chosen: Mapping[str, Any]) -> Config:
+    options = dict(start.options)
     fields: dict[str, Any] = {}
     for name, value in chosen.items():
         field, _, option = name.partition(".")
@@ -140,7 +165,7 @@ def _point(base: Config, chosen: Mapping[str, Any]) -> Config:
         else:
             fields[field] = value
     # sorted: the order in which options were typed makes no other training
-    return base._replace(**fields, options=dict(sorted(options.items())))
+    return start._replace(**fields, options=dict(sorted(options.items())))
 
 
 def read_file(path: Path) -> list[Config]:
@@ -158,14 +183,14 @@ def read_file(path: Path) -> list[Config]:
     try:
         for table in tables:
             axes = _axes(found) | _axes(table)
-            for base in bases(map(str, axes.pop("recipe", []))):
-                points += points_of(axes, base)
+            starts = starts_of(map(str, axes.pop("recipe", [])))
+            points += points_of(axes, starts)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return points
 
 
-def bases(recipes: Iterable[str]) -> list[Config]:
+def starts_of(recipes: Iterable[str]) -> list[Config]:
     """The configurations of the recipes, without their seeds; the defaults where none is named."""
     return [runs.recipe(name).config._replace(seed=0) for name in recipes] or [Config()]
 
