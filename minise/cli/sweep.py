@@ -17,8 +17,9 @@ from minise.cores import cores
 from minise.errors import InputError
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.engines import Engine, Processes
-from minise.sweep.estimate import together, warm_up
+from minise.sweep.estimate import epochs_left, together, warm_up
 
+ENDED = State.DONE, State.FAILED
 LISTED = 30  # points that a dry run shows in a terminal
 FAILED = 10  # failed ones that are told at the end
 
@@ -92,7 +93,7 @@ def sweep_command(
     if retry_failed:
         task.retry_failed()
     engine = Processes(workers or cores())
-    if left := [p for p in task.points if p.state(out) not in (State.DONE, State.FAILED)]:
+    if left := [p for p in task.points if p.state(out) not in ENDED]:
         _run(console, task, left, words, engine, often)
     _tell_end(console, task, words)
 
@@ -124,26 +125,22 @@ def _flat(values: tuple[Any, ...]) -> list[Any]:
 def _tell_plan(console: Console, task: Sweep, words: Words, workers: int) -> None:
     """List the points with their states, and how long what is left takes."""
     states = task.states()
-    left = [
-        point
-        for point, state in zip(task.points, states, strict=True)
-        if state not in (State.DONE, State.FAILED)
-    ]
+    left = [p for p, state in zip(task.points, states, strict=True) if state not in ENDED]
     estimate = Estimate(left, task.nets, lambda work: compile_ahead(console, work))
-    listed = len(task.points)
-    if console.is_terminal and listed > LISTED:
-        listed = LISTED
-    for point, state in list(zip(task.points, states, strict=True))[:listed]:
+    lines, seconds = [], []
+    for point, state in zip(task.points, states, strict=True):
         time = ""
-        if state not in (State.DONE, State.FAILED):
+        if state not in ENDED:
+            seconds.append(estimate.seconds(point, epochs_left(point, state, task.folder)))
             sign = " " if estimate.pace(point.config).measured else "~"
-            time = f"{sign}{duration(estimate.seconds(point, task.folder))}"
-        show(console, f"{state.value:<8} {time:>9}  {words.of(point)}".rstrip())
-    if more := len(task.points) - listed:
-        show(console, f"… and {more:,} more; a pipe gets all, as in minise sweep … | less")
+            time = f"{sign}{duration(seconds[-1])}"
+        lines.append(f"{state.value:<8} {time:>9}  {words.of(point)}")
+    if console.is_terminal and len(lines) > LISTED:
+        more = f"… and {len(lines) - LISTED:,} more; a pipe gets all, as in minise sweep … | less"
+        lines = [*lines[:LISTED], more]
+    show(console, "\n".join(lines))
     show(console, f"\n{_counts(task, states)}")
     if left:
-        seconds = [estimate.seconds(point, task.folder) for point in left]
         of = f"{workers} worker{'s' * (workers > 1)}"
         show(console, f"About {duration(together(seconds, workers))} with {of} of one thread each.")
         if estimate.measured < estimate.kinds:

@@ -80,11 +80,10 @@ class Sweeping:
         self._states = task.states()
         self._told = [state in ENDED for state in self._states]
         self._epochs, self._seconds = [], []  # that were left at the beginning
-        for point, ended in zip(task.points, self._told, strict=True):
-            epochs = 0 if ended else epochs_left(point, task.folder)
-            pace = None if ended else estimate.pace(point.config)
+        for point, state in zip(task.points, self._states, strict=True):
+            epochs = epochs_left(point, state, task.folder)
             self._epochs.append(epochs)
-            self._seconds.append(pace.seconds(point.config, epochs) if pace else 0.0)
+            self._seconds.append(estimate.seconds(point, epochs) if epochs else 0.0)
         self._live = Live(
             get_renderable=self._drawn,
             console=console,

@@ -69,9 +69,9 @@ class Estimate:
             if spent > SECONDS:
                 break
             prepare(lambda config=configs[kind]: warm_up(config))  # type: ignore[misc]
-            began = time.perf_counter()
+            began = time.process_time()
             self._paces[kind] = measured(configs[kind])
-            spent += time.perf_counter() - began
+            spent += time.process_time() - began  # of this one, whatever else the machine does
         known = {kind: _size(configs[kind], nets) for kind in self._paces}
         for kind in work.keys() - self._paces.keys():
             self._paces[kind] = self._like(configs[kind], configs, known, nets)
@@ -100,23 +100,22 @@ class Estimate:
         """How many nets there are; with another batch size or images it is another."""
         return len(self._paces)
 
-    def seconds(self, point: Point, sweep: Path) -> float:
-        """What is left of a point, on one core."""
-        return self.pace(point.config).seconds(point.config, epochs_left(point, sweep))
+    def seconds(self, point: Point, epochs: int) -> float:
+        """What so many epochs of a point take, on one core."""
+        return self.pace(point.config).seconds(point.config, epochs)
 
 
-def epochs_left(point: Point, sweep: Path) -> int:
-    """Those that a point still has to learn in the folder of a sweep."""
-    state, epochs = point.state(sweep), point.config.epochs
+def epochs_left(point: Point, state: State, sweep: Path) -> int:
+    """Those that a point in this state still has to learn in the folder of a sweep."""
     if state in (State.DONE, State.FAILED):
         return 0
     if state is State.WAITING:
-        return epochs
+        return point.config.epochs
     try:
         done = (sweep / point.name / METRICS).read_bytes().count(b"\n")
     except OSError:
-        return epochs
-    return max(0, epochs - done)
+        done = 0
+    return max(0, point.config.epochs - done)
 
 
 def together(seconds: Sequence[float], workers: int) -> float:
@@ -154,12 +153,12 @@ def measured(config: Config) -> Pace:
         warnings.simplefilter("ignore")  # such as that so few steps move nothing
         training = training_of(calm, dataset)
         training.run(watchers=[clock])
-        began = time.perf_counter()
+        began = time.process_time()
         if not training.history.interrupted:
             train.evaluate(training.net, few, mean=training.mean, std=training.std)
     if training.history.interrupted:
         raise KeyboardInterrupt
-    image = (time.perf_counter() - began) / count
+    image = (time.process_time() - began) / count
     return Pace((clock.times[STEPS - 1] - clock.times[0]) / (STEPS - 1), image)
 
 
@@ -170,7 +169,7 @@ class _Clock(Watcher):
         self.times: list[float] = []
 
     def on_step(self, step: Step) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append(time.process_time())
 
     def on_epoch(self, epoch: Epoch) -> None:
         pass
