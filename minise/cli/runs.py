@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,15 +18,28 @@ from minise.runs import find_records, pictures
 
 
 @click.command("runs", short_help="List and compare runs.")
-@click.argument("folder", type=click.Path(path_type=Path), default=Path("runs"))
-def runs_command(folder: Path) -> None:
+@click.argument("folder", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--csv",
+    "csv_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write all that is known of each run, a row for each; - for standard output.",
+)
+def runs_command(folder: tuple[Path, ...], csv_path: Path | None) -> None:
     """List the runs in FOLDER, by default `runs`: how they differ, and how far they are.
 
     Runs that differ only in their seed are summed up: the mean of their test accuracies, its
     standard error, and the deviation of one run. If the same was done without SE, the change that
     SE makes is shown too, averaged over seeds.
     """
-    records = runs.find_records(folder)
+    records = [record for each in folder or (Path("runs"),) for record in find_records(each)]
+    if csv_path == Path("-"):
+        click.echo(runs.as_csv(records), nl=False)
+        return
+    if csv_path is not None:
+        check_writable(csv_path.parent)
+        write_whole(csv_path, runs.as_csv(records).encode(errors="backslashreplace"))
     differing = [name for name in runs.differing(records) if name not in ("model", "epochs")]
     configs = _with_short_paths([record.config for record in records])
     listed = table("run", "model", *(["settings"] if differing else []), "epochs", "loss", "test")
@@ -43,7 +57,7 @@ def runs_command(folder: Path) -> None:
         )
     console = Console()
     console.print(listed)
-    groups = runs.over_seeds([r._replace(config=c) for r, c in zip(records, configs, strict=True)])
+    groups = runs.over_seeds([replace(r, config=c) for r, c in zip(records, configs, strict=True)])
     if groups:
         console.print(_over_seeds(groups, [name for name in differing if name != "seed"]))
     for config, tests in groups:

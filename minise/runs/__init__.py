@@ -11,6 +11,7 @@ from minise.runs.records import (
     read_record,
     without_se,
 )
+from minise.runs.results import as_csv, as_rows
 from minise.runs.run import Every, Run, Stopped, load_checkpoint, load_run, read_every
 from minise.runs.seeds import Seeds
 from minise.runs.tensorboard import EventFiles, check_tensorboard
@@ -29,6 +30,8 @@ __all__ = [
     "Run",
     "Seeds",
     "Stopped",
+    "as_csv",
+    "as_rows",
     "changed",
     "check_tensorboard",
     "dataset_of",

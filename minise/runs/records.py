@@ -4,50 +4,120 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from minise import models
 from minise.errors import InputError
 from minise.runs.config import Config, read_config
+from minise.runs.folder import LOCK
 from minise.runs.run import CONFIG, METRICS
 from minise.runs.seeds import Seeds
 from minise.train.history import Epoch, History
 
+DONE = "done"
+RESULT, FAILED = "result.json", "failed.json"  # the last file of a point of a sweep
+
 _log = logging.getLogger(__name__)
 
 
-class Record(NamedTuple):
-    """A run: its folder, its configuration, and the epochs it has done."""
+@dataclass(frozen=True)
+class Record:
+    """A run of `minise train`, or a point of `minise sweep`: what its folder says.
+
+    `result` has test_accuracy, test_loss, test_images, train_accuracy, train_loss, epochs_done,
+    parameters, seconds, images (a fingerprint), gates, finished (a time) and machine, as far as
+    they are known: a run of `minise train` keeps fewer of them than a point of a sweep.
+    """
 
     folder: Path
     config: Config
-    history: History
+    state: str  # "done", "running", "stopped" or "failed"
+    result: Mapping[str, Any]
+    error: str | None = None  # why it failed
+
+    @cached_property
+    def history(self) -> History:
+        """The epochs it has done, read from its folder when they are first asked for.
+
+        Raises `InputError` where they cannot be read.
+        """
+        try:
+            lines = (_read(self.folder / METRICS) or "").splitlines()
+            return History(_epoch(json.loads(line)) for line in lines)
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{self.folder}: not a readable run: {error!r}") from None
 
     @property
     def test_accuracy(self) -> float | None:
         """That of the last test; None before the first."""
-        tests = [e.test_accuracy for e in self.history if e.test_accuracy is not None]
-        return tests[-1] if tests else None
+        return self.result.get("test_accuracy")
 
 
 def read_record(folder: Path) -> Record:
     """The run of a folder. Raises `InputError` where there is none, or its files are broken."""
-    config, history = folder / CONFIG, History()
+    path = folder / CONFIG
     try:
-        text = json.dumps(json.loads(config.read_text(encoding="utf-8"))["config"])
-        if (folder / METRICS).exists():
-            lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
-            history.extend(_epoch(json.loads(line)) for line in lines)
+        about = json.loads(path.read_text(encoding="utf-8"))
+        text = json.dumps(about["config"])
+        starts = about.get("starts") or [{}]
+        result, failure = (
+            dict(json.loads(_read(folder / name) or "{}")) for name in (RESULT, FAILED)
+        )
+        if result:
+            last = (_read(folder / METRICS) or "{}").rstrip().rpartition("\n")[2]
+            result |= {"train_loss": json.loads(last).get("loss")}
+            _check(result)
+        machine = dict(starts[-1].get("environment") or {})
     except OSError as error:
-        raise InputError(f"{config}: cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(f"{folder}: not a readable run: {error!r}") from None
     try:
-        return Record(folder, read_config(text), history)
+        config = read_config(text)
     except InputError as error:
-        raise InputError(f"{config}: {error}") from None
+        raise InputError(f"{path}: {error}") from None
+    if result:
+        return Record(folder, config, DONE, {"epochs_done": config.epochs} | result)
+    record = Record(folder, config, "stopped", {})
+    so_far = _so_far(record.history) | {"machine": machine}
+    if failure:
+        return replace(record, state="failed", result=so_far, error=str(failure.get("error")))
+    if len(record.history) == config.epochs:
+        return replace(record, state=DONE, result=so_far)
+    if (folder / LOCK).exists():
+        return replace(record, state="running", result=so_far)
+    return replace(record, result=so_far)
+
+
+def _check(result: Mapping[str, Any]) -> None:
+    for name in ("test_accuracy", "test_loss", "train_accuracy", "train_loss", "seconds"):
+        if not isinstance(result.get(name), int | float | None):
+            raise ValueError(f"{name} is {result[name]!r}")
+    for name in ("gates", "machine"):
+        if not isinstance(result.get(name, {}), dict):
+            raise ValueError(f"{name} is {result[name]!r}")
+
+
+def _so_far(history: History) -> dict[str, Any]:
+    """What the epochs say of what a sweep's result.json has."""
+    found: dict[str, Any] = {"epochs_done": len(history)}
+    if history:
+        last, seconds = history[-1], sum(epoch.seconds for epoch in history)
+        found |= {"train_accuracy": last.accuracy, "train_loss": last.loss, "seconds": seconds}
+    if tests := [epoch for epoch in history if epoch.test_accuracy is not None]:
+        found |= {"test_accuracy": tests[-1].test_accuracy, "test_loss": tests[-1].test_loss}
+    return found
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def _epoch(values: dict[str, Any]) -> Epoch:
@@ -94,7 +164,7 @@ def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
     groups: dict[str, tuple[Config, dict[int, float]]] = {}
     for record in records:
         accuracy, config = record.test_accuracy, record.config
-        if len(record.history) == config.epochs and accuracy is not None:
+        if record.state == DONE and accuracy is not None:
             config, seed = config._replace(seed=0), config.seed
             alike = json.dumps(config, sort_keys=True)
             # a repeated run is no additional evidence

@@ -19,12 +19,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from minise.runs import records
 from minise.runs.config import LR, WEIGHT_DECAY, Config
 from minise.runs.folder import LOCK
 from minise.runs.lock import is_free, read_owner, silence
 from minise.runs.run import CHECKPOINT
 
-RESULT, FAILED = "result.json", "failed.json"
+RESULT, FAILED = records.RESULT, records.FAILED  # which `minise runs` reads
 READABLE = 80  # letters of a folder's name before the seed
 
 

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from swept import leave_point
 
 from minise import runs, train
 from minise.runs import pictures
@@ -100,6 +101,20 @@ def test_what_se_changes_is_not_told_of_one_seed(minise, tmp_path):
     code, out, err = minise("runs")
     assert (code, err) == (0, "")
     assert " − " not in out
+
+
+@pytest.mark.effect("minise runs --csv")
+def test_every_figure_goes_into_a_file_or_to_standard_output(minise, tmp_path):
+    leave_point(tmp_path / "sweep", 0.1 + 0.2)
+    leave(tmp_path / "other" / "a-1", [0.9])
+    text = runs.as_csv([r for f in ("sweep", "other") for r in runs.find_records(tmp_path / f)])
+    assert text.count("\n") == 3
+    assert minise("runs", "sweep", "other", "--csv", "-") == (0, text, "")
+    assert minise("runs", "sweep", "other", "--csv", "all.csv")[::2] == (0, "")
+    assert (tmp_path / "all.csv").read_bytes() == text.encode()
+    code, out, err = minise("runs", "sweep", "--csv", "nowhere/all.csv")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "nowhere" in err
 
 
 @pytest.mark.effect("minise plot RUNS", "minise plot --out")
