@@ -55,18 +55,19 @@ class Processes:
 
         def start() -> Any:
             name = {"VECLIB_MAXIMUM": "VECLIB_MAXIMUM_THREADS"}
-            return ProcessPoolExecutor(
-                1,
-                initializer=_end_with,
-                initargs=(work.sweep / work.driver,),
-                env={name.get(library, f"{library}_NUM_THREADS"): "1" for library in ONE},
-            )
+            with _deaf():
+                return ProcessPoolExecutor(
+                    1,
+                    initializer=_end_with,
+                    initargs=(work.sweep / work.driver,),
+                    env={name.get(library, f"{library}_NUM_THREADS"): "1" for library in ONE},
+                )
 
         try:
             while waiting or busy:
                 while waiting and len(busy) < self.workers:
                     worker = idle.pop() if idle else start()
-                    with _deaf():  # as the worker then is
+                    with _deaf():  # again: loky's own process, which starts above, ends that
                         busy[worker.submit(_do, work, waiting.popleft())] = worker
                 while idle and not waiting:
                     idle.pop().shutdown(wait=False)
@@ -74,10 +75,12 @@ class Processes:
                 for future in done:
                     worker = busy.pop(future)
                     try:
-                        yield future.result()
+                        said = future.result()
                         idle.append(worker)
                     except BrokenProcessPool:  # it died: the point's folder tells how far it came
                         worker.shutdown(wait=False)
+                        said = None
+                    yield said
                 yield None
         finally:
             for worker in (*idle, *busy.values()):
@@ -88,7 +91,8 @@ class Processes:
 def _deaf() -> Iterator[None]:
     """Within a `with`, processes are started that a terminal's Ctrl-C does not reach.
 
-    They are asked to stop in another way; and who still imports minise would show a traceback.
+    Nor does the end of the terminal. They are asked to stop in another way, and who still imports
+    minise would show a traceback.
     """
     if os.name == "nt":
         ignore: Callable[[None, bool], int] = _kernel32().SetConsoleCtrlHandler
@@ -98,7 +102,7 @@ def _deaf() -> Iterator[None]:
         finally:
             ignore(None, False)
     else:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
         try:
             yield
         finally:
@@ -116,7 +120,10 @@ _WORKING = threading.Lock()
 
 def _do(work: Work, point: Point) -> str | None:
     with _WORKING:
-        return work(point)
+        try:
+            return work(point)
+        except Exception as error:  # a fault of minise
+            return f"{point.name}: {type(error).__name__}: {error}"
 
 
 def _end_with(driver: Path) -> None:

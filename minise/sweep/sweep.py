@@ -12,7 +12,7 @@ from pathlib import Path
 from minise.errors import InputError
 from minise.runs.config import Config
 from minise.runs.folder import LOCK
-from minise.runs.lock import is_free, locked
+from minise.runs.lock import is_free, locked, silence
 from minise.runs.run import Every
 from minise.sweep.check import Nets, check_all
 from minise.sweep.engines import TICK, Engine
@@ -23,6 +23,8 @@ from minise.train.signals import StopSignals
 
 ENDED = State.DONE, State.FAILED
 SUSPECT = 2  # deaths of its processes in succession, after which a point waits for all others
+DRIVER = ".driver-"  # begins the names of the locks of processes that run the sweep
+LONG = 86_400  # seconds; jobs of a cluster may outlive them
 IDLE = 5  # rounds in succession without any work, after which something must be wrong
 
 
@@ -66,9 +68,10 @@ class Sweep:
 
         Raises `InputError` where a worker could not work: it finds other images, or another folder.
         """
-        driver, trouble, told = f".driver-{secrets.token_hex(6)}", "", False
+        driver, trouble, told = f"{DRIVER}{secrets.token_hex(6)}", "", False
         self.asked_to_stop = False
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._clean()
         with StopSignals() as signals, locked(self.folder / driver) as lock:
             work = Work(self.folder.absolute(), driver, every)
             while not self.asked_to_stop and (left := self._left()):
@@ -84,6 +87,12 @@ class Sweep:
         if trouble:
             raise InputError(trouble)
         return Counter(self.states())
+
+    def _clean(self) -> None:
+        """Remove the locks of processes that ran the sweep and were killed long ago."""
+        for path in self.folder.glob(f"{DRIVER}*"):
+            if silence(path) > LONG and is_free(path):
+                path.unlink(missing_ok=True)
 
     def _left(self) -> list[Point]:
         return [point for point in self.points if point.state(self.folder) not in ENDED]
