@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.live import Live
 
 from minise import backend
-from minise.cli.options import computing
+from minise.cli.options import check_paths, computing
 from minise.cli.say import show
 from minise.errors import InputError
-from minise.files import check_writable, write_whole
+from minise.files import write_whole
 from minise.nearest import nearest
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def bench_command(
             show(Console(), f"{case.name:<{width}}  {case.about}")
         return
     to_stdout = json_path == Path("-")
-    _check_paths(None if to_stdout else json_path, plot)
+    check_paths(json_path, plot=plot)
 
     console = Console()
     on_terminal = console.is_terminal and not to_stdout
@@ -122,7 +122,7 @@ def _loaded(threads: int, seconds: float, json_path: Path | None) -> None:
     from minise.bench import report as texts
 
     to_stdout = json_path == Path("-")
-    _check_paths(None if to_stdout else json_path, None)
+    check_paths(json_path)
 
     def tell(about: str) -> None:
         click.echo(f"measuring, neighbours: {about} …", err=True)
@@ -151,17 +151,6 @@ def _chosen(names: tuple[str, ...], scaling: bool) -> list[bench.AnyCase]:
         if (case.name.startswith(names) if names else case.name in usual)
         or (scaling and case.name in bench.SCALING)
     ]
-
-
-def _check_paths(json_path: Path | None, plot: Path | None) -> None:
-    """Now, and not after a minute of work."""
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise InputError(f"--plot {plot}, expected a name that ends in .png")
-    for path in (json_path, plot):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{path}: there is no folder {path.parent}")
-        if path is not None:
-            check_writable(path.parent)
 
 
 def _progress(line: Live, count: int) -> Callable[[str], None]:

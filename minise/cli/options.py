@@ -12,7 +12,7 @@ import click
 from minise import backend, data, runs
 from minise.cli.say import tell
 from minise.errors import InputError
-from minise.files import PYTORCH, WEIGHTS
+from minise.files import PYTORCH, WEIGHTS, check_writable
 from minise.nn import Layer
 from minise.runs.run import CONFIG
 
@@ -47,6 +47,21 @@ def computing(command: Command) -> Command:
             command(**options)
 
     return with_options
+
+
+def check_paths(*texts: Path | None, plot: Path | None = None) -> None:
+    """See that they can be written: now, and not after a minute of work. `-` can.
+
+    Raises `InputError`, also for a picture whose name does not end in .png.
+    """
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise InputError(f"--plot {plot}, expected a name that ends in .png")
+    for path in (*texts, plot):
+        if path is None or path == Path("-"):
+            continue
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: there is no folder {path.parent}")
+        check_writable(path.parent)
 
 
 def run_first(words: Sequence[str]) -> tuple[Path, tuple[str, ...]]:

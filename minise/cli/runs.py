@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from minise import runs
-from minise.cli.say import show, table, tell
+from minise.cli import comparing
+from minise.cli.options import check_paths
+from minise.cli.say import show, tell
 from minise.errors import InputError
 from minise.files import check_writable, write_whole
 from minise.runs import find_records, pictures
+from minise.runs.records import key
+
+FEW = 40  # runs that are listed one by one without being asked to
+SHOWN = 8  # of what went wrong
 
 
 @click.command("runs", short_help="List and compare runs.")
 @click.argument("folder", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--baseline",
+    metavar="WORDS",
+    help="What to compare with: a net, or settings, as in 'resnet8' or 'reduction=4 gate=tanh'.",
+)
+@click.option("--all", "each", is_flag=True, help=f"List each run, also of more than {FEW}.")
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Draw the differences to the baseline, or the groups, as a PNG file.",
+)
 @click.option(
     "--csv",
     "csv_path",
@@ -26,93 +44,119 @@ from minise.runs import find_records, pictures
     type=click.Path(path_type=Path),
     help="Write all that is known of each run, a row for each; - for standard output.",
 )
-def runs_command(folder: tuple[Path, ...], csv_path: Path | None) -> None:
+@click.option(
+    "--json",
+    "json_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the runs, the groups and how they compare; - for standard output.",
+)
+def runs_command(
+    folder: tuple[Path, ...],
+    baseline: str | None,
+    each: bool,
+    plot: Path | None,
+    csv_path: Path | None,
+    json_path: Path | None,
+) -> None:
     """List the runs in FOLDER, by default `runs`: how they differ, and how far they are.
 
-    Runs that differ only in their seed are summed up: the mean of their test accuracies, its
-    standard error, and the deviation of one run. If the same was done without SE, the change that
-    SE makes is shown too, averaged over seeds.
+    Each FOLDER is of `minise train` or `minise sweep`. Runs that differ only in their seed are
+    summed up: the mean of their test accuracies, its standard error, and the deviation of one run.
+
+    Each such group is compared with the one that is the same but for WORDS; without them, with the
+    same net without SE. The difference is averaged over the seeds that both have, with an interval
+    from Student's t, corrected for the number of comparisons in its table.
     """
+    if csv_path is not None and csv_path == json_path:
+        raise InputError(f"--csv {csv_path} --json {json_path}: expected two names")
+    check_paths(csv_path, json_path, plot=plot)
     records = [record for each in folder or (Path("runs"),) for record in find_records(each)]
-    if csv_path == Path("-"):
-        click.echo(runs.as_csv(records), nl=False)
-        return
+    groups = runs.over_seeds(records)
+    comparisons = runs.compare(groups, baseline)
+    if plot is not None:
+        if not groups:
+            raise InputError(f"--plot {plot}: no run is finished, so there is nothing to draw")
+        write_whole(plot, comparing.picture(groups, comparisons if baseline else []))
+    if warning := _mixture(records, comparisons):
+        tell(warning)
+    texts = {}
     if csv_path is not None:
-        check_writable(csv_path.parent)
-        write_whole(csv_path, runs.as_csv(records).encode(errors="backslashreplace"))
-    differing = [name for name in runs.differing(records) if name not in ("model", "epochs")]
-    configs = _with_short_paths([record.config for record in records])
-    listed = table("run", "model", *(["settings"] if differing else []), "epochs", "loss", "test")
-    for column in listed.columns[-3:]:
-        column.justify, column.no_wrap = "right", True
-    for record, config in zip(records, configs, strict=True):
-        history, accuracy = record.history, record.test_accuracy
-        listed.add_row(
-            escape(record.folder.name),
-            config.model,
-            *([_asked_for(config, differing)] if differing else []),
-            f"{len(history)}/{config.epochs}",
-            f"{history[-1].loss:.4f}" if history else "",
-            "" if accuracy is None else f"{accuracy:.2%}",
-        )
+        texts[csv_path] = runs.as_csv(records)
+    if json_path is not None:
+        found = runs.as_json(records, groups, comparisons)
+        texts[json_path] = json.dumps(found, indent=1) + "\n"
+    for path, text in texts.items():
+        if path != Path("-"):
+            write_whole(path, text.encode(errors="backslashreplace"))
+    if Path("-") in texts:
+        click.echo(texts[Path("-")], nl=False)
+        return
     console = Console()
-    console.print(listed)
-    groups = runs.over_seeds([replace(r, config=c) for r, c in zip(records, configs, strict=True)])
-    if groups:
-        console.print(_over_seeds(groups, [name for name in differing if name != "seed"]))
-    for config, tests in groups:
-        for other, others in groups:
-            if other == runs.without_se(config) and len(tests.both(others)) > 1:
-                show(console, f"{config.model} − {other.model}: {told_difference(tests - others)}")
+    few = each or len(records) <= FEW
+    if few:
+        console.print(comparing.listed(records))
+    if groups and not (few and all(len(tests.figures) < 2 for _, tests in groups)):
+        console.print(comparing.grouped(console, groups, each=len(records) <= FEW))
+    comparing.show_compared(console, comparisons)
+    for line in _notes(records, groups, few):
+        show(console, line)
+    if baseline:
+        for line in _uncompared(groups, comparisons):
+            show(console, line)
+    for written in (plot, csv_path, json_path):
+        if written is not None:
+            show(console, f"  {written}")
 
 
-def _over_seeds(groups: list[tuple[runs.Config, runs.Seeds]], differing: list[str]) -> Table:
-    told = table(
-        "model",
-        *(["settings"] if differing else []),
-        "seeds",
-        "mean test ± std. error",
-        "deviation of a run",
-        "each",
-    )
-    for config, tests in groups:
-        told.add_row(
-            config.model,
-            *([_asked_for(config, differing)] if differing else []),
-            str(len(tests.figures)),
-            f"{tests.mean:.3%} ± {tests.standard_error:.3%}",
-            f"{tests.deviation:.3%}",
-            " ".join(f"{accuracy:.2%}" for accuracy in tests.figures.values()),
-        )
-    return told
+def _notes(records: Sequence[runs.Record], groups: runs.Groups, listed: bool) -> list[str]:
+    """What the tables do not tell."""
+    states = Counter(record.state for record in records)
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    notes = []
+    if len(states) > 1 or not listed:
+        notes.append(f"{len(records)} runs: {counts}{'' if listed else '; --all lists each'}")
+    failed = [record for record in records if record.state == "failed"]
+    notes += [f"failed: {record.folder}: {record.error}" for record in failed[:SHOWN]]
+    if len(failed) > SHOWN:
+        notes.append(f"… and {len(failed) - SHOWN} others")
+    tested = [r for r in records if r.state == "done" and r.test_accuracy is not None]
+    if again := len(tested) - sum(len(tests.figures) for _, tests in groups):
+        notes.append(f"left out of the means, as they repeat the seed of another: {again} runs")
+    return notes
+
+
+def _uncompared(groups: runs.Groups, comparisons: Sequence[runs.Comparison]) -> list[str]:
+    used = [config for c in comparisons for config in (c.config, c.baseline)]
+    left = [config for config, _ in groups if config not in used]
+    if not left:
+        return []
+    names = comparing.names([config for config, _ in groups], left)
+    rest = f", … ({len(left)})" if len(left) > SHOWN else ""
+    return [f"without a baseline: {', '.join(names[:SHOWN])}{rest}"]
+
+
+def _mixture(records: Sequence[runs.Record], comparisons: Sequence[runs.Comparison]) -> str | None:
+    """A warning where figures were compared that other code, or other images, gave."""
+    alike: dict[str, list[runs.Record]] = {}
+    for record in records:
+        if record.state == "done":
+            alike.setdefault(key(record.config._replace(seed=0)), []).append(record)
+    together = [
+        *alike.values(),
+        *(alike[key(c.config)] + alike[key(c.baseline)] for c in comparisons),
+    ]
+    differing = dict.fromkeys(fact for some in together for fact in runs.mixed(some))
+    if not differing:
+        return None
+    facts = ", ".join(differing)
+    return f"minise: runs that are put together or compared were made with different {facts}"
 
 
 def told_difference(difference: runs.Seeds) -> str:
     """As in "+0.040 % ± 0.021 % over 5 seeds"."""
     mean, error = difference.mean, difference.standard_error
     return f"{mean:+.3%} ± {error:.3%} over {len(difference.figures)} seeds"
-
-
-def _asked_for(config: runs.Config, names: list[str]) -> str:
-    """As in "placement=pre seed=1"."""
-    found = {name: getattr(config, name) for name in names}
-    options = found.pop("options", {})
-    given = {n: f"{v:g}" if isinstance(v, float) else v for n, v in found.items() if v is not None}
-    return escape(" ".join(f"{name}={value}" for name, value in (options | given).items()))
-
-
-def _with_short_paths(configs: list[runs.Config]) -> list[runs.Config]:
-    """Each `data` as its last parts, as many as tell it from the others."""
-    paths = {config.data: Path(config.data).parts for config in configs}
-    short = dict.fromkeys(paths, "")
-    for data, parts in paths.items():
-        others = [other for other in paths.values() if other != parts]
-        count = next(
-            (n for n in range(1, len(parts)) if all(o[-n:] != parts[-n:] for o in others)),
-            len(parts),
-        )
-        short[data] = str(Path(*parts[-count:]))
-    return [config._replace(data=short[config.data]) for config in configs]
 
 
 @click.command("plot", short_help="Draw the curves of several runs over one another.")

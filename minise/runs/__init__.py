@@ -1,5 +1,6 @@
 """What a run is configured with, and what it leaves: a folder to resume, read and compare."""
 
+from minise.runs.comparisons import Comparison, Groups, compare, without_se
 from minise.runs.config import LR, SCHEDULES, Config, changed, dataset_of, training_of
 from minise.runs.folder import next_folder
 from minise.runs.recipes import RECIPES, Recipe, recipe
@@ -9,9 +10,8 @@ from minise.runs.records import (
     find_records,
     over_seeds,
     read_record,
-    without_se,
 )
-from minise.runs.results import as_csv, as_rows
+from minise.runs.results import as_csv, as_json, as_rows, mixed
 from minise.runs.run import Every, Run, Stopped, load_checkpoint, load_run, read_every
 from minise.runs.seeds import Seeds
 from minise.runs.tensorboard import EventFiles, check_tensorboard
@@ -22,18 +22,22 @@ __all__ = [
     "RECIPES",
     "SCHEDULES",
     "About",
+    "Comparison",
     "Config",
     "EventFiles",
     "Every",
+    "Groups",
     "Recipe",
     "Record",
     "Run",
     "Seeds",
     "Stopped",
     "as_csv",
+    "as_json",
     "as_rows",
     "changed",
     "check_tensorboard",
+    "compare",
     "dataset_of",
     "differing",
     "find_records",
@@ -41,6 +45,7 @@ __all__ = [
     "load_run",
     "load_weights",
     "metadata_of",
+    "mixed",
     "next_folder",
     "over_seeds",
     "read_every",

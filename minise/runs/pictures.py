@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from minise.arrays import Array
 from minise.data import Split
+from minise.errors import InputError
 from minise.figures import new_figure, png
 from minise.train.history import Epoch
 
+MOST_LINES = 1000  # in a picture
 TRAINING, TEST = "tab:blue", "tab:orange"
 
 
@@ -70,6 +73,52 @@ def overlay(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
     for text in legend.get_texts():
         text.set_parse_math(False)  # the name of a run is not a formula
     return png(figure)
+
+
+class Dots(NamedTuple):
+    """A group of runs in `dots`: the figure of each, their mean, and its interval."""
+
+    figures: Sequence[float]
+    mean: float
+    interval: tuple[float, float] | None
+
+
+def dots(panels: Mapping[str, Mapping[str, Dots]], figure_is: str, *, zero: bool) -> bytes:
+    """Groups by name, line by line: each run, the mean, and its interval as a bar.
+
+    The panels, by their titles, share the lines: a group stands at one height in all of them.
+    Figures are shares, drawn as percent. `zero` marks 0. Raises `InputError` for too many lines.
+    """
+    names = list(dict.fromkeys(name for groups in panels.values() for name in groups))
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    if len(names) * rows > MOST_LINES:
+        raise InputError(f"a picture of {len(names) * rows} lines, expected at most {MOST_LINES}")
+    width = 0.07 * max(map(len, names)) + columns * (4.5 if columns == 1 else 3.2)
+    drawn = new_figure(width, rows * (1.1 + 0.22 * max(4, len(names))))
+    grid = drawn.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, (title, groups) in zip(grid.flat, panels.items(), strict=False):
+        for name, group in groups.items():
+            at = names.index(name)
+            if group.interval is not None:
+                low, high = (100 * end for end in group.interval)
+                axes.plot([low, high], [at, at], "-", color=TRAINING, lw=2.5, alpha=0.6)
+            runs = [100 * figure for figure in group.figures]
+            axes.plot(runs, [at] * len(runs), "o", color="black", ms=3, alpha=0.45, mew=0)
+            axes.plot([100 * group.mean], [at], "D", color=TEST, ms=5)
+        if zero:
+            axes.axvline(0, color="black", lw=0.8)
+        axes.set_title(title, fontsize=10).set_parse_math(False)
+        axes.grid(alpha=0.3)
+    for axes in grid.flat[len(panels) :]:
+        axes.axis("off")
+    grid[0, 0].set_ylim(len(names) - 0.4, -0.6)
+    for axes in grid[:, 0]:
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        for label in axes.get_yticklabels():
+            label.set_parse_math(False)  # the name of a setting is not a formula
+    drawn.supxlabel(figure_is, fontsize=9)
+    return png(drawn)
 
 
 def mistakes(

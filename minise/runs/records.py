@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from minise import models
 from minise.errors import InputError
 from minise.runs.config import Config, read_config
 from minise.runs.folder import LOCK
@@ -140,14 +140,16 @@ def find_records(folder: Path) -> list[Record]:
     if (folder / CONFIG).exists():
         return [read_record(folder)]
     found = []
-    for config in sorted(folder.glob(f"*/{CONFIG}")):
+    for path in folder.iterdir():
+        if not ((path / CONFIG).exists() or (path / FAILED).exists()):
+            continue
         try:
-            found.append(read_record(config.parent))
+            found.append(read_record(path))
         except InputError as error:
             _log.warning("%s", error)
     if not found:
         raise InputError(f"{folder}: holds no runs; minise train makes one")
-    return sorted(found, key=lambda record: _in_order(record.folder.name))
+    return sorted(found, key=_in_order)
 
 
 def differing(records: Sequence[Record]) -> list[str]:
@@ -160,28 +162,26 @@ def differing(records: Sequence[Record]) -> list[str]:
 
 
 def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
-    """Finished runs that differ only in their seed, at least two: the last test of each."""
+    """Finished runs that differ only in their seed, put together: the last test of each.
+
+    The configuration of such a group has seed 0. A run that repeats a seed is left out.
+    """
     groups: dict[str, tuple[Config, dict[int, float]]] = {}
     for record in records:
         accuracy, config = record.test_accuracy, record.config
         if record.state == DONE and accuracy is not None:
             config, seed = config._replace(seed=0), config.seed
-            alike = json.dumps(config, sort_keys=True)
             # a repeated run is no additional evidence
-            groups.setdefault(alike, (config, {}))[1].setdefault(seed, accuracy)
-    return [(config, Seeds(tests)) for config, tests in groups.values() if len(tests) > 1]
+            groups.setdefault(key(config), (config, {}))[1].setdefault(seed, accuracy)
+    return [(config, Seeds(tests)) for config, tests in groups.values()]
 
 
-def without_se(config: Config) -> Config | None:
-    """The same training without SE; None where there is no such net."""
-    plain = config.model.removeprefix("se-")
-    if plain == config.model or plain not in models.names():
-        return None
-    options = {k: v for k, v in config.options.items() if models.has_option(plain, k)}
-    return config._replace(model=plain, options=options)
+def key(config: Config) -> str:
+    """Equal for equal configurations."""
+    return json.dumps(config, sort_keys=True)
 
 
-def _in_order(name: str) -> list[Any]:
-    """se-cnn-2 before se-cnn-10."""
-    stem, _, number = name.rpartition("-")
-    return [stem, int(number)] if number.isdecimal() else [name, 0]
+def _in_order(record: Record) -> list[Any]:
+    """se-cnn-2 before se-cnn-10, and seed=2 before seed=10."""
+    parts = re.split(r"(\d+)", record.folder.name)
+    return [int(part) if k % 2 else part for k, part in enumerate(parts)]

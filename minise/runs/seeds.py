@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from minise.errors import InputError
+from minise.runs.intervals import student_t
 
 
 @dataclass(frozen=True)
@@ -16,14 +17,13 @@ class Seeds:
     `a - b` has the differences for the seeds that both have: their mean and its standard error show
     the effect of a change.
 
-    Raises `InputError` for fewer than two seeds.
+    Raises `InputError` where there is no seed; so do the deviation and the standard error of one.
     """
 
     figures: Mapping[int, float]
 
     def __post_init__(self) -> None:
-        if len(self.figures) < 2:
-            raise InputError(f"seeds: {len(self.figures)} in common, expected at least 2")
+        self._check(1)
 
     @property
     def mean(self) -> float:
@@ -33,6 +33,7 @@ class Seeds:
     @property
     def deviation(self) -> float:
         """The standard deviation of one run, √(Σ (figure − mean)² / (n − 1))."""
+        self._check(2)
         return statistics.stdev(self.figures.values())
 
     @property
@@ -40,9 +41,26 @@ class Seeds:
         """That of the mean, deviation / √n."""
         return float(self.deviation / len(self.figures) ** 0.5)
 
+    def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
+        """Student's: from many such samples, this share of the intervals holds the true mean.
+
+        mean ∓ t · standard_error, with t of n − 1 degrees of freedom. None where there is none:
+        with one seed, or where all figures are equal and so do not show how much they vary.
+        """
+        if not 0 < confidence < 1:
+            raise InputError(f"confidence: {confidence}, expected above 0 and below 1")
+        if len(set(self.figures.values())) < 2:
+            return None
+        reach = student_t(confidence, len(self.figures) - 1) * self.standard_error
+        return self.mean - reach, self.mean + reach
+
     def both(self, other: Seeds) -> list[int]:
         """The seeds that both have."""
         return [seed for seed in self.figures if seed in other.figures]
 
     def __sub__(self, other: Seeds) -> Seeds:
         return Seeds({k: self.figures[k] - other.figures[k] for k in self.both(other)})
+
+    def _check(self, least: int) -> None:
+        if len(self.figures) < least:
+            raise InputError(f"seeds: {len(self.figures)} in common, expected at least {least}")

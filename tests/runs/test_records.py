@@ -72,6 +72,7 @@ def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
     groups = runs.over_seeds(runs.find_records(tmp_path / "runs"))
     assert [(config, tests.figures) for config, tests in groups] == [
         (runs.Config(epochs=2), {0: 0.90, 1: 0.92, 2: 0.92}),
+        (runs.Config(epochs=2, lr=0.3), {0: 0.9}),
         (runs.Config(epochs=2, lr=0.2), {0: 0.7, 5: 0.7}),
     ]
 

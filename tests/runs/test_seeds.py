@@ -30,11 +30,46 @@ def test_differences_are_taken_seed_by_seed_where_both_have_one():
     assert difference.standard_error == pytest.approx(0.05)  # √(2 · 0.05² / 1) / √2
 
 
-def test_fewer_than_two_seeds_say_nothing():
-    with pytest.raises(InputError, match="seeds: 1 in common, expected at least 2"):
-        runs.Seeds({0: 0.9})
-    with pytest.raises(InputError, match="seeds: 0 in common"):
+def test_one_seed_does_not_say_how_much_others_differ():
+    one = runs.Seeds({0: 0.9})
+    assert (one.mean, one.interval()) == (0.9, None)
+    for name in ("deviation", "standard_error"):
+        with pytest.raises(InputError, match="seeds: 1 in common, expected at least 2"):
+            getattr(one, name)
+
+
+def test_without_a_seed_there_is_nothing():
+    with pytest.raises(InputError, match="seeds: 0 in common, expected at least 1"):
         runs.Seeds({0: 0.9, 1: 0.8}) - runs.Seeds({2: 0.9, 3: 0.8})
+
+
+def test_an_interval_by_hand():
+    tests = runs.Seeds({0: 0.90, 1: 0.92, 2: 0.97})  # standard error √(0.0013 / 3)
+    low, high = tests.interval()
+    reach = 4.302652729749 * (0.0013 / 3) ** 0.5  # from a printed table, 2 degrees of freedom
+    assert (low, high) == (pytest.approx(0.93 - reach), pytest.approx(0.93 + reach))
+    low, high = tests.interval(0.9975)
+    assert (high - low) / 2 == pytest.approx(19.9625 * (0.0013 / 3) ** 0.5, rel=1e-4)
+
+
+def test_figures_that_are_all_equal_have_no_interval():
+    assert runs.Seeds({0: 0.9, 1: 0.9, 2: 0.9}).interval() is None
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95, -0.5, float("nan")])
+def test_a_confidence_is_a_share(confidence):
+    with pytest.raises(InputError, match=r"confidence: .*, expected above 0 and below 1"):
+        runs.Seeds({0: 0.9, 1: 0.8}).interval(confidence)
+
+
+def test_as_many_intervals_hold_the_true_mean_as_they_say():
+    rng = np.random.default_rng(0)
+    samples = rng.normal(0.5, 0.1, (1000, 4))
+    held = [
+        low < 0.5 < high
+        for low, high in (runs.Seeds(dict(enumerate(s))).interval(0.9) for s in samples.tolist())
+    ]
+    assert np.mean(held) == pytest.approx(0.9, abs=0.03)  # three standard errors
 
 
 def alike(stripes):
