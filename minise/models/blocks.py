@@ -12,16 +12,11 @@ import numpy.typing as npt
 from minise import nn
 from minise.errors import InputError
 from minise.nearest import nearest
-from minise.nn.se import OPTIONS
+from minise.nn.relatives import BLOCK_OPTIONS, BLOCKS
+from minise.nn.se import OF_THE_NET
 
-BLOCKS: dict[str, type[nn.Layer]] = {
-    "se": nn.SEBlock,
-    "ese": nn.EffectiveSE,
-    "eca": nn.ECA,
-    "scse": nn.ConcurrentSE,
-    "sse": nn.SpatialSE,
-    "ge": nn.GatherExcite,
-}
+# Those of all blocks, each once: which of them a block has is checked when it is known.
+OPTIONS = ("block", *dict.fromkeys(name for options in BLOCK_OPTIONS.values() for name in options))
 
 
 def make_block(
@@ -39,31 +34,30 @@ def make_block(
     for an option that this block does not have.
     """
     options = dict(given)
-    block = options.pop("block", "se")
-    if block not in BLOCKS:
-        raise InputError(f"{name}: {nearest('block', block, list(BLOCKS))}")
-    made, called = BLOCKS[block], f"block={block}"
-    if block == "se" and options.get("squeeze") == "none":
-        made, called = nn.NoSqueeze, "squeeze=none"
+    called = options.pop("block", "se")
+    if called not in BLOCKS:
+        raise InputError(f"{name}: {nearest('block', called, list(BLOCKS))}")
+    block, told = BLOCKS[called], f"block={called}"
+    if block is nn.SEBlock and options.get("squeeze") == "none":
+        block, told = nn.NoSqueeze, "squeeze=none"
         del options["squeeze"]
-    takes = _arguments(made)
-    if unfit := [option for option in options if option not in takes]:
-        raise InputError(f"{name}: {unfit[0]} does nothing with {called}; leave one of them out")
-    of_block = {option: value for option, value in usual.items() if option in takes} | options
-    of_all = {"rng": rng, "dtype": dtype}
-    of_block |= {what: value for what, value in of_all.items() if what in takes}
+    has = BLOCK_OPTIONS[block]
+    if unfit := [option for option in options if option not in has]:
+        takes_only = ", ".join(has) or "no options"
+        raise InputError(f"{name}: {unfit[0]} does nothing with {told}, which takes {takes_only}")
+    options = {option: value for option, value in usual.items() if option in has} | options
+    takes = _arguments(block)
+    options |= {what: v for what, v in (("rng", rng), ("dtype", dtype)) if what in takes}
 
     def make(channels: int, **more: Any) -> nn.Layer:
         more = {what: value for what, value in more.items() if what in takes}
-        given = (channels,) if "channels" in takes else ()
-        return made(*given, **of_block, **more)
+        return block(*[channels] if "channels" in takes else [], **options, **more)
 
     return make
 
 
 def _arguments(block: type[nn.Layer]) -> set[str]:
-    """Those that a net may pass on; `ConcurrentSE` hands all others to its SE block."""
-    named = set(inspect.signature(block).parameters)
-    if "options" in named:
-        named |= {*OPTIONS, "reduced_from", "rng", "dtype"}
-    return named
+    """Those of `OF_THE_NET` that it takes: `nn.GatherExcite` none, `nn.ConcurrentSE` any option."""
+    parameters = inspect.signature(block).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {what for what in OF_THE_NET if takes_any or what in parameters}

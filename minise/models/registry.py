@@ -16,12 +16,11 @@ from minise import backend
 from minise.arrays import Array
 from minise.errors import InputError
 from minise.models import efficientnet, inception, mobilenet, mobilenetv3, regnet, resnet, vgg
-from minise.models.blocks import make_block
+from minise.models.blocks import OPTIONS, make_block
 from minise.models.cnn import cnn, cnn3
 from minise.nearest import nearest
 from minise.nn import Layer, unfilled
 from minise.nn.layer import MadeAs
-from minise.nn.se import OPTIONS
 from minise.nn.widths import check_whole
 
 MNIST, CIFAR, PHOTOS = (1, 28, 28), (3, 32, 32), (3, 224, 224)
@@ -31,6 +30,10 @@ SMALL = (*PLACES, "stem_stride")  # of residual nets for small images
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _is_text(value: object) -> bool:
@@ -44,10 +47,9 @@ def _is_switch(value: object) -> bool:
 # What each option must be: text from a command line or a file may be anything.
 _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "reduction": (_is_number, "a number"),
-    "hidden": (
-        lambda value: value is None or (isinstance(value, Integral) and not _is_switch(value)),
-        "a whole number",
-    ),
+    "hidden": (lambda value: value is None or _is_whole(value), "a whole number"),
+    "kernel_size": (lambda value: value is None or _is_whole(value), "a whole number"),
+    "smallest": (_is_whole, "a whole number"),
     "bias": (_is_switch, "true or false"),
     "residual": (_is_switch, "true or false"),
     "stride_first": (lambda value: value is None or _is_switch(value), "true or false"),
@@ -60,6 +62,7 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "activation": (_is_text, "a name"),
     "norm": (_is_text, "a name"),
     "gate": (_is_text, "a name"),
+    "merge": (_is_text, "a name"),
     "rounding": (_is_text, "a name"),
     "placement": (_is_text, "a name"),
     "stages": (
@@ -79,7 +82,7 @@ class _Net(NamedTuple):
 
     @property
     def all_options(self) -> tuple[str, ...]:
-        return self.options if self.se is None else (*self.options, "block", *OPTIONS)
+        return self.options if self.se is None else (*self.options, *OPTIONS)
 
 
 _NETS: dict[str, _Net] = {}
@@ -277,22 +280,26 @@ def create(
     Channels and classes are those of the data that it was made for, unless given. With
     `filled=False` the weights are arbitrary, which costs no time: for counting, or where a state
     is loaded next. `options` are those of `nn.SEBlock` for all SE blocks of the net, as in
-    `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`; `squeeze="none"` makes them
-    `nn.NoSqueeze`, and `block` another relative: "ese", "eca", "scse", "sse" or "ge". Of residual
-    nets there are also `placement`, `stages` (the numbers of those that have SE), for small images
-    `stem_stride` (that of the first convolution), and for ImageNet's `stride_first` and
-    `ceil_pool`, in which nets of the same name by others differ; of MobileNetV3 `norm_eps` and
-    `norm_momentum`, those of every batch norm.
+    `reduction=8, gate="tanh"` or `**nn.PRESETS["paper"].options`. Of residual nets there are also
+    `placement`, `stages` (the numbers of those that have SE), for small images `stem_stride` (that
+    of the first convolution), and for ImageNet's `stride_first` and `ceil_pool`, in which nets of
+    the same name by others differ; of MobileNetV3 `norm_eps` and `norm_momentum`, those of every
+    batch norm.
+
+    `block` puts a relative in the place of every SE block: "ese" `nn.EffectiveSE`, "eca" `nn.ECA`,
+    "scse" `nn.ConcurrentSE`, "sse" `nn.SpatialSE`, "ge" `nn.GatherExcite`; and `squeeze="none"`
+    `nn.NoSqueeze`. The options are then those of that block. What the net itself chooses for its
+    SE blocks, such as MobileNetV3's gate, the relative has as well where it has such an option.
 
     The state of one net fits another of the same name and options. Raises `InputError` for an
-    unknown name or option.
+    unknown name or option, and for an option that does nothing with the block.
     """
     net, given = _net(name), dict(options)
     check_options(name, options)
     rng = np.random.default_rng(seed)
     se = None
     if net.se is not None:
-        of_block = {key: options.pop(key) for key in ("block", *OPTIONS) if key in options}
+        of_block = {key: options.pop(key) for key in OPTIONS if key in options}
         se = make_block(name, net.se, of_block, rng=rng, dtype=dtype)
     in_channels = net.image[0] if in_channels is None else in_channels
     num_classes = net.classes if num_classes is None else num_classes

@@ -9,6 +9,7 @@ from minise import backend, door, ops
 from minise.arrays import Array, array_module
 from minise.nn.init import Initialiser, generator, he_normal, lecun_normal
 from minise.nn.layer import Backward, Buffer, Layer, Parameter
+from minise.nn.widths import check_switch
 from minise.shapes import Pair
 
 __all__ = [
@@ -45,6 +46,7 @@ class Conv2d(Layer):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        check_switch("Conv2d", bias=bias)
         size = door.pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = door.pair("Conv2d", "stride", stride, 1)
         self.padding = door.pair("Conv2d", "padding", padding, 0)
@@ -94,6 +96,7 @@ class Linear(Layer):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        check_switch("Linear", bias=bias)
         self.weight = Parameter(init(generator(rng), (out_features, in_features), dtype))
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from minise.errors import InputError
 from minise.nn.layer import Layer
-from minise.nn.relatives import ECA, ConcurrentSE, EffectiveSE
-from minise.nn.se import OPTIONS, SEBlock
+from minise.nn.relatives import BLOCK_OPTIONS, BLOCKS, ECA, ConcurrentSE, EffectiveSE
+from minise.nn.se import SEBlock
 from minise.nn.widths import hidden_width
 
 __all__ = ["PRESETS", "Preset"]
 
+NAMES = {block: name for name, block in BLOCKS.items()}
 OF_WIDTH = ("reduction", "rounding", "hidden")
 
 
@@ -34,17 +34,12 @@ class Preset(NamedTuple):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Those of `SEBlock`, as a net takes them.
+        """As `models.create` takes them; of a relative of SE with its name, as in block="eca".
 
-        Raises `InputError` where the block is one of its relatives.
+        All that the block has are there: a net must not keep one of its own beside them.
         """
-        if self.block is not SEBlock:
-            raise InputError(
-                f"{self.package}, {self.source}: this is nn.{self.block.__name__} and has no "
-                "options of nn.SEBlock, of which named nets are made; a block takes it as "
-                "se=preset.make"
-            )
-        return self.arguments
+        named = {} if self.block is SEBlock else {"block": NAMES[self.block]}
+        return named | BLOCK_OPTIONS[self.block] | self.arguments
 
     def input(self, channels: int, reduced_from: int | None = None) -> int | None:
         """The channels that the reduction is of where they are not the block's own, else None.
@@ -323,8 +318,8 @@ _AS_READ = {
         "vit_pytorch.max_vit.SqueezeExcitation", "Linear gate.1, gate.3",
     ),
 }  # fmt: skip
-# Of an SE block, all options: a net whose own differ from the defaults must not keep one of them.
+# Of an SE block, all options: they are the same of a block and of a net.
 PRESETS = {
-    name: preset._replace(arguments=OPTIONS | preset.options) if preset.block is SEBlock else preset
+    name: preset._replace(arguments=preset.options) if preset.block is SEBlock else preset
     for name, preset in _AS_READ.items()
 }

@@ -25,8 +25,8 @@ from minise.nn.init import generator, lecun_normal
 from minise.nn.layer import Backward, Layer
 from minise.nn.layers import BatchNorm2d, Conv2d, Linear
 from minise.nn.pooling import AddingBackward, GlobalAvgPool, adding
-from minise.nn.se import SEBlock, activation_and_norm, gate_layer
-from minise.nn.widths import check_whole, hidden_width
+from minise.nn.se import OPTIONS, SEBlock, activation_and_norm, gate_layer, options_of
+from minise.nn.widths import check_switch, check_whole, hidden_width
 
 __all__ = ["ECA", "ConcurrentSE", "EffectiveSE", "GatherExcite", "NoSqueeze", "SpatialSE"]
 
@@ -57,6 +57,7 @@ class NoSqueeze(Layer):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        check_switch("NoSqueeze", bias=bias, residual=residual)
         hidden = hidden_width(
             channels, reduction, rounding, reduced_from=reduced_from, hidden=hidden, who="NoSqueeze"
         )
@@ -110,6 +111,7 @@ class SpatialSE(Layer):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        check_switch("SpatialSE", bias=bias)
         self.conv = Conv2d(channels, 1, 1, bias=bias, init=lecun_normal, rng=rng, dtype=dtype)
         self.gate = Sigmoid()
 
@@ -211,6 +213,7 @@ class EffectiveSE(_ChannelGates):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        check_switch("EffectiveSE", bias=bias)
         last = gate_layer(gate, who="EffectiveSE")
         self.squeeze = GlobalAvgPool()
         self.fc = Linear(channels, channels, bias, rng=rng, dtype=dtype)
@@ -235,7 +238,7 @@ class ECA(_ChannelGates):
 
     The kernel has `kernel_size` channels, an odd number; by default log₂(C)/2 + 1/2 made odd
     (equation 12 of the paper with γ = 2, b = 1), but at least `smallest`. Raises `InputError` for
-    an even one.
+    an even one, and for what is no whole number above 0.
     """
 
     def __init__(
@@ -247,11 +250,12 @@ class ECA(_ChannelGates):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
-        check_whole("ECA", channels=channels)
+        check_whole("ECA", channels=channels, smallest=smallest)
         if kernel_size is None:
             kernel_size = int(abs(math.log2(channels) / 2 + 0.5))
             kernel_size = max(smallest, kernel_size + 1 - kernel_size % 2)
-        if kernel_size < 1 or kernel_size % 2 == 0:
+        check_whole("ECA", kernel_size=kernel_size)
+        if kernel_size % 2 == 0:
             raise InputError(f"ECA: kernel_size is {kernel_size}, expected an odd number")
         self.squeeze = GlobalAvgPool()
         self.conv = Conv2d(
@@ -292,3 +296,17 @@ class GatherExcite(_ChannelGates):
             return squeeze_backward(gate_backward(ds), **path)
 
         return s, backward
+
+
+# By the names that nets know them by. An SE block with squeeze="none" is `NoSqueeze`.
+BLOCKS: dict[str, type[Layer]] = {
+    "se": SEBlock,
+    "ese": EffectiveSE,
+    "eca": ECA,
+    "scse": ConcurrentSE,
+    "sse": SpatialSE,
+    "ge": GatherExcite,
+}
+BLOCK_OPTIONS: dict[type[Layer], dict[str, Any]] = {
+    block: options_of(block) for block in (*BLOCKS.values(), NoSqueeze)
+} | {ConcurrentSE: OPTIONS | options_of(ConcurrentSE)}

@@ -29,7 +29,7 @@ from minise.nn.pooling import (
     GlobalAvgPool,
     GlobalMaxPool,
 )
-from minise.nn.widths import hidden_width
+from minise.nn.widths import check_switch, hidden_width
 
 __all__ = ["MakeSE", "SEBlock"]
 
@@ -86,6 +86,7 @@ class SEBlock(Layer):
         rng: np.random.Generator | None = None,
         dtype: npt.DTypeLike = np.float32,
     ) -> None:
+        check_switch("SEBlock", bias=bias, residual=residual)
         if squeeze not in SQUEEZES:
             raise InputError(f"SEBlock: {nearest('squeeze', squeeze, list(SQUEEZES))}")
         hidden = hidden_width(
@@ -178,9 +179,16 @@ def activation_and_norm(activation: str, norm: str, layer: Layer, *, who: str) -
     return Sequential(**(parts if norm == "before" else dict(reversed(parts.items()))))
 
 
-# Those that a net's maker may choose, with their defaults; the net itself says what is reduced.
-OPTIONS: dict[str, Any] = {
-    name: parameter.default
-    for name, parameter in inspect.signature(SEBlock).parameters.items()
-    if name not in ("channels", "reduced_from", "rng", "dtype")
-}
+OF_THE_NET = ("channels", "reduced_from", "rng", "dtype")  # which gives them to each block
+
+
+def options_of(block: type[Layer]) -> dict[str, Any]:
+    """Those that a net's maker may choose for its blocks, with their defaults."""
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(block).parameters.items()
+        if name not in OF_THE_NET and parameter.kind is not parameter.VAR_KEYWORD
+    }
+
+
+OPTIONS = options_of(SEBlock)

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 from minise.errors import InputError
 from minise.nearest import nearest
 
@@ -49,6 +51,13 @@ def check_whole(who: str, **numbers: Any) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
             raise InputError(f"{who}: {name} {value!r}, expected a whole number of at least 1")
+
+
+def check_switch(who: str, **switches: Any) -> None:
+    """Raises `InputError`, in the name of `who`, for one that is neither true nor false."""
+    for name, value in switches.items():
+        if not isinstance(value, bool | np.bool_):
+            raise InputError(f"{who}: {name} {value!r}, expected True or False")
 
 
 def hidden_width(

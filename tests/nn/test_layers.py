@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from laws import assert_share
 
-from minise import backend, nn, ops
+from minise import InputError, backend, nn, ops
 
 NORMS = [nn.BatchNorm2d, nn.BatchNormReLU2d]
 
@@ -178,3 +178,21 @@ def test_wrong_options_are_refused():
         nn.Conv2d(4, 6, 3, padding=-1)
     with pytest.raises(ValueError, match="more than half"):
         nn.MaxPool2d(2, padding=2)
+
+
+SWITCHES = [
+    *((partial(kind, 4, 2), option)
+      for kind in (nn.SEBlock, nn.NoSqueeze, nn.ConcurrentSE) for option in ("bias", "residual")),
+    *((make, "bias")
+      for make in (partial(nn.Linear, 4, 3), partial(nn.Conv2d, 4, 3, 1), partial(nn.SpatialSE, 4),
+                   partial(nn.EffectiveSE, 4))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "option"), SWITCHES)
+def test_a_switch_is_true_or_false_and_no_word_counts_as_true(make, option):
+    for wrong in ("no", "False", 1, 0, None, np.random.default_rng(0)):
+        with pytest.raises(InputError, match=rf"^\w+: {option} .*, expected True or False$"):
+            make(**{option: wrong})
+    for value in (False, np.False_):
+        assert str(make(**{option: value})) == str(make(**{option: False}))

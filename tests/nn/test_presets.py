@@ -130,11 +130,14 @@ def test_a_net_keeps_no_option_of_its_own_beside_a_preset():
 
 
 @pytest.mark.parametrize("name", [n for n, p in PRESETS.items() if p.block is not nn.SEBlock])
-def test_a_relative_has_no_options_of_an_se_block(name):
-    """A gate alone would make an ordinary SE block of it, without a word."""
-    block = PRESETS[name].block.__name__
-    with pytest.raises(InputError, match=f"this is nn.{block} and has no options of"):
-        models.create("se-resnet8", **PRESETS[name].options)
+def test_a_net_has_the_relative_of_a_preset_just_as_a_block_has_it(name):
+    """The net's own gate is hard, and its widths are multiples of 8."""
+    net = models.create("se-mobilenetv3-tiny", **PRESETS[name].options)
+    blocks = [layer for _, layer in net.named_layers() if type(layer) is PRESETS[name].block]
+    assert len(blocks) == 3
+    for block, channels in zip(blocks, (16, 72, 96), strict=True):
+        alone = PRESETS[name].make(channels)
+        assert str(block) == str(alone)
     residual = nn.Residual(16, 16, se=PRESETS[name].make)
     assert isinstance(residual.se, PRESETS[name].block)
 
