@@ -36,10 +36,27 @@ def loss_of_one_vector(net, shape, labels):
     return loss_of, loss_backward
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_a_direction_over_all_weights_and_pixels_has_the_slope_that_backward_says(name):
+# With a relative in the place of SE.
+RELATIVES = [
+    *(("se-resnet8", {"block": block}) for block in ("ese", "eca", "scse", "sse", "ge")),
+    ("se-resnet8", {"squeeze": "none", "placement": "identity"}),
+    ("se-resnet8", {"block": "scse", "placement": "pre", "stem_stride": 2}),
+    ("se-resnet8", {"block": "sse", "placement": "post", "stages": [1, 3]}),
+    ("se-efficientnet-tiny", {"block": "scse"}),
+    ("se-efficientnet-tiny", {"squeeze": "none"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        # few hidden units all sleep
+        *((name, {"reduction": 4} if name.startswith("se-") else {}) for name in NETS),
+        *RELATIVES,
+    ],
+)
+def test_a_direction_over_all_weights_and_pixels_has_the_slope_that_backward_says(name, options):
     rng = np.random.default_rng(0)
-    options = {"reduction": 4} if name.startswith("se-") else {}  # few hidden units all sleep
     net = models.create(name, in_channels=1, dtype=np.float64, **options)
     shape = (4, 1, 28, 28) if "cnn" in name else (4, 1, 12, 12)  # cnn has a size of its own
     vector = [rng.standard_normal(np.prod(shape)), *(p.value.ravel() for p in net.parameters())]
