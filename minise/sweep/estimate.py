@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 import warnings
@@ -23,7 +24,7 @@ from minise.sweep.point import Point, State
 from minise.train.history import Epoch, Step
 from minise.train.watcher import Watcher
 
-STEPS = 3  # that are measured, of which the first does not count: it makes room
+STEPS = 4  # that are taken; in the first two memory is found, and the net's loops are noted down
 SECONDS = 0.5  # in which nets are measured, one at least
 
 
@@ -65,7 +66,9 @@ class Estimate:
             )
         self._paces: dict[str, Pace] = {}
         spent = 0.0
-        for kind, _ in work.most_common():
+        order = [kind for kind, _ in work.most_common()]
+        first = {configs[kind].model: kind for kind in reversed(order)}  # of each name
+        for kind in sorted(order, key=lambda kind: kind not in first.values()):
             if spent > SECONDS:
                 break
             prepare(lambda config=configs[kind]: warm_up(config))  # type: ignore[misc]
@@ -159,7 +162,7 @@ def measured(config: Config) -> Pace:
     if training.history.interrupted:
         raise KeyboardInterrupt
     image = (time.process_time() - began) / count
-    return Pace((clock.times[STEPS - 1] - clock.times[0]) / (STEPS - 1), image)
+    return Pace(min(b - a for a, b in itertools.pairwise(clock.times)), image)
 
 
 class _Clock(Watcher):
