@@ -1,0 +1,163 @@
+"""The workers of a Dask scheduler, and what all workers of clusters do.
+
+All that is to have `Work` called with each point on some machine. The folder of the sweep, on a
+disk that the machines share, says what came of it.
+
+Dask is asked without joblib's backend for it: that waits for ever where a task has killed several
+workers, of which it tells nobody (joblib 1.6).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from minise.errors import InputError
+from minise.runs.environment import sources
+from minise.sweep.engines import TICK, Engine
+from minise.sweep.point import Point
+from minise.sweep.work import Work
+from minise.version import __version__
+
+PATIENCE = 10.0  # seconds in which a scheduler must answer
+
+_WORKING = threading.Lock()
+
+
+def engine_of(workers: int, scheduler: str | None, slurm: Sequence[str]) -> Engine | None:
+    """That of `--scheduler` or `--slurm`; None where neither is given."""
+    if scheduler is not None and slurm:
+        raise InputError("--scheduler and --slurm: a sweep is for one of them")
+    if scheduler is not None:
+        return Dask(scheduler)
+    if slurm:
+        from minise.sweep.slurm import Slurm, read_slurm
+
+        return Slurm(read_slurm(slurm))
+    return None
+
+
+class Task(NamedTuple):
+    """What workers of a cluster are given: `work`, and which minise is to do it.
+
+    Call it with a point. A process trains one point at a time, however many threads call.
+    """
+
+    work: Work
+    minise: str
+
+    def __call__(self, point: Point) -> str | None:
+        """As `Work`. Where minise is another one here, that is what it returns."""
+        if (here := minise_here()) != self.minise:
+            return (
+                f"{socket.gethostname()}: the worker has minise {here}, the sweep {self.minise}: "
+                "install the same on all machines"
+            )
+        with _WORKING:
+            return self.work(point)
+
+
+def minise_here() -> str:
+    """The version of minise, and a digest of the sources that a training uses."""
+    return f"{__version__} ({sources()})"
+
+
+class Dask:
+    """The workers of a Dask scheduler, also those that come later.
+
+    `workers` is how many there are now; `advice` says what should be changed about them. Raises
+    `InputError` where no scheduler answers at the address.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        with _client(address) as client:
+            found = client.scheduler_info(n_workers=-1)["workers"].values()
+        self.workers = max(1, len(found))
+        self.advice = ""
+        start = f"dask worker {address} --nworkers 4 --nthreads 1"
+        if not found:
+            self.advice = f"{address} has no workers yet, the points wait for some: {start}"
+        elif any(worker["nthreads"] > 1 for worker in found):
+            self.advice = f"a worker trains one point at a time; one for each core: {start}"
+
+    def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:
+        """See `Engine`."""
+        task = Task(work, minise_here())
+        with _client(self.address) as client:
+            left = client.map(task, list(points), pure=False)
+            try:
+                while left:
+                    done, left = [f for f in left if f.done()], [f for f in left if not f.done()]
+                    for future in done:
+                        yield self._said(future)
+                    yield None
+                    if not done:
+                        time.sleep(TICK)
+            finally:
+                if left:
+                    client.cancel(left)  # those that run see that the driver has gone
+
+    def _said(self, future: Any) -> str | None:
+        """What a worker returned, or what prevented that."""
+        from distributed import KilledWorker
+
+        if future.status == "finished":
+            said: str | None = future.result()
+            return said
+        if future.status == "cancelled":
+            return (
+                f"the Dask scheduler at {self.address} has gone: start it and its workers again; "
+                "the same command then goes on"
+            )
+        error = future.exception()
+        if isinstance(error, KilledWorker):  # several died: the point's folder tells how far it is
+            return None
+        if isinstance(error, ImportError) and (error.name or "").startswith("minise"):
+            return "a Dask worker has no minise, or an older one: install the same on all machines"
+        return f"a Dask worker could not take a point: {type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def _client(address: str) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(
+            "--scheduler needs the packages dask and distributed: "
+            f'python -m pip install "dask[distributed]" ({error})'
+        ) from None
+    for name in ("distributed", "distributed.client", "tornado", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is told here
+    found: list[Any] = []
+
+    def connect() -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # versions that matter are compared by `Task`
+                client: Any = Client
+                found.append(client(address, timeout=PATIENCE, set_as_default=False))
+        except Exception as error:  # a MemoryError, too, where a web server answers
+            found.append(error)
+
+    # in a thread, as a server that is none of Dask's may let a client wait for ever
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(1.5 * PATIENCE)
+    if not found or isinstance(found[0], Exception):
+        why = f" ({found[0]})" if found and isinstance(found[0], ValueError) else ""
+        raise InputError(
+            f"--scheduler {address}: no Dask scheduler answers there{why}; expected the address "
+            "that dask scheduler prints, as in tcp://10.0.0.5:8786"
+        )
+    try:
+        yield found[0]
+    finally:
+        with contextlib.suppress(Exception):
+            found[0].close(timeout=2)
