@@ -13,10 +13,10 @@ from minise.cli.compiling import compile_ahead
 from minise.cli.described import many_trainings
 from minise.cli.say import commands, show, tell, typed
 from minise.cli.sweeping import Sweeping, Words, duration
-from minise.cores import cores
 from minise.errors import InputError
 from minise.sweep import Estimate, Point, State, Sweep
-from minise.sweep.engines import Engine, Processes
+from minise.sweep.cluster import Dask, engine_of
+from minise.sweep.engines import Engine
 from minise.sweep.estimate import epochs_left, together, warm_up
 
 ENDED = State.DONE, State.FAILED
@@ -41,6 +41,17 @@ FAILED = 10  # failed ones that are told at the end
     help="Processes that train at the same time, one thread each.  [default: one per core]",
 )
 @click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Train on the workers of this Dask scheduler, as in tcp://10.0.0.5:8786.",
+)
+@click.option(
+    "--slurm",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Train in jobs of Slurm, as in --slurm partition=cpu --slurm timeout_min=60.",
+)
+@click.option(
     "--checkpoint-every",
     "every",
     default="1 minute",
@@ -56,6 +67,8 @@ def sweep_command(
     file: Path | None,
     out: Path,
     workers: int | None,
+    scheduler: str | None,
+    slurm: tuple[str, ...],
     every: str,
     retry_failed: bool,
     dry_run: bool,
@@ -81,6 +94,7 @@ def sweep_command(
             )
         configs = _configs(file, _flat(recipe), axes)
         task = Sweep(configs, out)
+        engine = engine_of(workers, scheduler, slurm)
     except InputError as error:
         tell(f"minise: {error}")
         raise click.exceptions.Exit(2) from None
@@ -88,11 +102,12 @@ def sweep_command(
         show(console, f"{repeated:,} of {len(configs):,} points are repeated: each is done once")
     words = Words(task.points)
     if dry_run:
-        _tell_plan(console, task, words, workers or cores())
+        _tell_plan(console, task, words, engine.workers)
         return
     if retry_failed:
         task.retry_failed()
-    engine = Processes(workers or cores())
+    if isinstance(engine, Dask) and engine.advice:
+        tell(f"minise: {engine.advice}")
     if left := [p for p in task.points if p.state(out) not in ENDED]:
         _run(console, task, left, words, engine, often)
     _tell_end(console, task, words)
@@ -179,7 +194,7 @@ def _run(
 
     compile_ahead(console, passes)
     estimate = Estimate(left, task.nets)
-    sweeping = Sweeping(console, task, words, estimate, getattr(engine, "workers", 1))
+    sweeping = Sweeping(console, task, words, estimate, engine.workers)
     show(console, f"{_counts(task, task.states())}; about {duration(sweeping.to_go())}")
     with sweeping:
         task.run(engine, sweeping.update, every)

@@ -18,9 +18,10 @@ import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from minise.cores import cores
 from minise.errors import InputError
 from minise.runs.environment import sources
-from minise.sweep.engines import TICK, Engine
+from minise.sweep.engines import TICK, Engine, Processes
 from minise.sweep.point import Point
 from minise.sweep.work import Work
 from minise.version import __version__
@@ -30,17 +31,21 @@ PATIENCE = 10.0  # seconds in which a scheduler must answer
 _WORKING = threading.Lock()
 
 
-def engine_of(workers: int, scheduler: str | None, slurm: Sequence[str]) -> Engine | None:
-    """That of `--scheduler` or `--slurm`; None where neither is given."""
-    if scheduler is not None and slurm:
-        raise InputError("--scheduler and --slurm: a sweep is for one of them")
-    if scheduler is not None:
+def engine_of(workers: int | None, scheduler: str | None, slurm: Sequence[str]) -> Engine:
+    """That of `--scheduler` or `--slurm`; where neither is given, processes of this machine.
+
+    Raises `InputError` where two are asked for, or the cluster cannot be reached.
+    """
+    asked = {"--workers": workers, "--scheduler": scheduler, "--slurm": slurm}
+    if len(several := [name for name, value in asked.items() if value]) > 1:
+        raise InputError(f"{' and '.join(several)}: expected one of them")
+    if scheduler:
         return Dask(scheduler)
     if slurm:
         from minise.sweep.slurm import Slurm, read_slurm
 
         return Slurm(read_slurm(slurm))
-    return None
+    return Processes(workers or cores())
 
 
 class Task(NamedTuple):
@@ -78,13 +83,13 @@ class Dask:
     def __init__(self, address: str) -> None:
         self.address = address
         with _client(address) as client:
-            found = client.scheduler_info(n_workers=-1)["workers"].values()
-        self.workers = max(1, len(found))
+            threads = client.nthreads().values()
+        self.workers = max(1, len(threads))
         self.advice = ""
         start = f"dask worker {address} --nworkers 4 --nthreads 1"
-        if not found:
+        if not threads:
             self.advice = f"{address} has no workers yet, the points wait for some: {start}"
-        elif any(worker["nthreads"] > 1 for worker in found):
+        elif max(threads) > 1:
             self.advice = f"a worker trains one point at a time; one for each core: {start}"
 
     def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:

@@ -25,6 +25,8 @@ ONE = ("NUMBA", "OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR")  
 class Engine(Protocol):
     """Hands points to workers."""
 
+    workers: int  # about as many train at the same time
+
     def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:
         """Have some worker do `work(point)` once for each point, if none of them dies.
 
