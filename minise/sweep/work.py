@@ -31,6 +31,7 @@ from minise.train.history import Epoch, Step
 from minise.train.watcher import Watcher
 
 GATED = 2_000  # test images whose gates are described
+LOOK = 0.2  # seconds between two looks whether to stop
 MOST = 4  # times that a process may die in succession at the same place of a point
 DIFFERENCES = "differences"  # the name, in a checkpoint, of what changed when the point was resumed
 ORPHANED = threading.Event()  # set where this process has lost the one that started it
@@ -136,6 +137,8 @@ def _train(point: Point, work: Work, claim: Claim) -> None:
         differences = list(dict.fromkeys([*told, *stopped.check(dataset)]))
         stopped.restore(training)
     _count_tries(claim, training)
+    if work.stopped:  # all this may have taken a while
+        raise StopRequestedError
     run = Run(
         folder,
         training,
@@ -212,7 +215,7 @@ class _Stop(Watcher):
 
     def on_step(self, step: Step) -> None:
         now = time.monotonic()
-        if now - self.looked < 0.2:
+        if now - self.looked < LOOK:
             return
         self.looked = now
         if self.work.stopped:

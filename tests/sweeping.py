@@ -1,0 +1,45 @@
+"""Small sweeps for tests."""
+
+import json
+from contextlib import contextmanager
+
+import numpy as np
+
+from minise import data
+from minise.runs import Config
+from minise.runs.lock import locked
+from minise.sweep.point import RESULT, Point
+from minise.sweep.work import Work, fingerprint_of
+
+DRIVER = ".driver-test"
+
+
+def leave_images(path):
+    """A few images to learn from."""
+    sample = data.load("sample")
+    images, labels = sample.train.images[:240, 0], sample.train.labels[:240]
+    test = {"x_test": sample.test.images[:50, 0], "y_test": sample.test.labels[:50]}
+    np.savez(path, x_train=images, y_train=labels, **test)
+    return path
+
+
+def config(images, **options):
+    return Config(**({"data": str(images), "epochs": 2, "batch_size": 60} | options))
+
+
+def point(images, **options):
+    return Point(config(images, **options), fingerprint_of(str(images)))
+
+
+@contextmanager
+def working(sweep, **options):
+    """What the process that runs a sweep asks of its workers, while it runs."""
+    sweep.mkdir(exist_ok=True)
+    with locked(sweep / DRIVER) as lock:
+        yield Work(sweep, DRIVER, **options), lock
+
+
+def found(sweep, point):
+    """What a point's result says that follows from its configuration."""
+    told = json.loads((sweep / point.name / RESULT).read_text(encoding="utf-8"))
+    return {name: told[name] for name in ("test_accuracy", "test_loss", "train_accuracy", "gates")}
