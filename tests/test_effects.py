@@ -23,6 +23,7 @@ FUNCTIONS = (
     "bench.run_loaded",
     "data.Batches",
     "data.hold_out",
+    "data.learn_from",
     "gradcheck.assert_gradients",
     "gradcheck.check",
     "models.create",

@@ -78,14 +78,14 @@ def _given(context: click.Context, asked: dict[str, Any], recipe: str | None) ->
     given.pop("seed", None)  # no recipe sets it
     for name, value in asked.items():
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            given[name] = dict(map(_option, value)) if name == "options" else value
+            given[name] = dict(map(read_option, value)) if name == "options" else value
     if "data" in given:
         given["data"] = data.located(given["data"])  # a run may be resumed from another folder
     return given
 
 
-def _option(text: str) -> tuple[str, Any]:
-    """A name and a value: JSON, or else the text itself."""
+def read_option(text: str) -> tuple[str, Any]:
+    """A name and a value, JSON or else the text itself. Raises `InputError` for other text."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise InputError(f"--option {text!r}, expected NAME=VALUE, as in placement=pre")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 from rich.console import Console
 
@@ -9,6 +12,7 @@ import minise
 from minise import models, nn
 from minise.cli.options import computing
 from minise.cli.say import table
+from minise.cli.settings import read_option
 from minise.errors import InputError
 from minise.nearest import nearest
 
@@ -18,16 +22,26 @@ from minise.nearest import nearest
 @click.option(
     "--input", "input_shape", metavar="C,H,W", help="Shape of one image.  [default: the net's own]"
 )
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="For MODEL, as `train` takes it: block=eca or reduction=8; may be repeated.",
+)
 @click.option("--full", is_flag=True, help="Add the scaling, multiply-adds, and measured memory.")
 @click.option(
     "--compare", "other", metavar="MODEL[:PRESET]", help="Print what both cost, instead of layers."
 )
 @computing
-def summary_command(model: str, input_shape: str | None, full: bool, other: str | None) -> None:
+def summary_command(
+    model: str, input_shape: str | None, options: tuple[str, ...], full: bool, other: str | None
+) -> None:
     """Print the layers of MODEL, or of `seed`: the block that this project started from.
 
     `minise summary se-resnet50 --compare resnet50` shows what SE adds. A preset may follow a name:
-    `minise summary se-resnet50:paper --compare se-resnet50:timm` shows what timm builds otherwise.
+    `minise summary se-resnet50:paper --compare se-resnet50:timm` shows what timm builds otherwise,
+    and `minise summary se-resnet50 --option block=eca --compare se-resnet50` what ECA takes.
     """
     name, _, _ = model.partition(":")
     shape = (64, 128, 128) if model == "seed" else models.image_shape(name)
@@ -39,35 +53,40 @@ def summary_command(model: str, input_shape: str | None, full: bool, other: str 
         if min(C, H, W) < 1:
             raise InputError(f"--input {input_shape!r}, expected sizes of at least 1")
         shape = (C, H, W)
+    net = _net(model, shape[0], dict(map(read_option, options)))
     if other is None:
-        print(minise.summary(_net(model, shape[0]), shape, full=full))
+        print(minise.summary(net, shape, full=full))
     elif full:
         raise InputError("--compare prints no layers: leave out --full")
-    elif other == model:
+    elif other == model and not options:
         raise InputError(f"--compare {other}, expected a net other than {model}")
-    elif other.partition(":")[0] == name:  # in two presets
-        nets = {m.partition(":")[2] or "its own": _net(m, shape[0]) for m in (model, other)}
+    elif other.partition(":")[0] == name:  # in two presets, or with options
+        first, second = (m.partition(":")[2] for m in (model, other))
+        told = ", ".join(filter(None, [first, *options]))
+        nets = {told or "its own": net, second or "its own": _net(other, shape[0], {})}
         minise.compare(nets, shape, layers=True)
     else:
-        minise.compare({m: _net(m, shape[0]) for m in (model, other)}, shape)
+        told = ", ".join([model, *options])
+        minise.compare({told: net, other: _net(other, shape[0], {})}, shape)
 
 
-def _net(model: str, channels: int) -> nn.Layer:
-    """Of "se-resnet50", or with the SE blocks of a preset, "se-resnet50:timm"."""
+def _net(model: str, channels: int, options: Mapping[str, Any]) -> nn.Layer:
+    """Of "se-resnet50", or with the blocks of a preset, "se-resnet50:timm"."""
     if model == "seed":
+        if options:
+            raise InputError("--option is for nets: seed is a block")
         return nn.SEBlock(64, **nn.PRESETS["seed"].options)
     name, colon, preset = model.partition(":")
+    models.check_options(name, options)
     if not colon:
-        return models.create(name, in_channels=channels)
+        return models.create(name, in_channels=channels, **options)
     if preset not in nn.PRESETS:
         raise InputError(nearest("preset", preset, list(nn.PRESETS), "minise presets"))
     if not models.has_option(name, "reduction"):
         raise InputError(
             f"{model}: {name} has no SE blocks, which {preset!r} could build otherwise"
         )
-    if nn.PRESETS[preset].block is not nn.SEBlock:
-        raise InputError(f"{model}: {preset!r} is another block than SE, which nets are made of")
-    return models.create(name, in_channels=channels, **nn.PRESETS[preset].options)
+    return models.create(name, in_channels=channels, **{**nn.PRESETS[preset].options, **options})
 
 
 @click.command("models", short_help="List the nets.")

@@ -94,7 +94,8 @@ def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
 def learn_from(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
     """The data with `count` of its training images, drawn from `rng`, and all its test images.
 
-    For learning curves. Raises `InputError` where there are not so many, or a class has none left.
+    For learning curves. Those kept stay in their order. Raises `InputError` where there are not so
+    many, or a class has none left.
     """
     images, labels = dataset.train
     if not 0 < count <= len(labels):
@@ -103,7 +104,10 @@ def learn_from(dataset: Dataset, count: int, rng: np.random.Generator) -> Datase
         )
     kept = np.sort(rng.permutation(len(labels))[:count])
     if lost := sorted(set(labels.tolist()) - set(labels[kept].tolist())):
-        raise InputError(f"{dataset.name}: of {count} images none would be of class {lost[0]}")
+        raise InputError(
+            f"{dataset.name}: of {count} images drawn none is of class {lost[0]}; "
+            "more of them, or another seed, may have some"
+        )
     return dataset._replace(
-        name=f"{count:,} of {dataset.name}", train=Split(images[kept], labels[kept])
+        name=f"{dataset.name}, {count:,} to learn from", train=Split(images[kept], labels[kept])
     )

@@ -46,7 +46,11 @@ def excitations(net: Layer, x: Array) -> dict[str, Excitation]:
     """
     blocks = [name for name, layer in net.named_layers() if layer.gates_channels]
     if not blocks:
-        raise InputError("the net has no SE block to look into")
+        others = sorted({type(layer).__name__ for _, layer in net.named_layers() if layer.is_se})
+        raise InputError(
+            f"the net has no SE block to look into{': ' if others else ''}"
+            + " and ".join(f"{kind} has no gates of channels" for kind in others)
+        )
     for name, layer in net.named_layers():
         missing = {"squeeze", "gate"} - {part for part, _ in layer.children()}
         if name in blocks and missing:

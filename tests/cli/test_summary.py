@@ -95,6 +95,50 @@ def test_a_preset_that_does_not_fit_is_one_clear_error(minise, model, message):
     assert message in err.replace("\n", " ")
 
 
+@pytest.mark.effect("minise summary --option")
+def test_options_are_those_of_the_first_net(minise):
+    assert (
+        minise("summary", "se-resnet8:paper", "--option", "bias=true")[1]
+        != (minise("summary", "se-resnet8:paper")[1])
+    )
+    code, out, err = minise(
+        "summary", "se-resnet8", "--option", "block=eca", "--option", "kernel_size=5",
+        "--compare", "se-resnet8",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    # 77,754 without any block, three kernels of five channels
+    assert cells(out)[0][:4] == ["parameters", "77,769", "80,582", "-2,813"]
+    assert ["block3.se.conv", "5", "–", "320", "–"] in cells(out)
+    options = ["--option", "stem_stride=2", "--compare", "resnet8"]
+    found = cells(minise("summary", "se-resnet8", *options)[1])
+    assert found[0] == ["parameters", "80,582", "77,754", "+2,828", "+3.64%"]
+    assert found[1][1] < found[1][2]
+
+
+def test_a_preset_may_be_a_relative_of_se(minise):
+    code, out, err = minise("summary", "se-resnet8:timm-eca", "--compare", "se-resnet8:smp")
+    assert (code, err) == (0, "")
+    # smp's reduction is 16: 1, 2 and 4 hidden units, and a map of all channels to one pixel
+    assert cells(out)[0][:3] == ["parameters", "77,763", "78,660"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["se-resnet8", "--option", "block"], "--option 'block', expected NAME=VALUE"),
+        (["se-resnet8", "--option", "block=ec"], "se-resnet8: unknown block 'ec': did you mean"),
+        (["se-resnet8", "--option", "in_channels=3"], "unknown option 'in_channels'"),
+        (["resnet8", "--option", "block=eca"], "resnet8: unknown option 'block'"),
+        (["se-resnet8:timm", "--option", "block=eca"], "reduction does nothing with block=eca"),
+        (["seed", "--option", "bias=false"], "--option is for nets: seed is a block"),
+    ],
+)
+def test_an_option_that_the_net_cannot_have_is_one_clear_error(minise, words, message):
+    code, out, err = minise("summary", *words)
+    assert (code, out) == (1, "")
+    assert message in " ".join(err.split())
+
+
 @pytest.mark.effect("minise models PART")
 def test_nets_are_listed_with_their_parameters_and_images(minise, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")

@@ -141,6 +141,8 @@ def row(mark, typed, what, value):
         row(effect("minise train --option"), "--option reduction=4", "hidden_units", [4, 10]),
         row(effect("minise train --data"), "--data other.npz", "greys", [110, 120, 130, 140]),
         row(effect("minise train --hold-out"), "--hold-out 1", "sizes", [3, 3]),
+        row(effect("minise train --train-images"), "--train-images 3", "sizes", [3, 3]),
+        row(effect("minise train --train-images"), "--train-images 0", "sizes", [4, 4]),
         row(effect("minise train --epochs"), "--epochs 3", "tested", [1, 2, 3]),
         row(effect("minise train --batch-size"), "--batch-size 3", "sizes", [3, 1, 3, 1]),
         row(effect("minise train --batch-size"), "--batch-size 1", "sizes", [1] * 8),
@@ -223,6 +225,35 @@ def test_what_tensorboard_shows_is_written_beside_the_weights(trained, monkeypat
 def test_a_run_that_is_done_takes_no_step(trained):
     assert len(trained("--out run").steps) == 2
     assert trained("--resume run").steps == []
+
+
+def test_a_resumed_run_learns_from_the_images_that_it_learned_from(trained):
+    first = trained("--out run --train-images 3 --seed 1")
+    stopped = runs.load_checkpoint(Path("run"))
+    assert stopped.config.train_images == 3
+    assert stopped.check(runs.dataset_of(stopped.config)) == []
+    again = trained("--resume run --epochs 3 --allow-change")
+    assert (again.sizes, again.greys) == ([3], first.greys)
+    assert len(first.greys) == 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "message"),
+    [
+        ("--train-images 5", 1, "own: cannot learn from 5 images, expected 1 to 4"),
+        ("--train-images 1", 1, "of 1 images drawn none is of class"),
+        ("--train-images -1", 2, "Invalid value for '--train-images': -1 is not in the range"),
+        ("--resume run --train-images 2", 1, "train_images: 0, now 2"),
+    ],
+)
+def test_images_that_cannot_be_learned_from_are_one_clear_error(
+    trained, minise, typed, code, message
+):
+    trained("--out run")
+    found, _, err = minise("train", "--data", "own.npz", *typed.split())
+    assert found == code
+    assert message in " ".join(err.split())
+    assert not Path("runs").exists()
 
 
 @pytest.mark.effect("minise train --allow-change")

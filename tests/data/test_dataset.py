@@ -5,7 +5,7 @@ import pytest
 from laws import assert_equally_often
 
 from minise import InputError
-from minise.data import Dataset, Split, hold_out
+from minise.data import Dataset, Split, hold_out, learn_from
 
 
 @pytest.fixture
@@ -64,6 +64,71 @@ def test_a_class_is_never_held_out_as_a_whole(few):
             refused.append(str(error))
     assert 0 < len(refused) < 20
     assert set(refused) == {"few: all images of class 2 would be held out"}
+
+
+@pytest.mark.effect("data.learn_from(dataset)", "data.learn_from(count)")
+@pytest.mark.parametrize("count", [3, 5, 6])
+def test_some_images_are_kept_with_their_labels_and_in_their_order(few, count):
+    fits = 0
+    for seed in range(10):
+        try:
+            kept = learn_from(few, count, np.random.default_rng(seed))
+        except InputError:  # of three images all may be of one class
+            continue
+        fits += 1
+        assert len(kept.train.labels) == count
+        assert numbers(kept.train) == sorted(set(numbers(kept.train)))
+        assert kept.train.labels.tolist() == [few.train.labels[k] for k in numbers(kept.train)]
+        assert kept.test is few.test
+        assert kept.name == f"few, {count} to learn from"
+        assert kept.summary.startswith(f"{count} training and 1 test images of 2×3, 2 classes")
+    assert fits > 5
+
+
+@pytest.mark.effect("data.learn_from(rng)")
+def test_any_images_are_as_likely_to_be_kept_as_any_others(few):
+    few, rng = labelled(few, 0, 0, 0, 0, 0, 0), np.random.default_rng(0)
+    kept = [numbers(learn_from(few, 2, rng).train) for _ in range(1500)]
+    pairs = list(combinations(range(6), 2))  # 15
+    assert_equally_often(np.bincount([pairs.index(tuple(two)) for two in kept]))
+
+
+@pytest.mark.parametrize("count", [-1, 0, 7, 60_000])
+def test_no_more_images_are_kept_than_there_are(few, count):
+    message = f"^few: cannot learn from {count} images, expected 1 to 6$"
+    with pytest.raises(InputError, match=message):
+        learn_from(few, count, np.random.default_rng(0))
+
+
+def test_of_every_class_an_image_is_kept_or_one_sentence_says_of_which_none_would_be(few):
+    few, refused = labelled(few, 0, 1, 2, 0, 1, 1), set()
+    for seed in range(40):
+        try:
+            kept = learn_from(few, 4, np.random.default_rng(seed))
+        except InputError as error:
+            refused.add(str(error))
+        else:
+            assert set(kept.train.labels.tolist()) == {0, 1, 2}
+    assert refused
+    assert refused <= {
+        f"few: of 4 images drawn none is of class {label}; more of them, or another seed, "
+        "may have some"
+        for label in (0, 2)
+    }
+    # a class that had no image before is not missed
+    assert (
+        len(learn_from(labelled(few, 0, 0, 0, 4, 4, 4), 5, np.random.default_rng(0)).train[1]) == 5
+    )
+
+
+def test_images_that_are_held_out_are_never_learned_from(few):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        held = hold_out(labelled(few, 0, 0, 0, 0, 0, 0), 2, rng)
+        kept = learn_from(held, 3, rng)
+        assert not set(numbers(kept.train)) & set(numbers(kept.test))
+        assert kept.test is held.test
+        assert kept.name == "few, 2 held out, 3 to learn from"
 
 
 def test_a_data_set_tells_its_size_and_its_classes(few):

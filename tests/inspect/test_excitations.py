@@ -105,7 +105,7 @@ def test_the_gates_of_the_first_net_one_meets_differ_from_digit_to_digit_after_a
 
 
 def test_what_cannot_be_looked_into_is_one_clear_error(x):
-    with pytest.raises(InputError, match="has no SE block to look into"):
+    with pytest.raises(InputError, match=r"has no SE block to look into$"):
         inspect.gates(models.create("cnn"), x)
     with pytest.raises(InputError, match="x has no image"):
         inspect.gates(models.create("se-cnn"), x[:0])

@@ -97,7 +97,7 @@ def test_each_field_is_seen_in_the_training(stripes, field, value, see, by_defau
 def test_the_fields_that_are_not_given_are_those_of_older_runs():
     """Whose checkpoints and recipes would otherwise be another training."""
     assert runs.Config() == (
-        "se-cnn3", {}, "sample", 0, 12, 64, "sgd", None, None, "one-cycle", 0.0, True, False, 0,
+        "se-cnn3", {}, "sample", 0, 0, 12, 64, "sgd", None, None, "one-cycle", 0.0, True, False, 0,
     )  # fmt: skip
 
 
@@ -192,6 +192,46 @@ def test_held_out_images_are_training_images_and_the_same_for_a_seed():
     assert not (first.test.images == other.test.images).all()
     with pytest.raises(InputError, match="cannot hold out 10000 images, expected 1 to 9999"):
         runs.dataset_of(runs.Config(hold_out=10_000))
+
+
+@pytest.mark.effect("runs.Config(train_images)", "runs.Config(seed)")
+def test_images_to_learn_from_are_the_same_for_a_seed_and_the_test_images_all_of_them():
+    sample = data.load("sample")
+    first, again, other = (
+        runs.dataset_of(runs.Config(train_images=1000, seed=seed)) for seed in (0, 0, 1)
+    )
+    # by a generator of their own: neither that of the weights nor of the order nor of hold_out
+    drawn = np.sort(np.random.default_rng([0, 3]).permutation(10_000)[:1000])
+    np.testing.assert_array_equal(first.train.images, sample.train.images[drawn])
+    np.testing.assert_array_equal(first.train.labels, sample.train.labels[drawn])
+    np.testing.assert_array_equal(first.test.images, sample.test.images)
+    assert (first.num_classes, first.name) == (10, "sample, 1,000 to learn from")
+    assert fingerprint(first) == fingerprint(again) != fingerprint(other)
+    assert len({fingerprint(first), fingerprint(sample)}) == 2
+    for count in (-1, 10_001):
+        with pytest.raises(InputError, match=f"cannot learn from {count} images, expected 1 to"):
+            runs.dataset_of(runs.Config(train_images=count))
+
+
+def test_held_out_images_are_the_same_however_many_are_learned_from():
+    held, few = (
+        runs.dataset_of(runs.Config(hold_out=4000, train_images=count)) for count in (0, 1000)
+    )
+    np.testing.assert_array_equal(few.test.images, held.test.images)
+    assert len(few.train.labels) == 1000
+    learned, judged = ({x.tobytes() for x in split.images} for split in (few.train, few.test))
+    assert not learned & judged
+    with pytest.raises(InputError, match=r"^sample, 4,000 held out: cannot learn from 6001 images"):
+        runs.dataset_of(runs.Config(hold_out=4000, train_images=6001))
+
+
+def test_a_net_that_learns_from_few_images_knows_their_pixels_alone():
+    config = runs.Config(train_images=100)
+    dataset = runs.dataset_of(config)
+    training = runs.training_of(config, dataset)
+    assert (training.mean, training.std) == data.pixel_statistics(dataset.train.images)
+    assert len(training.batches) == 2
+    assert training.schedule(2 * 12 - 1) == pytest.approx(2e-6, abs=1e-4)  # the last step
 
 
 def test_a_fingerprint_changes_with_the_shape_a_pixel_and_a_label(stripes):
