@@ -21,6 +21,7 @@ from minise.runs.records import key
 
 FEW = 40  # runs that are listed one by one without being asked to
 SHOWN = 8  # of what went wrong
+STATES = "done", "running", "stopped", "failed"
 
 
 @click.command("runs", short_help="List and compare runs.")
@@ -112,7 +113,7 @@ def runs_command(
 def _notes(records: Sequence[runs.Record], groups: runs.Groups, listed: bool) -> list[str]:
     """What the tables do not tell."""
     states = Counter(record.state for record in records)
-    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
     notes = []
     if len(states) > 1 or not listed:
         notes.append(f"{len(records)} runs: {counts}{'' if listed else '; --all lists each'}")
@@ -120,6 +121,11 @@ def _notes(records: Sequence[runs.Record], groups: runs.Groups, listed: bool) ->
     notes += [f"failed: {record.folder}: {record.error}" for record in failed[:SHOWN]]
     if len(failed) > SHOWN:
         notes.append(f"… and {len(failed) - SHOWN} others")
+    if changed := [r for r in records if r.result.get("resumed_with_differences")]:
+        notes.append(
+            f"resumed with other versions, on another machine or the like: {len(changed)} runs, "
+            f"the first {changed[0].folder}: {changed[0].result['resumed_with_differences']}"
+        )
     tested = [r for r in records if r.state == "done" and r.test_accuracy is not None]
     if again := len(tested) - sum(len(tests.figures) for _, tests in groups):
         notes.append(f"left out of the means, as they repeat the seed of another: {again} runs")

@@ -14,6 +14,7 @@ from typing import Any
 from minise.errors import InputError
 from minise.runs.config import Config, read_config
 from minise.runs.folder import LOCK
+from minise.runs.lock import is_free
 from minise.runs.run import CONFIG, METRICS
 from minise.runs.seeds import Seeds
 from minise.train.history import Epoch, History
@@ -46,9 +47,11 @@ class Record:
         Raises `InputError` where they cannot be read.
         """
         try:
-            lines = (_read(self.folder / METRICS) or "").splitlines()
+            lines = _read(self.folder / METRICS).splitlines()
             return History(_epoch(json.loads(line)) for line in lines)
-        except (OSError, ValueError, TypeError) as error:
+        except InputError:
+            raise
+        except (ValueError, TypeError) as error:
             raise InputError(f"{self.folder}: not a readable run: {error!r}") from None
 
     @property
@@ -59,36 +62,33 @@ class Record:
 
 def read_record(folder: Path) -> Record:
     """The run of a folder. Raises `InputError` where there is none, or its files are broken."""
-    path = folder / CONFIG
+    about, result, failure = (_read_json(folder / name) for name in (CONFIG, RESULT, FAILED))
+    if failure and "config" not in about:
+        about = failure  # it failed before anything was trained
+    error = str(failure.get("error"))
+    if failure and "config" not in about:
+        raise InputError(f"{folder}: failed: {error}")
+    if not (about or (folder / CONFIG).exists()):
+        raise InputError(f"{folder / CONFIG}: there is no such file")
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        text = json.dumps(about["config"])
-        starts = about.get("starts") or [{}]
-        result, failure = (
-            dict(json.loads(_read(folder / name) or "{}")) for name in (RESULT, FAILED)
-        )
+        config = read_config(json.dumps(about["config"]))
         if result:
-            last = (_read(folder / METRICS) or "{}").rstrip().rpartition("\n")[2]
-            result |= {"train_loss": json.loads(last).get("loss")}
+            last = _read(folder / METRICS).rstrip().rpartition("\n")[2]
+            result |= {"train_loss": json.loads(last or "{}").get("loss")}
             _check(result)
-        machine = dict(starts[-1].get("environment") or {})
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise InputError(f"{folder}: not a readable run: {error!r}") from None
-    try:
-        config = read_config(text)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    if result:
-        return Record(folder, config, DONE, {"epochs_done": config.epochs} | result)
+            return Record(folder, config, DONE, {"epochs_done": config.epochs} | result)
+        machine = dict((about.get("starts") or [{}])[-1].get("environment") or {})
+    except InputError as wrong:
+        raise InputError(f"{folder / CONFIG}: {wrong}") from None
+    except (ValueError, TypeError, LookupError, AttributeError) as wrong:
+        raise InputError(f"{folder}: not a readable run: {wrong!r}") from None
     record = Record(folder, config, "stopped", {})
     so_far = _so_far(record.history) | {"machine": machine}
     if failure:
-        return replace(record, state="failed", result=so_far, error=str(failure.get("error")))
+        return replace(record, state="failed", result=so_far, error=error)
     if len(record.history) == config.epochs:
         return replace(record, state=DONE, result=so_far)
-    if (folder / LOCK).exists():
+    if not is_free(folder / LOCK):
         return replace(record, state="running", result=so_far)
     return replace(record, result=so_far)
 
@@ -113,11 +113,21 @@ def _so_far(history: History) -> dict[str, Any]:
     return found
 
 
-def _read(path: Path) -> str | None:
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(_read(path) or "{}"))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path.parent}: not a readable run: {error!r}") from None
+
+
+def _read(path: Path) -> str:
+    """What is in a file; nothing where there is none."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return None
+        return ""
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _epoch(values: dict[str, Any]) -> Epoch:

@@ -5,6 +5,7 @@ from swept import leave_point
 
 from minise import runs, train
 from minise.runs import pictures
+from minise.runs.lock import locked
 
 pytestmark = pytest.mark.usefixtures("drawn")
 
@@ -219,16 +220,27 @@ def test_many_runs_are_summed_up_and_listed_only_when_asked(minise, tmp_path, mo
 
 def test_what_is_not_finished_is_counted_and_told(minise, tmp_path):
     leave_point(tmp_path / "sweep", 0.5)
-    leave_point(tmp_path / "sweep", seed=1, left={".lock": ""}, epochs_done=1)
+    running = leave_point(tmp_path / "sweep", seed=1, epochs_done=1)
     leave_point(tmp_path / "sweep", seed=2, epochs_done=1)
     failed = {"failed.json": {"error": "no [bold] images"}}
     folder = leave_point(tmp_path / "sweep", seed=3, left=failed, epochs_done=0)
-    code, out, _ = minise("runs", "sweep")
+    with locked(running / ".lock"):
+        code, out, _ = minise("runs", "sweep")
     assert code == 0
     assert out.splitlines()[-2:] == [
         "4 runs: 1 done, 1 running, 1 stopped, 1 failed",
         f"failed: {folder.relative_to(tmp_path)}: no [bold] images",
     ]
+
+
+def test_what_was_resumed_elsewhere_is_told(minise, tmp_path):
+    folder = leave_point(tmp_path / "sweep", 0.5)
+    result = json.loads((folder / "result.json").read_text())
+    result["resumed_with_differences"] = ["numpy 2.0, now 2.1"]
+    (folder / "result.json").write_text(json.dumps(result))
+    out = minise("runs", "sweep")[1]
+    assert "resumed with other versions, on another machine or the like: 1 runs, the first" in out
+    assert "numpy 2.0, now 2.1" in out
 
 
 def test_a_seed_that_is_run_twice_counts_once_and_that_is_told(minise, tmp_path):

@@ -1,8 +1,10 @@
 import json
 
 import pytest
+from swept import leave_point
 
 from minise import InputError, runs, train
+from minise.runs.lock import locked
 
 EPOCH = train.Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.05, 1.5, 8000.0)
 
@@ -87,6 +89,48 @@ def test_a_configuration_without_se_is_the_same_in_all_else():
     assert runs.without_se(host).options == {"ceil_pool": True}
 
 
+def test_how_far_a_run_is_follows_from_its_files(make):
+    assert runs.read_record(make("a", 0.9, 0.95)).state == "done"
+    begun = make("b", 0.9)
+    assert runs.read_record(begun).state == "stopped"
+    with locked(begun / ".lock"):
+        assert runs.read_record(begun).state == "running"
+    (begun / ".lock").write_text("of a process that was killed")
+    assert runs.read_record(begun).state == "stopped"
+
+
+def test_a_failure_is_read_also_where_nothing_was_trained(make, tmp_path, caplog):
+    begun = make("a", 0.9, seed=1)
+    (begun / "failed.json").write_text('{"error": "no memory"}')
+    record = runs.read_record(begun)
+    assert (record.state, record.error, record.config.seed) == ("failed", "no memory", 1)
+    early = tmp_path / "runs" / "b"
+    early.mkdir()
+    config = runs.Config(seed=2)._asdict()
+    (early / "failed.json").write_text(json.dumps({"error": "no images", "config": config}))
+    record = runs.find_records(tmp_path / "runs")[1]
+    assert (record.state, record.error, record.config.seed) == ("failed", "no images", 2)
+    (early / "failed.json").write_text('{"error": "no images"}')
+    assert len(runs.find_records(tmp_path / "runs")) == 1
+    assert "runs/b: failed: no images" in caplog.text
+
+
+def test_the_epochs_of_a_finished_point_are_read_when_they_are_asked_for(tmp_path):
+    folder = leave_point(tmp_path, 0.9)
+    record = runs.read_record(folder)
+    (folder / "metrics.jsonl").write_text("{")
+    with pytest.raises(InputError, match="not a readable run"):
+        record.history  # noqa: B018
+
+
+@pytest.mark.parametrize("broken", ["{", "[1]", '{"test_accuracy": "0.9"}', '{"gates": 1}'])
+def test_a_broken_result_is_none(tmp_path, broken):
+    folder = leave_point(tmp_path, 0.9)
+    (folder / "result.json").write_text(broken)
+    with pytest.raises(InputError, match="not a readable run"):
+        runs.read_record(folder)
+
+
 @pytest.mark.parametrize(
     ("config", "metrics"),
     [
@@ -118,5 +162,5 @@ def test_where_there_are_no_runs_is_told(tmp_path):
         runs.find_records(tmp_path / "nowhere")
     with pytest.raises(InputError, match="holds no runs"):
         runs.find_records(tmp_path)
-    with pytest.raises(InputError, match=r"config\.json: cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"config\.json: there is no such file"):
         runs.read_record(tmp_path)

@@ -6,6 +6,7 @@ import pytest
 from swept import GATES, leave_point
 
 from minise import runs
+from minise.runs.lock import locked
 
 
 @pytest.fixture
@@ -13,10 +14,11 @@ def table(tmp_path):
     """One point of each state, and a run of `minise train`."""
     leave_point(tmp_path, 0.1 + 0.2, seed=0, options={"stages": [1, 2], "bias": False})
     leave_point(tmp_path, 0.875, seed=1, model="resnet8", data='/an "odd", path')
-    leave_point(tmp_path, seed=2, epochs_done=1, left={".lock": ""})
+    running = leave_point(tmp_path, seed=2, epochs_done=1)
     leave_point(tmp_path, seed=3, epochs_done=1)
     leave_point(tmp_path, seed=4, epochs_done=0, left={"failed.json": {"error": "a, b\n«c»"}})
-    return runs.find_records(tmp_path)
+    with locked(running / ".lock"):
+        return runs.find_records(tmp_path)
 
 
 def by_seed(rows):
