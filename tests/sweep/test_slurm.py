@@ -1,0 +1,119 @@
+import json
+import os
+import subprocess
+import sys
+
+import fake_slurm
+import pytest
+from sweeping import config, found, leave_images, working
+
+from minise import InputError
+from minise.sweep import slurm as module
+from minise.sweep.point import RESULT, State
+from minise.sweep.slurm import Slurm, read_slurm
+from minise.sweep.sweep import Sweep
+from minise.sweep.work import train_point
+
+on_posix = pytest.mark.skipif(os.name == "nt", reason="Slurm is not for Windows")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return leave_images(tmp_path_factory.mktemp("images") / "own.npz")
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """Commands that stand in for Slurm's."""
+    fake_slurm.put_on_path(tmp_path / "slurm", monkeypatch)
+    monkeypatch.setattr(module, "LOOK", 0.2)
+    return tmp_path / "slurm"
+
+
+def sweep_of(images, folder, *seeds, **options):
+    return Sweep([config(images, seed=seed, **{"epochs": 1} | options) for seed in seeds], folder)
+
+
+def test_parameters_have_the_types_of_their_names():
+    given = ["partition=cpu", "timeout_min=60", "mem_gb=1.5"]
+    assert read_slurm(given) == {"partition": "cpu", "timeout_min": 60, "mem_gb": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("partitoin=cpu", "--slurm: unknown name 'partitoin': did you mean 'partition'"),
+        ("partition", "--slurm partition: expected a value, as in partition="),
+        ("timeout_min=1h", "--slurm timeout_min=1h: expected a number"),
+        ("mem_gb=nan", "--slurm mem_gb=nan: expected more than 0"),
+        ("cpus_per_task=0", "--slurm cpus_per_task=0: expected more than 0"),
+        ("timeout_min=1", "--slurm timeout_min=1: expected at least 2"),
+    ],
+)
+def test_other_parameters_are_refused(given, message):
+    with pytest.raises(InputError) as caught:
+        read_slurm([given])
+    assert str(caught.value).startswith(message)
+
+
+def test_it_is_told_what_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="--slurm: no sbatch on this machine"):
+        Slurm({})
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    with pytest.raises(InputError, match="the package submitit: python -m pip install submitit"):
+        Slurm({})
+
+
+@on_posix
+def test_what_sbatch_refuses_is_told(slurm, images, tmp_path, capfd):
+    task = sweep_of(images, tmp_path / "sweep", 0, 1)
+    with pytest.raises(InputError, match=r"sbatch takes no jobs: .*Invalid partition name"):
+        task.run(Slurm(read_slurm(["partition=nowhere"])))
+    assert capfd.readouterr() == ("", "")
+
+
+@on_posix
+def test_jobs_find_what_this_process_does(slurm, images, tmp_path):
+    alone = sweep_of(images, tmp_path / "alone", 0, 1)
+    with working(alone.folder) as (work, _):
+        for point in alone.points:
+            train_point(point, work)
+    task = sweep_of(images, tmp_path / "sweep", 0, 1)
+    assert task.run(Slurm(read_slurm(["mem_gb=2", "partition=cpu"]))) == {State.DONE: 2}
+    for point in task.points:
+        assert found(task.folder, point) == found(alone.folder, point)
+        told = json.loads((task.folder / point.name / RESULT).read_text(encoding="utf-8"))
+        assert told["machine"]["threads"] == 1
+    script = (slurm / "1.array").read_text(encoding="utf-8")
+    for flag in ("cpus-per-task=1", "time=60", "mem=2048MB", "partition=cpu", "job-name=minise"):
+        assert f"#SBATCH --{flag}\n" in script
+    # of jobs that went well only the scripts stay
+    assert {path.suffix for path in (task.folder / module.LOGS).iterdir()} <= {".sh", ".pkl"}
+    assert not list((task.folder / module.LOGS).glob("*_log.*"))
+
+
+@on_posix
+@pytest.mark.slow
+def test_a_job_whose_time_is_up_goes_on_in_another(slurm, images, tmp_path):
+    task = sweep_of(images, tmp_path / "sweep", 0, epochs=100)
+    (point,), signalled = task.points, []
+
+    def show():
+        progress = point.progress(task.folder)
+        if not signalled and progress is not None and progress.epoch > 1:
+            signalled.append(progress)
+            subprocess.run(["scancel", "--signal=USR2", "1"], check=True)
+
+    assert task.run(Slurm({}), show) == {State.DONE: 1}
+    assert (slurm / "2.array").exists()
+    starts = json.loads((task.folder / point.name / "config.json").read_text("utf-8"))["starts"]
+    assert len(starts) == 2
+
+
+@on_posix
+def test_jobs_that_end_before_they_begin_stop_the_sweep(slurm, images, tmp_path):
+    task = sweep_of(images, tmp_path / "sweep", 0, 1)
+    (slurm / "srun").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="the jobs of Slurm end before they begin to train: they"):
+        task.run(Slurm({}))
