@@ -13,6 +13,7 @@ from minise.cli.compiling import compile_ahead
 from minise.cli.described import many_trainings
 from minise.cli.say import commands, show, tell, typed
 from minise.cli.sweeping import Sweeping, Words, duration
+from minise.cli.terminal import OutputError
 from minise.errors import InputError
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.cluster import Dask, engine_of
@@ -196,13 +197,20 @@ def _run(
     estimate = Estimate(left, task.nets)
     sweeping = Sweeping(console, task, words, estimate, engine.workers)
     show(console, f"{_counts(task, task.states())}; about {duration(sweeping.to_go())}")
-    with sweeping:
-        task.run(engine, sweeping.update, every)
+    try:
+        with sweeping:
+            task.run(engine, sweeping.update, every)
+    except (OutputError, KeyboardInterrupt):  # nobody reads what it prints; a second Ctrl-C
+        _tell_stopped(task)
+        raise
     if task.asked_to_stop:
-        again = typed("minise", *_words_typed())
-        tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command goes on:")
-        tell(f"  {again}")
+        _tell_stopped(task)
         raise click.exceptions.Exit(130)
+
+
+def _tell_stopped(task: Sweep) -> None:
+    again = typed("minise", *_words_typed())  # its own line: never broken
+    tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command goes on:\n  {again}")
 
 
 def _tell_end(console: Console, task: Sweep, words: Words) -> None:

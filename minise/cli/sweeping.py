@@ -208,9 +208,9 @@ class Sweeping:
         for k in running:
             found, point = self._progress(k), self.task.points[k]
             if found is None:  # it has begun, or ended, at this moment
-                rows.append((point, "", "", 0.0))
+                rows.append((point, "", "", None))
             elif found.silent > SILENT:
-                rows.append((point, "silent", duration(found.silent), 0.0))
+                rows.append((point, "silent", duration(found.silent), None))
             else:
                 accuracy = "" if found.accuracy is None else f"{found.accuracy:.1%}"
                 rows.append((point, f"{found.epoch}/{found.epochs}", accuracy, found.share))
@@ -222,7 +222,7 @@ class Sweeping:
         table.add_column(no_wrap=True, justify="right")
         table.add_column(no_wrap=True, justify="right")
         for point, epoch, accuracy, share in rows:
-            bar = [ProgressBar(1.0, share, width=BAR // 2)] if bars else []
+            bar = [ProgressBar(1.0, share, width=BAR // 2)] if bars and share is not None else []
             table.add_row(Text(middle(self.words.of(point), room)), epoch, accuracy, *bar)
         return table
 

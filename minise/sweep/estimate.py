@@ -69,7 +69,7 @@ class Estimate:
         order = [kind for kind, _ in work.most_common()]
         first = {configs[kind].model: kind for kind in reversed(order)}  # of each name
         for kind in sorted(order, key=lambda kind: kind not in first.values()):
-            if spent > SECONDS:
+            if self._paces and spent > SECONDS:
                 break
             prepare(lambda config=configs[kind]: warm_up(config))  # type: ignore[misc]
             began = time.process_time()

@@ -38,7 +38,10 @@ class Sweep:
         self.folder, self.nets, self.asked_to_stop = folder, Nets(), False
         check_all(configs, self.nets)
         points = [Point(config, images_of(config.data).fingerprint) for config in configs]
-        self.points = list({point.name: point for point in reversed(points)}.values())[::-1]
+        by_name: dict[str, Point] = {}
+        for point in points:
+            by_name.setdefault(point.name, point)
+        self.points = list(by_name.values())
         self._idle = 0  # rounds in succession in which no worker did anything
 
     def states(self) -> list[State]:
