@@ -222,7 +222,9 @@ class Sweeping:
         table.add_column(no_wrap=True, justify="right")
         table.add_column(no_wrap=True, justify="right")
         for point, epoch, accuracy, share in rows:
-            bar = [ProgressBar(1.0, share, width=BAR // 2)] if bars and share is not None else []
+            bar: list[RenderableType] = []
+            if bars and share is not None:
+                bar.append(ProgressBar(1.0, share, width=BAR // 2))
             table.add_row(Text(middle(self.words.of(point), room)), epoch, accuracy, *bar)
         return table
 

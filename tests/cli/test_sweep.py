@@ -141,8 +141,8 @@ def test_a_file_lists_points_and_options_replace_what_it_says(planned, folder):
         return [(p.config.model, p.config.epochs, p.config.lr, p.config.seed) for p in points]
 
     assert found() == [
-        ("cnn", 12, None, 0), ("cnn", 12, None, 1), ("se-cnn", 1, 0.1, 0), ("se-cnn", 1, 0.1, 1),
-        ("se-cnn", 2, 0.2, 0), ("se-cnn", 2, 0.2, 1),
+        ("cnn", 12, None, 0), ("cnn", 12, None, 1), ("se-cnn", 1, 0.1, 0), ("se-cnn", 2, 0.2, 0),
+        ("se-cnn", 1, 0.1, 1), ("se-cnn", 2, 0.2, 1),
     ]  # fmt: skip
     assert found("--seed", "5", "--epochs", "3") == [
         ("cnn", 3, None, 5), ("se-cnn", 3, 0.1, 5), ("se-cnn", 3, 0.2, 5),
