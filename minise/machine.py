@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -48,6 +49,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache  # a search in all folders of packages
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)

@@ -8,8 +8,9 @@ import numpy as np
 from minise import data
 from minise.runs import Config
 from minise.runs.lock import locked
+from minise.sweep.images import images_of
 from minise.sweep.point import RESULT, Point
-from minise.sweep.work import Work, fingerprint_of
+from minise.sweep.work import Work
 
 DRIVER = ".driver-test"
 
@@ -28,7 +29,7 @@ def config(images, **options):
 
 
 def point(images, **options):
-    return Point(config(images, **options), fingerprint_of(str(images)))
+    return Point(config(images, **options), images_of(str(images)).fingerprint)
 
 
 @contextmanager

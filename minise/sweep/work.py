@@ -32,7 +32,7 @@ from minise.train.watcher import Watcher
 
 GATED = 2_000  # test images whose gates are described
 LOOK = 0.2  # seconds between two looks whether to stop
-MOST = 4  # times that a process may die in succession at the same place of a point
+MOST = 5  # times that a process may die in succession at the same place of a point
 DIFFERENCES = "differences"  # the name, in a checkpoint, of what changed when the point was resumed
 ORPHANED = threading.Event()  # set where this process has lost the one that started it
 

@@ -253,7 +253,7 @@ def test_what_kills_its_process_each_time_is_given_up(tmp_path, images, monkeypa
                 train_point(point(images), work)
             assert point(images).tries(tmp_path) == tries
         assert train_point(point(images), work) is State.FAILED
-    assert "was killed 4 times in succession, each time between step 0 and" in point(
+    assert "was killed 5 times in succession, each time between step 0 and" in point(
         images
     ).failure(tmp_path)
 
