@@ -9,9 +9,11 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from click.testing import CliRunner
 from sweeping import config, found, leave_images, working
 
 from minise import InputError
+from minise.cli import cli
 from minise.runs.lock import read_owner
 from minise.sweep import cluster as module
 from minise.sweep.cluster import Dask, Task, engine_of, minise_here
@@ -71,17 +73,12 @@ def test_workers_of_a_scheduler_find_what_this_process_does(images, tmp_path):
     assert [found(task.folder, p) for p in task.points] == undisturbed(task, tmp_path / "alone")
 
 
-def test_what_a_worker_cannot_do_is_told(images, tmp_path, monkeypatch):
+def test_what_a_worker_cannot_do_is_told(images, tmp_path):
     task = sweep_of(images, tmp_path / "sweep", 0)
-    with cluster_here(1) as cluster:
-        engine = Dask(cluster.scheduler_address)
-        with working(tmp_path / "other") as (work, _), monkeypatch.context() as patch:
-            (work.sweep / work.driver).rename(work.sweep / "elsewhere")
-            (said,) = [each for each in engine.train(task.points, work) if each]
-            assert "not the folder of the sweep" in said
-            patch.setattr(module, "minise_here", lambda: "another")
-            (said,) = [each for each in engine.train(task.points, work) if each]
-    assert said.startswith("a Dask worker") or "install the same on all machines" in said
+    with cluster_here(1) as cluster, working(tmp_path / "other") as (work, _):
+        elsewhere = work._replace(driver=".driver-elsewhere")
+        said = [each for each in Dask(cluster.scheduler_address).train(task.points, elsewhere)]
+    assert "not the folder of the sweep" in "".join(filter(None, said))
 
 
 def test_a_process_trains_one_point_at_a_time():
@@ -184,3 +181,12 @@ def cluster_of_processes(tmp_path):
             for process in reversed(started):
                 process.terminate()
                 process.wait()
+
+
+@pytest.mark.effect("minise sweep --scheduler")
+def test_the_command_asks_the_scheduler_first(patience, images, tmp_path):
+    words = ["sweep", "--data", str(images), "--out", str(tmp_path / "sweep")]
+    done = CliRunner().invoke(cli, [*words, "--scheduler", "tcp://127.0.0.1:1"])
+    assert done.exit_code == 2
+    assert "--scheduler tcp://127.0.0.1:1: no Dask scheduler answers there" in done.output
+    assert not (tmp_path / "sweep").exists()

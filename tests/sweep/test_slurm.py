@@ -5,9 +5,11 @@ import sys
 
 import fake_slurm
 import pytest
+from click.testing import CliRunner
 from sweeping import config, found, leave_images, working
 
 from minise import InputError
+from minise.cli import cli
 from minise.sweep import slurm as module
 from minise.sweep.point import RESULT, State
 from minise.sweep.slurm import Slurm, read_slurm
@@ -117,3 +119,12 @@ def test_jobs_that_end_before_they_begin_stop_the_sweep(slurm, images, tmp_path)
     (slurm / "srun").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     with pytest.raises(InputError, match="the jobs of Slurm end before they begin to train: they"):
         task.run(Slurm({}))
+
+
+@pytest.mark.effect("minise sweep --slurm")
+def test_the_command_refuses_parameters_before_it_begins(images, tmp_path):
+    words = ["sweep", "--data", str(images), "--out", str(tmp_path / "sweep")]
+    done = CliRunner().invoke(cli, [*words, "--slurm", "memgb=3"])
+    assert done.exit_code == 2
+    assert "--slurm: unknown name 'memgb': did you mean 'mem_gb'?" in done.output
+    assert not (tmp_path / "sweep").exists()
