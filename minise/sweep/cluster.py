@@ -99,12 +99,13 @@ class Dask:
             left = client.map(task, list(points), pure=False)
             try:
                 while left:
-                    done, left = [f for f in left if f.done()], [f for f in left if not f.done()]
-                    for future in done:
-                        yield self._said(future)
+                    states = [(future, future.done()) for future in left]
+                    left = [future for future, done in states if not done]
+                    for future, done in states:
+                        if done:
+                            yield self._said(future)
                     yield None
-                    if not done:
-                        time.sleep(TICK)
+                    time.sleep(TICK)
             finally:
                 if left:
                     client.cancel(left)  # those that run see that the driver has gone

@@ -36,6 +36,7 @@ SLURM = {
 LOGS = ".slurm"  # the folder of scripts and logs of jobs, in that of the sweep
 WARNING = 30  # seconds before its time is up in which a job is asked to stop
 LOOK = 5.0  # seconds between two questions which jobs are left
+PARALLEL = 256  # jobs that submitit lets run at the same time, where nothing is said
 ARRAY = 500  # jobs that are submitted at once; Slurm's own limit is usually 1,000
 
 
@@ -97,7 +98,7 @@ class Slurm:
                 f"--slurm: no {missing[0]} on this machine; type it where you submit jobs to Slurm"
             )
         self.parameters = {"cpus_per_task": 1, "timeout_min": 60} | dict(parameters)
-        self.workers = self.parameters.get("array_parallelism", ARRAY)
+        self.workers = self.parameters.get("array_parallelism", PARALLEL)
 
     def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:
         """See `Engine`."""
@@ -170,8 +171,10 @@ def _said(job: Any) -> str | None:
 
 
 def _last_line(job: Any) -> str:
+    """Of its log, and not of srun, which only says that something went wrong."""
     lines = (job.stderr() or "").strip().splitlines()
-    return lines[-1] if lines else "they write nothing"
+    own = [line for line in lines if not line.startswith(("srun:", "slurmstepd:"))]
+    return (own or lines or ["they write nothing"])[-1]
 
 
 def _queued() -> set[str] | None:

@@ -51,7 +51,7 @@ def undisturbed(task, folder):
 def cluster_here(workers, **options):
     """A scheduler and workers that are threads of this process."""
     with distributed.LocalCluster(
-        workers, processes=False, protocol="tcp", dashboard_address=None, **options
+        workers, processes=False, protocol="tcp", dashboard_address=":0", **options
     ) as cluster:
         yield cluster
 
