@@ -128,7 +128,8 @@ class Slurm:
                         yield _said(job)
         finally:
             _cancel(left)
-        if idle == len(points) and all(p.state(work.sweep) is State.WAITING for p in points):
+        began = idle < len(points) or any(p.state(work.sweep) is not State.WAITING for p in points)
+        if not began and not stopping:
             yield (
                 f"the jobs of Slurm end before they begin to train: {_last_line(first)} (see "
                 f"{first.paths.stderr})"

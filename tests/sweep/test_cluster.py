@@ -77,7 +77,7 @@ def test_what_a_worker_cannot_do_is_told(images, tmp_path):
     task = sweep_of(images, tmp_path / "sweep", 0)
     with cluster_here(1) as cluster, working(tmp_path / "other") as (work, _):
         elsewhere = work._replace(driver=".driver-elsewhere")
-        said = [each for each in Dask(cluster.scheduler_address).train(task.points, elsewhere)]
+        said = list(Dask(cluster.scheduler_address).train(task.points, elsewhere))
     assert "not the folder of the sweep" in "".join(filter(None, said))
 
 
