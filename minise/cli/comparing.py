@@ -98,7 +98,11 @@ def _picture_of_differences(comparisons: Sequence[Comparison]) -> bytes:
     what = {text for family in whole.values() for text in subtracted(family)}
     minus = f"minus {min(what)}" if len(what) == 1 else "minus that of its baseline"
     captions = {caption(family) for family in whole.values()}
-    told_of = min(captions) if len(captions) == 1 else f"{JOINT:.0%} for all of a panel together"
+    told_of = (
+        min(captions)
+        if len(captions) == 1
+        else f"Student's t, {100 * JOINT:g} % for all of a panel (Bonferroni)"
+    )
     return pictures.dots(panels, f"test accuracy {minus}, percentage points\n{told_of}", zero=True)
 
 

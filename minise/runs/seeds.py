@@ -49,7 +49,7 @@ class Seeds:
         """
         if not 0 < confidence < 1:
             raise InputError(f"confidence: {confidence}, expected above 0 and below 1")
-        if len(set(self.figures.values())) < 2:
+        if len({round(figure, 12) for figure in self.figures.values()}) < 2:  # but for rounding
             return None
         reach = student_t(confidence, len(self.figures) - 1) * self.standard_error
         return self.mean - reach, self.mean + reach

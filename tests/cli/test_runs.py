@@ -312,7 +312,7 @@ def test_groups_are_drawn_or_their_differences_to_the_baseline(minise, tmp_path,
     (change,) = panels["train_images=5000"].values()
     assert change.figures == pytest.approx([0.01, 0.011, 0.012])
     assert "minus resnet8" in meaning
-    assert "95% for all of a panel together" in meaning
+    assert "95 % for all of a panel (Bonferroni)" in meaning
     assert zero
     assert minise("runs", "sweep", "--plot", "a.jpg")[0] == 1
 

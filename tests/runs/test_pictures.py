@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from minise import InputError
 from minise.data import Split
 from minise.runs import pictures
 from minise.train import Epoch
@@ -98,6 +99,45 @@ def test_runs_over_one_another_show_training_loss_and_test_error():
         ("first", BLUE),
         ("second", ORANGE),
     ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_group_stands_at_one_height_in_all_panels_with_runs_mean_and_interval():
+    one = pictures.Dots([0.25, 0.75], 0.5, (0.125, 0.875))
+    alone = pictures.Dots([0.5], 0.5, None)
+    figure = pictures.dots({"a": {"x": one, "$_{$": alone}, "b": {"$_{$": one}}, "is", zero=True)
+    left, right = figure.axes
+    assert figure.get_supxlabel() == "is"
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b"]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["x", "$_{$"]
+    assert [line[1:3] for line in lines(left)] == [
+        ([12.5, 87.5], [0, 0]),
+        ([25, 75], [0, 0]),
+        ([50], [0]),
+        ([50], [1]),
+        ([50], [1]),
+        ([0, 0], [0, 1]),
+    ]
+    assert [line[1:3] for line in lines(right)][:3] == [
+        ([12.5, 87.5], [1, 1]),
+        ([25, 75], [1, 1]),
+        ([50], [1]),
+    ]
+    assert left.get_ylim()[0] > left.get_ylim()[1]  # the first is at the top
+    assert len(pictures.dots({"a": {"x": one}}, "is", zero=False).axes[0].get_lines()) == 3
+
+
+@pytest.mark.parametrize(("panels", "groups"), [(1, 1), (1, 60), (5, 3)])
+def test_few_and_many_groups_become_a_picture(panels, groups):
+    dots = {f"net {n}": pictures.Dots([0.5, 0.75], 0.625, (0, 1)) for n in range(groups)}
+    picture = pictures.dots({f"{n}": dots for n in range(panels)}, "is", zero=False)
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_a_picture_of_too_many_lines_is_refused():
+    dots = {f"net {n}": pictures.Dots([0.5], 0.5, None) for n in range(1001)}
+    with pytest.raises(InputError, match="a picture of 1001 lines, expected at most 1000"):
+        pictures.dots({"": dots}, "is", zero=False)
 
 
 def images(channels):

@@ -54,6 +54,9 @@ def test_an_interval_by_hand():
 
 def test_figures_that_are_all_equal_have_no_interval():
     assert runs.Seeds({0: 0.9, 1: 0.9, 2: 0.9}).interval() is None
+    difference = runs.Seeds({0: 0.3, 1: 0.2}) - runs.Seeds({0: 0.2, 1: 0.1})
+    assert len(set(difference.figures.values())) == 2  # by rounding alone
+    assert difference.interval() is None
 
 
 @pytest.mark.parametrize("confidence", [0, 1, 95, -0.5, float("nan")])
