@@ -68,10 +68,6 @@ def srun(jobs, *words):
     os.execvp(words[0], words)
 
 
-def squeue(jobs, *words):
-    print("\n".join(path.name for path in jobs.iterdir()))
-
-
 def scancel(jobs, *words):
     if "--state=PENDING" in words:  # here none waits
         return

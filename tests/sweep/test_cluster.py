@@ -137,18 +137,18 @@ def test_a_scheduler_that_ends_stops_the_sweep(images, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills as POSIX does")
 def test_a_worker_that_is_killed_loses_its_points_to_others(images, tmp_path):
-    task = sweep_of(images, tmp_path / "sweep", *range(8), epochs=20)
+    task = sweep_of(images, tmp_path / "sweep", *range(6), epochs=12)
     killed = []
 
     def show():
         for point in task.points:
             owner = read_owner(task.folder / point.name / ".lock")
-            if not killed and owner is not None and owner.told.get("epoch", 0) > 3:
+            if not killed and owner is not None and owner.told.get("epoch", 0) > 2:
                 os.kill(owner.pid, signal.SIGKILL)
                 killed.append(point)
 
     with cluster_of_processes(tmp_path) as address:
-        assert task.run(Dask(address), show) == {State.DONE: 8}
+        assert task.run(Dask(address), show) == {State.DONE: 6}
     starts = json.loads((task.folder / killed[0].name / "config.json").read_text("utf-8"))
     assert len(starts["starts"]) == 2
     assert [found(task.folder, p) for p in task.points] == undisturbed(task, tmp_path / "alone")
