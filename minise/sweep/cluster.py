@@ -95,7 +95,14 @@ class Dask:
     def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:
         """See `Engine`."""
         task = Task(work, minise_here())
-        with _client(self.address) as client:
+        with contextlib.ExitStack() as stack:
+            try:
+                client = stack.enter_context(_client(self.address))
+            except InputError:
+                raise InputError(
+                    f"the Dask scheduler at {self.address} has gone: start it and its workers "
+                    "again, at the same address; the same command then goes on"
+                ) from None
             left = client.map(task, list(points), pure=False)
             try:
                 while left:
@@ -117,11 +124,8 @@ class Dask:
         if future.status == "finished":
             said: str | None = future.result()
             return said
-        if future.status == "cancelled":
-            return (
-                f"the Dask scheduler at {self.address} has gone: start it and its workers again; "
-                "the same command then goes on"
-            )
+        if future.status == "cancelled":  # the scheduler was lost: the next round asks it again
+            return None
         error = future.exception()
         if isinstance(error, KilledWorker):  # several died: the point's folder tells how far it is
             return None

@@ -124,12 +124,13 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch):
         Dask("tcp://127.0.0.1:8786")
 
 
-def test_a_scheduler_that_ends_stops_the_sweep(images, tmp_path):
+def test_a_scheduler_that_ends_stops_the_sweep(images, tmp_path, monkeypatch):
     task = sweep_of(images, tmp_path / "sweep", 0)
     with cluster_here(0) as cluster:  # the point waits for a worker
         engine = Dask(cluster.scheduler_address)
         assert "has no workers yet" in engine.advice
         threading.Timer(1, cluster.close).start()
+        monkeypatch.setattr(module, "PATIENCE", 3)
         with pytest.raises(InputError, match="the same command then goes on"):
             task.run(engine)
 
