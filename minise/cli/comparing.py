@@ -12,7 +12,7 @@ from rich.table import Table
 from minise import runs
 from minise.cli.say import show, table
 from minise.runs import pictures
-from minise.runs.comparisons import JOINT, Comparison, differing_settings, told
+from minise.runs.comparisons import JOINT, Comparison, Groups, differing_settings, told
 
 NARROW = 60  # columns; fewer leave no room for a column for each figure
 
@@ -36,7 +36,7 @@ def listed(records: Sequence[runs.Record]) -> Table:
     return made
 
 
-def grouped(console: Console, groups: runs.Groups, *, each: bool) -> Table:
+def grouped(console: Console, groups: Groups, *, each: bool) -> Table:
     """A row for each group, `each` with the figures of its runs."""
     configs = with_short_paths([config for config, _ in groups])
     differing = _but_model(configs)
@@ -67,7 +67,7 @@ def show_compared(console: Console, comparisons: Sequence[Comparison]) -> None:
         show(console, caption(family))
 
 
-def picture(groups: runs.Groups, comparisons: Sequence[Comparison]) -> bytes:
+def picture(groups: Groups, comparisons: Sequence[Comparison]) -> bytes:
     """The differences, where there are any, or else the groups; a panel for each training."""
     if comparisons:
         return _picture_of_differences(comparisons)

@@ -17,6 +17,7 @@ from minise.cli.say import show, tell
 from minise.errors import InputError
 from minise.files import check_writable, write_whole
 from minise.runs import find_records, pictures
+from minise.runs.comparisons import Groups
 from minise.runs.records import key
 
 FEW = 40  # runs that are listed one by one without being asked to
@@ -110,7 +111,7 @@ def runs_command(
             show(console, f"  {written}")
 
 
-def _notes(records: Sequence[runs.Record], groups: runs.Groups, listed: bool) -> list[str]:
+def _notes(records: Sequence[runs.Record], groups: Groups, listed: bool) -> list[str]:
     """What the tables do not tell."""
     states = Counter(record.state for record in records)
     counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
@@ -132,7 +133,7 @@ def _notes(records: Sequence[runs.Record], groups: runs.Groups, listed: bool) ->
     return notes
 
 
-def _uncompared(groups: runs.Groups, comparisons: Sequence[runs.Comparison]) -> list[str]:
+def _uncompared(groups: Groups, comparisons: Sequence[runs.Comparison]) -> list[str]:
     used = [config for c in comparisons for config in (c.config, c.baseline)]
     left = [config for config, _ in groups if config not in used]
     if not left:

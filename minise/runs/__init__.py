@@ -1,6 +1,6 @@
 """What a run is configured with, and what it leaves: a folder to resume, read and compare."""
 
-from minise.runs.comparisons import Comparison, Groups, compare, without_se
+from minise.runs.comparisons import Comparison, compare, without_se
 from minise.runs.config import LR, SCHEDULES, Config, changed, dataset_of, training_of
 from minise.runs.folder import next_folder
 from minise.runs.recipes import RECIPES, Recipe, recipe
@@ -26,7 +26,6 @@ __all__ = [
     "Config",
     "EventFiles",
     "Every",
-    "Groups",
     "Recipe",
     "Record",
     "Run",

@@ -15,7 +15,7 @@ from minise.runs.records import key
 from minise.runs.seeds import Seeds
 
 JOINT = 0.95  # the confidence of all intervals of one training together
-Groups = Sequence[tuple[Config, Seeds]]
+Groups = Sequence[tuple[Config, Seeds]]  # as `over_seeds` returns them
 
 
 class Comparison(NamedTuple):
