@@ -29,6 +29,7 @@ from minise.files import PART, patiently
 
 BEAT = 2.0  # seconds between two signs of life
 SILENT = 60.0  # seconds without one, after which an owner is taken for dead
+ASKED = 30.0  # seconds between two questions for the time of a file system
 SETTLE = 1.0  # seconds after which a second process that took over has written its line
 SIZE = 512  # bytes of the line: it is rewritten in place
 BEHIND = 1 << 30  # the byte that is locked: Windows lets nobody read what is
@@ -222,8 +223,8 @@ def is_free(path: Path) -> bool:
         file = path.open("r+b", buffering=0)
     except FileNotFoundError:
         return True
-    except OSError:
-        return False
+    except OSError:  # of somebody else
+        return silence(path) >= SILENT
     with file:
         by_system = _locked(file)
         if by_system is False:
@@ -245,17 +246,27 @@ def silence(path: Path) -> float:
 
 
 def now_at(folder: Path) -> float:
-    """The time by the clock of a folder's file system; this machine's where nothing may be made."""
-    path = folder / f".now-{secrets.token_hex(8)}{PART}"
-    try:
-        with path.open("wb", buffering=0) as file:
-            file.write(b"\n")
-            return os.fstat(file.fileno()).st_mtime
-    except OSError:
-        return time.time()
-    finally:
-        with suppress(OSError):
-            path.unlink()
+    """The time by the clock of a folder's file system; this machine's where nothing may be made.
+
+    It is asked for every `ASKED` seconds: each time takes a file.
+    """
+    device, now = folder.stat().st_dev, time.monotonic()
+    if device not in _CLOCKS or now - _CLOCKS[device][0] > ASKED:
+        path = folder / f".now-{secrets.token_hex(8)}{PART}"
+        try:
+            with path.open("wb", buffering=0) as file:
+                file.write(b"\n")
+                _CLOCKS[device] = now, os.fstat(file.fileno()).st_mtime
+        except OSError:
+            return time.time()
+        finally:
+            with suppress(OSError):
+                path.unlink()
+    then, told = _CLOCKS[device]
+    return told + now - then
+
+
+_CLOCKS: dict[int, tuple[float, float]] = {}  # of each file system: when it was asked, what it said
 
 
 def _locked(file: BinaryIO) -> bool | None:

@@ -98,7 +98,13 @@ class Sweep:
                 path.unlink(missing_ok=True)
 
     def _left(self) -> list[Point]:
-        return [point for point in self.points if point.state(self.folder) not in ENDED]
+        """Those to train, and those whose process died when only its tidying was left."""
+        return [
+            point
+            for point in self.points
+            if (state := point.state(self.folder)) not in ENDED
+            or (state is State.DONE and (self.folder / point.name / LOCK).exists())
+        ]
 
     def _round(
         self, left: list[Point], engine: Engine, work: Work

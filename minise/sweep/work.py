@@ -67,8 +67,10 @@ class Work(NamedTuple):
     @property
     def stopped(self) -> bool:
         """Whether workers are to stop."""
-        owner = read_owner(self.sweep / self.driver)
-        return owner is None or bool(owner.told.get("stop")) or ORPHANED.is_set()
+        path = self.sweep / self.driver
+        owner = read_owner(path)
+        asked = not path.exists() if owner is None else bool(owner.told.get("stop"))
+        return asked or ORPHANED.is_set()
 
 
 def train_point(point: Point, work: Work) -> State:

@@ -32,7 +32,8 @@ def path(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch, path):
-    """Nobody waits for what happens between hosts."""
+    """Nobody waits for what happens between hosts, nor knows the time from another test."""
+    monkeypatch.setattr(locks, "_CLOCKS", {})
     path.parent.mkdir()
     monkeypatch.setattr(locks, "SETTLE", 0.05)
 

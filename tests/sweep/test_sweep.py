@@ -14,7 +14,7 @@ from minise import InputError
 from minise.runs.lock import Owner, locked
 from minise.sweep import sweep as module
 from minise.sweep.engines import Processes
-from minise.sweep.point import FAILED, RESULT, State
+from minise.sweep.point import CHECKPOINT, FAILED, RESULT, State
 from minise.sweep.sweep import Sweep
 from minise.sweep.work import train_point
 
@@ -94,6 +94,20 @@ def test_what_has_killed_its_process_twice_comes_last_and_alone(tmp_path, images
     assert engine.rounds == [[2, 3], [0], [1]]
 
 
+def test_one_whose_process_died_before_it_tidied_up_is_tidied(tmp_path, images):
+    task = sweep_of(images, tmp_path, 0)
+    assert task.run(Here()) == {State.DONE: 1}
+    folder = tmp_path / task.points[0].name
+    told = {"tries": 1, "step": 0}
+    (folder / ".lock").write_bytes(Owner(os.uname().nodename, 1, "", "", told).line())
+    (folder / CHECKPOINT).touch()
+    before = (folder / RESULT).read_bytes()
+    assert task.run(Here()) == {State.DONE: 1}
+    assert not (folder / ".lock").exists()
+    assert not (folder / CHECKPOINT).exists()
+    assert (folder / RESULT).read_bytes() == before
+
+
 def test_a_worker_that_cannot_work_stops_all_and_is_told(tmp_path, images):
     task, engine = sweep_of(images, tmp_path, 0, 1, 2), Here()
     task.points[0] = task.points[0]._replace(images="0123")
@@ -152,10 +166,7 @@ def test_a_second_ctrl_c_is_obeyed_at_once(tmp_path, images):
     def each(point, work):
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
-            yield_until_asked()
-
-    def yield_until_asked():
-        time.sleep(0.01)
+            time.sleep(0.01)
 
     task = sweep_of(images, tmp_path, 0)
     with pytest.raises(KeyboardInterrupt):
