@@ -14,6 +14,7 @@ from rich.console import Console
 from minise import backend, data, runs, sweep
 from minise.cli import sweeping
 from minise.cli.sweeping import Sweeping, Words, duration, middle
+from minise.errors import InputError
 from minise.sweep import State
 from minise.sweep.estimate import Pace
 from minise.sweep.point import FAILED, RESULT, Progress
@@ -160,6 +161,20 @@ def test_workers_are_as_many_as_asked_for(minise, planned, folder, here, monkeyp
 def test_the_engine_has_as_many_workers_as_asked_for(minise, folder, here):
     assert minise("sweep", *TINY, "--workers", "3")[0] == 0
     assert here == [3]
+
+
+@effect("minise sweep --scheduler", "minise sweep --slurm")
+def test_a_cluster_is_asked_for_with_what_was_typed(minise, folder, monkeypatch):
+    asked = []
+
+    def engine_of(*words):
+        asked.append(words)
+        raise InputError("there is none here")
+
+    monkeypatch.setattr("minise.cli.sweep.engine_of", engine_of)
+    for words in (["--scheduler", "tcp://a:1"], ["--slurm", "partition=cpu", "--slurm", "cpus=1"]):
+        assert minise("sweep", *TINY, *words)[0] == 2
+    assert asked == [(None, "tcp://a:1", ()), (None, None, ("partition=cpu", "cpus=1"))]
 
 
 @pytest.mark.parametrize(
