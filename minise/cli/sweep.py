@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -209,8 +210,9 @@ def _run(
 
 
 def _tell_stopped(task: Sweep) -> None:
-    again = typed("minise", *_words_typed())  # its own line: never broken
-    tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command goes on:\n  {again}")
+    tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command goes on:")
+    # not by `tell`: a command is never broken
+    click.echo(f"  {typed('minise', *_words_typed())}", file=sys.stderr)
 
 
 def _tell_end(console: Console, task: Sweep, words: Words) -> None:
