@@ -47,7 +47,7 @@ class Processes:
 
     def train(self, points: Iterable[Point], work: Work) -> Generator[str | None, None, None]:
         """See `Engine`. The workers end, after their steps, also where this process is killed."""
-        from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
+        from loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
         # of one that grew by 300 MB, as with other images, and was replaced
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)

@@ -11,6 +11,7 @@ from minise.files import WriteError, read_tensors
 from minise.runs import lock as locks
 from minise.runs import read_every
 from minise.runs.lock import Owner
+from minise.sweep import images as images_module
 from minise.sweep import work as module
 from minise.sweep.point import FAILED, RESULT, State
 from minise.sweep.work import Work, train_point
@@ -313,9 +314,12 @@ def test_one_that_went_on_where_it_was_has_no_differences(tmp_path, images, monk
 
 
 def test_images_are_read_once_for_many_points(tmp_path, images, monkeypatch):
-    module._loaded.cache_clear()
-    load, loaded = module.data.load, []
-    monkeypatch.setattr(module.data, "load", lambda source: loaded.append(source) or load(source))
+    images_module.loaded.cache_clear()
+    images_module.images_of.cache_clear()
+    load, loaded = images_module.data.load, []
+    monkeypatch.setattr(
+        images_module.data, "load", lambda source: loaded.append(source) or load(source)
+    )
     with working(tmp_path) as (work, _):
         for seed in range(3):
             train_point(point(images, epochs=1, seed=seed), work)
