@@ -1,7 +1,4 @@
-"""The workers of a Dask scheduler, and what all workers of clusters do.
-
-All that is to have `Work` called with each point on some machine. The folder of the sweep, on a
-disk that the machines share, says what came of it.
+"""The workers of a Dask scheduler, and which engine was asked for.
 
 Dask is asked without joblib's backend for it: that waits for ever where a task has killed several
 workers, of which it tells nobody (joblib 1.6).
@@ -11,24 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import threading
 import time
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from minise.cores import cores
 from minise.errors import InputError
-from minise.runs.environment import sources
 from minise.sweep.engines import TICK, Engine, Processes
 from minise.sweep.point import Point
+from minise.sweep.task import Task, minise_here
 from minise.sweep.work import Work
-from minise.version import __version__
 
 PATIENCE = 10.0  # seconds in which a scheduler must answer
-
-_WORKING = threading.Lock()
 
 
 def engine_of(workers: int | None, scheduler: str | None, slurm: Sequence[str]) -> Engine:
@@ -46,31 +39,6 @@ def engine_of(workers: int | None, scheduler: str | None, slurm: Sequence[str]) 
 
         return Slurm(read_slurm(slurm))
     return Processes(workers or cores())
-
-
-class Task(NamedTuple):
-    """What workers of a cluster are given: `work`, and which minise is to do it.
-
-    Call it with a point. A process trains one point at a time, however many threads call.
-    """
-
-    work: Work
-    minise: str
-
-    def __call__(self, point: Point) -> str | None:
-        """As `Work`. Where minise is another one here, that is what it returns."""
-        if (here := minise_here()) != self.minise:
-            return (
-                f"{socket.gethostname()}: the worker has minise {here}, the sweep {self.minise}: "
-                "install the same on all machines"
-            )
-        with _WORKING:
-            return self.work(point)
-
-
-def minise_here() -> str:
-    """The version of minise, and a digest of the sources that a training uses."""
-    return f"{__version__} ({sources()})"
 
 
 class Dask:

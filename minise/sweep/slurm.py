@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from minise.errors import InputError
 from minise.nearest import nearest
-from minise.sweep.cluster import Task, minise_here
 from minise.sweep.engines import TICK
 from minise.sweep.point import Point, State
+from minise.sweep.task import Task, minise_here
 from minise.sweep.work import ORPHANED, Work
 
 # What `--slurm` may say, and its type. submitit's names; sbatch itself reads others from variables

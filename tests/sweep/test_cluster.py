@@ -16,10 +16,11 @@ from minise import InputError
 from minise.cli import cli
 from minise.runs.lock import read_owner
 from minise.sweep import cluster as module
-from minise.sweep.cluster import Dask, Task, engine_of, minise_here
+from minise.sweep.cluster import Dask, engine_of
 from minise.sweep.engines import Processes
 from minise.sweep.point import RESULT, State
 from minise.sweep.sweep import Sweep
+from minise.sweep.task import Task, minise_here
 from minise.sweep.work import train_point
 
 distributed = pytest.importorskip("distributed")
