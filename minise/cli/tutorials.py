@@ -11,7 +11,7 @@ import minise
 from minise.cli.terminal import quoted
 from minise.errors import InputError
 from minise.files import write_whole
-from minise.lessons import find_notebooks
+from minise.lessons import find_notebooks, find_tables
 
 
 @click.command("tutorials", short_help="Copy the tutorials, as notebooks, into a folder.")
@@ -19,18 +19,19 @@ from minise.lessons import find_notebooks
 def tutorials_command(folder: Path) -> None:
     """Copy the tutorials into FOLDER, by default `minise-tutorials`, to read and to work in.
 
-    They are Jupyter notebooks, nine steps with exercises; those named `.zh.ipynb` are in Chinese.
-    Nothing in FOLDER is overwritten: if one of them exists already, none is copied.
+    They are Jupyter notebooks, ten steps with exercises; those named `.zh.ipynb` are in Chinese.
+    The table that step 10 reads comes with them. Nothing in FOLDER is overwritten: if one of them
+    exists already, none is copied.
     """
     sources = find_notebooks(Path(minise.__file__).parent)
-    copy_notebooks(sources, folder)
+    copy_all([*sources, *find_tables(sources)], folder)
     click.echo(f"{folder}: {len(sources)} notebooks, the first is {sources[0].name}")
     click.echo("To work in them:")
     click.echo("  python -m pip install jupyterlab")
     click.echo(f"  jupyter lab {quoted(folder)}")
 
 
-def copy_notebooks(sources: list[Path], folder: Path) -> None:
+def copy_all(sources: list[Path], folder: Path) -> None:
     """Copy all of them into a folder, which is made where it is missing; or none.
 
     Raises `InputError` where one of them is there already, or cannot be written.

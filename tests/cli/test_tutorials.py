@@ -1,4 +1,4 @@
-"""`minise tutorials` copies all notebooks, or none, and overwrites nothing."""
+"""`minise tutorials` copies all notebooks and their table, or nothing, and overwrites nothing."""
 
 from pathlib import Path
 
@@ -9,13 +9,15 @@ from minise import InputError
 from minise.cli import tutorials
 
 HERE = tutorials.find_notebooks(Path(package.__file__).parent)
+TABLES = tutorials.find_tables(HERE)
 
 
 def test_all_notebooks_are_copied_as_they_are(minise, tmp_path):
     code, out, err = minise("tutorials")
     assert (code, err) == (0, "")
     copied = {path.name: path.read_bytes() for path in (tmp_path / "minise-tutorials").iterdir()}
-    assert copied == {path.name: path.read_bytes() for path in HERE}
+    assert copied == {path.name: path.read_bytes() for path in [*HERE, *TABLES]}
+    assert [path.name for path in TABLES] == ["ablations.csv"]
     assert out.splitlines() == [
         f"minise-tutorials: {len(HERE)} notebooks, the first is {HERE[0].name}",
         "To work in them:",
@@ -33,7 +35,7 @@ def test_a_folder_of_ones_own_may_hold_other_files(minise, tmp_path):
     assert (code, err) == (0, "")
     assert f"jupyter lab '{folder}'" in out  # as a shell takes a name with a space
     assert (folder / "precious.txt").read_text() == "text"
-    assert len(list(folder.iterdir())) == len(HERE) + 1
+    assert len(list(folder.iterdir())) == len(HERE) + len(TABLES) + 1
 
 
 def test_nothing_is_overwritten_and_nothing_copied_beside_it(minise, tmp_path):
@@ -65,7 +67,7 @@ def test_what_was_copied_goes_again_when_a_later_one_fails(tmp_path, monkeypatch
 
     monkeypatch.setattr(tutorials, "write_whole", full)
     with pytest.raises(InputError, match="No space left"):
-        tutorials.copy_notebooks(HERE, tmp_path)
+        tutorials.copy_all(HERE, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
