@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import ablations
 import numpy as np
 import pytest
 from scipy import stats
 
-import ablations
 from minise import InputError, models
 from minise.sweep import Point, read_file
 
@@ -90,13 +90,17 @@ def summary(changes, share):
 
 
 def numbers(text):
-    return [float(n.replace("−", "-").replace(",", "")) for n in re.findall(r"[+−]?\d[\d,.]*", text)]
+    return [
+        float(n.replace("−", "-").replace(",", "")) for n in re.findall(r"[+−]?\d[\d,.]*", text)
+    ]
 
 
 def table(name):
     """Its rows below the heading, as cells."""
     found = re.search(f"<!-- table {name} -->\n\n(.*?)\n\n<!-- end -->", PAGE, re.DOTALL)[1]
-    heading, _, *rows = ([c.strip() for c in row.strip("|").split("|")] for row in found.split("\n"))
+    heading, _, *rows = (
+        [c.strip() for c in row.strip("|").split("|")] for row in found.split("\n")
+    )
     return heading, rows
 
 
@@ -116,7 +120,9 @@ def test_the_csv_has_each_run_of_the_plan_once():
     planned = read_file(SITE / "ablations.toml")
     few = [c for c in planned if c.options != {"stem_stride": 2}]
     for size in SIZES:  # "if time is left, seeds 5 to 9 as well, all of a size or none"
-        if any(int(r["seed"]) > 4 for line in list(LINES)[2:] for r in runs_of(line, size).values()):
+        if any(
+            int(r["seed"]) > 4 for line in list(LINES)[2:] for r in runs_of(line, size).values()
+        ):
             planned += [c._replace(seed=c.seed + 5) for c in few if c.train_images == size]
     (images,) = {row["images"] for row in ROWS}
     wanted = Counter(Point(config, images).name for config in planned)
@@ -219,15 +225,15 @@ def test_parameters_steps_and_gates_of_all_nets_are_theirs():
 
 def said(text):
     """The pairs "x ± y" of a text."""
-    return [
-        tuple(numbers(pair)) for pair in re.findall(r"[+−]\d\.\d+(?: points)? ± \d\.\d+", text)
-    ]
+    return [tuple(numbers(pair)) for pair in re.findall(r"[+−]\d\.\d+(?: points)? ± \d\.\d+", text)]
 
 
 @pytest.mark.parametrize("path", [SITE / "ablations.md", README], ids=lambda path: path.name)
 def test_figures_in_sentences_are_those_of_the_runs_or_of_the_records(path):
     records = (SITE / "records.md").read_text(encoding="utf-8")
-    known = re.findall(r"seed by seed: ([+-][\d.]+) points, with a standard error of ([\d.]+)", records)
+    known = re.findall(
+        r"seed by seed: ([+-][\d.]+) points, with a standard error of ([\d.]+)", records
+    )
     pairs = [(float(a), float(b)) for a, b in known]
     for size in SIZES:
         pairs.append(summary(differences("`se-resnet8`", "no SE", size), 3)[:2])
@@ -251,4 +257,8 @@ def test_a_net_without_runs_is_an_error(tmp_path):
 
 
 def test_stages_and_other_lists_are_json_in_the_csv():
-    assert {json.loads(row["option.stages"])[0] for row in ROWS if row["option.stages"]} == {1, 2, 3}
+    assert {json.loads(row["option.stages"])[0] for row in ROWS if row["option.stages"]} == {
+        1,
+        2,
+        3,
+    }
