@@ -59,9 +59,9 @@ FAILED = 10  # failed ones that are told at the end
     default="1 minute",
     metavar="TIME",
     show_default=True,
-    help="As in '100 steps' or '2 epochs'.",
+    help="How often a point is saved, as in '100 steps' or '2 epochs'.",
 )
-@click.option("--retry-failed", is_flag=True, help="Try again what has failed before.")
+@click.option("--retry-failed", is_flag=True, help="Train again the points that failed before.")
 @click.option(
     "--dry-run", is_flag=True, help="List the points, and estimate how long they take; train none."
 )
@@ -79,12 +79,13 @@ def sweep_command(
 ) -> None:
     """Train every combination of options, each in a folder of its own.
 
-    An option may have several values: --model se-resnet8,resnet8 --seed 0-4 are ten points. It may
-    be given twice, as in --augment --no-augment. FILE, in TOML, lists points too; an option then
-    replaces what the file says of it.
+    An option may have several values, and 0-4 is short for 0,1,2,3,4: --model se-resnet8,resnet8
+    --seed 0-4 makes ten trainings, the points of the sweep. An option may be repeated, as in
+    --augment --no-augment. FILE, in TOML, lists points too; options replace its values.
 
-    Whatever stops the sweep, the same command goes on with it, and does no point twice. Exits with
-    0 when all are done, 1 when some failed, 2 when it was refused, and 130 when it was stopped.
+    Whatever stops the sweep, the same command continues it, and does no point twice. Afterwards
+    `minise runs sweep` compares the points. Exits with 0 when all are done, 1 when some failed, 2
+    when it was refused, and 130 when it was stopped.
     """
     console = Console()
     try:

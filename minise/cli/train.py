@@ -35,7 +35,7 @@ from minise.train.progress import EpochProgress
     "--checkpoint-every",
     "every",
     metavar="TIME",
-    help="As in '100 steps' or '5 minutes'.  [default: 1 epoch]",
+    help="How often the run is saved, as in '100 steps' or '5 minutes'.  [default: 1 epoch]",
 )
 @click.option(
     "--resume",
