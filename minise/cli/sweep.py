@@ -164,8 +164,8 @@ def _tell_plan(console: Console, task: Sweep, words: Words, workers: int) -> Non
         if estimate.measured < estimate.kinds:
             show(
                 console,
-                f"Of {estimate.kinds:,} nets {estimate.measured} took a step; the times with ~ are "
-                "from the multiply-adds of the others.",
+                f"{estimate.measured} of {estimate.kinds:,} nets were timed; the times with ~ are "
+                "estimated from multiply-adds.",
             )
 
 

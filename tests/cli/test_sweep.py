@@ -226,6 +226,18 @@ def test_a_dry_run_lists_points_and_their_time_and_writes_nothing(minise, folder
     assert sorted(folder.iterdir()) == before
 
 
+def test_a_dry_run_marks_the_times_of_nets_that_were_not_timed(minise, folder, monkeypatch):
+    monkeypatch.setattr("minise.sweep.estimate.measured", lambda config: Pace(0.1, 0.0))
+    monkeypatch.setattr("minise.sweep.estimate.warm_up", lambda config: None)
+    monkeypatch.setattr("minise.sweep.estimate.SECONDS", -1.0)
+    code, out, _ = minise("sweep", *TINY[:2], "--option", "reduction=2,4", "--dry-run")
+    assert code == 0
+    assert out.count(" ~") == 2  # of a point, and where that is explained
+    assert out.endswith(
+        "\n1 of 2 nets were timed; the times with ~ are estimated from multiply-adds.\n"
+    )
+
+
 @effect("minise sweep --out")
 def test_a_sweep_leaves_a_folder_for_each_point_and_does_none_twice(minise, folder, here):
     words = ("sweep", *TINY, "--seed", "0,1,1", "--out", "my sweep")
