@@ -211,7 +211,7 @@ def _run(
 
 
 def _tell_stopped(task: Sweep) -> None:
-    tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command goes on:")
+    tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command continues:")
     # not by `tell`: a command is never broken
     click.echo(f"  {typed('minise', *_words_typed())}", file=sys.stderr)
 

@@ -69,7 +69,7 @@ class Dask:
             except InputError:
                 raise InputError(
                     f"the Dask scheduler at {self.address} has gone: start it and its workers "
-                    "again, at the same address; the same command then goes on"
+                    "again, at the same address; the same command then continues"
                 ) from None
             left = client.map(task, list(points), pure=False)
             try:

@@ -311,7 +311,7 @@ def test_ctrl_c_stops_after_the_steps_and_the_same_command_goes_on(folder):
     assert "1 point in sweep: 0 done, 1 waiting" in out
     assert err == (
         "minise: stopping, as soon as each worker has done and saved its step\n\n"
-        "minise: stopped; 1 point in sweep: 0 done, 1 stopped. The same command goes on:\n"
+        "minise: stopped; 1 point in sweep: 0 done, 1 stopped. The same command continues:\n"
         f"  minise {' '.join(words)}\n"
     )
     (run,) = (folder / "sweep").glob("cnn*")
@@ -332,7 +332,7 @@ def test_a_pipe_that_closes_stops_the_workers_after_their_steps(folder):
         err = stderr.read()
     assert process.wait(300) == 1
     assert "Traceback" not in err
-    assert f"The same command goes on:\n  minise {' '.join(words)}\n" in err
+    assert f"The same command continues:\n  minise {' '.join(words)}\n" in err
     assert 0 < len(list(folder.glob(f"sweep/*/{RESULT}"))) < 100
 
 

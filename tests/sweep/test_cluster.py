@@ -132,7 +132,7 @@ def test_a_scheduler_that_ends_stops_the_sweep(images, tmp_path, monkeypatch):
         assert "has no workers yet" in engine.advice
         threading.Timer(1, cluster.close).start()
         monkeypatch.setattr(module, "PATIENCE", 3)
-        with pytest.raises(InputError, match="the same command then goes on"):
+        with pytest.raises(InputError, match="the same command then continues"):
             task.run(engine)
 
 
