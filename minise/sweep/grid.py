@@ -22,6 +22,7 @@ import json
 import logging
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,13 +102,15 @@ def points_of(axes: Axes, starts: Sequence[Config] = (Config(),)) -> list[Config
     count = len(starts)
     for name, values in axes.items():
         for each in _names(name):
-            if each not in FIELDS and not re.fullmatch(rf"{OPTION}\.\w+", each):
+            if each not in FIELDS and not re.fullmatch(rf"{OPTION}\..+", each):
                 raise InputError(nearest("axis", each, [*FIELDS, f"{OPTION}.NAME"]))
         if not values:
             raise InputError(f"{name}: no value")
         count *= len(values)
     if count > MOST:
         raise InputError(f"the sweep has {count:,} points, expected at most {MOST:,}")
+    if not count:
+        raise InputError("the sweep has no points")
     together = [[_together(name, value) for value in values] for name, values in axes.items()]
     return _fitting(
         [
@@ -126,15 +129,19 @@ def _fitting(points: list[Config]) -> list[Config]:
         name: {option for option in used if not models.has_option(name, option)} for name in known
     }
     nowhere = set.intersection(*lacking.values()) if lacking else set()
-    for name in known:
-        if without := [option for option in used if option in lacking[name] - nowhere]:
-            _log.info("%s has no option %s: it is trained without", name, ", ".join(without))
-    return [
-        point._replace(options={o: v for o, v in point.options.items() if o not in unfit})
-        if (unfit := lacking.get(point.model, set()) - nowhere)
-        else point
-        for point in points
-    ]
+    told: dict[str, dict[str, None]] = {}
+    fitting = []
+    for point in points:
+        # a model may be anything yet, as a list of TOML
+        unfit = lacking.get(str(point.model), set()) - nowhere
+        if without := [option for option in point.options if option in unfit]:
+            told.setdefault(point.model, {}).update(dict.fromkeys(without))
+            kept = {o: v for o, v in point.options.items() if o not in unfit}
+            point = point._replace(options=kept)
+        fitting.append(point)
+    for name, lost in told.items():
+        _log.info("%s has no option %s: it is trained without", name, ", ".join(lost))
+    return fitting
 
 
 def _names(axis: str) -> list[str]:
@@ -171,10 +178,10 @@ def _point(start: Config, chosen: Mapping[str, Any]) -> Config:
 def read_file(path: Path) -> list[Config]:
     """The points of a TOML file, in its order. Raises `InputError` for anything else."""
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors sign it
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of 5,000 digits
         raise InputError(f"{path}: not TOML: {error}") from None
     tables = found.pop(POINTS, [{}])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -182,7 +189,7 @@ def read_file(path: Path) -> list[Config]:
     points = []
     try:
         for table in tables:
-            axes = _axes(found) | _axes(table)
+            axes = _merged(_axes(found), _axes(table))
             starts = starts_of(map(str, axes.pop("recipe", [])))
             points += points_of(axes, starts)
     except InputError as error:
@@ -196,14 +203,24 @@ def starts_of(recipes: Iterable[str]) -> list[Config]:
 
 
 def _axes(table: Mapping[str, Any]) -> dict[str, list[Any]]:
-    axes: dict[str, list[Any]] = {}
+    """The axes of a table. Raises `InputError` where two of them are of one name."""
+    pairs: list[tuple[str, list[Any]]] = []
     for name, value in table.items():
         if name == OPTION and isinstance(value, dict):
-            axes |= {f"{OPTION}.{option}": _values(of, ranges=True) for option, of in value.items()}
+            pairs += [(f"{OPTION}.{o}", _values(of, ranges=True)) for o, of in value.items()]
         else:
             name = name.replace("-", "_")
-            axes[name] = _values(value, ranges=isinstance(USUAL.get(name), int))
-    return axes
+            pairs.append((name, _values(value, ranges=isinstance(USUAL.get(name), int))))
+    names = [name for axis, _ in pairs for name in _names(axis)]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"{twice[0]}: it is there twice, expected once")
+    return dict(pairs)
+
+
+def _merged(usual: dict[str, list[Any]], table: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """The axes of all points, but for those whose names a table has, and those of the table."""
+    own = {name for axis in table for name in _names(axis)}
+    return {axis: of for axis, of in usual.items() if not own.issuperset(_names(axis))} | table
 
 
 def _values(value: Any, *, ranges: bool) -> list[Any]:

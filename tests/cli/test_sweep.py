@@ -193,6 +193,7 @@ def test_a_cluster_is_asked_for_with_what_was_typed(minise, folder, monkeypatch)
         (["--option", "stages=[1"], "\n  se-cnn3: unknown option 'stages'"),
         (["--data", "own.npz,there.npz"], "\n  data: there is no 'there.npz'"),
         (["--recipe", "record-9k"], "unknown recipe 'record-9k': did you mean 'record-8k'"),
+        (["--option", "a-b=1"], "\n  se-cnn3: unknown option 'a-b': there are block"),
         (["grid.toml"], "grid.toml: cannot be read: No such file"),
         (["grid.toml", "--recipe", "record-8k"], "--recipe: grid.toml says what its points start"),
     ],
@@ -203,6 +204,40 @@ def test_what_cannot_be_done_is_refused_before_anything_is(minise, folder, words
     assert message in err
     assert "Traceback" not in err
     assert sorted(path.name for path in folder.iterdir()) == ["own.npz"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("points = []", "the sweep has no points"),
+        ("model = [[]]", "\n  model: [], expected a name"),
+        ("model.x = 3", "\n  model: {'x': 3}, expected a name"),
+        (f"seed = {'9' * 5000}", "grid.toml: not TOML: Exceeds the limit"),
+        ("lr = " + "[" * 5000, "grid.toml: not TOML: "),
+        ("batch-size = 10\nbatch_size = 20", "grid.toml: batch_size: it is there twice"),
+        ('"epochs, lr" = [[1, 0.1]]\nlr = 0.2', "grid.toml: lr: it is there twice"),
+        ('"option.gate" = 1\noption.gate = 2', "grid.toml: option.gate: it is there twice"),
+        ('"seed, seed" = [[0, 1]]', "grid.toml: seed: it is there twice"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused(minise, folder, text, message):
+    (folder / "grid.toml").write_text(text)
+    code, out, err = minise("sweep", "grid.toml")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_table_replaces_what_is_said_of_all_points(planned, minise, folder):
+    (folder / "grid.toml").write_text(
+        'data = "own.npz"\nepochs = [3, 4]\n[[points]]\nmodel = ["cnn", "se-cnn"]\n'
+        '"epochs, lr" = [[1, 0.1], [2, 0.2]]\noption.reduction = 2\n',
+        encoding="utf-8-sig",  # as Windows' editors write it
+    )
+    points, _ = planned("grid.toml")
+    assert [(p.config.epochs, p.config.lr) for p in points] == [(1, 0.1), (2, 0.2)] * 2
+    _, out, err = minise("sweep", "grid.toml", "--dry-run")
+    assert (err.count("cnn has no option reduction"), "repeated" in out) == (1, False)
 
 
 def test_on_a_gpu_it_is_told_what_to_do_instead(minise, monkeypatch):
