@@ -148,10 +148,10 @@ def _read(text: str, configs: Sequence[Config]) -> _Named:
             if model not in (None, value):
                 raise InputError(f"--baseline {text}: {model} and {value}, expected one model")
             model = value
-        elif name in optional:
-            options[name] = values[value]
         else:
-            fields[name] = values[value]
+            of = options if name in optional else fields
+            if of.setdefault(name, values[value]) != values[value]:
+                raise InputError(f"--baseline {text}: expected one {name}")
     of_model = [config.options for config in configs if config.model == model]
     shared = {
         name: value

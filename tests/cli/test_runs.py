@@ -181,6 +181,7 @@ def test_a_setting_is_the_baseline_of_those_that_are_the_same_in_all_else(minise
         ("redution=2", "unknown setting 'redution': did you mean 'reduction'?"),
         ("seed=1", "unknown setting 'seed'"),
         ("resnet8 se-resnet8", "resnet8 and se-resnet8, expected one model"),
+        ("reduction=2 reduction=8", "expected one reduction"),
         ("epochs=2", "no group is the same as another but for that, and has a seed in common"),
         ("resnet8 reduction=2", "no group is the same as another but for that"),
     ],
