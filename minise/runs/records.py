@@ -75,7 +75,7 @@ def read_record(folder: Path) -> Record:
         if result:
             last = _read(folder / METRICS).rstrip().rpartition("\n")[2]
             result |= {"train_loss": json.loads(last or "{}").get("loss")}
-            _check(result)
+            _check(result, config)
             return Record(folder, config, DONE, {"epochs_done": config.epochs} | result)
         machine = dict((about.get("starts") or [{}])[-1].get("environment") or {})
     except InputError as wrong:
@@ -93,13 +93,23 @@ def read_record(folder: Path) -> Record:
     return replace(record, result=so_far)
 
 
-def _check(result: Mapping[str, Any]) -> None:
-    for name in ("test_accuracy", "test_loss", "train_accuracy", "train_loss", "seconds"):
+def _check(result: Mapping[str, Any], config: Config) -> None:
+    """Raises `ValueError` for what a point of a sweep that trains `config` does not leave."""
+    for name in ("test_loss", "train_accuracy", "train_loss", "seconds"):
         if not isinstance(result.get(name), int | float | None):
             raise ValueError(f"{name} is {result[name]!r}")
+    accuracy = result.get("test_accuracy")
+    if not (isinstance(accuracy, float) and 0 <= accuracy <= 1):  # nan is neither
+        raise ValueError(f"test_accuracy is {accuracy!r}")
     for name in ("gates", "machine"):
         if not isinstance(result.get(name, {}), dict):
             raise ValueError(f"{name} is {result[name]!r}")
+    for block, figures in result.get("gates", {}).items():
+        if not isinstance(figures, dict):
+            raise ValueError(f"gates of {block} are {figures!r}")
+    its = read_config(json.dumps(result.get("config", config._asdict())))
+    if its._replace(data="") != config._replace(data=""):  # which may have moved
+        raise ValueError(f"{RESULT} is of another training than {CONFIG}")
 
 
 def _so_far(history: History) -> dict[str, Any]:

@@ -123,10 +123,32 @@ def test_the_epochs_of_a_finished_point_are_read_when_they_are_asked_for(tmp_pat
         record.history  # noqa: B018
 
 
-@pytest.mark.parametrize("broken", ["{", "[1]", '{"test_accuracy": "0.9"}', '{"gates": 1}'])
+@pytest.mark.parametrize("broken", ["{", "[1]"])
 def test_a_broken_result_is_none(tmp_path, broken):
     folder = leave_point(tmp_path, 0.9)
     (folder / "result.json").write_text(broken)
+    with pytest.raises(InputError, match="not a readable run"):
+        runs.read_record(folder)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"test_accuracy": "0.9"},
+        {"test_accuracy": float("nan")},
+        {"test_accuracy": None},
+        {"test_accuracy": True},
+        {"test_accuracy": 90.0},
+        {"test_loss": "low"},
+        {"gates": 1},
+        {"gates": {"block1.se": 1}},
+        {"config": runs.Config(seed=7)._asdict()},
+    ],
+)
+def test_a_result_that_no_training_leaves_is_none(tmp_path, changed):
+    folder = leave_point(tmp_path, 0.9)
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps(result | changed))
     with pytest.raises(InputError, match="not a readable run"):
         runs.read_record(folder)
 
