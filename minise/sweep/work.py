@@ -115,7 +115,7 @@ def _claimed(point: Point, work: Work, claim: Claim) -> State:
         raise
     except Exception as error:  # a point that fails stops no other
         claim.lock.check()
-        _write_failure(folder, error)
+        _write_failure(point, folder, error)
         return State.FAILED
     return State.DONE
 
@@ -270,9 +270,10 @@ def _gates(training: train.Training) -> dict[str, dict[str, float]]:
     return found
 
 
-def _write_failure(folder: Path, error: Exception) -> None:
+def _write_failure(point: Point, folder: Path, error: Exception) -> None:
     known = isinstance(error, InputError)
     found = {
+        "config": point.config._asdict(),
         "error": str(error) if known else f"{type(error).__name__}: {error}",
         "traceback": None if known else traceback.format_exc(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

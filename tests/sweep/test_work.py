@@ -197,7 +197,8 @@ def test_one_that_goes_wrong_says_why_and_stops_no_other(tmp_path, images):
         assert work(wrong) is None
         assert wrong.state(tmp_path) is State.FAILED
         assert "try a smaller one" in wrong.failure(tmp_path)
-        assert json.loads((tmp_path / wrong.name / FAILED).read_text())["traceback"] is None
+        told = json.loads((tmp_path / wrong.name / FAILED).read_text())
+        assert (told["traceback"], told["config"]) == (None, wrong.config._asdict())
         assert train_point(wrong, work) is State.FAILED
 
 
