@@ -57,19 +57,19 @@ class Processes:
 
         def start() -> Any:
             name = {"VECLIB_MAXIMUM": "VECLIB_MAXIMUM_THREADS"}
-            with _deaf():
-                return ProcessPoolExecutor(
-                    1,
-                    initializer=_end_with,
-                    initargs=(work.sweep / work.driver,),
-                    env={name.get(library, f"{library}_NUM_THREADS"): "1" for library in ONE},
-                )
+            return ProcessPoolExecutor(
+                1,
+                initializer=_end_with,
+                initargs=(work.sweep / work.driver,),
+                env={name.get(library, f"{library}_NUM_THREADS"): "1" for library in ONE},
+            )
 
+        _start_trackers()
         try:
             while waiting or busy:
                 while waiting and len(busy) < self.workers:
                     worker = idle.pop() if idle else start()
-                    with _deaf():  # again: loky's own process, which starts above, ends that
+                    with _deaf():  # the process of a new worker starts here
                         busy[worker.submit(_do, work, waiting.popleft())] = worker
                 while idle and not waiting:
                     idle.pop().shutdown(wait=False)
@@ -87,6 +87,20 @@ class Processes:
         finally:
             for worker in (*idle, *busy.values()):
                 worker.shutdown(wait=True, kill_workers=True)
+
+
+def _start_trackers() -> None:
+    """Start two processes of loky and Python, which would else start with the first worker.
+
+    Whoever starts them is no longer deaf: they end that, so that worker would hear Ctrl-C.
+    """
+    if os.name != "nt":
+        from multiprocessing import resource_tracker
+
+        from loky.backend import resource_tracker as of_loky
+
+        resource_tracker.ensure_running()
+        of_loky.ensure_running()
 
 
 @contextlib.contextmanager
