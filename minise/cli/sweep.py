@@ -98,6 +98,8 @@ def sweep_command(
         configs = _configs(file, _flat(recipe), axes)
         task = Sweep(configs, out)
         engine = engine_of(workers, scheduler, slurm)
+        if not dry_run:
+            task.make_folder()
     except InputError as error:
         tell(f"minise: {error}")
         raise click.exceptions.Exit(2) from None

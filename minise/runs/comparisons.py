@@ -130,7 +130,9 @@ class _Named(NamedTuple):
 
 
 def _read(text: str, configs: Sequence[Config]) -> _Named:
-    model, options, fields = None, {}, {}
+    model = None
+    options: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     found = [settings(config) for config in configs]
     optional = sorted({name for config in configs for name in config.options})
     for word in text.split():

@@ -5,14 +5,15 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from minise.errors import InputError
+from minise.files import check_writable
 from minise.runs.config import Config
 from minise.runs.folder import LOCK
-from minise.runs.lock import is_free, locked, silence
+from minise.runs.lock import Lock, is_free, locked, silence
 from minise.runs.run import Every
 from minise.sweep.check import Nets, check_all
 from minise.sweep.engines import TICK, Engine
@@ -44,6 +45,15 @@ class Sweep:
         self.points = list(by_name.values())
         self._idle = 0  # rounds in succession in which no worker did anything
 
+    def make_folder(self) -> None:
+        """Make the folder. Raises `InputError` where it cannot be, or cannot be written to."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror
+            raise InputError(f"{self.folder}: cannot be created: {why}") from None
+        check_writable(self.folder)
+
     def states(self) -> list[State]:
         """How far each point is."""
         return [point.state(self.folder) for point in self.points]
@@ -73,9 +83,9 @@ class Sweep:
         """
         driver, trouble, told = f"{DRIVER}{secrets.token_hex(6)}", "", False
         self.asked_to_stop = False
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.make_folder()
         self._clean()
-        with StopSignals() as signals, locked(self.folder / driver) as lock:
+        with StopSignals() as signals, self._locked(driver) as lock:
             work = Work(self.folder.absolute(), driver, every)
             while not self.asked_to_stop and (left := self._left()):
                 with closing(self._round(left, engine, work)) as training:
@@ -90,6 +100,15 @@ class Sweep:
         if trouble:
             raise InputError(trouble)
         return Counter(self.states())
+
+    @contextmanager
+    def _locked(self, driver: str) -> Iterator[Lock]:
+        with ExitStack() as stack:
+            try:
+                lock = stack.enter_context(locked(self.folder / driver))
+            except OSError as error:  # the disk is full
+                raise InputError(f"{self.folder}: cannot be written to: {error.strerror}") from None
+            yield lock
 
     def _clean(self) -> None:
         """Remove the locks of processes that ran the sweep and were killed long ago."""

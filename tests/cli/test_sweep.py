@@ -1,5 +1,6 @@
 """`minise sweep`: its options, what it says before, while and after points are trained."""
 
+import errno
 import json
 import os
 import signal
@@ -50,7 +51,7 @@ class Here:
 def here(monkeypatch):
     """No other processes are started; gives the numbers of workers that were asked for."""
     threads = backend.get_num_threads()
-    monkeypatch.setattr("minise.cli.sweep.Processes", Here)
+    monkeypatch.setattr("minise.sweep.cluster.Processes", Here)
     monkeypatch.setattr(Here, "used", [], raising=False)
     yield Here.used
     backend.set_num_threads(threads)
@@ -238,6 +239,24 @@ def test_a_table_replaces_what_is_said_of_all_points(planned, minise, folder):
     assert [(p.config.epochs, p.config.lr) for p in points] == [(1, 0.1), (2, 0.2)] * 2
     _, out, err = minise("sweep", "grid.toml", "--dry-run")
     assert (err.count("cnn has no option reduction"), "repeated" in out) == (1, False)
+
+
+@pytest.mark.parametrize("out", ["own.npz", "own.npz/sweep"])
+def test_a_folder_that_cannot_be_made_is_refused(minise, folder, out):
+    code, _, err = minise("sweep", *TINY, "--out", out)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"minise: {out}: cannot be created: ")
+
+
+def test_a_full_disk_is_told_where_the_sweep_itself_cannot_write(minise, folder, here, monkeypatch):
+    def full(self):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("minise.runs.lock.Lock._write", full)
+    code, _, err = minise("sweep", *TINY)
+    assert code == 1
+    assert "minise: sweep: cannot be written to: No space left on device\n" in err
+    assert "Traceback" not in err
 
 
 def test_on_a_gpu_it_is_told_what_to_do_instead(minise, monkeypatch):
