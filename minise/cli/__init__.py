@@ -57,8 +57,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 1
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        more = f" See {context.command_path} --help" if context else ""
-        tell(f"minise: {error.format_message()}{more}")
+        message = error.format_message()
+        if context:
+            end = "" if message.endswith((".", "?", "?)")) else "."
+            message += f"{end} See {context.command_path} --help"
+        tell(f"minise: {message}")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         tell("minise: stopped")

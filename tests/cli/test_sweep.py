@@ -183,7 +183,7 @@ def test_a_cluster_is_asked_for_with_what_was_typed(minise, folder, monkeypatch)
     [
         (["--epochs", "1,x"], "Invalid value for '--epochs': 'x' is not a valid integer range."),
         (["--epochs", "0-3"], "Invalid value for '--epochs': 0 is not in the range x>=1."),
-        (["--seed", "3-1"], "Invalid value for '--seed': the range 3-1 ends before it begins"),
+        (["--seed", "3-1"], "Invalid value for '--seed': the range 3-1 ends before it begins. See"),
         (["--lr", "0.1,"], "Invalid value for '--lr': '' is not a valid float."),
         (["--optimizer", "sgd,adam"], "Invalid value for '--optimizer': 'adam' is not one of"),
         (["--option", "reduction"], "Invalid value for '--option': 'reduction', expected NAME="),
