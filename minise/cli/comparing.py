@@ -17,20 +17,21 @@ from minise.runs.comparisons import JOINT, Comparison, Groups, differing_setting
 NARROW = 60  # columns; fewer leave no room for a column for each figure
 
 
-def listed(records: Sequence[runs.Record]) -> Table:
+def listed(console: Console, records: Sequence[runs.Record]) -> Table:
     """A row for each run."""
     configs = with_short_paths([record.config for record in records])
     differing = [n for n in differing_settings(configs) if n not in ("model", "epochs")]
-    made = table("run", "model", *(["settings"] if differing else []), "epochs", "loss", "test")
-    _numbers(made, 3)
+    narrow = console.width < NARROW
+    figures = ["epochs", *([] if narrow else ["loss"]), "test"]
+    made = table("run", *([] if narrow else _titles(differing, narrow)), *figures)
+    _numbers(made, len(figures))
     for record, config in zip(records, configs, strict=True):
         loss, accuracy = record.result.get("train_loss"), record.test_accuracy
+        name, named = escape(_short(record.folder.name)), _named(config, differing, narrow)
         made.add_row(
-            escape(_short(record.folder.name)),
-            config.model,
-            *([escape(told(config, differing))] if differing else []),
+            *([f"{name}\n{named[0]}"] if narrow else [name, *named]),
             f"{record.result['epochs_done']}/{config.epochs}",
-            "" if loss is None else f"{loss:.4f}",
+            *([] if narrow else ["" if loss is None else f"{loss:.4f}"]),
             "" if accuracy is None else f"{accuracy:.2%}",
         )
     return made
@@ -41,6 +42,7 @@ def grouped(console: Console, groups: Groups, *, each: bool) -> Table:
     configs = with_short_paths([config for config, _ in groups])
     differing = _but_model(configs)
     narrow = console.width < NARROW
+    each = each and not narrow
     figures = ["seeds", "mean test\n± std. error", *([] if narrow else ["deviation\nof a run"])]
     made = table(*_titles(differing, narrow), *figures, *(["each"] if each else []))
     _numbers(made, len(figures), before=int(each))

@@ -97,7 +97,7 @@ def runs_command(
     console = Console()
     few = each or len(records) <= FEW
     if few:
-        console.print(comparing.listed(records))
+        console.print(comparing.listed(console, records))
     if groups and not (few and all(len(tests.figures) < 2 for _, tests in groups)):
         console.print(comparing.grouped(console, groups, each=len(records) <= FEW))
     comparing.show_compared(console, comparisons)

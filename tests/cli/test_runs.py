@@ -73,7 +73,7 @@ def test_what_se_changes_is_told_seed_by_seed(minise, tmp_path, monkeypatch):
     assert out.splitlines()[-1] == "Student's t over paired seeds, 95 %"
 
 
-@pytest.mark.parametrize("columns", ["80", "50"])
+@pytest.mark.parametrize("columns", ["80", "60", "50"])
 def test_runs_that_differ_at_the_end_of_long_names_look_different(
     minise, tmp_path, monkeypatch, columns
 ):
@@ -84,9 +84,13 @@ def test_runs_that_differ_at_the_end_of_long_names_look_different(
     code, out, _ = minise("runs")
     assert code == 0
     rows = [line.split("│") for line in out.splitlines() if line.startswith("│")]
-    run, asked = ("".join(row[column].strip() for row in rows) for column in (1, 3))
-    assert run == "".join(f"{long}-{end}" for end in "xyz")
-    assert asked == "".join(f"data={end}/{long}/{long}.npz" for end in "xyz")
+    run, asked = ("".join(row[column].replace(" ", "") for row in rows) for column in (1, 3))
+    names, data = [f"{long}-{end}" for end in "xyz"], [f"data={e}/{long}/{long}.npz" for e in "xyz"]
+    if columns == "50":  # one column for both
+        assert run == "".join(f"{n}se-cnn{d}" for n, d in zip(names, data, strict=True))
+    else:
+        assert run == "".join(names)
+        assert asked == "".join(data)
 
 
 def test_the_epochs_have_one_column(minise, tmp_path):
@@ -326,6 +330,8 @@ def test_no_number_is_broken_in_a_narrow_terminal(minise, tmp_path, monkeypatch,
     assert max(map(len, out.split("without a baseline")[0].splitlines())) <= 90
     for number in ("91.000% ± 0.577%", "-1.100% ± 0.058%", "-1.542% to -0.658%", "92.00%"):
         assert number in out
+    assert out.count("│ se-resnet8") > 9
+    assert out.count("seed=0") == 6  # no word is broken either: a row for each run
 
 
 @pytest.mark.effect("minise plot RUNS", "minise plot --out")
