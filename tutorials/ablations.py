@@ -121,48 +121,58 @@ def first_question(rows: Rows) -> str:
 
 def comparisons(rows: Rows) -> str:
     """Each variant minus `se-resnet8`."""
-    heads = []
-    for size in SIZES:
-        counts = {len((accuracy(rows, v, size) - accuracy(rows, SE, size)).figures)
-                  for v in VARIANTS if of(rows, v, size)}  # fmt: skip
-        heads.append(f"{size:,} images, n = {' or '.join(map(str, sorted(counts)))}")
+    changes = {size: {v: minus_se(rows, v, size) for v in VARIANTS} for size in SIZES}
+    counts = {s: sorted({len(c.figures) for c in changes[s].values()}) for s in SIZES}
+    heads = [f"{s:,} images, n = {' or '.join(map(str, counts[s]))}" for s in SIZES]
     lines = [
         f"| | | {' | '.join(heads)} | the paper, % | and points |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
-    for variant in VARIANTS:
-        cells = []
-        for size in SIZES:
-            if not of(rows, variant, size):
-                cells.append("not yet")
-                continue
-            change = accuracy(rows, variant, size) - accuracy(rows, SE, size)
-            text = f"{_difference(change, COMPARED)}<br>{_interval(change, COMPARED)}"
-            cells.append(text)
-        paper = ["", ""]
-        if variant.error is not None:
-            points = signed(variant.standard - variant.error, 2)
-            paper = [f"{variant.error:.2f}", points]
-        lines.append(f"| {variant.question} | {variant.name} | {' | '.join(cells + paper)} |")
+    for v in VARIANTS:
+        cells = [
+            f"{_difference(changes[s][v], COMPARED)}<br>{_interval(changes[s][v], COMPARED)}"
+            for s in SIZES
+        ]
+        paper = f"{v.error:.2f} | {signed(v.standard - v.error, 2)}" if v.error else " | "
+        lines.append(f"| {v.question} | {v.name} | {' | '.join(cells)} | {paper} |")
     return "\n".join(lines)
 
 
+def counted(rows: Rows) -> str:
+    """How many of the comparisons are seen, and how many nets are ahead of the one without SE."""
+    told, ahead = [], 0
+    for size in SIZES:
+        for v in VARIANTS:
+            low, high = _ends(minus_se(rows, v, size), COMPARED)
+            told += [] if low <= 0 <= high else [f"{v.name} at {size:,} images"]
+            ahead += (accuracy(rows, v, size) - accuracy(rows, PLAIN, size)).mean > 0
+    count = len(SIZES) * len(VARIANTS)
+    names = f": {', '.join(told)}" if told else ""
+    return (
+        f"Of these {count} differences {len(told)} can be seen{names}. Over the same seeds, "
+        f"{count - ahead} of the {count} means lie below that of the net without SE."
+    )
+
+
+def minus_se(rows: Rows, variant: Variant, size: int) -> runs.Seeds:
+    """What a variant changes, in points, by seed."""
+    return accuracy(rows, variant, size) - accuracy(rows, SE, size)
+
+
 def _difference(change: runs.Seeds, level: float) -> str:
-    if len(change.figures) < 2:
-        return signed(change.mean)
     text = f"{signed(change.mean)} ± {change.standard_error:.3f}"
-    return f"**{text}**" if seen(change, level) else text
+    low, high = _ends(change, level)
+    return text if low <= 0 <= high else f"**{text}**"  # seen
 
 
 def _interval(change: runs.Seeds, level: float) -> str:
-    interval = change.interval(level)
-    return "none" if interval is None else " to ".join(signed(end, 2) for end in interval)
+    return " to ".join(signed(end, 2) for end in _ends(change, level))
 
 
-def seen(change: runs.Seeds, level: float) -> bool:
-    """Whether the interval leaves out 0."""
-    interval = change.interval(level)
-    return interval is not None and not interval[0] <= 0 <= interval[1]
+def _ends(change: runs.Seeds, level: float) -> tuple[float, float]:
+    ends = change.interval(level)
+    assert ends is not None  # two seeds at least, not all of one difference
+    return ends
 
 
 def gates(rows: Rows) -> str:
@@ -175,7 +185,7 @@ def gates(rows: Rows) -> str:
         found = of(rows, SE, size)
         for block in BLOCKS:
             mean, between, within, dead, hidden = (
-                mean_of(found, f"gates.block{block}.se.{name}")
+                mean_of(found, block, name)
                 for name in ("mean", "between_classes", "within_class", "dead", "hidden")
             )
             lines.append(
@@ -192,28 +202,25 @@ def nets(rows: Rows, steps: Mapping[str, float]) -> str:
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
     for variant in ALL:
-        found = [row for size in SIZES for row in of(rows, variant, size)]
-        counts = " ".join(sorted({f"{int(row['parameters']):,}" for row in found})) or "not yet"
-        step = f"{steps[variant.name]:.2f}" if variant.name in steps else "not yet"
-        largest = of(rows, variant, SIZES[-1])
-        between = [mean_of(largest, f"gates.block{b}.se.between_classes") for b in BLOCKS]
-        dead, hidden = (
-            [mean_of(largest, f"gates.block{b}.se.{name}") for b in BLOCKS]
-            for name in ("dead", "hidden")
+        found = of(rows, variant, SIZES[-1])
+        between, dead, hidden = (
+            [mean_of(found, block, name) for block in BLOCKS]
+            for name in ("between_classes", "dead", "hidden")
         )
-        units = sum(h for h in hidden if h)
-        told = f"{sum(d for d in dead if d):.1f} of {units:.0f}" if units else "–"
+        units = sum(filter(None, hidden))
+        told = f"{sum(filter(None, dead)):.1f} of {units:.0f}" if units else "–"
         cells = ["–" if each is None else f"{each:.3f}" for each in between]
         lines.append(
-            f"| {variant.question or ''} | {variant.name} | {counts} | {step} "
-            f"| {' | '.join(cells)} | {told} |"
+            f"| {variant.question or ''} | {variant.name} | {int(found[0]['parameters']):,} "
+            f"| {steps[variant.name]:.2f} | {' | '.join(cells)} | {told} |"
         )
     return "\n".join(lines)
 
 
-def mean_of(rows: Rows, name: str) -> float | None:
-    """That of a figure, over the runs that have it."""
-    found = [float(row[name]) for row in rows if row.get(name)]
+def mean_of(rows: Rows, block: int, figure: str) -> float | None:
+    """That of a figure of the gates in a block, over the runs that have it."""
+    name = re.compile(rf"gates\.block{block}\..*\.{figure}")
+    found = [float(v) for row in rows for k, v in row.items() if v and name.fullmatch(k)]
     return statistics.mean(found) if found else None
 
 
@@ -223,16 +230,10 @@ def picture(rows: Rows) -> bytes:
     for size in SIZES:
         panel = panels.setdefault(f"{size:,} training images", {})
         for variant in (PLAIN, *VARIANTS):
-            if not of(rows, variant, size):
-                continue
-            change = accuracy(rows, variant, size) - accuracy(rows, SE, size)
-            interval = change.interval(FIRST if variant is PLAIN else COMPARED)
-            low, high = interval or (None, None)
-            panel[variant.name] = pictures.Dots(
-                [each / 100 for each in change.figures.values()],
-                change.mean / 100,
-                None if low is None or high is None else (low / 100, high / 100),
-            )
+            change = minus_se(rows, variant, size)
+            low, high = _ends(change, FIRST if variant is PLAIN else COMPARED)
+            each = [figure / 100 for figure in change.figures.values()]
+            panel[variant.name] = pictures.Dots(each, change.mean / 100, (low / 100, high / 100))
     caption = (
         "test accuracy minus that of se-resnet8, points: each seed, the mean, and its interval\n"
         "Student's t, 99.75 % each, 95 % for the 20 of a panel together; "
@@ -242,9 +243,7 @@ def picture(rows: Rows) -> bytes:
 
 
 def read_steps(path: Path = STEPS) -> dict[str, float]:
-    """Milliseconds by the names of the variants; empty where nothing was measured."""
-    if not path.exists():
-        return {}
+    """Milliseconds, by the names of the variants."""
     with path.open(encoding="utf-8", newline="") as file:
         return {row["net"]: float(row["ms"]) for row in csv.DictReader(file)}
 
@@ -291,6 +290,7 @@ def tables(rows: Rows) -> dict[str, str]:
     return {
         "se": first_question(rows),
         "comparisons": comparisons(rows),
+        "counted": counted(rows),
         "gates": gates(rows),
         "nets": nets(rows, read_steps()),
     }
