@@ -129,7 +129,15 @@ def _notes(records: Sequence[runs.Record], groups: Groups, listed: bool) -> list
         )
     tested = [r for r in records if r.state == "done" and r.test_accuracy is not None]
     if again := len(tested) - sum(len(tests.figures) for _, tests in groups):
-        notes.append(f"left out of the means, as they repeat the seed of another: {again} runs")
+        means = {key(config): tests.figures for config, tests in groups}
+        other = sum(
+            means[key(r.config._replace(seed=0))][r.config.seed] != r.test_accuracy for r in tested
+        )
+        notes.append(
+            f"left out of the means, as they repeat the seed of another: {again} "
+            f"run{'s' * (again > 1)}"
+            + (f", {other} of them with another accuracy" if other else "")
+        )
     return notes
 
 

@@ -63,7 +63,7 @@ def compare(groups: Groups, baseline: str | None = None) -> list[Comparison]:
         rest = f", … ({len(fitting)})" if len(fitting) > FEW else ""
         raise InputError(
             f"--baseline {baseline}: no group is the same as another but for that, and has a seed "
-            f"in common with it; there are: {', '.join(fitting[:FEW])}{rest}"
+            f"in common with it; there are: {', '.join(fitting[:FEW]) or 'none'}{rest}"
         )
     families = Counter(trained(other) for _, other, _ in pairs)
     return [Comparison(*pair, families[trained(pair[1])]) for pair in pairs]
