@@ -28,6 +28,7 @@ SIZES = 1_000, 10_000, 60_000
 BLOCKS = 1, 2, 3
 COMPARED = 1 - 0.05 / 20  # the level of each interval, of 20 comparisons of a size
 FIRST = 1 - 0.05 / 3  # of those of the first question
+ONE_WORD = "\N{NO-BREAK SPACE}"  # holds figures of a cell together
 ROUNDS = 15  # in which a step of each net is measured
 
 Rows = list[dict[str, str]]
@@ -160,13 +161,13 @@ def minus_se(rows: Rows, variant: Variant, size: int) -> runs.Seeds:
 
 
 def _difference(change: runs.Seeds, level: float) -> str:
-    text = f"{signed(change.mean)} ± {change.standard_error:.3f}"
+    text = f"{signed(change.mean)}{ONE_WORD}±{ONE_WORD}{change.standard_error:.3f}"
     low, high = _ends(change, level)
     return text if low <= 0 <= high else f"**{text}**"  # seen
 
 
 def _interval(change: runs.Seeds, level: float) -> str:
-    return " to ".join(signed(end, 2) for end in _ends(change, level))
+    return f"{ONE_WORD}to{ONE_WORD}".join(signed(end, 2) for end in _ends(change, level))
 
 
 def _ends(change: runs.Seeds, level: float) -> tuple[float, float]:
