@@ -41,7 +41,7 @@ def sbatch(jobs, script):
             its |= {"SLURM_ARRAY_JOB_ID": f"{number}", "SLURM_ARRAY_TASK_ID": f"{task}"}
         (jobs / name).touch()
         process = subprocess.Popen(
-            ["sh", "-c", f"trap '' TERM; bash {script}; rm -f {jobs / name}"],
+            ["sh", "-c", f"trap '' TERM USR2; bash {script}; rm -f {jobs / name}"],
             env=os.environ | its,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
@@ -66,6 +66,10 @@ def srun(jobs, *words):
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(file, 1 if option == "--output" else 2)
     os.execvp(words[0], words)
+
+
+def squeue(jobs, *words):
+    print("\n".join(path.name for path in jobs.iterdir()))
 
 
 def scancel(jobs, *words):

@@ -36,6 +36,7 @@ SLURM = {
 LOGS = ".slurm"  # the folder of scripts and logs of jobs, in that of the sweep
 WARNING = 30  # seconds before its time is up in which a job is asked to stop
 LOOK = 5.0  # seconds between two questions which jobs are left
+PATIENCE = 600.0  # seconds without an answer to them after which the sweep ends
 PARALLEL = 256  # jobs that submitit lets run at the same time, where nothing is said
 ARRAY = 500  # jobs that are submitted at once; Slurm's own limit is usually 1,000
 
@@ -110,7 +111,8 @@ class Slurm:
     def _array(self, points: list[Point], work: Work) -> Generator[str | None, None, None]:
         left = self._submit(points, work)
         first, idle = left[0], len(left)  # jobs that left nothing behind
-        looked, stopping = time.monotonic(), False
+        looked = heard = time.monotonic()
+        stopping = False
         try:
             while left:
                 yield None
@@ -121,6 +123,13 @@ class Slurm:
                 if time.monotonic() - looked < LOOK:
                     continue
                 queued, looked = _queued(), time.monotonic()
+                if queued is not None:
+                    heard = looked
+                elif looked - heard > PATIENCE:
+                    raise InputError(
+                        f"--slurm: squeue has failed for {PATIENCE / 60:.0f} minutes: see what it "
+                        "says; once it lists your jobs again, the same command continues"
+                    )
                 for job in [job for job in left if queued is not None and job.job_id not in queued]:
                     left.remove(job)
                     if job.paths.result_pickle.exists():

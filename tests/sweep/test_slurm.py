@@ -121,6 +121,15 @@ def test_jobs_that_end_before_they_begin_stop_the_sweep(slurm, images, tmp_path)
         task.run(Slurm({}))
 
 
+@on_posix
+def test_where_squeue_fails_the_sweep_ends(slurm, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.3)
+    (slurm / "squeue").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    (slurm / "srun").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"squeue has failed for .* the same command continues"):
+        sweep_of(images, tmp_path / "sweep", 0).run(Slurm({}))
+
+
 @pytest.mark.effect("minise sweep --slurm")
 def test_the_command_refuses_parameters_before_it_begins(images, tmp_path):
     words = ["sweep", "--data", str(images), "--out", str(tmp_path / "sweep")]
