@@ -7,6 +7,7 @@ workers, of which it tells nobody (joblib 1.6).
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import threading
 import time
@@ -122,14 +123,18 @@ def _client(address: str) -> Iterator[Any]:
                 client: Any = Client
                 found.append(client(address, timeout=PATIENCE, set_as_default=False))
         except Exception as error:  # a MemoryError, too, where a web server answers
-            found.append(error)
+            found.append(str(error) if isinstance(error, ValueError) else "")
+        if isinstance(found[0], str):
+            # What is left of the client goes here: it takes a lock, for which it would wait for
+            # ever where the garbage collector comes upon it while another client starts.
+            gc.collect()
 
     # in a thread, as a server that is none of Dask's may let a client wait for ever
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(1.5 * PATIENCE)
-    if not found or isinstance(found[0], Exception):
-        why = f" ({found[0]})" if found and isinstance(found[0], ValueError) else ""
+    if not found or isinstance(found[0], str):
+        why = f" ({found[0]})" if found and found[0] else ""
         raise InputError(
             f"--scheduler {address}: no Dask scheduler answers there{why}; expected the address "
             "that dask scheduler prints, as in tcp://10.0.0.5:8786"
