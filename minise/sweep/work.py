@@ -85,8 +85,10 @@ def train_point(point: Point, work: Work) -> State:
             f"{sweep.absolute()}: not the folder of the sweep, or the sweep has ended: all workers "
             "need the same folder, on a disk that they share"
         )
-    if work.stopped or (state := point.state(sweep)) is State.FAILED:
-        return State.STOPPED if work.stopped else state
+    if work.stopped:
+        return State.STOPPED
+    if point.state(sweep) is State.FAILED:
+        return State.FAILED
     try:
         folder.mkdir(exist_ok=True)
         with claimed(folder, point.config.model, resumed=True) as claim:
