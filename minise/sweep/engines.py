@@ -19,7 +19,9 @@ from minise.sweep.point import Point
 from minise.sweep.work import ORPHANED, Work
 
 TICK = 0.2  # seconds after which an engine lets its caller do something else
-ONE = ("NUMBA", "OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR")  # …_NUM_THREADS=1
+# Variables that hold libraries to one thread; Apple's does not follow the others' pattern.
+LIBRARIES = "NUMBA", "OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR"
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in LIBRARIES} | {"VECLIB_MAXIMUM_THREADS": "1"}
 
 
 class Engine(Protocol):
@@ -56,12 +58,11 @@ class Processes:
         busy: dict[Future[str | None], Any] = {}
 
         def start() -> Any:
-            name = {"VECLIB_MAXIMUM": "VECLIB_MAXIMUM_THREADS"}
             return ProcessPoolExecutor(
                 1,
                 initializer=_end_with,
                 initargs=(work.sweep / work.driver,),
-                env={name.get(library, f"{library}_NUM_THREADS"): "1" for library in ONE},
+                env=ONE_THREAD,
             )
 
         _start_trackers()
