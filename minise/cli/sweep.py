@@ -20,8 +20,8 @@ from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.cluster import Dask, engine_of
 from minise.sweep.engines import Engine
 from minise.sweep.estimate import epochs_left, together, warm_up
+from minise.sweep.point import ENDED
 
-ENDED = State.DONE, State.FAILED
 LISTED = 30  # points that a dry run shows in a terminal
 FAILED = 10  # failed ones that are told at the end
 

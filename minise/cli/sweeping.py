@@ -26,9 +26,9 @@ from minise.cli.terminal import OutputError
 from minise.runs.config import Config
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.estimate import epochs_left, together
+from minise.sweep.point import ENDED
 from minise.sweep.results import result_of
 
-ENDED = State.DONE, State.FAILED
 BAR = 20
 SILENT = 60  # seconds without a sign of life that are told
 EVERY = 0.5  # seconds between two looks at the folder

@@ -20,7 +20,7 @@ from minise.runs.config import Config, training_of
 from minise.runs.run import METRICS
 from minise.sweep.check import Nets, make, net_of
 from minise.sweep.images import images_of
-from minise.sweep.point import Point, State
+from minise.sweep.point import ENDED, Point, State
 from minise.train.history import Epoch, Step
 from minise.train.watcher import Watcher
 
@@ -110,7 +110,7 @@ class Estimate:
 
 def epochs_left(point: Point, state: State, sweep: Path) -> int:
     """Those that a point in this state still has to learn in the folder of a sweep."""
-    if state in (State.DONE, State.FAILED):
+    if state in ENDED:
         return 0
     if state is State.WAITING:
         return point.config.epochs

@@ -39,6 +39,9 @@ class State(Enum):
     WAITING = "waiting"
 
 
+ENDED = State.DONE, State.FAILED
+
+
 class Point(NamedTuple):
     """A training to do: its configuration, and a fingerprint of the images it is meant for."""
 

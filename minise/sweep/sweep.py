@@ -18,11 +18,10 @@ from minise.runs.run import Every
 from minise.sweep.check import Nets, check_all
 from minise.sweep.engines import TICK, Engine
 from minise.sweep.images import images_of
-from minise.sweep.point import Point, State
+from minise.sweep.point import ENDED, Point, State
 from minise.sweep.work import Work
 from minise.train.signals import StopSignals
 
-ENDED = State.DONE, State.FAILED
 SUSPECT = 2  # deaths of its processes in succession, after which a point waits for all others
 DRIVER = ".driver-"  # begins the names of the locks of processes that run the sweep
 LONG = 86_400  # seconds; jobs of a cluster may outlive them
