@@ -73,7 +73,7 @@ def runs_command(
     if csv_path is not None and csv_path == json_path:
         raise InputError(f"--csv {csv_path} --json {json_path}: expected two names")
     check_paths(csv_path, json_path, plot=plot)
-    records = [record for each in folder or (Path("runs"),) for record in find_records(each)]
+    records = [record for path in folder or (Path("runs"),) for record in find_records(path)]
     groups = runs.over_seeds(records)
     comparisons = runs.compare(groups, baseline)
     if plot is not None:

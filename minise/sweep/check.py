@@ -91,6 +91,6 @@ def check_all(configs: Sequence[Config], nets: Nets) -> None:
         count = sum(problems.values())
         of = "the only point" if len(configs) == 1 else f"{count:,} of {len(configs):,} points"
         shown = [f"\n  {told}" for told in list(problems)[:SHOWN]]
-        if more := len(problems) - SHOWN:
-            shown += [f"\n  and {more:,} more"] if more > 0 else []
+        if len(problems) > SHOWN:
+            shown.append(f"\n  and {len(problems) - SHOWN:,} more")
         raise InputError(f"{of} cannot be trained, so none is:{''.join(shown)}")
