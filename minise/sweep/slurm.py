@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import shutil
 import signal
 import subprocess
@@ -42,7 +43,7 @@ ARRAY = 500  # jobs that are submitted at once; Slurm's own limit is usually 1,0
 
 
 class Job(NamedTuple):
-    """The same in a process of its own, which Slurm asks to end."""
+    """A `Task` in a process of its own, which Slurm asks to end."""
 
     task: Task
 
@@ -71,8 +72,8 @@ def read_slurm(given: Iterable[str]) -> dict[str, Any]:
             values[name] = SLURM[name](value)
         except ValueError:
             raise InputError(f"--slurm {text}: expected a number") from None
-        if SLURM[name] is not str and not values[name] > 0:
-            raise InputError(f"--slurm {text}: expected more than 0")
+        if SLURM[name] is not str and not 0 < values[name] < math.inf:
+            raise InputError(f"--slurm {text}: expected a number above 0")
     if values.get("timeout_min", 2) < 2:
         raise InputError(
             "--slurm timeout_min=1: expected at least 2: Slurm may ask a job to stop a minute early"
@@ -149,7 +150,8 @@ class Slurm:
 
         given = dict(self.parameters)
         if "mem_gb" in given:
-            given["mem"] = f"{int(1024 * given.pop('mem_gb'))}MB"
+            # rounded up: of 0MB Slurm makes all memory of a machine
+            given["mem"] = f"{math.ceil(1024 * given.pop('mem_gb'))}MB"
         executor = SlurmExecutor(work.sweep / LOGS)
         executor.update_parameters(
             job_name="minise", signal_delay_s=WARNING, time=given.pop("timeout_min"), **given

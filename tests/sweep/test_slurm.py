@@ -47,8 +47,9 @@ def test_parameters_have_the_types_of_their_names():
         ("partitoin=cpu", "--slurm: unknown name 'partitoin': did you mean 'partition'"),
         ("partition", "--slurm partition: expected a value, as in partition="),
         ("timeout_min=1h", "--slurm timeout_min=1h: expected a number"),
-        ("mem_gb=nan", "--slurm mem_gb=nan: expected more than 0"),
-        ("cpus_per_task=0", "--slurm cpus_per_task=0: expected more than 0"),
+        ("mem_gb=nan", "--slurm mem_gb=nan: expected a number above 0"),
+        ("mem_gb=inf", "--slurm mem_gb=inf: expected a number above 0"),
+        ("cpus_per_task=0", "--slurm cpus_per_task=0: expected a number above 0"),
         ("timeout_min=1", "--slurm timeout_min=1: expected at least 2"),
     ],
 )
@@ -82,7 +83,7 @@ def test_jobs_find_what_this_process_does(slurm, images, tmp_path):
         for point in alone.points:
             train_point(point, work)
     task = sweep_of(images, tmp_path / "sweep", 0, 1)
-    assert task.run(Slurm(read_slurm(["mem_gb=2", "partition=cpu"]))) == {State.DONE: 2}
+    assert task.run(Slurm(read_slurm(["mem_gb=1.9999", "partition=cpu"]))) == {State.DONE: 2}
     for point in task.points:
         assert found(task.folder, point) == found(alone.folder, point)
         told = json.loads((task.folder / point.name / RESULT).read_text(encoding="utf-8"))
