@@ -73,11 +73,11 @@ class Owner(NamedTuple):
 
 
 class Lock:
-    """A lock that this process owns. `told` is what its line says besides who that is."""
+    """A lock that this process owns. `before` is what an owner that died had told in it."""
 
     def __init__(self, path: Path, file: BinaryIO, before: Owner | None) -> None:
         self.path = path
-        self.before = {} if before is None else before.told  # said by one that died
+        self.before = {} if before is None else before.told
         self._file, self._lost = file, False
         since = datetime.now(UTC).isoformat(timespec="seconds")
         self._owner = Owner(
