@@ -45,7 +45,7 @@ class Variant(NamedTuple):
     standard: float = 22.28  # that of the net which this is compared with there
 
 
-PLAIN = Variant(1, "no SE", "model", "resnet8", 23.30)
+PLAIN = Variant(1, "no SE")
 SE = Variant(0, "`se-resnet8`")
 VARIANTS = (
     Variant(2, "reduction 2", "reduction", "2", 22.29, 22.25),
