@@ -289,7 +289,7 @@ def test_a_rate_that_ends_in_nothing_leaves_the_good_checkpoint(minise, folder):
     code, _, err = minise("train", "--resume", "run", "--lr", "0.01", "--allow-change")
     assert (code, err) == (0, "")
     code, _, err = minise(*one_step, "--lr", "inf", "--out", "other")
-    assert (code, "lr inf" in err) == (1, True)
+    assert (code, "lr: inf" in err) == (1, True)
 
 
 def test_other_images_are_refused(minise, folder):
