@@ -5,13 +5,11 @@ All is read from the folder, so it does not matter who trains a point, and on wh
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -21,9 +19,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from minise.cli.comparing import with_short_paths
 from minise.cli.say import show, tell
 from minise.cli.terminal import OutputError
-from minise.runs.config import Config
+from minise.runs.comparisons import differing_settings, told
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.estimate import epochs_left, together
 from minise.sweep.point import ENDED
@@ -38,32 +37,16 @@ class Words:
     """Points in a few words: the model, and what differs between them."""
 
     def __init__(self, points: Sequence[Point]) -> None:
-        told = [_settings(point.config) for point in points]
-        names = dict.fromkeys(name for settings in told for name in settings)
-        differing = [n for n in names if len({json.dumps(s.get(n)) for s in told}) > 1]
-        self._differing = [name for name in differing if name not in ("model", "seed")]
-        self._with_seed = "seed" in differing
+        configs = [point.config for point in points]
+        short = with_short_paths(configs)
+        self._data = {c.data: s.data for c, s in zip(configs, short, strict=True)}
+        self._names = [name for name in differing_settings(short) if name != "model"]
         self.width = max(len(self.of(point)) for point in points)
 
     def of(self, point: Point) -> str:
         """As in "se-resnet8 reduction=4 seed=0"."""
-        settings = _settings(point.config)
-        names = self._differing + ["seed"] * self._with_seed
-        told = [f"{n}={_short(settings[n])}" for n in names if settings.get(n) is not None]
-        return " ".join([point.config.model, *told])
-
-
-def _settings(config: Config) -> dict[str, Any]:
-    """All options, those of the net among them."""
-    settings: dict[str, Any] = config._asdict()
-    return {**settings.pop("options"), **settings}
-
-
-def _short(value: Any) -> str:
-    """As it can be typed; a path by its name."""
-    if isinstance(value, str):
-        return Path(value).name or value
-    return f"{value:g}" if isinstance(value, float) else json.dumps(value, separators=(",", ":"))
+        config = point.config._replace(data=self._data[point.config.data])
+        return f"{config.model} {told(config, self._names)}".strip()
 
 
 class Sweeping:

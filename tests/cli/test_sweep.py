@@ -482,6 +482,9 @@ def test_points_are_told_by_what_differs():
     options = {"option.stages": [[1, 2]], "option.bias": [False, True], "lr": [0.1], "seed": [1, 2]}
     points = [sweep.Point(config, "0") for config in sweep.points_of(options)]
     assert Words(points).of(points[0]) == "se-cnn3 bias=false seed=1"
+    configs = sweep.points_of({"data": ["a/x.npz", "b/x.npz"], "epochs": [1, 2]})
+    points = [sweep.Point(config, "0") for config in configs]
+    assert Words(points).of(points[0]) == f"se-cnn3 data={os.path.join('a', 'x.npz')} epochs=1"
 
 
 @pytest.mark.parametrize(
