@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -25,7 +24,7 @@ from minise.cli.terminal import OutputError
 from minise.runs.comparisons import differing_settings, told
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.estimate import epochs_left, together
-from minise.sweep.point import ENDED
+from minise.sweep.point import ENDED, Progress
 from minise.sweep.results import result_of
 
 BAR = 20
@@ -150,9 +149,9 @@ class Sweeping:
         if progress is None or not progress.epochs:
             return 1.0
         epochs = progress.epochs - max(0, progress.epoch - 1) - progress.share
-        return float(min(1.0, max(0.0, epochs / self._epochs[k])))
+        return min(1.0, max(0.0, epochs / self._epochs[k]))
 
-    def _progress(self, k: int) -> Any:
+    def _progress(self, k: int) -> Progress | None:
         """What the process says that trains a point; None where none does."""
         if self._states[k] is not State.RUNNING:
             return None
@@ -187,7 +186,7 @@ class Sweeping:
 
     def _of_each(self, running: Sequence[int]) -> RenderableType:
         """A table of those that run: their words, the epoch, the accuracy, a bar of the epoch."""
-        rows = []
+        rows: list[tuple[Point, str, str, float | None]] = []
         for k in running:
             found, point = self._progress(k), self.task.points[k]
             if found is None:  # it has begun, or ended, at this moment
