@@ -25,7 +25,6 @@ from minise.runs.comparisons import differing_settings, told
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.estimate import epochs_left, together
 from minise.sweep.point import ENDED, Progress
-from minise.sweep.results import result_of
 
 BAR = 20
 SILENT = 60  # seconds without a sign of life that are told
@@ -115,7 +114,7 @@ class Sweeping:
         words = f"{self.words.of(point):<{min(self.words.width, self.console.width - 22)}}"
         if state is State.FAILED:
             return f"{words}  failed: {point.failure(self.task.folder)}"
-        result = result_of(point, self.task.folder)
+        result = point.result(self.task.folder)
         test, seconds = result.get("test_accuracy"), result.get("seconds")
         told = "" if test is None else f"test {test:.2%}"
         return f"{words}  {told:<11}  {'' if seconds is None else duration(seconds)}".rstrip()

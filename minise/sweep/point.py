@@ -109,6 +109,14 @@ class Point(NamedTuple):
             return f"{folder / name}: {problem}"
         return None
 
+    def result(self, sweep: Path) -> dict[str, Any]:
+        """What was found; nothing where that cannot be read."""
+        try:
+            found = json.loads((sweep / self.name / RESULT).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def retry(self, sweep: Path) -> None:
         """Forget that it failed; a result that is broken is kept beside, under another name."""
         folder = sweep / self.name
