@@ -2,13 +2,11 @@
 
 from minise.sweep.estimate import Estimate
 from minise.sweep.grid import points_of, read_axis, read_file, starts_of
-from minise.sweep.images import Images
 from minise.sweep.point import Point, State
 from minise.sweep.sweep import Sweep
 
 __all__ = [
     "Estimate",
-    "Images",
     "Point",
     "State",
     "Sweep",

@@ -76,6 +76,7 @@ def test_a_result_that_is_broken_is_none_and_nothing_of_it_is_lost(
 ):
     (folder / RESULT).write_text(content, encoding="utf-8")
     assert point.state(tmp_path) is State.FAILED
+    assert isinstance(point.result(tmp_path), dict)
     assert point.failure(tmp_path) == f"{folder / RESULT}: {problem}"
     point.retry(tmp_path)
     assert point.state(tmp_path) is State.WAITING
