@@ -108,7 +108,8 @@ def differing_settings(configs: Sequence[Config]) -> list[str]:
 def as_word(value: Any) -> str:
     """A setting as it is shown, and may be typed."""
     if isinstance(value, float):
-        return f"{value:g}"
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)  # no two look alike
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
