@@ -99,7 +99,10 @@ class NoSqueeze(Layer):
 
 
 class SpatialSE(Layer):
-    """Squeeze over the channels: each pixel gets one gate, shared by its channels (sSE)."""
+    """Squeeze over the channels: each pixel gets one gate, shared by its channels (sSE).
+
+    Raises `InputError` where `bias` is neither true nor false.
+    """
 
     is_se = scales = True
 
@@ -137,7 +140,8 @@ class ConcurrentSE(Layer):
     """Both blocks: `merge` takes the larger of their outputs ("max"), or the sum ("add").
 
     Where these are equal, the channels' block counts. All `options` are those of `SEBlock`, for the
-    channels' block; `bias`, `rng` and `dtype` are for both.
+    channels' block; `bias`, `rng` and `dtype` are for both. Raises `InputError` for an unknown
+    `merge`, and as `SEBlock` does.
     """
 
     is_se = True
