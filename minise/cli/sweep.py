@@ -19,7 +19,7 @@ from minise.errors import InputError
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.cluster import Dask, engine_of
 from minise.sweep.engines import Engine
-from minise.sweep.estimate import epochs_left, together, warm_up
+from minise.sweep.estimate import epochs_left, together, warm_up_all
 from minise.sweep.point import ENDED
 
 LISTED = 30  # points that a dry run shows in a terminal
@@ -191,13 +191,7 @@ def _run(
     every: runs.Every,
 ) -> None:
     """Train what is left, shown on the way. Exits where it is stopped."""
-    kinds = {repr(p.config._replace(seed=0)): p.config for p in left}.values()
-
-    def passes() -> None:
-        for config in kinds:
-            warm_up(config)
-
-    compile_ahead(console, passes)
+    compile_ahead(console, lambda: warm_up_all([point.config for point in left]))
     estimate = Estimate(left, task.nets)
     sweeping = Sweeping(console, task, words, estimate, engine.workers)
     show(console, f"{_counts(task, task.states())}; about {duration(sweeping.to_go())}")

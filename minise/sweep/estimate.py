@@ -7,7 +7,7 @@ import math
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -187,6 +187,13 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         backend.set_num_threads(before)
+
+
+def warm_up_all(configs: Iterable[Config]) -> None:
+    """`warm_up` for each that has another net or other sizes of batches than those before."""
+    alike = {(_kind(c), images_of(c.data).used_by(c)): c for c in configs}
+    for config in alike.values():
+        warm_up(config)
 
 
 def warm_up(config: Config) -> None:

@@ -56,6 +56,16 @@ def test_nets_are_measured_once_whatever_their_seeds_and_rates(own, fake, tmp_pa
     assert (len(prepared), found.measured, found.kinds) == (2, 2, 2)
 
 
+def test_steps_are_taken_once_for_nets_and_batches_that_are_alike(own, monkeypatch):
+    seen = []
+    monkeypatch.setattr(estimate, "warm_up", seen.append)
+    axes = {"data": [own], "model": ["se-cnn", "cnn"], "lr": [0.1, 0.2], "seed": range(3)}
+    estimate.warm_up_all(sweep.points_of(axes | {"train_images": [60, 70]}))
+    assert [(config.model, config.train_images) for config in seen] == [
+        ("se-cnn", 60), ("se-cnn", 70), ("cnn", 60), ("cnn", 70),
+    ]  # fmt: skip
+
+
 def test_when_time_is_up_others_are_as_much_slower_as_they_have_more_to_compute(
     own, fake, tmp_path, monkeypatch
 ):
