@@ -9,7 +9,10 @@ import math
 
 
 def student_t(confidence: float, df: int) -> float:
-    """The t for which the variable lies between −t and t with this probability, 0 to 1."""
+    """The t for which the variable lies between −t and t with this probability.
+
+    `confidence` is above 0 and below 1, `df` (degrees of freedom) at least 1: see `Seeds.interval`.
+    """
     low, high = 0.0, math.pi / 2  # of an angle θ, where t = √df tan θ
     while low < (middle := (low + high) / 2) < high:
         if within(middle, df) < confidence:

@@ -149,7 +149,10 @@ class Lock:
 
 @contextmanager
 def locked(path: Path, **told: Any) -> Iterator[Lock]:
-    """Own the file within a `with`. Raises `Taken` where another process does, and `OSError`."""
+    """Own the file within a `with`; its line says `told`, too.
+
+    Raises `Taken` where another process owns it, and `OSError` where it cannot be written.
+    """
     lock = _acquire(path)
     lock.tell(**told, now=bool(told))
     threading.Thread(target=lock.beat, name="signs of life", daemon=True).start()
