@@ -12,7 +12,14 @@ from rich.table import Table
 from minise import runs
 from minise.cli.say import show, table
 from minise.runs import pictures
-from minise.runs.comparisons import JOINT, Comparison, Groups, differing_settings, told
+from minise.runs.comparisons import (
+    JOINT,
+    Comparison,
+    Groups,
+    differing_settings,
+    in_words,
+    told,
+)
 
 NARROW = 60  # columns; fewer leave no room for a column for each figure
 
@@ -78,7 +85,7 @@ def picture(groups: Groups, comparisons: Sequence[Comparison]) -> bytes:
     panels: dict[str, dict[str, pictures.Dots]] = {}
     for config, (_, tests) in zip(configs, groups, strict=True):
         panel = panels.setdefault(told(config, _training(configs)), {})
-        panel[_words(config, net)] = pictures.Dots(
+        panel[in_words(config, net)] = pictures.Dots(
             list(tests.figures.values()), tests.mean, tests.interval(JOINT)
         )
     meaning = f"test accuracy, %: each run, the mean, and its interval (Student's t, {JOINT:.0%})"
@@ -92,7 +99,7 @@ def _picture_of_differences(comparisons: Sequence[Comparison]) -> bytes:
     names = [name for name in differing if name not in training]
     for where, family in whole.items():
         panels[where] = {
-            _words(c.config, names): pictures.Dots(
+            in_words(c.config, names): pictures.Dots(
                 list(c.difference.figures.values()), c.difference.mean, c.interval
             )
             for c in family
@@ -131,7 +138,7 @@ def _compared(narrow: bool, family: Sequence[Comparison], subtracted: list[str])
 def subtracted(family: Sequence[Comparison]) -> list[str]:
     """Each baseline, in as few words as tell it from what it is compared with."""
     differing = _but_model([config for c in family for config in (c.config, c.baseline)])
-    whole = [f"{c.baseline.model} {told(c.baseline, differing)}".strip() for c in family]
+    whole = [in_words(c.baseline, differing) for c in family]
     if len(set(whole)) == 1:
         return whole
     short = [told(c.baseline, differing_settings([c.config, c.baseline])) for c in family]
@@ -167,10 +174,9 @@ def _titles(differing: list[str], narrow: bool) -> list[str]:
 
 
 def _named(config: runs.Config, differing: list[str], narrow: bool) -> list[str]:
-    settings = escape(told(config, differing))
     if narrow:
-        return [f"{config.model} {settings}".strip()]
-    return [config.model, *([settings] if differing else [])]
+        return [escape(in_words(config, differing))]
+    return [config.model, *([escape(told(config, differing))] if differing else [])]
 
 
 def _training(configs: Sequence[runs.Config]) -> list[str]:
@@ -183,14 +189,10 @@ def _options(configs: Sequence[runs.Config]) -> list[str]:
     return [name for name in _but_model(configs) if name not in training]
 
 
-def _words(config: runs.Config, names: Sequence[str]) -> str:
-    return f"{config.model} {told(config, names)}".strip()
-
-
 def names(groups: Sequence[runs.Config], chosen: Sequence[runs.Config]) -> list[str]:
     """What to call some of all groups."""
     differing = _but_model(groups)
-    return [_words(config, differing) for config in chosen]
+    return [in_words(config, differing) for config in chosen]
 
 
 def _but_model(configs: Sequence[runs.Config]) -> list[str]:

@@ -21,7 +21,7 @@ from rich.text import Text
 from minise.cli.comparing import with_short_paths
 from minise.cli.say import show, tell
 from minise.cli.terminal import OutputError
-from minise.runs.comparisons import differing_settings, told
+from minise.runs.comparisons import differing_settings, in_words
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.estimate import epochs_left, together
 from minise.sweep.point import ENDED, Progress
@@ -44,7 +44,7 @@ class Words:
     def of(self, point: Point) -> str:
         """As in "se-resnet8 reduction=4 seed=0"."""
         config = point.config._replace(data=self._data[point.config.data])
-        return f"{config.model} {told(config, self._names)}".strip()
+        return in_words(config, self._names)
 
 
 class Sweeping:

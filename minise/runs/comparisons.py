@@ -59,7 +59,7 @@ def compare(groups: Groups, baseline: str | None = None) -> list[Comparison]:
             pairs.append((config, other, tests - others))
     if named and not pairs:
         names = [name for name in differing_settings([c for c, _ in groups]) if name != "model"]
-        fitting = [f"{c.model} {told(c, names)}".strip() for c, _ in groups if named.fits(c)]
+        fitting = [in_words(c, names) for c, _ in groups if named.fits(c)]
         rest = f", … ({len(fitting)})" if len(fitting) > FEW else ""
         raise InputError(
             f"--baseline {baseline}: no group is the same as another but for that, and has a seed "
@@ -94,6 +94,11 @@ def told(config: Config, names: Iterable[str]) -> str:
     """Those of its settings that it has, as in "placement=pre epochs=2"."""
     found = settings(config)
     return " ".join(f"{n}={as_word(found[n])}" for n in names if found.get(n) is not None)
+
+
+def in_words(config: Config, names: Iterable[str]) -> str:
+    """Its model, and what is `told` of it, as in "se-resnet8 reduction=2"."""
+    return f"{config.model} {told(config, names)}".strip()
 
 
 def differing_settings(configs: Sequence[Config]) -> list[str]:
