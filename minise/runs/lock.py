@@ -80,9 +80,7 @@ class Lock:
         self.before = {} if before is None else before.told
         self._file, self._lost = file, False
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        self._owner = Owner(
-            socket.gethostname()[:100], os.getpid(), since, secrets.token_hex(8), {}
-        )
+        self._owner = Owner(_host(), os.getpid(), since, secrets.token_hex(8), {})
         self._signed, self._writing, self._end = time.time(), threading.Lock(), threading.Event()
         self._write()
 
@@ -173,7 +171,7 @@ def _acquire(path: Path) -> Lock:
                 time.sleep(0.05)  # somebody may only be looking: `is_free`
                 continue
             raise _taken(path, owner, None)
-        ours = owner is not None and owner.host == socket.gethostname()[:100]
+        ours = owner is not None and owner.host == _host()
         sure = fresh or (by_system is True and ours)
         if owner is not None and not sure and (age := silence(path)) < SILENT:
             file.close()
@@ -200,6 +198,11 @@ def _taken(path: Path, owner: Owner | None, age: float | None) -> Taken:
         f"{path.parent}: process {owner.pid} on {owner.host} is training in it, since "
         f"{owner.since}{hint}"
     )
+
+
+def _host() -> str:
+    """The name of this machine, as much as fits the line even where each letter takes six bytes."""
+    return socket.gethostname()[:50]
 
 
 def _opened(path: Path) -> tuple[BinaryIO, bool]:
@@ -233,7 +236,7 @@ def is_free(path: Path) -> bool:
         if by_system is False:
             return False
         owner = Owner.read(file.read(SIZE))
-        if owner is None or (by_system is True and owner.host == socket.gethostname()[:100]):
+        if owner is None or (by_system is True and owner.host == _host()):
             return True
         return silence(path) >= SILENT
 

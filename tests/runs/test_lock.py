@@ -239,3 +239,12 @@ def test_where_locks_are_those_of_windows_the_line_stays_readable(path, monkeypa
         assert len(path.read_bytes()) == locks.SIZE
     assert set(held) == {(2, 1, locks.BEHIND)}
     assert locks.BEHIND > locks.SIZE
+
+
+def test_a_long_name_of_a_machine_fits_the_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks.socket, "gethostname", lambda: "é" * 200)
+    with locks.locked(tmp_path / ".lock", epoch=3):
+        line = (tmp_path / ".lock").read_bytes()
+        owner = locks.read_owner(tmp_path / ".lock")
+    assert len(line) == locks.SIZE
+    assert owner.told == {"epoch": 3}
