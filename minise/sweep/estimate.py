@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
 import time
@@ -9,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,7 +73,7 @@ class Estimate:
         for kind in sorted(order, key=lambda kind: kind not in first.values()):
             if self._paces and spent > SECONDS:
                 break
-            prepare(lambda config=configs[kind]: warm_up(config))  # type: ignore[misc]
+            prepare(partial(warm_up, configs[kind]))
             began = time.process_time()
             self._paces[kind] = measured(configs[kind])
             spent += time.process_time() - began  # of this one, whatever else the machine does
@@ -122,8 +124,11 @@ def epochs_left(point: Point, state: State, sweep: Path) -> int:
 
 
 def together(seconds: Sequence[float], workers: int) -> float:
-    """How long so many workers take for all: no less than the longest."""
-    return max(sum(seconds) / workers, max(seconds, default=0.0))
+    """How long so many workers take, if whoever is free first takes the next."""
+    ends = [0.0] * workers  # of what each has to do; a heap
+    for each in seconds:
+        heapq.heapreplace(ends, ends[0] + each)
+    return max(ends)
 
 
 def _kind(config: Config) -> str:

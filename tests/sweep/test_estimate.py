@@ -108,6 +108,7 @@ def test_of_a_point_that_was_stopped_only_the_rest_is_counted(own, tmp_path):
 def test_workers_share_the_time_but_not_that_of_one_point():
     assert together([10, 10, 10, 10], 2) == 20
     assert together([10, 1, 1], 3) == 10
+    assert together([10, 10, 10], 2) == 20  # and not 15: a point is trained by one worker
     assert together([], 2) == 0
 
 
