@@ -147,6 +147,7 @@ class Slurm:
 
     def _submit(self, points: list[Point], work: Work) -> list[Any]:
         from submitit import SlurmExecutor
+        from submitit.core.utils import FailedJobError
 
         given = dict(self.parameters)
         if "mem_gb" in given:
@@ -156,20 +157,24 @@ class Slurm:
         executor.update_parameters(
             job_name="minise", signal_delay_s=WARNING, time=given.pop("timeout_min"), **given
         )
+        job: Any = Job(Task(work, minise_here()))
         try:
             with contextlib.redirect_stderr(io.StringIO()):
-                job: Any = Job(Task(work, minise_here()))
                 return list(executor.map_array(job, points))
-        except Exception as error:
+        except FailedJobError as error:  # what sbatch said
             told = str(error).strip().rpartition("\n")[2].removeprefix("sbatch: error: ")
             raise InputError(f"--slurm: sbatch takes no jobs: {told}") from None
+        except OSError as error:
+            raise InputError(
+                f"{work.sweep / LOGS}: cannot be written to: {error.strerror}"
+            ) from None
 
 
 def _said(job: Any) -> str | None:
     """What a job returned; where it did so, its files are removed."""
     try:
         said: str | None = job.result()
-    except Exception:
+    except Exception:  # its own, or that it left nothing: the log has it
         return f"a job of Slurm could not take a point: {_last_line(job)} (see {job.paths.stderr})"
     if said is None:
         for path in (

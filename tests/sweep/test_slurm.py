@@ -138,3 +138,15 @@ def test_the_command_refuses_parameters_before_it_begins(images, tmp_path):
     assert done.exit_code == 2
     assert "--slurm: unknown name 'memgb': did you mean 'mem_gb'?" in done.output
     assert not (tmp_path / "sweep").exists()
+
+
+@on_posix
+def test_a_full_disk_is_told(slurm, images, tmp_path, monkeypatch):
+    import submitit
+
+    def full(self, function, points):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(submitit.SlurmExecutor, "map_array", full)
+    with pytest.raises(InputError, match=r"\.slurm: cannot be written to: No space left on device"):
+        sweep_of(images, tmp_path / "sweep", 0).run(Slurm({}))
