@@ -168,12 +168,6 @@ def _mixture(records: Sequence[runs.Record], comparisons: Sequence[runs.Comparis
     return f"minise: runs that are put together or compared were made with different {facts}"
 
 
-def told_difference(difference: runs.Seeds) -> str:
-    """As in "+0.040 % ± 0.021 % over 5 seeds"."""
-    mean, error = difference.mean, difference.standard_error
-    return f"{mean:+.3%} ± {error:.3%} over {len(difference.figures)} seeds"
-
-
 @click.command("plot", short_help="Draw the curves of several runs over one another.")
 @click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
