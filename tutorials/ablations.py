@@ -301,9 +301,11 @@ def filled(page: str, rows: Rows) -> str:
     """The page with its tables anew, each between the comments that have its name."""
     for name, table in tables(rows).items():
         place = re.compile(f"(<!-- table {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        if len(place.findall(page)) != 1:
+        places = list(place.finditer(page))
+        if len(places) != 1:
             raise ValueError(f"{PAGE}: expected one place for the table {name}")
-        page = place.sub(lambda found, text=table: f"{found[1]}\n{text}\n{found[2]}", page)  # type: ignore[misc]
+        begin, end = places[0].end(1), places[0].start(2)
+        page = f"{page[:begin]}\n{table}\n{page[end:]}"
     return page
 
 
