@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from minise import backend
 from minise.cores import cores
 from minise.data import Dataset, Split
 
@@ -49,6 +50,15 @@ def pytest_collection_modifyitems(items):
 def boxes(monkeypatch):
     """Tables have the same lines everywhere: rich draws others where Windows shows no console."""
     monkeypatch.setattr("rich.console.detect_legacy_windows", lambda: False)
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    """After each test there are as many as before it."""
+    before = backend.get_num_threads()
+    yield
+    if backend.get_num_threads() != before:
+        backend.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

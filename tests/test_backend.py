@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from minise import InputError, backend, models, ops, set_num_threads
+from minise.cores import most_threads
 
 
 def run(code, **environment):
@@ -115,15 +117,7 @@ def test_without_numba_the_specification_runs_and_says_so_once():
     assert done.stderr.count("Numba cannot be used here") == 1
 
 
-@pytest.fixture
-def threads():
-    """As many as there are; afterwards all of them are in use again."""
-    before = backend.get_num_threads()
-    yield before
-    set_num_threads(before)
-
-
-def test_threads_are_set_for_every_thread_of_python_and_bounded(threads):
+def test_threads_are_set_for_every_thread_of_python_and_bounded():
     set_num_threads(1)
     seen = []
 
@@ -140,6 +134,28 @@ def test_threads_are_set_for_every_thread_of_python_and_bounded(threads):
             set_num_threads(wrong)
 
 
+def test_threads_of_a_block_are_those_of_before_afterwards():
+    def given():
+        pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+        assert pools
+        return [backend.get_num_threads(), *(pool["num_threads"] for pool in pools)]
+
+    set_num_threads(1)
+    with threadpool_limits(limits=2, user_api="blas"):  # as the user chose
+        before = given()
+        with pytest.raises(KeyError), backend.using_num_threads(most_threads()):  # noqa: PT012
+            assert backend.get_num_threads() == most_threads()
+            set_num_threads(1)
+            raise KeyError
+        assert given() == before
+        with (
+            pytest.raises(InputError, match=r"threads must be 1 to \d+, got 0"),
+            backend.using_num_threads(0),
+        ):
+            pass
+        assert given() == before
+
+
 def step_of(seed):
     """The state and gradients of a small net after one step, as bytes."""
     rng = np.random.default_rng(seed)
@@ -151,8 +167,8 @@ def step_of(seed):
     return b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
 
 
-def test_the_number_of_threads_does_not_change_a_bit(threads):
-    results = set()
+def test_the_number_of_threads_does_not_change_a_bit():
+    results, threads = set(), backend.get_num_threads()
     for number in (*range(1, threads + 1), threads):
         set_num_threads(number)
         results.add(step_of(0))

@@ -21,7 +21,13 @@ import numpy.typing as npt
 
 from minise.arrays import Array, asnumpy
 from minise.backend.gpu import CuPy, Memory
-from minise.backend.processor import NumPy, get_num_threads, numba, set_num_threads
+from minise.backend.processor import (
+    NumPy,
+    get_num_threads,
+    numba,
+    set_num_threads,
+    using_num_threads,
+)
 from minise.errors import InputError
 
 __all__ = [
@@ -39,6 +45,7 @@ __all__ = [
     "set_num_threads",
     "use",
     "using",
+    "using_num_threads",
 ]
 
 NAMES = ("numba", "numpy", "cupy")

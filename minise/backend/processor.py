@@ -8,7 +8,7 @@ import importlib.util
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -160,14 +160,36 @@ def set_num_threads(threads: int) -> None:
     `NUMBA_NUM_THREADS` and `OMP_NUM_THREADS`. Results do not depend on it. Raises `InputError`
     for fewer than 1, or more than the machine has.
     """
+    from threadpoolctl import threadpool_limits
+
+    _give_kernels(threads)
+    threadpool_limits(limits=threads, user_api="blas")
+
+
+@contextmanager
+def using_num_threads(threads: int) -> Iterator[None]:
+    """`set_num_threads` for one block of code: `with backend.using_num_threads(1):`.
+
+    Afterwards kernels and matrix products have as many as before, whatever the block chose. Raises
+    as `set_num_threads` does.
+    """
+    from threadpoolctl import threadpool_limits
+
+    before = get_num_threads()
+    _give_kernels(threads)
+    try:
+        with threadpool_limits(limits=threads, user_api="blas"):
+            yield
+    finally:
+        _give_kernels(before)
+
+
+def _give_kernels(threads: int) -> None:
     limit, kernels = most_threads(), _numba_kernels()
     if not 1 <= threads <= limit:
         raise InputError(f"threads must be 1 to {limit}, got {threads}")
     if kernels is not None:
         kernels.team.set_num_threads(threads)
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(limits=threads, user_api="blas")
 
 
 def get_num_threads() -> int:

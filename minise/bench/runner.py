@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from minise import backend
@@ -89,21 +89,11 @@ def run(
     range; both libraries have at the end as many as before.
     """
     pytorch = import_pytorch()
-    with backend.current().running(), _threads(threads, pytorch):
+    running, using = backend.current().running(), backend.using_num_threads(threads)
+    with running, using, ExitStack() as afterwards:
+        if pytorch is not None:
+            afterwards.callback(pytorch.set_up(threads))
         return _run(cases, pytorch, threads, seconds, compiled, on_case)
-
-
-@contextmanager
-def _threads(threads: int, pytorch: types.ModuleType | None) -> Iterator[None]:
-    before = backend.get_num_threads()
-    backend.set_num_threads(threads)
-    put_back = None if pytorch is None else pytorch.set_up(threads)
-    try:
-        yield
-    finally:
-        if put_back is not None:
-            put_back()
-        backend.set_num_threads(before)
 
 
 def _run(

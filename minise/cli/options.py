@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -41,9 +42,8 @@ def computing(command: Command) -> Command:
     def with_options(
         backend_name: str | None, device: int | None, threads: int | None, **options: Any
     ) -> None:
-        with backend.using(backend_name or backend.current().name, device=device):
-            if threads is not None:
-                backend.set_num_threads(threads)
+        limit = nullcontext() if threads is None else backend.using_num_threads(threads)
+        with backend.using(backend_name or backend.current().name, device=device), limit:
             command(**options)
 
     return with_options

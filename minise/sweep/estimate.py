@@ -8,8 +8,7 @@ import math
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -157,7 +156,7 @@ def measured(config: Config) -> Pace:
     dataset = Dataset("random bytes", Split(pixels, labels), few)
     calm = config._replace(lr=1e-6, epochs=1, test_at_end=False)
     clock = _Clock()
-    with _one_thread(), warnings.catch_warnings():
+    with backend.using_num_threads(1), warnings.catch_warnings():  # as in a worker
         warnings.simplefilter("ignore")  # such as that so few steps move nothing
         training = training_of(calm, dataset)
         training.run(watchers=[clock])
@@ -181,17 +180,6 @@ class _Clock(Watcher):
 
     def on_epoch(self, epoch: Epoch) -> None:
         pass
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Within a `with`, as in a worker."""
-    before = backend.get_num_threads()
-    backend.set_num_threads(1)
-    try:
-        yield
-    finally:
-        backend.set_num_threads(before)
 
 
 def warm_up_all(configs: Iterable[Config]) -> None:

@@ -110,7 +110,8 @@ def _claimed(point: Point, work: Work, claim: Claim) -> State:
             f"started with ({point.images})"
         )
     try:
-        _train(point, work, claim)
+        with backend.using_num_threads(1):
+            _train(point, work, claim)
     except StopRequestedError:
         return State.STOPPED
     except (Lost, WriteError):
@@ -128,7 +129,6 @@ def _count(told: dict[str, Any], name: str) -> int:
 
 
 def _train(point: Point, work: Work, claim: Claim) -> None:
-    backend.set_num_threads(1)
     folder, lock = claim
     dataset = dataset_of(point.config, lambda source: loaded(source)[0])
     training = training_of(point.config, dataset)

@@ -6,7 +6,8 @@ import time
 import pytest
 from sweeping import found, leave_images, point, working
 
-from minise import InputError, runs
+from minise import InputError, backend, runs
+from minise.cores import most_threads
 from minise.files import WriteError, read_tensors
 from minise.runs import lock as locks
 from minise.runs import read_every
@@ -55,6 +56,23 @@ def killed(monkeypatch, work, point, step):
         patch.setattr(module._Stop, "on_step", count)
         with pytest.raises(KilledError):
             train_point(point, work)
+
+
+def test_a_point_has_one_thread_and_leaves_the_process_as_many_as_before(
+    images, tmp_path, monkeypatch
+):
+    given, on_step = set(), module._Stop.on_step
+
+    def seen(self, told):
+        given.add(backend.get_num_threads())
+        on_step(self, told)
+
+    monkeypatch.setattr(module._Stop, "on_step", seen)
+    many = most_threads()
+    backend.set_num_threads(many)
+    with working(tmp_path) as (work, _):
+        assert train_point(point(images), work) is State.DONE
+    assert (given, backend.get_num_threads()) == ({1}, many)
 
 
 def test_a_point_leaves_its_result_last_and_no_checkpoint(tmp_path, images):

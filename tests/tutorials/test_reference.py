@@ -45,11 +45,10 @@ def package(request):
 
 @pytest.fixture
 def as_before():
-    """The backend and the threads of the process stay what they were."""
-    name, threads = backend.current().name, backend.get_num_threads()
+    """The backend stays what it was."""
+    name = backend.current().name
     yield
     backend.use(name)
-    backend.set_num_threads(threads)
 
 
 @pytest.mark.usefixtures("as_before")
