@@ -33,6 +33,18 @@ def images(tmp_path_factory):
     return leave_images(tmp_path_factory.mktemp("images") / "own.npz")
 
 
+@pytest.fixture(autouse=True)
+def no_diagnosis(monkeypatch):
+    """Schedulers and workers in this process time no garbage collection.
+
+    They raise an error where it is going on in another thread while they start (distributed
+    2026.8), as in one of a client that has given up.
+    """
+    for part in (distributed.scheduler, distributed.worker):
+        for name in ("enable_gc_diagnosis", "disable_gc_diagnosis"):
+            monkeypatch.setattr(part, name, lambda: None)
+
+
 @pytest.fixture
 def patience(monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 0.4)
@@ -114,7 +126,11 @@ def test_where_no_scheduler_answers_that_is_said(patience, address, capfd):
     assert capfd.readouterr() == ("", "")
     gc.disable()  # no client is left to be collected while another one starts
     try:
-        assert not [o for o in gc.get_objects() if type(o) is distributed.Client]
+        end = time.monotonic() + 60  # by when it has given up, on a machine however busy
+        while clients := [o for o in gc.get_objects() if type(o) is distributed.Client]:
+            assert time.monotonic() < end
+            clients.clear()
+            time.sleep(0.1)
     finally:
         gc.enable()
 
