@@ -9,14 +9,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from minise import backend, runs, sweep
+from minise import backend, runs
 from minise.cli.compiling import compile_ahead
 from minise.cli.described import many_trainings
 from minise.cli.say import commands, show, tell, typed
 from minise.cli.sweeping import Sweeping, Words, duration
 from minise.cli.terminal import OutputError
 from minise.errors import InputError
-from minise.sweep import Estimate, Point, State, Sweep
+from minise.sweep import Estimate, Point, State, Sweep, points_of, read_file, starts_of
 from minise.sweep.cluster import Dask, engine_of
 from minise.sweep.engines import Engine
 from minise.sweep.estimate import epochs_left, together, warm_up_all
@@ -96,26 +96,27 @@ def sweep_command(
                 "point after another with minise train"
             )
         configs = _configs(file, _flat(recipe), axes)
-        task = Sweep(configs, out)
+        sweep = Sweep(configs, out)
         engine = engine_of(workers, scheduler, slurm)
         if not dry_run:
-            task.make_folder()
+            sweep.make_folder()
     except InputError as error:
         tell(f"minise: {error}")
         raise click.exceptions.Exit(2) from None
-    if repeated := len(configs) - len(task.points):
-        show(console, f"{repeated:,} of {len(configs):,} points are repeated: each is done once")
-    words = Words(task.points)
+    if repeated := len(configs) - len(sweep.points):
+        are = "is" if repeated == 1 else "are"
+        show(console, f"{repeated:,} of {len(configs):,} points {are} repeated: each is done once")
+    words = Words(sweep.points)
     if dry_run:
-        _tell_plan(console, task, words, engine.workers)
+        _tell_plan(console, sweep, words, engine.workers)
         return
     if retry_failed:
-        task.retry_failed()
+        sweep.retry_failed()
     if isinstance(engine, Dask) and engine.advice:
         tell(f"minise: {engine.advice}")
-    if left := [p for p in task.points if p.state(out) not in ENDED]:
-        _run(console, task, left, words, engine, often)
-    _tell_end(console, task, words)
+    if left := [p for p in sweep.points if p.state(out) not in ENDED]:
+        _run(console, sweep, left, words, engine, often)
+    _tell_end(console, sweep, words)
 
 
 def _configs(
@@ -133,8 +134,8 @@ def _configs(
     seeds = given.pop("seed", None)  # the last runs fastest
     if seeds is not None:
         given["seed"] = seeds
-    starts = sweep.starts_of(recipes) if file is None else sweep.read_file(file)
-    return sweep.points_of(given, starts)
+    starts = starts_of(recipes) if file is None else read_file(file)
+    return points_of(given, starts)
 
 
 def _flat(values: tuple[Any, ...]) -> list[Any]:
@@ -142,16 +143,16 @@ def _flat(values: tuple[Any, ...]) -> list[Any]:
     return [each for some in values for each in (some if isinstance(some, list) else [some])]
 
 
-def _tell_plan(console: Console, task: Sweep, words: Words, workers: int) -> None:
+def _tell_plan(console: Console, sweep: Sweep, words: Words, workers: int) -> None:
     """List the points with their states, and how long what is left takes."""
-    states = task.states()
-    left = [p for p, state in zip(task.points, states, strict=True) if state not in ENDED]
-    estimate = Estimate(left, task.nets, lambda work: compile_ahead(console, work))
+    states = sweep.states()
+    left = [p for p, state in zip(sweep.points, states, strict=True) if state not in ENDED]
+    estimate = Estimate(left, sweep.nets, lambda work: compile_ahead(console, work))
     lines, seconds = [], []
-    for point, state in zip(task.points, states, strict=True):
+    for point, state in zip(sweep.points, states, strict=True):
         time = ""
         if state not in ENDED:
-            seconds.append(estimate.seconds(point, epochs_left(point, state, task.folder)))
+            seconds.append(estimate.seconds(point, epochs_left(point, state, sweep.folder)))
             sign = " " if estimate.pace(point.config).measured else "~"
             time = f"{sign}{duration(seconds[-1])}"
         lines.append(f"{state.value:<8} {time:>9}  {words.of(point)}")
@@ -159,7 +160,7 @@ def _tell_plan(console: Console, task: Sweep, words: Words, workers: int) -> Non
         more = f"… and {len(lines) - LISTED:,} more; a pipe gets all, as in minise sweep … | less"
         lines = [*lines[:LISTED], more]
     show(console, "\n".join(lines))
-    show(console, f"\n{_counts(task, states)}")
+    show(console, f"\n{_counts(sweep, states)}")
     if left:
         of = f"{workers} worker{'s' * (workers > 1)}"
         show(console, f"About {duration(together(seconds, workers))} with {of} of one thread each.")
@@ -171,7 +172,7 @@ def _tell_plan(console: Console, task: Sweep, words: Words, workers: int) -> Non
             )
 
 
-def _counts(task: Sweep, states: list[State]) -> str:
+def _counts(sweep: Sweep, states: list[State]) -> str:
     """As in "60 points in sweep: 12 done, 1 failed, 47 waiting"."""
     told = [
         f"{count:,} {state.value}"
@@ -179,12 +180,12 @@ def _counts(task: Sweep, states: list[State]) -> str:
         if (count := states.count(state)) or state is State.DONE
     ]
     points = f"{len(states):,} point{'s' * (len(states) != 1)}"
-    return f"{points} in {task.folder}: {', '.join(told)}"
+    return f"{points} in {sweep.folder}: {', '.join(told)}"
 
 
 def _run(
     console: Console,
-    task: Sweep,
+    sweep: Sweep,
     left: list[Point],
     words: Words,
     engine: Engine,
@@ -192,36 +193,36 @@ def _run(
 ) -> None:
     """Train what is left, shown on the way. Exits where it is stopped."""
     compile_ahead(console, lambda: warm_up_all([point.config for point in left]))
-    estimate = Estimate(left, task.nets)
-    sweeping = Sweeping(console, task, words, estimate, engine.workers)
-    show(console, f"{_counts(task, task.states())}; about {duration(sweeping.to_go())}")
+    estimate = Estimate(left, sweep.nets)
+    sweeping = Sweeping(console, sweep, words, estimate, engine.workers)
+    show(console, f"{_counts(sweep, sweep.states())}; about {duration(sweeping.to_go())}")
     try:
         with sweeping:
-            task.run(engine, sweeping.update, every)
+            sweep.run(engine, sweeping.update, every)
     except (OutputError, KeyboardInterrupt):  # nobody reads what it prints; a second Ctrl-C
-        _tell_stopped(task)
+        _tell_stopped(sweep)
         raise
-    if task.asked_to_stop:
-        _tell_stopped(task)
+    if sweep.asked_to_stop:
+        _tell_stopped(sweep)
         raise click.exceptions.Exit(130)
 
 
-def _tell_stopped(task: Sweep) -> None:
-    tell(f"\nminise: stopped; {_counts(task, task.states())}. The same command continues:")
+def _tell_stopped(sweep: Sweep) -> None:
+    tell(f"\nminise: stopped; {_counts(sweep, sweep.states())}. The same command continues:")
     # not by `tell`: a command is never broken
     click.echo(f"  {typed('minise', *_words_typed())}", file=sys.stderr)
 
 
-def _tell_end(console: Console, task: Sweep, words: Words) -> None:
+def _tell_end(console: Console, sweep: Sweep, words: Words) -> None:
     """Say what is done, what failed and why, and what to type next. Exits with 1 if any did."""
-    states = task.states()
-    show(console, f"\n{_counts(task, states)}")
-    failed = [p for p, s in zip(task.points, states, strict=True) if s is State.FAILED]
+    states = sweep.states()
+    show(console, f"\n{_counts(sweep, states)}")
+    failed = [p for p, s in zip(sweep.points, states, strict=True) if s is State.FAILED]
     for point in failed[:FAILED]:
-        show(console, f"  {words.of(point)}: {point.failure(task.folder)}")
+        show(console, f"  {words.of(point)}: {point.failure(sweep.folder)}")
     if len(failed) > FAILED:
         show(console, f"  and {len(failed) - FAILED:,} more")
-    following = {typed("minise", "runs", task.folder): "compare them"}
+    following = {typed("minise", "runs", sweep.folder): "compare them"}
     if failed:
         again = [word for word in _words_typed() if word != "--retry-failed"]
         following[typed("minise", *again, "--retry-failed")] = "try the failed ones again"

@@ -51,18 +51,18 @@ class Sweeping:
     """Within a `with`, shows how far a sweep is. Ctrl-C stops it after the workers' steps."""
 
     def __init__(
-        self, console: Console, task: Sweep, words: Words, estimate: Estimate, workers: int
+        self, console: Console, sweep: Sweep, words: Words, estimate: Estimate, workers: int
     ) -> None:
-        self.console, self.task, self.words, self.workers = console, task, words, workers
+        self.console, self.sweep, self.words, self.workers = console, sweep, words, workers
         self._closed: OutputError | None = None  # nobody reads what it prints
         self._began, self._looked = time.monotonic(), 0.0
         self._reading, self._stopping = threading.Lock(), False
-        self._names = [point.name for point in task.points]
-        self._states = task.states()
+        self._names = [point.name for point in sweep.points]
+        self._states = sweep.states()
         self._told = [state in ENDED for state in self._states]
         self._epochs, self._seconds = [], []  # that were left at the beginning
-        for point, state in zip(task.points, self._states, strict=True):
-            epochs = epochs_left(point, state, task.folder)
+        for point, state in zip(sweep.points, self._states, strict=True):
+            epochs = epochs_left(point, state, sweep.folder)
             self._epochs.append(epochs)
             self._seconds.append(estimate.seconds(point, epochs) if epochs else 0.0)
         self._live = Live(
@@ -96,7 +96,7 @@ class Sweeping:
     def update(self) -> None:
         """Leave a line for each point that has ended since."""
         self._look()
-        if self.task.asked_to_stop and not self._stopping:
+        if self.sweep.asked_to_stop and not self._stopping:
             self._stopping = True
             if not self.console.is_terminal:
                 tell("minise: stopping, as soon as each worker has done and saved its step")
@@ -104,30 +104,30 @@ class Sweeping:
             if state in ENDED and not self._told[k] and self._closed is None:
                 self._told[k] = True
                 try:
-                    show(self.console, self._line(self.task.points[k], state))
+                    show(self.console, self._line(self.sweep.points[k], state))
                 except OutputError as error:
                     self._closed = error
-                    self.task.stop()
+                    self.sweep.stop()
 
     def _line(self, point: Point, state: State) -> str:
         """About one that has ended."""
         words = f"{self.words.of(point):<{min(self.words.width, self.console.width - 22)}}"
         if state is State.FAILED:
-            return f"{words}  failed: {point.failure(self.task.folder)}"
-        result = point.result(self.task.folder)
+            return f"{words}  failed: {point.failure(self.sweep.folder)}"
+        result = point.result(self.sweep.folder)
         test, seconds = result.get("test_accuracy"), result.get("seconds")
         told = "" if test is None else f"test {test:.2%}"
         return f"{words}  {told:<11}  {'' if seconds is None else duration(seconds)}".rstrip()
 
     def _look(self) -> None:
         """Read how far the points are that had not ended."""
-        folder = self.task.folder
+        folder = self.sweep.folder
         with self._reading:
             if time.monotonic() - self._looked > EVERY:
                 begun = set(os.listdir(folder)) if folder.exists() else set()
                 for k, state in enumerate(self._states):
                     if state not in ENDED and self._names[k] in begun:
-                        self._states[k] = self.task.points[k].state(folder)
+                        self._states[k] = self.sweep.points[k].state(folder)
                 self._looked = time.monotonic()
 
     def to_go(self) -> float:
@@ -154,7 +154,7 @@ class Sweeping:
         """What the process says that trains a point; None where none does."""
         if self._states[k] is not State.RUNNING:
             return None
-        return self.task.points[k].progress(self.task.folder)
+        return self.sweep.points[k].progress(self.sweep.folder)
 
     def _drawn(self) -> RenderableType:
         """What a terminal shows: one line about all, and one for each point that runs."""
@@ -174,7 +174,7 @@ class Sweeping:
         failed = states.count(State.FAILED)
         told = f"{states.count(State.DONE):,}/{len(states):,} done"
         told += f", {failed:,} failed" if failed else ""
-        told += "  stopping …" if self.task.asked_to_stop else f"  {duration(self.to_go())} to go"
+        told += "  stopping …" if self.sweep.asked_to_stop else f"  {duration(self.to_go())} to go"
         row = Table.grid(padding=(0, 1))
         ended = sum(state in ENDED for state in states)
         if self.console.width >= 60:
@@ -187,7 +187,7 @@ class Sweeping:
         """A table of those that run: their words, the epoch, the accuracy, a bar of the epoch."""
         rows: list[tuple[Point, str, str, float | None]] = []
         for k in running:
-            found, point = self._progress(k), self.task.points[k]
+            found, point = self._progress(k), self.sweep.points[k]
             if found is None:  # it has begun, or ended, at this moment
                 rows.append((point, "", "", None))
             elif found.silent > SILENT:

@@ -6,7 +6,6 @@ from minise.runs.folder import next_folder
 from minise.runs.recipes import RECIPES, Recipe, recipe
 from minise.runs.records import (
     Record,
-    differing,
     find_records,
     over_seeds,
     read_record,
@@ -38,7 +37,6 @@ __all__ = [
     "check_tensorboard",
     "compare",
     "dataset_of",
-    "differing",
     "find_records",
     "load_checkpoint",
     "load_run",

@@ -172,15 +172,6 @@ def find_records(folder: Path) -> list[Record]:
     return sorted(found, key=_in_order)
 
 
-def differing(records: Sequence[Record]) -> list[str]:
-    """The names of the options in which the runs differ."""
-    return [
-        name
-        for name in Config._fields
-        if len({json.dumps(getattr(r.config, name), sort_keys=True) for r in records}) > 1
-    ]
-
-
 def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
     """Finished runs that differ only in their seed, put together: the last test of each.
 

@@ -295,10 +295,10 @@ def test_a_dry_run_marks_the_times_of_nets_that_were_not_timed(minise, folder, m
 def test_a_sweep_leaves_a_folder_for_each_point_and_does_none_twice(minise, folder, here):
     words = ("sweep", *TINY, "--seed", "0,1,1", "--out", "my sweep")
     code, out, _ = minise(*words)
-    lines = out[out.index("1 of 3 points are repeated") :].splitlines()
+    lines = out[out.index("1 of 3 points is repeated") :].splitlines()
     lines = [line for line in lines if not line.startswith("compiling")]  # on a fresh machine
     assert code == 0
-    assert lines[0] == "1 of 3 points are repeated: each is done once"
+    assert lines[0] == "1 of 3 points is repeated: each is done once"
     assert lines[1].startswith("2 points in my sweep: 0 done, 2 waiting; about ")
     assert [line.split()[:3] for line in lines[2:4]] == [
         ["cnn", f"seed={s}", "test"] for s in (0, 1)

@@ -51,16 +51,6 @@ def test_runs_come_in_the_order_of_their_numbers(make, tmp_path):
     assert names == ["other", "se-cnn-1", "se-cnn-9", "se-cnn-10"]
 
 
-def test_what_differs_is_found(make, tmp_path):
-    make("a", seed=0, options={"placement": "pre", "reduction": 4})
-    make("b", seed=1, options={"reduction": 4, "placement": "pre"})
-    records = runs.find_records(tmp_path / "runs")
-    assert runs.differing(records) == ["seed"]
-    assert runs.differing(records[:1]) == []
-    make("c", seed=1, options={"placement": "post"}, lr=0.1)
-    assert runs.differing(runs.find_records(tmp_path / "runs")) == ["options", "lr", "seed"]
-
-
 def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
     for seed, accuracy in enumerate((0.90, 0.92, 0.92)):
         make(f"a-{seed}", 0.97, accuracy, seed=seed)
