@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 NAMES = ("sbatch", "srun", "squeue", "scancel")
@@ -48,8 +49,8 @@ def sbatch(jobs, script):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        if (jobs / name).exists():
-            (jobs / name).write_text(f"{process.pid}", encoding="utf-8")
+        with suppress(FileNotFoundError), (jobs / name).open("r+", encoding="utf-8") as file:
+            file.write(f"{process.pid}")  # unless it has ended, and its file is gone
     print(f"Submitted batch job {number}")
 
 

@@ -22,7 +22,7 @@ from minise.sweep.point import Point
 from minise.sweep.task import Task, minise_here
 from minise.sweep.work import Work
 
-PATIENCE = 10.0  # seconds in which a scheduler must answer
+PATIENCE = 30.0  # seconds in which a scheduler must answer: as many as Dask itself has
 
 
 def engine_of(workers: int | None, scheduler: str | None, slurm: Sequence[str]) -> Engine:

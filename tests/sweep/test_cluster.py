@@ -45,6 +45,12 @@ def no_diagnosis(monkeypatch):
             monkeypatch.setattr(part, name, lambda: None)
 
 
+@pytest.fixture(autouse=True)
+def long_patience(monkeypatch):
+    """A scheduler may be slow on a busy machine."""
+    monkeypatch.setattr(module, "PATIENCE", 120)
+
+
 @pytest.fixture
 def patience(monkeypatch):
     monkeypatch.setattr(module, "PATIENCE", 0.4)
@@ -149,14 +155,20 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch):
 
 
 def test_a_scheduler_that_ends_stops_the_sweep(images, tmp_path, monkeypatch):
-    task = sweep_of(images, tmp_path / "sweep", 0)
+    task, ends = sweep_of(images, tmp_path / "sweep", 0), []
+
+    def show():
+        if not ends:
+            monkeypatch.setattr(module, "PATIENCE", 0.4)  # nothing answers any more
+            ends.append(threading.Thread(target=cluster.close))
+            ends[0].start()
+
     with cluster_here(0) as cluster:  # the point waits for a worker
         engine = Dask(cluster.scheduler_address)
         assert "has no workers yet" in engine.advice
-        threading.Timer(1, cluster.close).start()
-        monkeypatch.setattr(module, "PATIENCE", 3)
         with pytest.raises(InputError, match="the same command then continues"):
-            task.run(engine)
+            task.run(engine, show)
+        ends[0].join()
 
 
 @pytest.mark.slow
@@ -198,6 +210,7 @@ def cluster_of_processes(tmp_path):
         started = [subprocess.Popen(command, stdout=logs, stderr=logs) for command in both]
         try:
             while True:
+                assert [process.poll() for process in started] == [None, None]
                 time.sleep(0.2)
                 if found.exists() and (text := found.read_text(encoding="utf-8")):
                     break

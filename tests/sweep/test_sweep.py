@@ -11,7 +11,7 @@ import pytest
 from sweeping import config, found, leave_images, working
 
 from minise import InputError
-from minise.runs.lock import Owner, locked
+from minise.runs.lock import Owner, locked, read_owner
 from minise.sweep import sweep as module
 from minise.sweep.engines import Processes
 from minise.sweep.point import CHECKPOINT, FAILED, RESULT, State
@@ -65,20 +65,26 @@ def test_a_sweep_of_nothing_is_done(tmp_path):
 
 def test_what_another_process_trains_is_waited_for(tmp_path, images):
     task, other = sweep_of(images, tmp_path, 0, 1), sweep_of(images, tmp_path, 0)
-    begun, engine = threading.Event(), Here()
+    begun, waited, engine, looks = threading.Event(), threading.Event(), Here(), []
 
     def slowly(point, work):
         with locked(tmp_path / point.name / ".lock"):
             begun.set()
-            time.sleep(1.5)
+            waited.wait(60)
         return work(point)
+
+    def show():
+        looks.append(task.states())
+        if looks.count([State.RUNNING, State.DONE]) == 3:  # with nothing to do but to wait
+            waited.set()
 
     (tmp_path / other.points[0].name).mkdir()
     thread = threading.Thread(target=lambda: other.run(Here(slowly)))
     thread.start()
-    begun.wait()
-    assert task.run(engine) == {State.DONE: 2}
+    assert begun.wait(60)
+    assert task.run(engine, show) == {State.DONE: 2}
     thread.join()
+    assert waited.is_set()
     assert engine.rounds[0] == [1]
 
 
@@ -195,12 +201,18 @@ from minise.sweep.engines import Processes
 from minise.sweep.sweep import Sweep
 
 images, folder = sys.argv[1:]
-configs = [config(images, seed=seed, epochs=200) for seed in range(3)]
+configs = [config(images, seed=seed, epochs=100_000) for seed in range(3)]
 task = Sweep(configs, Path(folder))
 print("begins", flush=True)
 counts = task.run(Processes(2))
 print(sorted(state.value for state in counts))
 """
+
+
+def trains(path):
+    """Whether the owner of a lock has told of its first step."""
+    owner = read_owner(path)
+    return owner is not None and "epoch" in owner.told
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends signals")
@@ -216,14 +228,15 @@ def test_ctrl_c_in_a_terminal_leaves_no_traceback_of_a_worker(tmp_path, images, 
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert process.stdout.readline() == "begins\n"
-    deadline = time.monotonic() + 100
-    while when == "in training" and time.monotonic() < deadline:
-        if any('"epoch"' in path.read_text() for path in tmp_path.glob("*/.lock")):
-            break
+    while not list(tmp_path.glob(".driver-*")):  # from then on it minds Ctrl-C
+        assert process.poll() is None
+        time.sleep(0.01)
+    while when == "in training" and sum(map(trains, tmp_path.glob("*/.lock"))) < 2:
+        assert process.poll() is None
         time.sleep(0.05)
     time.sleep(0.7)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert err == ""
     assert process.returncode == 0
     assert out in ("['stopped', 'waiting']\n", "['waiting']\n")
