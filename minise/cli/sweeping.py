@@ -111,7 +111,8 @@ class Sweeping:
 
     def _line(self, point: Point, state: State) -> str:
         """About one that has ended."""
-        words = f"{self.words.of(point):<{min(self.words.width, self.console.width - 22)}}"
+        room = max(0, min(self.words.width, self.console.width - 22))
+        words = f"{self.words.of(point):<{room}}"
         if state is State.FAILED:
             return f"{words}  failed: {point.failure(self.sweep.folder)}"
         result = point.result(self.sweep.folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -29,7 +29,9 @@ SMALL = (*PLACES, "stem_stride")  # of residual nets for small images
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max  # as no nan is, nor a whole number of 400 digits
 
 
 def _is_whole(value: object) -> bool:
@@ -53,7 +55,10 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "bias": (_is_switch, "true or false"),
     "residual": (_is_switch, "true or false"),
     "stride_first": (lambda value: value is None or _is_switch(value), "true or false"),
-    "stem_stride": (lambda value: type(value) is int and value > 0, "a whole number above 0"),
+    "stem_stride": (
+        lambda value: type(value) is int and 0 < value < 2**16,
+        "a whole number from 1 to 65535",
+    ),
     "ceil_pool": (_is_switch, "true or false"),
     "norm_eps": (lambda value: _is_number(value) and value > 0, "a number above 0"),
     "norm_momentum": (lambda value: _is_number(value) and 0 <= value <= 1, "a number in 0 to 1"),

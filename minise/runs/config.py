@@ -49,6 +49,8 @@ class Config(NamedTuple):
 
 LEAST = {"hold_out": 0, "train_images": 0, "epochs": 1, "batch_size": 1, "seed": 0}
 
+LARGEST = 2**128 - 1  # NumPy's own seeds have as many bits
+
 
 def check(config: Config) -> None:
     """Raises `InputError` for a value of the wrong kind or out of range, except of the net."""
@@ -59,6 +61,8 @@ def check(config: Config) -> None:
             raise InputError(f"{name}: {value!r}, expected {KINDS[type(usual)]}")
         if name in LEAST and value < LEAST[name]:
             raise InputError(f"{name}: {value}, expected at least {LEAST[name]}")
+        if type(value) is int and value > LARGEST:
+            raise InputError(f"{name}: {value}, expected less than 2**128")
         if name in known and value not in known[name]:
             raise InputError(nearest(name, value, known[name]))
     if not 0 <= config.label_smoothing <= 1:

@@ -124,7 +124,7 @@ def epochs_left(point: Point, state: State, sweep: Path) -> int:
 
 def together(seconds: Sequence[float], workers: int) -> float:
     """How long so many workers take, if whoever is free first takes the next."""
-    ends = [0.0] * workers  # of what each has to do; a heap
+    ends = [0.0] * max(1, min(workers, len(seconds)))  # of what each has to do; a heap
     for each in seconds:
         heapq.heapreplace(ends, ends[0] + each)
     return max(ends)
@@ -154,7 +154,7 @@ def measured(config: Config) -> Pace:
     few = Split(pixels[:count], labels[:count])
     # labels reach the last class, of which a dataset infers how many there are
     dataset = Dataset("random bytes", Split(pixels, labels), few)
-    calm = config._replace(lr=1e-6, epochs=1, test_at_end=False)
+    calm = config._replace(lr=1e-6, weight_decay=0.0, epochs=1, test_at_end=False)
     clock = _Clock()
     with backend.using_num_threads(1), warnings.catch_warnings():  # as in a worker
         warnings.simplefilter("ignore")  # such as that so few steps move nothing

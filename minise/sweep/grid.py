@@ -30,7 +30,7 @@ from typing import Any
 from minise import data, models, runs
 from minise.errors import InputError
 from minise.nearest import nearest
-from minise.runs.config import Config
+from minise.runs.config import LARGEST, Config
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ def _together(axis: str, value: Any) -> list[tuple[str, Any]]:
     """The name and value of an axis, or those of several that go together."""
     names = _names(axis)
     if len(names) == 1:
-        return [(axis, value)]
+        return [(names[0], value)]
     if not isinstance(value, list) or len(value) != len(names):
         raise InputError(f"{axis}: {value!r}, expected {len(names)} values in a list")
     return list(zip(names, value, strict=True))
@@ -167,8 +167,9 @@ def _point(start: Config, chosen: Mapping[str, Any]) -> Config:
             options[option] = value
         elif field == "data":
             fields["data"] = data.located(str(value))
-        elif type(value) is int and isinstance(USUAL[field], float | None):
-            fields[field] = float(value)  # the same training as with 1.0
+        elif isinstance(USUAL[field], float | None) and type(value) is int:
+            # the same training as with 1.0
+            fields[field] = float(value) if abs(value) <= LARGEST else value
         else:
             fields[field] = value
     # sorted: the order in which options were typed makes no other training

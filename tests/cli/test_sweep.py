@@ -214,6 +214,11 @@ def test_what_cannot_be_done_is_refused_before_anything_is(minise, folder, words
         ("model.x = 3", "\n  model: {'x': 3}, expected a name"),
         (f"seed = {'9' * 5000}", "grid.toml: not TOML: Exceeds the limit"),
         ("lr = " + "[" * 5000, "grid.toml: not TOML: "),
+        (f"lr = -{'9' * 400}", "\n  lr: -999"),
+        (f"epochs = {'9' * 400}", "9, expected less than 2**128"),
+        (f"batch_size = {'9' * 400}", "9, expected less than 2**128"),
+        (f"option.reduction = {'9' * 400}", "\n  se-cnn3: reduction is 999"),
+        ('"seed " = "x"', "\n  seed: 'x', expected a whole number"),
         ("batch-size = 10\nbatch_size = 20", "grid.toml: batch_size: it is there twice"),
         ('"epochs, lr" = [[1, 0.1]]\nlr = 0.2', "grid.toml: lr: it is there twice"),
         ('"option.gate" = 1\noption.gate = 2', "grid.toml: option.gate: it is there twice"),
@@ -470,6 +475,18 @@ def test_a_worker_without_a_sign_of_life_is_told_of(shown):
 
 def test_that_it_stops_is_shown(shown):
     assert "stopping …" in shown(80, 24, 2, stopping=True)[0]
+
+
+@pytest.mark.parametrize("width", [1, 20, 80])
+def test_a_line_about_a_point_that_ended_fits_any_terminal(tmp_path, width):
+    point = sweep.Point(runs.Config(), "0")
+    (tmp_path / point.name).mkdir()
+    (tmp_path / point.name / FAILED).write_text('{"error": "too little memory"}')
+    task = Told(tmp_path, [point], [State.RUNNING])
+    console = Console(width=width, force_terminal=True, legacy_windows=False)
+    with console.capture() as capture:
+        Sweeping(console, task, Words([point]), Paces(), workers=2).update()
+    assert capture.get().split()[:2] == ["se-cnn3", "failed:"]
 
 
 def test_points_are_told_by_what_differs():

@@ -145,6 +145,8 @@ def test_unknown_names_are_told(stripes):
         ("label_smoothing", 1.0, 1.1, "label_smoothing: 1.1, expected 0 to 1"),
         ("weight_decay", 0.0, -1.0, "weight_decay: -1.0, expected 0 or more"),
         ("lr", 0.0, -1.0, "lr: -1.0, expected 0 or more"),
+        ("lr", 0, 2**128, "lr: 3402.*, expected less than 2\\*\\*128"),
+        ("seed", 2**128 - 1, 2**128, "seed: 3402.*, expected less than 2\\*\\*128"),
     ],
 )
 def test_what_is_out_of_range_is_one_clear_error(stripes, field, least, below, message):

@@ -34,6 +34,11 @@ def test_a_step_is_measured_on_images_like_those_of_the_data(own):
     assert pace.measured
 
 
+def test_rates_that_ruin_a_training_ruin_no_measurement(own):
+    ruined = runs.Config(model="cnn", data=own, lr=1e30, weight_decay=1e40)
+    assert estimate.measured(ruined).measured
+
+
 @pytest.fixture
 def fake(monkeypatch):
     """Steps of 2 seconds, images of 0.5; gives the configurations that were measured."""
@@ -110,6 +115,7 @@ def test_workers_share_the_time_but_not_that_of_one_point():
     assert together([10, 1, 1], 3) == 10
     assert together([10, 10, 10], 2) == 20  # and not 15: a point is trained by one worker
     assert together([], 2) == 0
+    assert together([10, 10], 10**12) == 10
 
 
 def test_ctrl_c_while_a_step_is_measured_is_heard(own, monkeypatch):
