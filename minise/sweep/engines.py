@@ -70,8 +70,12 @@ class Processes:
             while waiting or busy:
                 while waiting and len(busy) < self.workers:
                     worker = idle.pop() if idle else start()
-                    with _deaf():  # the process of a new worker starts here
-                        busy[worker.submit(_do, work, waiting.popleft())] = worker
+                    try:
+                        with _deaf():  # the process of a new worker starts here
+                            busy[worker.submit(_do, work, waiting[0])] = worker
+                        waiting.popleft()
+                    except BrokenProcessPool:  # it died while it had nothing to do
+                        worker.shutdown(wait=False)
                 while idle and not waiting:
                     idle.pop().shutdown(wait=False)
                 done, _ = wait(busy, TICK, FIRST_COMPLETED)

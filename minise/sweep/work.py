@@ -25,7 +25,7 @@ from minise.runs.environment import versions
 from minise.runs.folder import Claim, Signs, claimed
 from minise.runs.lock import Lost, Taken, read_owner
 from minise.runs.run import BEST, CHECKPOINT, Every, Run, Stopped, load_checkpoint
-from minise.sweep.images import images_of, loaded
+from minise.sweep.images import loaded
 from minise.sweep.point import FAILED, RESULT, Point, State
 from minise.train.history import Epoch, Step
 from minise.train.watcher import Watcher
@@ -103,7 +103,7 @@ def _claimed(point: Point, work: Work, claim: Claim) -> State:
     if (folder / RESULT).exists() or (folder / FAILED).exists():
         _clean(folder)
         return point.state(work.sweep)
-    found = images_of(point.config.data).fingerprint
+    found = loaded(point.config.data)[1].fingerprint  # of those that it will learn from
     if found != point.images:
         raise InputError(
             f"{point.config.data}: the images here ({found}) are not those that the sweep was "

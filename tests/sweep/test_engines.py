@@ -1,10 +1,16 @@
 """Workers of this machine."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from minise.runs.lock import locked
+from minise.sweep.engines import Processes
 
 FIRST = """
 import signal, sys
@@ -28,3 +34,27 @@ def test_the_first_worker_does_not_hear_ctrl_c_either(tmp_path):
     command = [sys.executable, "-c", FIRST, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
     assert done.stdout == "['SIGHUP SIGINT']\n", done.stderr
+
+
+class Died:
+    """Work after which the process of a worker dies."""
+
+    sweep, driver = Path(), ".driver"
+
+    def __init__(self, folder):
+        self.sweep = folder
+
+    def __call__(self, point):
+        return f"{point} {os.getpid()}"
+
+
+def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced(tmp_path):
+    with locked(tmp_path / ".driver"):
+        said = []
+        for each in Processes(1).train(["one", "two"], Died(tmp_path)):
+            if each is not None:
+                said.append(each.split())
+                os.kill(int(said[-1][1]), signal.SIGTERM)
+                time.sleep(1)  # in which its pool notices
+    assert [point for point, _ in said] == ["one", "two"]
+    assert said[0][1] != said[1][1]

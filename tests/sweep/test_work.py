@@ -3,6 +3,7 @@ import shutil
 import threading
 import time
 
+import numpy as np
 import pytest
 from sweeping import found, leave_images, point, working
 
@@ -255,6 +256,18 @@ def test_a_worker_that_has_other_images_marks_nothing(tmp_path, images):
         missing = point(images, data=str(tmp_path / "none.npz"))
         assert "none.npz" in work(missing)
         assert missing.state(tmp_path) is other.state(tmp_path) is State.WAITING
+
+
+def test_images_that_change_while_others_are_in_use_are_not_learned_from(tmp_path):
+    sources = [leave_images(tmp_path / f"{name}.npz") for name in "abc"]
+    points = [point(source, epochs=1) for source in sources]
+    with working(tmp_path / "sweep") as (work, _):
+        assert [work(each) for each in points] == [None] * 3
+        with np.load(sources[0]) as file:
+            np.savez(sources[0], **dict(file) | {"x_train": 255 - file["x_train"]})
+        other = points[0]._replace(config=points[0].config._replace(seed=1))
+        assert "are not those that the sweep was started with" in work(other)
+        assert other.state(tmp_path / "sweep") is State.WAITING
 
 
 def test_a_worker_that_sees_another_folder_marks_nothing(tmp_path, images):
