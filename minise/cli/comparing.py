@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +18,7 @@ from minise.runs.comparisons import (
     differing_settings,
     in_words,
     told,
+    with_short_paths,
 )
 
 NARROW = 60  # columns; fewer leave no room for a column for each figure
@@ -211,17 +211,3 @@ def _short(name: str) -> str:
     point, _, digest = name.rpartition("-")
     is_point = "-seed=" in point and len(digest) == 12 and set(digest) <= set("0123456789abcdef")
     return f"*{digest}" if is_point else name
-
-
-def with_short_paths(configs: Sequence[runs.Config]) -> list[runs.Config]:
-    """Each `data` as its last parts, as many as tell it from the others."""
-    paths = {config.data: Path(config.data).parts for config in configs}
-    short = dict.fromkeys(paths, "")
-    for data, parts in paths.items():
-        others = [other for other in paths.values() if other != parts]
-        count = next(
-            (n for n in range(1, len(parts)) if all(o[-n:] != parts[-n:] for o in others)),
-            len(parts),
-        )
-        short[data] = str(Path(*parts[-count:]))
-    return [config._replace(data=short[config.data]) for config in configs]

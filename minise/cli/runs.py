@@ -18,7 +18,7 @@ from minise.errors import InputError
 from minise.files import check_writable, write_whole
 from minise.runs import find_records, pictures
 from minise.runs.comparisons import Groups
-from minise.runs.records import key
+from minise.runs.records import alike, key
 
 FEW = 40  # runs that are listed one by one without being asked to
 SHOWN = 8  # of what went wrong
@@ -73,7 +73,8 @@ def runs_command(
     if csv_path is not None and csv_path == json_path:
         raise InputError(f"--csv {csv_path} --json {json_path}: expected two names")
     check_paths(csv_path, json_path, plot=plot)
-    records = [record for path in folder or (Path("runs"),) for record in find_records(path)]
+    found = [record for path in folder or (Path("runs"),) for record in find_records(path)]
+    records = alike(found)
     groups = runs.over_seeds(records)
     comparisons = runs.compare(groups, baseline)
     if plot is not None:
@@ -86,8 +87,8 @@ def runs_command(
     if csv_path is not None:
         texts[csv_path] = runs.as_csv(records)
     if json_path is not None:
-        found = runs.as_json(records, groups, comparisons)
-        texts[json_path] = json.dumps(found, indent=1) + "\n"
+        whole = runs.as_json(records, groups, comparisons)
+        texts[json_path] = json.dumps(whole, indent=1) + "\n"
     for path, text in texts.items():
         if path != Path("-"):
             write_whole(path, text.encode(errors="backslashreplace"))
@@ -153,13 +154,13 @@ def _uncompared(groups: Groups, comparisons: Sequence[runs.Comparison]) -> list[
 
 def _mixture(records: Sequence[runs.Record], comparisons: Sequence[runs.Comparison]) -> str | None:
     """A warning where figures were compared that other code, or other images, gave."""
-    alike: dict[str, list[runs.Record]] = {}
+    grouped: dict[str, list[runs.Record]] = {}
     for record in records:
         if record.state == "done":
-            alike.setdefault(key(record.config._replace(seed=0)), []).append(record)
+            grouped.setdefault(key(record.config._replace(seed=0)), []).append(record)
     together = [
-        *alike.values(),
-        *(alike[key(c.config)] + alike[key(c.baseline)] for c in comparisons),
+        *grouped.values(),
+        *(grouped[key(c.config)] + grouped[key(c.baseline)] for c in comparisons),
     ]
     differing = dict.fromkeys(fact for some in together for fact in runs.mixed(some))
     if not differing:

@@ -18,10 +18,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from minise.cli.comparing import with_short_paths
 from minise.cli.say import show, tell
 from minise.cli.terminal import OutputError
-from minise.runs.comparisons import differing_settings, in_words
+from minise.runs.comparisons import differing_settings, in_words, with_short_paths
 from minise.sweep import Estimate, Point, State, Sweep
 from minise.sweep.estimate import epochs_left, together
 from minise.sweep.point import ENDED, Progress

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from minise import models
 from minise.errors import InputError
 from minise.nearest import FEW, nearest
-from minise.runs.config import Config
+from minise.runs.config import Config, with_usual_rates
 from minise.runs.records import key
 from minise.runs.seeds import Seeds
 
@@ -118,6 +119,20 @@ def as_word(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
+def with_short_paths(configs: Sequence[Config]) -> list[Config]:
+    """Each `data` as its last parts, as many as tell it from the others."""
+    paths = {config.data: Path(config.data).parts for config in configs}
+    short = dict.fromkeys(paths, "")
+    for data, parts in paths.items():
+        others = [other for other in paths.values() if other != parts]
+        count = next(
+            (n for n in range(1, len(parts)) if all(o[-n:] != parts[-n:] for o in others)),
+            len(parts),
+        )
+        short[data] = str(Path(*parts[-count:]))
+    return [config._replace(data=short[config.data]) for config in configs]
+
+
 class _Named(NamedTuple):
     model: str | None
     options: dict[str, Any]
@@ -132,16 +147,27 @@ class _Named(NamedTuple):
     def fits(self, config: Config) -> bool:
         return (self.model is None or config.model == self.model) and (
             self.options | self.fields
-        ).items() <= settings(config).items()
+        ).items() <= settings(with_usual_rates(config)).items()
+
+
+def _words(text: str, models: Collection[str]) -> list[str]:
+    """Those of a baseline; a path of data may have blanks in it."""
+    words: list[str] = []
+    for word in text.split():
+        if words and words[-1].startswith("data=") and "=" not in word and word not in models:
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
 
 
 def _read(text: str, configs: Sequence[Config]) -> _Named:
     model = None
     options: dict[str, Any] = {}
     fields: dict[str, Any] = {}
-    found = [settings(config) for config in configs]
+    found = [settings(with_usual_rates(config)) for config in configs]
     optional = sorted({name for config in configs for name in config.options})
-    for word in text.split():
+    for word in _words(text, {config.model for config in configs}):
         name, is_setting, value = word.partition("=")
         if not is_setting or name == "model":
             name, value = "model", value or name
@@ -150,6 +176,9 @@ def _read(text: str, configs: Sequence[Config]) -> _Named:
         if name not in names:
             raise InputError(f"--baseline {text}: {nearest('setting', name, names)}")
         values = {as_word(each[name]): each[name] for each in found if name in each}
+        if name == "data":  # as the tables show it, too
+            shown = [config.data for config in with_short_paths(configs)]
+            values = dict(zip(shown, [c.data for c in configs], strict=True)) | values
         if value not in values:
             raise InputError(f"--baseline {text}: {nearest(name, value, list(values))}")
         if name == "model":

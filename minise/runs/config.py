@@ -6,7 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -90,6 +90,21 @@ def _is_like(value: object, usual: object) -> bool:
     return type(value) is type(usual)
 
 
+def without_usual_rates(config: Config) -> Config:
+    """The same training, with None for a rate that is its optimizer's own."""
+    usual = {"lr": LR.get(config.optimizer), "weight_decay": WEIGHT_DECAY.get(config.optimizer)}
+    same: dict[str, Any] = {n: None for n, rate in usual.items() if getattr(config, n) == rate}
+    return config._replace(**same)
+
+
+def with_usual_rates(config: Config) -> Config:
+    """The same training, with its rates in numbers."""
+    lr = LR.get(config.optimizer) if config.lr is None else config.lr
+    decay = config.weight_decay
+    decay = WEIGHT_DECAY.get(config.optimizer) if decay is None else decay
+    return config._replace(lr=lr, weight_decay=decay)
+
+
 def training_of(config: Config, dataset: Dataset) -> Training:
     """The training that the configuration describes, at its start.
 
@@ -105,9 +120,8 @@ def training_of(config: Config, dataset: Dataset) -> Training:
         **config.options,
     )
     net.image_shape = dataset.image_shape
-    lr = LR[config.optimizer] if config.lr is None else config.lr
-    decay = config.weight_decay
-    decay = WEIGHT_DECAY[config.optimizer] if decay is None else decay
+    rated = with_usual_rates(config)
+    lr, decay = cast(float, rated.lr), cast(float, rated.weight_decay)
     moves: Optimizer
     if config.optimizer == "sgd":
         moves = SGD(net.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=decay)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minise.errors import InputError
-from minise.runs.config import Config, read_config
+from minise.runs.config import Config, read_config, without_usual_rates
 from minise.runs.folder import LOCK
 from minise.runs.lock import is_free
 from minise.runs.run import CONFIG, METRICS
@@ -151,14 +151,15 @@ def _epoch(values: dict[str, Any]) -> Epoch:
 def find_records(folder: Path) -> list[Record]:
     """All runs in the subfolders of a folder, by name; or the one whose folder it is.
 
-    Among several, a run that cannot be read is reported and skipped.
+    Among several, a run that cannot be read is reported and skipped. Of runs that are the same
+    training, however that was written down, the configurations are equal: see `alike`.
 
     Raises `InputError` where there are none.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder")
     if (folder / CONFIG).exists():
-        return [read_record(folder)]
+        return alike([read_record(folder)])
     found = []
     for path in folder.iterdir():
         if not ((path / CONFIG).exists() or (path / FAILED).exists()):
@@ -169,7 +170,26 @@ def find_records(folder: Path) -> list[Record]:
             _log.warning("%s", error)
     if not found:
         raise InputError(f"{folder}: holds no runs; minise train makes one")
-    return sorted(found, key=_in_order)
+    return alike(sorted(found, key=_in_order))
+
+
+def alike(records: Sequence[Record]) -> list[Record]:
+    """The records, with equal configurations for what is the same training.
+
+    A rate that is the optimizer's own becomes None, and images that have lain in several places
+    are called by the first of these. A place where other images have lain, too, keeps its name.
+    """
+    images: dict[str, set[str]] = {}
+    for record in records:
+        if fingerprint := record.result.get("images"):
+            images.setdefault(record.config.data, set()).add(str(fingerprint))
+    first: dict[str, str] = {}
+    names = {d: first.setdefault(min(of), d) for d, of in images.items() if len(of) == 1}
+    configs = [without_usual_rates(record.config) for record in records]
+    return [
+        replace(record, config=config._replace(data=names.get(config.data, config.data)))
+        for record, config in zip(records, configs, strict=True)
+    ]
 
 
 def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
@@ -188,8 +208,8 @@ def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
 
 
 def key(config: Config) -> str:
-    """Equal for equal configurations."""
-    return json.dumps(config, sort_keys=True)
+    """Equal for configurations of the same training."""
+    return json.dumps(without_usual_rates(config), sort_keys=True)
 
 
 def _in_order(record: Record) -> list[Any]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minise.runs import records
-from minise.runs.config import LR, WEIGHT_DECAY, Config
+from minise.runs.config import Config, without_usual_rates
 from minise.runs.folder import LOCK
 from minise.runs.lock import is_free, read_owner, silence
 from minise.runs.run import CHECKPOINT
@@ -163,9 +163,5 @@ class Progress(NamedTuple):
 
 def _differing(config: Config) -> dict[str, Any]:
     """What differs from the defaults; a rate that is given as its default does not."""
-    usual = Config()
-    told = {name: v for name, v in config._asdict().items() if v != getattr(usual, name)}
-    for name, default in (("lr", LR), ("weight_decay", WEIGHT_DECAY)):
-        if told.get(name) == default.get(config.optimizer):
-            told.pop(name, None)
-    return told
+    usual, config = Config(), without_usual_rates(config)
+    return {name: v for name, v in config._asdict().items() if v != getattr(usual, name)}

@@ -69,6 +69,47 @@ def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
     ]
 
 
+def test_a_rate_that_is_the_usual_one_makes_no_other_training(make, tmp_path):
+    make("a-0", 0.5, 0.7, seed=0)
+    make("a-1", 0.5, 0.8, seed=1, lr=0.1, weight_decay=5e-4)
+    make("b-0", 0.5, 0.6, seed=0, optimizer="adamw", lr=0.1)
+    make("b-1", 0.5, 0.6, seed=1, optimizer="adamw", lr=0.01, weight_decay=0.01)
+    assert runs.over_seeds(runs.find_records(tmp_path / "runs")) == [
+        (runs.Config(epochs=2), runs.Seeds({0: 0.7, 1: 0.8})),
+        (runs.Config(epochs=2, optimizer="adamw", lr=0.1), runs.Seeds({0: 0.6})),
+        (runs.Config(epochs=2, optimizer="adamw"), runs.Seeds({1: 0.6})),
+    ]
+
+
+def test_images_that_have_moved_make_no_other_training(tmp_path):
+    images = {"/a/x.npz": "12", "/b/x.npz": "12", "/b/y.npz": "34", "/c/x.npz": "34"}
+    for seed, (data, fingerprint) in enumerate(images.items()):
+        for more in (0, 10):
+            folder = leave_point(tmp_path, 0.5, seed=seed + more, data=data)
+            told = json.loads((folder / "result.json").read_text()) | {"images": fingerprint}
+            (folder / "result.json").write_text(json.dumps(told))
+    leave_point(tmp_path, seed=7, data="/b/x.npz")  # stopped: which images it has is not known
+    records = runs.find_records(tmp_path)
+    data = {record.config.seed: record.config.data for record in records}
+    assert [data[seed] for seed in (0, 1, 2, 3, 7)] == [
+        "/a/x.npz", "/a/x.npz", "/c/x.npz", "/c/x.npz", "/a/x.npz",
+    ]  # fmt: skip
+    assert [sorted(tests.figures) for _, tests in runs.over_seeds(records)] == [
+        [0, 1, 10, 11],
+        [2, 3, 12, 13],
+    ]
+    rows = runs.as_rows(records)  # for a table by pandas
+    assert len({row["data"] for row in rows}) == 2
+
+
+def test_a_place_where_images_have_changed_keeps_its_name(tmp_path):
+    for seed, (data, fingerprint) in enumerate([("/a", "12"), ("/b", "12"), ("/b", "34")]):
+        folder = leave_point(tmp_path, 0.5, seed=seed, data=data)
+        told = json.loads((folder / "result.json").read_text()) | {"images": fingerprint}
+        (folder / "result.json").write_text(json.dumps(told))
+    assert [record.config.data for record in runs.find_records(tmp_path)] == ["/a", "/b", "/b"]
+
+
 def test_a_configuration_without_se_is_the_same_in_all_else():
     config = runs.Config(model="se-resnet8", options={"reduction": 8}, lr=0.3, seed=2)
     plain = config._replace(model="resnet8", options={})
