@@ -98,7 +98,9 @@ def sweep_command(
         configs = _configs(file, _flat(recipe), axes)
         sweep = Sweep(configs, out)
         engine = engine_of(workers, scheduler, slurm)
-        if not dry_run:
+        if dry_run:
+            sweep.check_folder()
+        else:
             sweep.make_folder()
     except InputError as error:
         tell(f"minise: {error}")
@@ -108,7 +110,7 @@ def sweep_command(
         show(console, f"{repeated:,} of {len(configs):,} points {are} repeated: each is done once")
     words = Words(sweep.points)
     if dry_run:
-        _tell_plan(console, sweep, words, engine.workers)
+        _tell_plan(console, sweep, words, engine.workers, retry_failed)
         return
     if retry_failed:
         sweep.retry_failed()
@@ -143,16 +145,19 @@ def _flat(values: tuple[Any, ...]) -> list[Any]:
     return [each for some in values for each in (some if isinstance(some, list) else [some])]
 
 
-def _tell_plan(console: Console, sweep: Sweep, words: Words, workers: int) -> None:
+def _tell_plan(
+    console: Console, sweep: Sweep, words: Words, workers: int, retry_failed: bool
+) -> None:
     """List the points with their states, and how long what is left takes."""
-    states = sweep.states()
-    left = [p for p, state in zip(sweep.points, states, strict=True) if state not in ENDED]
+    states, ended = sweep.states(), (State.DONE,) if retry_failed else ENDED
+    left = [p for p, state in zip(sweep.points, states, strict=True) if state not in ended]
     estimate = Estimate(left, sweep.nets, lambda work: compile_ahead(console, work))
     lines, seconds = [], []
     for point, state in zip(sweep.points, states, strict=True):
         time = ""
-        if state not in ENDED:
-            seconds.append(estimate.seconds(point, epochs_left(point, state, sweep.folder)))
+        if state not in ended:
+            begun = State.STOPPED if state is State.FAILED else state
+            seconds.append(estimate.seconds(point, epochs_left(point, begun, sweep.folder)))
             sign = " " if estimate.pace(point.config).measured else "~"
             time = f"{sign}{duration(seconds[-1])}"
         lines.append(f"{state.value:<8} {time:>9}  {words.of(point)}")

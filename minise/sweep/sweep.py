@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections import Counter
@@ -44,13 +45,19 @@ class Sweep:
         self.points = list(by_name.values())
         self._idle = 0  # rounds in succession in which no worker did anything
 
+    def check_folder(self) -> None:
+        """Raises `InputError` where the folder can be none."""
+        there = next(p for p in (self.folder, *self.folder.absolute().parents) if os.path.exists(p))
+        if not there.is_dir():
+            raise InputError(f"{self.folder}: cannot be created: {there} is a file")
+
     def make_folder(self) -> None:
         """Make the folder. Raises `InputError` where it cannot be, or cannot be written to."""
+        self.check_folder()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            why = "a file is in its place" if isinstance(error, FileExistsError) else error.strerror
-            raise InputError(f"{self.folder}: cannot be created: {why}") from None
+            raise InputError(f"{self.folder}: cannot be created: {error.strerror}") from None
         check_writable(self.folder)
 
     def states(self) -> list[State]:

@@ -64,7 +64,7 @@ def planned(minise, monkeypatch):
         seen = []
         monkeypatch.setattr(
             "minise.cli.sweep._tell_plan",
-            lambda console, task, told, workers: seen.append((task.points, workers)),
+            lambda console, task, told, workers, retry: seen.append((task.points, workers)),
         )
         assert minise("sweep", *words, "--dry-run")[0] == 0
         return seen[0]
@@ -245,9 +245,10 @@ def test_a_table_replaces_what_is_said_of_all_points(planned, minise, folder):
     assert (err.count("cnn has no option reduction"), "repeated" in out) == (1, False)
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
 @pytest.mark.parametrize("out", ["own.npz", "own.npz/sweep"])
-def test_a_folder_that_cannot_be_made_is_refused(minise, folder, out):
-    code, _, err = minise("sweep", *TINY, "--out", out)
+def test_a_folder_that_cannot_be_made_is_refused(minise, folder, out, more):
+    code, _, err = minise("sweep", *TINY, "--out", out, *more)
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith(f"minise: {out}: cannot be created: ")
 
@@ -339,6 +340,9 @@ def test_what_fails_stops_nothing_and_is_tried_again_when_asked(minise, folder, 
     assert code == 1
     assert out.count("try a smaller one") == 1
     assert path.stat().st_mtime_ns == before
+    for more, end in {(): ["1 failed"], ("--retry-failed",): ["1 failed", "About"]}.items():
+        _, out, _ = minise(*words, "--dry-run", *more)
+        assert [told for told in ("1 failed", "About") if told in out] == end
     code, out, _ = minise(*words, "--retry-failed")
     assert code == 1
     assert path.stat().st_mtime_ns > before
