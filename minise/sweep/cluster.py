@@ -17,6 +17,8 @@ from typing import Any
 
 from minise.cores import cores
 from minise.errors import InputError
+from minise.runs.folder import LOCK
+from minise.runs.lock import is_free
 from minise.sweep.engines import TICK, Engine, Processes
 from minise.sweep.point import Point
 from minise.sweep.task import Task, minise_here
@@ -72,19 +74,23 @@ class Dask:
                     f"the Dask scheduler at {self.address} has gone: start it and its workers "
                     "again, at the same address; the same command then continues"
                 ) from None
-            left = client.map(task, list(points), pure=False)
+            points = list(points)
+            left = dict(enumerate(client.map(task, points, pure=False)))
+            stopping = False
             try:
                 while left:
-                    states = [(future, future.done()) for future in left]
-                    left = [future for future, done in states if not done]
-                    for future, done in states:
-                        if done:
-                            yield self._said(future)
+                    if work.stopped and not stopping:
+                        stopping = True  # there may be no worker to give back what waits
+                        locks = {k: work.sweep / points[k].name / LOCK for k in left}
+                        client.cancel([left[k] for k in left if is_free(locks[k])])
+                    for k in [k for k, future in left.items() if future.done()]:
+                        yield self._said(left.pop(k))
                     yield None
                     time.sleep(TICK)
             finally:
                 if left:
-                    client.cancel(left)  # those that run see that the driver has gone
+                    # those that run see that the driver has gone
+                    client.cancel(list(left.values()))
 
     def _said(self, future: Any) -> str | None:
         """What a worker returned, or what prevented that."""

@@ -228,3 +228,11 @@ def test_the_command_asks_the_scheduler_first(patience, images, tmp_path):
     assert done.exit_code == 2
     assert "--scheduler tcp://127.0.0.1:1: no Dask scheduler answers there" in done.output
     assert not (tmp_path / "sweep").exists()
+
+
+def test_points_that_wait_for_a_worker_are_given_up_when_the_sweep_is_stopped(images, tmp_path):
+    task = sweep_of(images, tmp_path / "sweep", 0, 1)
+    with cluster_here(0) as cluster:
+        engine = Dask(cluster.scheduler_address)
+        assert "has no workers yet" in engine.advice
+        assert task.run(engine, task.stop) == {State.WAITING: 2}
