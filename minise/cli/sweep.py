@@ -170,10 +170,11 @@ def _tell_plan(
         of = f"{workers} worker{'s' * (workers > 1)}"
         show(console, f"About {duration(together(seconds, workers))} with {of} of one thread each.")
         if estimate.measured < estimate.kinds:
+            were = "was" if estimate.measured == 1 else "were"
             show(
                 console,
-                f"{estimate.measured} of {estimate.kinds:,} nets were timed; the times with ~ are "
-                "estimated from multiply-adds.",
+                f"{estimate.measured} of {estimate.kinds:,} nets {were} timed; the times with ~ "
+                "are estimated from multiply-adds.",
             )
 
 

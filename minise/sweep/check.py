@@ -13,6 +13,7 @@ from minise.errors import InputError
 from minise.nn import Layer
 from minise.runs.config import Config, check
 from minise.sweep.images import images_of
+from minise.train.warm_up import nets_for
 
 SHOWN = 3  # problems that are told
 OF_HIDDEN = "reduction", "hidden"
@@ -48,10 +49,13 @@ class Nets:
         config = config._replace(options=usual)
         key = net_of(config)
         if key not in self._multiply_adds:
-            net = make(config)
-            # of numbers that mean nothing; and no kernel shall be compiled for them
-            with np.errstate(all="ignore"), backend.using("numpy"):
-                self._multiply_adds[key] = cost(net, images_of(config.data).shape).multiply_adds
+            net, shape = make(config), images_of(config.data).shape
+            try:
+                # of numbers that mean nothing; and no kernel shall be compiled for them
+                with np.errstate(all="ignore"), backend.using("numpy"):
+                    self._multiply_adds[key] = cost(net, shape).multiply_adds
+            except InputError as error:
+                raise InputError(f"{config.model}: {error}; {nets_for(shape)}") from None
         return self._multiply_adds[key]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def warm_up(
                 "choose a batch size that leaves no single image"
             ) from None
         raise InputError(
-            f"images of {image_shape} do not fit the net: {error}; {_others(image_shape)}"
+            f"images of {image_shape} do not fit the net: {error}; {nets_for(image_shape)}"
         ) from None
     backward(array_module(scores).zeros_like(scores))
     net(images)
@@ -55,8 +56,10 @@ def _takes(net: Layer, images: Array) -> bool:
     return True
 
 
-def _others(image_shape: tuple[int, int, int]) -> str:
+@functools.cache  # many nets of a sweep may ask
+def nets_for(image_shape: tuple[int, int, int]) -> str:
+    """What to say after images of (C, H, W) that do not fit a net: which nets take them."""
     fitting = [name for name in models.taking(image_shape) if name.startswith("se-")]
     if not fitting:
         return "no net takes such images"
-    return f"nets that take them: {', '.join(fitting[:6])}{', …' if fitting[6:] else ''}"
+    return f"nets that take such images: {', '.join(fitting[:6])}{', …' if fitting[6:] else ''}"

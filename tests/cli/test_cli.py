@@ -209,7 +209,7 @@ def test_images_of_another_size_are_refused_before_anything_is_written(minise, t
     code, _, err = minise("train", "--data", "big.npz")
     assert code == 1
     assert err.startswith("minise: images of (1, 40, 40) do not fit the net: linear")
-    assert "; nets that take them: se-resnet8, se-inception-tiny, se-mobilenet-tiny, " in err
+    assert "; nets that take such images: se-resnet8, se-inception-tiny, se-mobilenet-tiny, " in err
     assert not (tmp_path / "runs").exists()
 
 

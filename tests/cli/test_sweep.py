@@ -206,6 +206,18 @@ def test_what_cannot_be_done_is_refused_before_anything_is(minise, folder, words
     assert sorted(path.name for path in folder.iterdir()) == ["own.npz"]
 
 
+def test_nets_that_take_the_images_are_named(minise, folder):
+    big = np.zeros((4, 40, 40), np.uint8)
+    np.savez(folder / "big.npz", x_train=big, y_train=range(4), x_test=big, y_test=range(4))
+    code, _, err = minise("sweep", "--data", "big.npz", "--model", "se-cnn,resnet8")
+    assert code == 2
+    assert err.startswith(
+        "minise: 1 of 2 points cannot be trained, so none is:\n"
+        "  se-cnn: an input of (1, 40, 40) does not fit: linear: x has 1600 features"
+    )
+    assert "; nets that take such images: se-resnet8, se-inception-tiny, " in err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -293,7 +305,7 @@ def test_a_dry_run_marks_the_times_of_nets_that_were_not_timed(minise, folder, m
     assert code == 0
     assert out.count(" ~") == 2  # of a point, and where that is explained
     assert out.endswith(
-        "\n1 of 2 nets were timed; the times with ~ are estimated from multiply-adds.\n"
+        "\n1 of 2 nets was timed; the times with ~ are estimated from multiply-adds.\n"
     )
 
 
