@@ -68,11 +68,21 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 130
 
 
+class _Telling(logging.Handler):
+    """Tells what is logged as anything else on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            tell(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """Within a `with`, what minise logs is printed, such as downloads."""
     logger = logging.getLogger("minise")
-    level, handler = logger.level, logging.StreamHandler()
+    level, handler = logger.level, _Telling()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:

@@ -117,8 +117,9 @@ def _notes(records: Sequence[runs.Record], groups: Groups, listed: bool) -> list
     states = Counter(record.state for record in records)
     counts = ", ".join(f"{states[state]} {state}" for state in STATES if states[state])
     notes = []
-    if len(states) > 1 or not listed:
-        notes.append(f"{len(records)} runs: {counts}{'' if listed else '; --all lists each'}")
+    if set(states) != {"done"} or not listed:
+        total = f"{len(records)} run{'s' * (len(records) != 1)}"
+        notes.append(f"{total}: {counts}{'' if listed else '; --all lists each'}")
     failed = [record for record in records if record.state == "failed"]
     notes += [f"failed: {record.folder}: {record.error}" for record in failed[:SHOWN]]
     if len(failed) > SHOWN:

@@ -238,6 +238,12 @@ def test_what_is_not_finished_is_counted_and_told(minise, tmp_path):
     ]
 
 
+def test_that_none_is_finished_is_told(minise, tmp_path):
+    leave_point(tmp_path / "sweep", epochs_done=1)
+    _, out, _ = minise("runs", "sweep")
+    assert out.splitlines()[-1] == "1 run: 1 stopped"
+
+
 def test_what_was_resumed_elsewhere_is_told(minise, tmp_path):
     folder = leave_point(tmp_path / "sweep", 0.5)
     result = json.loads((folder / "result.json").read_text())

@@ -136,6 +136,12 @@ def test_the_bar_of_an_epoch_fits():
         assert ("images/s" in bars[0]) == (columns >= 80)
 
 
+def test_what_is_logged_is_broken_between_words(said):
+    words = ["sweep", "--data", "own.npz", "--model", "se-cnn,cnn", "--option", "reduction=2"]
+    shown = said(40, *words, "--train-images", "99")
+    assert "\ncnn has no option reduction: it is\n  trained without\n" in shown
+
+
 def test_what_is_told_elsewhere_is_one_line(minise):
     code, _, err = minise("train", "--model", "a-very-long-name-" * 9)
     assert (code, err.count("\n")) == (1, 1)
