@@ -24,7 +24,7 @@ class Asked:
             text = len(data).to_bytes(4, "little") + data + content
         self.socket.send(text)
 
-    def read(self, timeout=60):
+    def read(self, timeout=120):
         """The next answer: its JSON, and its numbers."""
         return read(self.socket.recv(timeout))
 
@@ -49,6 +49,7 @@ def asking(address, **options):
     """A page that is open at this address, as its browser opens it."""
     parts = urlsplit(address)
     options = {"origin": f"{parts.scheme}://{parts.netloc}", "compression": None} | options
+    options.setdefault("open_timeout", 120)  # the machine may be busy
     with connect(f"ws://{parts.netloc}{parts.path}socket", max_size=None, **options) as socket:
         yield Asked(socket)
 
@@ -56,7 +57,7 @@ def asking(address, **options):
 def request(address, path=None, *, method="GET", headers=()):
     """The status, the headers and the content of an answer; with `headers` no others are sent."""
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
     try:
         connection.putrequest(
             method,

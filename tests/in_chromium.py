@@ -60,7 +60,7 @@ def evaluate(folder, text, code):
                 ],
                 capture_output=True,
                 encoding="utf-8",
-                timeout=120,
+                timeout=600,
             )
         finally:
             server.shutdown()

@@ -18,6 +18,8 @@ from minise.play.server import serving
 from minise.play.watch import Watcher
 
 pytestmark = needs_chromium
+PATIENCE = 120_000  # ms, for whatever has to come
+expect.set_options(timeout=PATIENCE)
 
 SEVEN = [(0.25, 0.2), (0.5, 0.19), (0.75, 0.2), (0.6, 0.5), (0.45, 0.85)]
 STOPPED = "minise play has stopped; start it again with: minise play"
@@ -37,7 +39,9 @@ def collection(net):
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -47,6 +51,7 @@ def opened(browser, address, width=1280, **options):
     """A page that has its answer, and in whose console nothing may be said."""
     said = []
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))

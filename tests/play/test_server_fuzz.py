@@ -175,7 +175,7 @@ def no_request(rng):
 def answered(address, sent):
     """What comes back on a connection of its own, until it is closed or silent."""
     parts = urlsplit(address)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=120) as connection:
         try:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
@@ -190,7 +190,7 @@ def wait_for_its_end(page):
         page.socket.socket.shutdown(socket.SHUT_WR)
     with suppress(ConnectionClosed):
         while True:
-            page.read(10)
+            page.read()
 
 
 def attack(address, rng, count):

@@ -63,7 +63,7 @@ def test_of_several_processes_that_want_the_same_folder_one_gets_it(tmp_path):
         for k in range(10):
             for queue in taken:
                 queue.put(str(k))
-            mine, other = sorted((answers.get(timeout=60) for _ in processes), key=len)
+            mine, other = sorted((answers.get(timeout=300) for _ in processes), key=len)
             pids = "|".join(str(process.pid) for process in processes)
             pattern = rf"/{k}: process ({pids}) on .+ is training in it, since 20\S+$"
             assert mine == "mine"
@@ -74,7 +74,7 @@ def test_of_several_processes_that_want_the_same_folder_one_gets_it(tmp_path):
         for queue in taken:
             queue.put(None)
         for process in processes:
-            process.join(timeout=60)
+            process.join(timeout=300)
 
 
 def test_a_folder_into_which_nothing_came_is_gone_again(tmp_path):

@@ -59,11 +59,11 @@ def without_locks(monkeypatch):
     monkeypatch.setitem(sys.modules, "fcntl", SimpleNamespace(flock=flock, LOCK_EX=2, LOCK_NB=4))
 
 
-def leave(path, *, host="elsewhere", age=0.0):
+def leave(path, *, host="elsewhere", age=0.0, now=None):
     """A lock as the process of another host leaves it that is killed, or stops for a while."""
     owner = Owner(host, 77, "2026-11-30T10:00:00+00:00", "token", {"epoch": 2})
     path.write_bytes(owner.line())
-    os.utime(path, (time.time() - age,) * 2)
+    os.utime(path, ((time.time() if now is None else now) - age,) * 2)
     return owner
 
 
@@ -85,7 +85,7 @@ def test_what_is_told_is_written_with_the_next_sign_of_life(path, monkeypatch):
     with locked(path) as lock:
         os.utime(path, (0, 0))
         lock.tell(epoch=4)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while read_owner(path).told != {"epoch": 4} and time.monotonic() < deadline:
             time.sleep(0.01)
         assert read_owner(path).told == {"epoch": 4}
@@ -123,9 +123,13 @@ def test_of_two_threads_one_has_it(path):
 
 
 @pytest.mark.parametrize(("age", "free"), [(30, False), (100, True)])
-def test_that_of_another_host_is_free_when_it_has_been_silent_for_long(path, age, free):
+def test_that_of_another_host_is_free_when_it_has_been_silent_for_long(
+    path, monkeypatch, age, free
+):
     """Whatever the system says: it may know only the locks of this host."""
-    leave(path, age=age)
+    now = time.time()
+    monkeypatch.setattr(locks, "now_at", lambda folder: now)  # however long the test takes
+    leave(path, age=age, now=now)
     assert is_free(path) == free
     if free:
         with locked(path) as lock:
@@ -166,20 +170,34 @@ def test_without_locks_of_the_system_the_signs_of_life_decide(path, host):
 
 @pytest.mark.usefixtures("without_locks")
 def test_of_several_that_take_it_over_at_once_one_gets_it(path, monkeypatch):
-    monkeypatch.setattr(locks, "SETTLE", 0.3)
+    """All see that the owner is silent, then all write their lines, and then all look."""
+    silence, silent = locks.silence, threading.Barrier(4)
+    written, looked, seen = threading.Barrier(4), threading.Barrier(4), threading.local()
+
+    def together(path):
+        age = silence(path)
+        if not hasattr(seen, "age"):  # the losers look again
+            seen.age = age
+            silent.wait(60)
+        return age
+
+    clock = SimpleNamespace(
+        sleep=lambda seconds: written.wait(60), time=time.time, monotonic=time.monotonic
+    )
+    monkeypatch.setattr(locks, "silence", together)
+    monkeypatch.setattr(locks, "time", clock)
     for _ in range(3):
         leave(path, age=100)
-        barrier, got, done = threading.Barrier(4), [], threading.Barrier(4)
+        got = []
 
-        def take(barrier=barrier, got=got, done=done):
-            barrier.wait()
+        def take(got=got):
             try:
                 with locked(path):
                     got.append("mine")
-                    done.wait()
+                    looked.wait(60)
             except Taken:
                 got.append("taken")
-                done.wait()
+                looked.wait(60)
 
         threads = [threading.Thread(target=take) for _ in range(4)]
         for thread in threads:
@@ -192,6 +210,7 @@ def test_of_several_that_take_it_over_at_once_one_gets_it(path, monkeypatch):
 def test_an_owner_that_was_suspended_finds_that_it_has_lost_it_and_leaves_it_alone(
     path, monkeypatch
 ):
+    monkeypatch.setattr(locks, "BEAT", 3600)  # it gives no sign of life but those below
     with locked(path) as lock:
         leave(path)
         lock.check()  # nothing is known yet
