@@ -39,6 +39,44 @@ class Log(train.Watcher):
 
 training.run(watchers=[Log(), run])
 """
+# `minise`, which within its second epoch waits for Ctrl-C.
+WAITS = """
+import time
+from minise import cli, runs
+from minise.train.signals import StopSignals
+
+on_step, ask, asked = runs.Run.on_step, StopSignals._ask, []
+
+def wait(self, step):
+    on_step(self, step)
+    while step.epoch == 2 and not asked:
+        time.sleep(0.01)
+
+def note(self, number, frame):
+    asked.append(number)
+    ask(self, number, frame)
+
+runs.Run.on_step, StopSignals._ask = wait, note
+cli.main()
+"""
+# As DRIVER, which tells of each Ctrl-C and of its second step, which takes long.
+SLOW = DRIVER.replace("training.run(", """import time
+from minise.train.signals import StopSignals
+
+ask = StopSignals._ask
+
+def tell(self, number, frame):
+    os.write(1, b"asked\\n")
+    ask(self, number, frame)
+
+class Slow(train.Watcher):
+    def on_step(self, step):
+        if step.images > 20:
+            os.write(1, b"slow\\n")
+            time.sleep(600)
+
+StopSignals._ask = tell
+training.run(""").replace("Log(), run", "Log(), run, Slow()")
 MINISE = (sys.executable, "-m", "minise")
 TRAIN = (*MINISE, "train", "--data", "own.npz", "--epochs", "8", "--batch-size", "20")
 
@@ -71,7 +109,7 @@ def run(folder, *command):
 
 
 def wait_for(path):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
 
@@ -100,10 +138,10 @@ def weights(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(folder, uninterrupted, stop):
-    process = start(folder, *TRAIN, "--out", "run")
+    process = start(folder, sys.executable, "-c", WAITS, *TRAIN[len(MINISE) :], "--out", "run")
     wait_for(folder / "run" / "metrics.jsonl")
     process.send_signal(stop)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err.startswith("\nminise: stopped in epoch ")
     assert err.endswith(" of 12 steps; to resume:\n  minise train --resume run\n")
@@ -132,7 +170,7 @@ def test_killed_at_any_moment_a_run_loses_no_more_than_the_interval(folder):
         except subprocess.TimeoutExpired:
             process.kill()
             kills += 1
-        assert "Error" not in process.communicate(timeout=60)[1]
+        assert "Error" not in process.communicate(timeout=300)[1]
         steps = (folder / "steps").read_text().split() if (folder / "steps").exists() else []
         if steps:
             assert position(folder / "run") >= int(steps[-1]) - INTERVAL
@@ -152,16 +190,11 @@ def put_aside(folder, number):
 
 @pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_is_whole(folder, uninterrupted):
-    slow = DRIVER.replace("training.run(", "import time; training.run(").replace(
-        "def on_step(self, step):", "def on_step(self, step):\n        time.sleep(5)"
-    )
-    process = start(folder, sys.executable, "-c", slow)
-    wait_for(folder / "run" / "checkpoint.safetensors")
-    time.sleep(1.5)  # the first step is done, and sleeps
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=4)
+    process = start(folder, sys.executable, "-c", SLOW)
+    for said in ("slow", "asked"):
+        assert process.stdout.readline() == f"{said}\n"
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
     assert "KeyboardInterrupt" in err
     assert run(folder, *MINISE, "train", "--resume", "run")[0] == 0
     assert weights(folder / "run") == uninterrupted

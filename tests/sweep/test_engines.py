@@ -32,7 +32,7 @@ with locked(Work.sweep / Work.driver):
 @pytest.mark.skipif(os.name == "nt", reason="no masks of signals there")
 def test_the_first_worker_does_not_hear_ctrl_c_either(tmp_path):
     command = [sys.executable, "-c", FIRST, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=600)
     assert done.stdout == "['SIGHUP SIGINT']\n", done.stderr
 
 

@@ -100,7 +100,7 @@ held, done = threading.Event(), threading.Event()
 def hold():
     with memory.pool.lock:
         held.set()
-        done.wait(20)
+        done.wait(300)
 threading.Thread(target=hold).start()
 held.wait()
 child = os.fork()
@@ -115,5 +115,5 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_child_of_fork_has_a_lock_of_its_own():
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.stdout.strip(), done.stderr) == ("7", "")

@@ -138,7 +138,7 @@ def test_threads_end_with_their_team():
     assert len(started) == 3
     mates.stop()
     for thread in started:
-        thread.join(10)
+        thread.join(100)
         assert not thread.is_alive()
 
 
@@ -171,7 +171,7 @@ def test_a_child_of_fork_computes_the_same():
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORK],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env=os.environ | {"NUMBA_NUM_THREADS": "2"},
     )
     assert (done.stdout, done.stderr) == ("0 True\n", "")
