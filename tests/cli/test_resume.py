@@ -60,7 +60,9 @@ runs.Run.on_step, StopSignals._ask = wait, note
 cli.main()
 """
 # As DRIVER, which tells of each Ctrl-C and of its second step, which takes long.
-SLOW = DRIVER.replace("training.run(", """import time
+SLOW = DRIVER.replace(
+    "training.run(",
+    """import time
 from minise.train.signals import StopSignals
 
 ask = StopSignals._ask
@@ -76,7 +78,8 @@ class Slow(train.Watcher):
             time.sleep(600)
 
 StopSignals._ask = tell
-training.run(""").replace("Log(), run", "Log(), run, Slow()")
+training.run(""",
+).replace("Log(), run", "Log(), run, Slow()")
 MINISE = (sys.executable, "-m", "minise")
 TRAIN = (*MINISE, "train", "--data", "own.npz", "--epochs", "8", "--batch-size", "20")
 

@@ -533,12 +533,11 @@ def test_it_ends_with_pages_open_and_gives_its_port_back(net, collection):
 
 
 def test_it_ends_though_a_page_does_not_read_what_it_asked_for(working):
-    with ExitStack() as pages:
-        with working(lambda self, message: {"long": "x" * 2**22}) as address:
-            page = pages.enter_context(asking.asking(address, max_queue=1, close_timeout=1))
-            for n in range(4):
-                page.send({"id": n})
-            time.sleep(0.5)
+    with ExitStack() as pages, working(lambda self, message: {"long": "x" * 2**22}) as address:
+        page = pages.enter_context(asking.asking(address, max_queue=1, close_timeout=1))
+        for n in range(4):
+            page.send({"id": n})
+        time.sleep(0.5)
 
 
 def test_loggers_are_as_they_were(net, collection):
