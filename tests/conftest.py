@@ -16,8 +16,9 @@ MOST_WORKERS = 4  # each loads the compiled kernels, and PyTorch
 # HYPOTHESIS_PROFILE chooses how many examples are drawn, the same ones each time but in `thorough`.
 COMMON = {
     "deadline": None,  # the first example may compile kernels
-    # `each_backend` is entered once for all examples of a test, which is what it is for
-    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+    # `each_backend` is entered once for all examples of a test, which is what it is for; and on a
+    # busy machine drawing may take any time
+    "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 }
 settings.register_profile("quick", max_examples=20, derandomize=True, **COMMON)
 settings.register_profile("ci", max_examples=100, derandomize=True, **COMMON)

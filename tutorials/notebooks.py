@@ -25,7 +25,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 FOLDER = Path(__file__).parent
-TIMEOUT = 180  # seconds; of a cell, and of the start of a kernel
+TIMEOUT = 1800  # seconds; of a cell, and of the start of a kernel
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
