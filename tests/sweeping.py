@@ -8,6 +8,7 @@ import numpy as np
 from minise import data
 from minise.runs import Config
 from minise.runs.lock import locked
+from minise.runs.run import METRICS
 from minise.sweep.images import images_of
 from minise.sweep.point import RESULT, Point
 from minise.sweep.work import Work
@@ -38,6 +39,12 @@ def working(sweep, **options):
     sweep.mkdir(exist_ok=True)
     with locked(sweep / DRIVER) as lock:
         yield Work(sweep, DRIVER, **options), lock
+
+
+def epochs_done(sweep, point):
+    """How many epochs of a point are behind it."""
+    metrics = sweep / point.name / METRICS
+    return metrics.read_bytes().count(b"\n") if metrics.exists() else 0
 
 
 def found(sweep, point):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
-from sweeping import config, found, leave_images, working
+from sweeping import config, epochs_done, found, leave_images, working
 
 from minise import InputError
 from minise.cli import cli
@@ -174,13 +174,13 @@ def test_a_scheduler_that_ends_stops_the_sweep(images, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills as POSIX does")
 def test_a_worker_that_is_killed_loses_its_points_to_others(images, tmp_path):
-    task = sweep_of(images, tmp_path / "sweep", *range(5), epochs=60)
+    task = sweep_of(images, tmp_path / "sweep", *range(5), epochs=100)
     killed = []
 
     def show():
         for point in task.points:
             owner = read_owner(task.folder / point.name / ".lock")
-            if not killed and owner is not None and owner.told.get("epoch", 0) > 2:
+            if not killed and owner is not None and epochs_done(task.folder, point) > 2:
                 os.kill(owner.pid, signal.SIGKILL)
                 killed.append(point)
 

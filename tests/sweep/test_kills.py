@@ -101,6 +101,10 @@ def kill(pid):
     return True
 
 
+def steps_taken(tmp_path):
+    return (tmp_path / "log").read_bytes().count(b"step")
+
+
 def results(folder):
     return {path.parent.name: path.read_bytes() for path in folder.glob(f"*/{RESULT}")}
 
@@ -108,9 +112,11 @@ def results(folder):
 def disturbed(tmp_path, images, *, kills, longest, **sizes):
     """Kill the sweep or a worker at random moments, and let it come to its end.
 
-    They come at most `longest` times as far apart as it takes to come to a checkpoint. Gives how
-    often each was killed, and asserts that no result was written twice.
+    They come at most `longest` times as far apart as it takes to come to a checkpoint, and the
+    first before half of the steps are taken. Gives how often each was killed, and asserts that no
+    result was written twice.
     """
+    half = sizes["points"] * sizes["epochs"] * 2
     rng, folder, killed, seen = random.Random(SEED), tmp_path / "sweep", Counter(), {}
     process, began = start(tmp_path, images, **sizes), time.monotonic()
     while not list(folder.glob(f"*/{CHECKPOINT}")):
@@ -118,7 +124,9 @@ def disturbed(tmp_path, images, *, kills, longest, **sizes):
         time.sleep(0.02)
     longest *= time.monotonic() - began
     while killed.total() < kills:
-        time.sleep(rng.uniform(0, longest))
+        end = time.monotonic() + rng.uniform(0, longest)
+        while time.monotonic() < end and (killed.total() or steps_taken(tmp_path) < half):
+            time.sleep(0.02)
         seen = results(folder) | seen
         if process.poll() is not None:
             break

@@ -6,7 +6,7 @@ import sys
 import fake_slurm
 import pytest
 from click.testing import CliRunner
-from sweeping import config, found, leave_images, working
+from sweeping import config, epochs_done, found, leave_images, working
 
 from minise import InputError
 from minise.cli import cli
@@ -103,9 +103,8 @@ def test_a_job_whose_time_is_up_goes_on_in_another(slurm, images, tmp_path):
     (point,), signalled = task.points, []
 
     def show():
-        progress = point.progress(task.folder)
-        if not signalled and progress is not None and progress.epoch > 1:
-            signalled.append(progress)
+        if not signalled and epochs_done(task.folder, point):
+            signalled.append(point)
             subprocess.run(["scancel", "--signal=USR2", "1"], check=True)
 
     assert task.run(Slurm({}), show) == {State.DONE: 1}
