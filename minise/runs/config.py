@@ -165,6 +165,8 @@ def read_config(text: str) -> Config:
     """Read from the JSON of a checkpoint. Raises `InputError` for anything else."""
     try:
         values = json.loads(text)
+        if isinstance(values, dict) and (unknown := sorted(values.keys() - set(Config._fields))):
+            raise ValueError(f"{', '.join(unknown)}: unknown; was it made by a newer minise?")
         config = Config(**values)
         for name, usual in Config()._asdict().items():
             if not _is_like(getattr(config, name), usual):

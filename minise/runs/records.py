@@ -52,7 +52,7 @@ class Record:
         except InputError:
             raise
         except (ValueError, TypeError) as error:
-            raise InputError(f"{self.folder}: not a readable run: {error!r}") from None
+            raise InputError(f"{self.folder}: not a readable run: {_said(error)}") from None
 
     @property
     def test_accuracy(self) -> float | None:
@@ -63,8 +63,8 @@ class Record:
 def read_record(folder: Path) -> Record:
     """The run of a folder. Raises `InputError` where there is none, or its files are broken."""
     about, result, failure = (_read_json(folder / name) for name in (CONFIG, RESULT, FAILED))
-    if failure and "config" not in about:
-        about = failure  # it failed before anything was trained
+    if "config" not in about and (result or failure):
+        about = result or failure  # it failed before anything was trained, or that file was lost
     error = str(failure.get("error"))
     if failure and "config" not in about:
         raise InputError(f"{folder}: failed: {error}")
@@ -75,13 +75,13 @@ def read_record(folder: Path) -> Record:
         if result:
             last = _read(folder / METRICS).rstrip().rpartition("\n")[2]
             result |= {"train_loss": json.loads(last or "{}").get("loss")}
-            _check(result, config)
+            check_result(result, config)
             return Record(folder, config, DONE, {"epochs_done": config.epochs} | result)
         machine = dict((about.get("starts") or [{}])[-1].get("environment") or {})
     except InputError as wrong:
         raise InputError(f"{folder / CONFIG}: {wrong}") from None
     except (ValueError, TypeError, LookupError, AttributeError) as wrong:
-        raise InputError(f"{folder}: not a readable run: {wrong!r}") from None
+        raise InputError(f"{folder}: not a readable run: {_said(wrong)}") from None
     record = Record(folder, config, "stopped", {})
     so_far = _so_far(record.history) | {"machine": machine}
     if failure:
@@ -93,7 +93,12 @@ def read_record(folder: Path) -> Record:
     return replace(record, result=so_far)
 
 
-def _check(result: Mapping[str, Any], config: Config) -> None:
+def _said(error: Exception) -> str:
+    """What is wrong with a file."""
+    return str(error) if isinstance(error, ValueError) else repr(error)
+
+
+def check_result(result: Mapping[str, Any], config: Config) -> None:
     """Raises `ValueError` for what a point of a sweep that trains `config` does not leave."""
     for name in ("test_loss", "train_accuracy", "train_loss", "seconds"):
         if not isinstance(result.get(name), int | float | None):
@@ -127,7 +132,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(_read(path) or "{}"))
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path.parent}: not a readable run: {error!r}") from None
+        raise InputError(f"{path.parent}: not a readable run: {_said(error)}") from None
 
 
 def _read(path: Path) -> str:
@@ -162,7 +167,7 @@ def find_records(folder: Path) -> list[Record]:
         return alike([read_record(folder)])
     found = []
     for path in folder.iterdir():
-        if not ((path / CONFIG).exists() or (path / FAILED).exists()):
+        if not any((path / name).exists() for name in (CONFIG, RESULT, FAILED)):
             continue
         try:
             found.append(read_record(path))

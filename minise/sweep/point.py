@@ -97,7 +97,8 @@ class Point(NamedTuple):
                 if name == FAILED:
                     return str(found["error"])
                 its = Point(Config(**found["config"]), found["images"])
-                if its.digest == self.digest and isinstance(found["test_accuracy"], float):
+                records.check_result(found, its.config)
+                if its.digest == self.digest:
                     return None
                 problem = "the result of another training"
             except FileNotFoundError:

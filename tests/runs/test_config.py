@@ -31,6 +31,11 @@ def test_what_is_no_configuration_is_one_clear_error(text):
         read_config(text)
 
 
+def test_what_a_newer_minise_wrote_is_told_as_such():
+    with pytest.raises(InputError, match="dropout, ema: unknown; was it made by a newer minise"):
+        read_config('{"seed": 1, "ema": 0.9, "dropout": 0.1}')
+
+
 def test_a_change_is_shown_and_only_some_are_ever_allowed():
     config = runs.Config()
     assert runs.changed(config, {"epochs": 12, "seed": 0}, allowed=False) == config

@@ -154,6 +154,13 @@ def test_the_epochs_of_a_finished_point_are_read_when_they_are_asked_for(tmp_pat
         record.history  # noqa: B018
 
 
+def test_a_result_says_itself_what_was_trained(tmp_path):
+    folder = leave_point(tmp_path, 0.9, seed=3)
+    (record,) = runs.find_records(tmp_path)
+    (folder / "config.json").unlink()
+    assert runs.find_records(tmp_path) == [record]
+
+
 @pytest.mark.parametrize("broken", ["{", "[1]"])
 def test_a_broken_result_is_none(tmp_path, broken):
     folder = leave_point(tmp_path, 0.9)

@@ -68,6 +68,9 @@ def test_data_may_lie_elsewhere_and_rates_be_told_as_they_are_by_default(tmp_pat
         ("", "broken"),
         ("[]", "broken"),
         ('{"config": {"what": 1}, "images": "0123"}', "broken"),
+        # what minise runs would not count
+        (json.dumps(result(Point(Config(), "4567")) | {"test_accuracy": 7.0}), "broken"),
+        (json.dumps(result(Point(Config(), "4567")) | {"gates": 3}), "broken"),
         (json.dumps(result(Point(Config(), "0123"))), "the result of another training"),
         (json.dumps(result(Point(Config(epochs=7), "4567"))), "the result of another training"),
     ],
