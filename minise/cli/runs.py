@@ -164,6 +164,8 @@ def _mixture(records: Sequence[runs.Record], comparisons: Sequence[runs.Comparis
         *(grouped[key(c.config)] + grouped[key(c.baseline)] for c in comparisons),
     ]
     differing = dict.fromkeys(fact for some in together for fact in runs.mixed(some))
+    if any(c.config.hold_out != c.baseline.hold_out for c in comparisons):
+        differing["test images"] = None
     if not differing:
         return None
     facts = ", ".join(differing)

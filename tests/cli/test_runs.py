@@ -276,6 +276,14 @@ def test_what_other_sources_gave_is_not_compared_in_silence(minise, tmp_path):
     assert minise("runs", "sweep", "--csv", "-")[2] == warning
 
 
+def test_tests_on_other_images_are_not_compared_in_silence(minise, tmp_path):
+    for hold_out in (0, 100):
+        leave_point(tmp_path / "sweep", 0.5, hold_out=hold_out)
+    assert minise("runs", "sweep")[2] == ""
+    told = "minise: runs that are put together or compared were made with different test images\n"
+    assert minise("runs", "sweep", "--baseline", "hold_out=0")[2] == told
+
+
 @pytest.mark.effect("minise runs --json")
 def test_groups_and_what_they_compare_with_are_told_to_programs(minise, tmp_path):
     leave_sweep(tmp_path / "sweep")
