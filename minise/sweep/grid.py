@@ -103,7 +103,7 @@ def points_of(axes: Axes, starts: Sequence[Config] = (Config(),)) -> list[Config
     for name, values in axes.items():
         for each in _names(name):
             if each not in FIELDS and not re.fullmatch(rf"{OPTION}\..+", each):
-                raise InputError(nearest("axis", each, [*FIELDS, f"{OPTION}.NAME"]))
+                raise InputError(nearest("setting", each, [*FIELDS, f"{OPTION}.NAME"]))
         if not values:
             raise InputError(f"{name}: no value")
         count *= len(values)

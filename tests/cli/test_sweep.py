@@ -222,6 +222,7 @@ def test_nets_that_take_the_images_are_named(minise, folder):
     ("text", "message"),
     [
         ("points = []", "the sweep has no points"),
+        ("modle = 'cnn'", "grid.toml: unknown setting 'modle': did you mean 'model'"),
         ("model = [[]]", "\n  model: [], expected a name"),
         ("model.x = 3", "\n  model: {'x': 3}, expected a name"),
         (f"seed = {'9' * 5000}", "grid.toml: not TOML: Exceeds the limit"),
