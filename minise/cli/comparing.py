@@ -70,7 +70,7 @@ def show_compared(console: Console, comparisons: Sequence[Comparison]) -> None:
     """A table for each training in which nets are compared: differences, and their intervals."""
     for where, family in families(comparisons).items():
         what = subtracted(family)
-        minus = f"minus {what[0]}" if len(set(what)) == 1 else "differences"
+        minus = f"each net minus {what[0]}" if len(set(what)) == 1 else "differences"
         show(console, f"\n{where}: {minus}" if where else f"\n{minus}")
         console.print(_compared(console.width < NARROW, family, what))
         show(console, caption(family))
@@ -112,20 +112,25 @@ def _picture_of_differences(comparisons: Sequence[Comparison]) -> bytes:
         if len(captions) == 1
         else f"Student's t, {100 * JOINT:g} % for all of a panel (Bonferroni)"
     )
-    return pictures.dots(panels, f"test accuracy {minus}, percentage points\n{told_of}", zero=True)
+    return pictures.dots(
+        panels,
+        f"test accuracy {minus}, points: each seed, the mean, and its interval\n{told_of}",
+        zero=True,
+    )
 
 
 def _compared(narrow: bool, family: Sequence[Comparison], subtracted: list[str]) -> Table:
     several = len(set(subtracted)) > 1
     differing = _but_model([config for c in family for config in (c.config, c.baseline)])
-    figures = ["seeds", "difference\n± std. error", *([] if narrow else ["interval"])]
+    figures = ["seeds", "points\n± std. error", *([] if narrow else ["interval"])]
     made = table(*_titles(differing, narrow), *(["minus"] if several else []), *figures)
     _numbers(made, len(figures))
     for c, baseline in zip(family, subtracted, strict=True):
         n, interval = len(c.difference.figures), c.interval
-        error = f" ± {c.difference.standard_error:.3%}" if n > 1 else ""
-        change = f"{c.difference.mean:+.3%}{error}"
-        reach = "none" if interval is None else f"{interval[0]:+.3%} to {interval[1]:+.3%}"
+        error = f" ± {100 * c.difference.standard_error:.3f}" if n > 1 else ""
+        change = f"{100 * c.difference.mean:+.3f}{error}"
+        ends = () if interval is None else (f"{100 * end:+.3f}" for end in interval)
+        reach = " to ".join(ends) or "none"
         made.add_row(
             *_named(c.config, differing, narrow),
             *([escape(baseline)] if several else []),

@@ -168,7 +168,8 @@ def _tell_plan(
     show(console, f"\n{_counts(sweep, states)}")
     if left:
         of = f"{workers} worker{'s' * (workers > 1)}"
-        show(console, f"About {duration(together(seconds, workers))} with {of} of one thread each.")
+        about = _about(together(seconds, workers)).capitalize()
+        show(console, f"{about} with {of} of one thread each.")
         if estimate.measured < estimate.kinds:
             were = "was" if estimate.measured == 1 else "were"
             show(
@@ -176,6 +177,11 @@ def _tell_plan(
                 f"{estimate.measured} of {estimate.kinds:,} nets {were} timed; the times with ~ "
                 "are estimated from multiply-adds.",
             )
+
+
+def _about(seconds: float) -> str:
+    """How long a sweep takes; less than it takes to start the workers is not told apart."""
+    return "a few seconds" if seconds < 10 else f"about {duration(seconds)}"
 
 
 def _counts(sweep: Sweep, states: list[State]) -> str:
@@ -201,7 +207,7 @@ def _run(
     compile_ahead(console, lambda: warm_up_all([point.config for point in left]))
     estimate = Estimate(left, sweep.nets)
     sweeping = Sweeping(console, sweep, words, estimate, engine.workers)
-    show(console, f"{_counts(sweep, sweep.states())}; about {duration(sweeping.to_go())}")
+    show(console, f"{_counts(sweep, sweep.states())}; {_about(sweeping.to_go())}")
     try:
         with sweeping:
             sweep.run(engine, sweeping.update, every)

@@ -184,7 +184,7 @@ class Sweeping:
         return row
 
     def _of_each(self, running: Sequence[int]) -> RenderableType:
-        """A table of those that run: their words, the epoch, the accuracy, a bar of the epoch."""
+        """A table of those that run: their words, epoch, accuracy so far, and how much is done."""
         rows: list[tuple[Point, str, str, float | None]] = []
         for k in running:
             found, point = self._progress(k), self.sweep.points[k]
@@ -194,7 +194,8 @@ class Sweeping:
                 rows.append((point, "silent", duration(found.silent), None))
             else:
                 accuracy = "" if found.accuracy is None else f"{found.accuracy:.1%}"
-                rows.append((point, f"{found.epoch}/{found.epochs}", accuracy, found.share))
+                done = max(0.0, found.epoch - 1 + found.share) / max(1, found.epochs)
+                rows.append((point, f"{found.epoch}/{found.epochs}", accuracy, done))
         wide = max(len(epoch) for _, epoch, _, _ in rows) + 10
         bars = self.words.width + wide + BAR // 2 + 2 <= self.console.width
         room = max(10, self.console.width - wide)

@@ -66,9 +66,9 @@ def test_what_se_changes_is_told_seed_by_seed(minise, tmp_path, monkeypatch):
     table = words(out)
     assert ["cnn", "3", "66.000%", "±", "28.000%", "48.497%", "94.00%", "94.00%", "10.00%"] in table
     assert ["cnn", "lr=0.2", "2", "10.000%", "±", "0.000%", "0.000%", "10.00%", "10.00%"] in table
-    assert out.count("minus") == out.count("minus cnn\n") == 1
+    assert out.count("minus") == out.count("each net minus cnn\n") == 1
     # tan(0.95 · π/2) = 12.7062 standard errors
-    row = ["se-cnn", "2", "+2.000%", "±", "1.000%", "-10.706%", "to", "+14.706%"]
+    row = ["se-cnn", "2", "+2.000", "±", "1.000", "-10.706", "to", "+14.706"]
     assert table[-3:-1] == [row, table[-2]]
     assert out.splitlines()[-1] == "Student's t over paired seeds, 95 %"
 
@@ -153,18 +153,18 @@ def test_a_net_is_the_baseline_of_those_that_were_trained_as_it_was(minise, tmp_
     leave_sweep(tmp_path / "sweep")
     code, out, err = minise("runs", "sweep", "--baseline", "se-resnet8")
     assert (code, err) == (0, "")
-    rows, caption = below(out, "train_images=1000: minus se-resnet8\n")
+    rows, caption = below(out, "train_images=1000: each net minus se-resnet8\n")
     # of 1 − 0.05/3 and 2 degrees of freedom t is 7.6488: √(2 p² / (1 − p²))
     assert rows == [
-        ["resnet8", "3", "-1.100%", "±", "0.058%", "-1.542%", "to", "-0.658%"],
-        ["se-resnet8", "reduction=2", "3", "-1.300%", "±", "0.173%", "-2.625%", "to", "+0.025%"],
-        ["se-resnet8", "reduction=8", "3", "-1.900%", "±", "0.520%", "-5.874%", "to", "+2.074%"],
+        ["resnet8", "3", "-1.100", "±", "0.058", "-1.542", "to", "-0.658"],
+        ["se-resnet8", "reduction=2", "3", "-1.300", "±", "0.173", "-2.625", "to", "+0.025"],
+        ["se-resnet8", "reduction=8", "3", "-1.900", "±", "0.520", "-5.874", "to", "+2.074"],
     ]
     assert caption == (
         "Student's t over paired seeds, 98.333 % each: 95 % for all 3 together (Bonferroni)"
     )
-    rows, caption = below(out, "train_images=5000: minus se-resnet8\n")
-    assert rows == [["resnet8", "3", "-1.100%", "±", "0.058%", "-1.348%", "to", "-0.852%"]]
+    rows, caption = below(out, "train_images=5000: each net minus se-resnet8\n")
+    assert rows == [["resnet8", "3", "-1.100", "±", "0.058", "-1.348", "to", "-0.852"]]
     assert caption == "Student's t over paired seeds, 95 %"
 
 
@@ -172,7 +172,7 @@ def test_a_setting_is_the_baseline_of_those_that_are_the_same_in_all_else(minise
     leave_sweep(tmp_path / "sweep")
     _, out, _ = minise("runs", "sweep", "--baseline", "option.reduction=8")
     assert out.count("minus") == 1
-    rows, _ = below(out, "minus se-resnet8 reduction=8\n")
+    rows, _ = below(out, "each net minus se-resnet8 reduction=8\n")
     assert [row[0] for row in rows] == ["se-resnet8", "se-resnet8"]
     assert "without a baseline: resnet8 train_images=1000, resnet8 train_images=5000, se-" in out
 
@@ -205,8 +205,8 @@ def test_one_seed_in_common_has_a_difference_and_no_interval(minise, tmp_path, m
         leave_point(tmp_path / "sweep", 0.5 + seed / 8, seed=seed)
         leave_point(tmp_path / "sweep", 0.25, seed=seed + 1, model="resnet8")
     _, out, _ = minise("runs", "sweep", "--baseline", "resnet8")
-    rows, caption = below(out, "minus resnet8\n")
-    assert rows == [["se-resnet8", "1", "+37.500%", "none"]]
+    rows, caption = below(out, "each net minus resnet8\n")
+    assert rows == [["se-resnet8", "1", "+37.500", "none"]]
     assert caption.endswith("95 %; none of fewer than 2 seeds, or where all differences are equal")
 
 
@@ -342,7 +342,7 @@ def test_no_number_is_broken_in_a_narrow_terminal(minise, tmp_path, monkeypatch,
     leave_sweep(tmp_path / "sweep")
     _, out, _ = minise("runs", "sweep", "--baseline", "se-resnet8", "--all")
     assert max(map(len, out.split("without a baseline")[0].splitlines())) <= 90
-    for number in ("91.000% ± 0.577%", "-1.100% ± 0.058%", "-1.542% to -0.658%", "92.00%"):
+    for number in ("91.000% ± 0.577%", "-1.100 ± 0.058", "-1.542 to -0.658", "92.00%"):
         assert number in out
     assert out.count("│ se-resnet8") > 9
     assert out.count("seed=0") == 6  # no word is broken either: a row for each run
