@@ -21,6 +21,7 @@ from minise.runs.comparisons import Groups
 from minise.runs.records import alike, key
 
 FEW = 40  # runs that are listed one by one without being asked to
+LEAST = 40  # columns; a narrower table would cut numbers off, where a terminal breaks its lines
 SHOWN = 8  # of what went wrong
 STATES = "done", "running", "stopped", "failed"
 
@@ -96,6 +97,7 @@ def runs_command(
         click.echo(texts[Path("-")], nl=False)
         return
     console = Console()
+    console.width = max(console.width, LEAST)
     few = each or len(records) <= FEW
     if few:
         console.print(comparing.listed(console, records))

@@ -336,7 +336,7 @@ def test_groups_are_drawn_or_their_differences_to_the_baseline(minise, tmp_path,
     assert minise("runs", "sweep", "--plot", "a.jpg")[0] == 1
 
 
-@pytest.mark.parametrize("columns", ["80", "40"])
+@pytest.mark.parametrize("columns", ["80", "40", "32", "20"])
 def test_no_number_is_broken_in_a_narrow_terminal(minise, tmp_path, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     leave_sweep(tmp_path / "sweep")
