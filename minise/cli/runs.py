@@ -74,7 +74,9 @@ def runs_command(
     if csv_path is not None and csv_path == json_path:
         raise InputError(f"--csv {csv_path} --json {json_path}: expected two names")
     check_paths(csv_path, json_path, plot=plot)
-    found = [record for path in folder or (Path("runs"),) for record in find_records(path)]
+    # a folder that is named twice is read once
+    paths = {path.resolve(): path for path in folder or (Path("runs"),)}.values()
+    found = [record for path in paths for record in find_records(path)]
     records = alike(found)
     groups = runs.over_seeds(records)
     comparisons = runs.compare(groups, baseline)

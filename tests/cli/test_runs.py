@@ -238,6 +238,13 @@ def test_what_is_not_finished_is_counted_and_told(minise, tmp_path):
     ]
 
 
+def test_a_folder_that_is_named_twice_is_read_once(minise, tmp_path):
+    leave_point(tmp_path / "sweep", 0.5)
+    _, once, _ = minise("runs", "sweep")
+    assert "left out" not in once
+    assert minise("runs", "sweep", tmp_path / "sweep")[1] == once
+
+
 def test_that_none_is_finished_is_told(minise, tmp_path):
     leave_point(tmp_path / "sweep", epochs_done=1)
     _, out, _ = minise("runs", "sweep")
