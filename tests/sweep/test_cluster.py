@@ -243,8 +243,13 @@ def test_the_command_asks_the_scheduler_first(patience, images, tmp_path):
 
 
 def test_points_that_wait_for_a_worker_are_given_up_when_the_sweep_is_stopped(images, tmp_path):
-    task = sweep_of(images, tmp_path / "sweep", 0, 1)
+    task, end = sweep_of(images, tmp_path / "sweep", 0, 1), time.monotonic() + 100
+
+    def stop():
+        assert time.monotonic() < end
+        task.stop()
+
     with cluster_here(0) as cluster:
         engine = Dask(cluster.scheduler_address)
         assert "has no workers yet" in engine.advice
-        assert task.run(engine, task.stop) == {State.WAITING: 2}
+        assert task.run(engine, stop) == {State.WAITING: 2}
