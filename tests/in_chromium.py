@@ -1,4 +1,4 @@
-"""Modules of JavaScript in a page, by a browser without a window."""
+"""A browser without a window: modules of JavaScript in a page, and when a page has settled."""
 
 import functools
 import html
@@ -14,6 +14,7 @@ import pytest
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to run it in")
+PATIENCE = 120_000  # ms, for whatever has to come in a page
 
 PAGE = """<!doctype html>
 <meta charset="utf-8"><link rel="icon" href="data:,">
@@ -68,3 +69,20 @@ def evaluate(folder, text, code):
     found = re.search("<pre>(.+)</pre>", done.stdout, re.DOTALL)
     assert found, done.stdout + done.stderr
     return json.loads(html.unescape(found[1]))
+
+
+# An answer is painted in the second frame after it, and what is scrolled near is asked for in one.
+QUIET = """async patience => {
+  const page = document.querySelector("[data-state]"), end = performance.now() + patience;
+  for (let frames = 0; frames < 5; frames += 1) {
+    await new Promise(requestAnimationFrame);
+    if (page.dataset.state !== "ready") frames = 0;
+    if (performance.now() > end) throw new Error("the page is never ready");
+  }
+}"""
+
+
+def settled(page):
+    """Wait until nothing is asked any more, and what was answered is painted."""
+    page.wait_for_selector("[data-state=ready]")
+    page.evaluate(QUIET, PATIENCE)

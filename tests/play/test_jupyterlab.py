@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from in_chromium import CHROMIUM, evaluate, needs_chromium
+from in_chromium import CHROMIUM, evaluate, needs_chromium, settled
 from in_jupyterlab import PATIENCE, jupyterlab, write
 from playwright.sync_api import sync_playwright
 
@@ -35,13 +35,6 @@ ASK_TWICE = """(() => {
     return asked;
 })()"""
 GONE = "the kernel has ended, or begun anew; run this cell again"
-
-
-def settled(page):
-    """Wait until nothing is asked any more, and what was answered is painted."""
-    page.wait_for_selector("[data-state=ready]")
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.wait_for_selector("[data-state=ready]")
 
 
 def scores(page):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from in_chromium import CHROMIUM, needs_chromium
+from in_chromium import CHROMIUM, PATIENCE, needs_chromium, settled
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 from trained import on_few_digits
@@ -18,7 +18,6 @@ from minise.play.server import serving
 from minise.play.watch import Watcher
 
 pytestmark = needs_chromium
-PATIENCE = 120_000  # ms, for whatever has to come
 expect.set_options(timeout=PATIENCE)
 
 SEVEN = [(0.25, 0.2), (0.5, 0.19), (0.75, 0.2), (0.6, 0.5), (0.45, 0.85)]
@@ -72,13 +71,6 @@ def address(net, collection):
 def page(browser, address):
     with opened(browser, address) as page:
         yield page
-
-
-def settled(page):
-    """Wait until nothing is asked any more, and what was answered is painted."""
-    page.wait_for_selector("[data-state=ready]")
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.wait_for_selector("[data-state=ready]")
 
 
 def draw(page, points):
