@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from minise.cli import cli
-from minise.models import registry
+from minise.models import kinds
 
 TESTS = Path(__file__).parent
 FUNCTIONS = (
@@ -52,7 +52,7 @@ def arguments():
         function = getattr(importlib.import_module(f"minise.{module}"), name)
         for argument in inspect.signature(function).parameters:
             yield f"{path}({argument})"
-    yield from (f"models.create({option})" for option in registry._KINDS)
+    yield from (f"models.create({option})" for option in kinds.KINDS)
 
 
 def marked():
