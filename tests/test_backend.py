@@ -140,13 +140,17 @@ def test_threads_of_a_block_are_those_of_before_afterwards():
         assert pools
         return [backend.get_num_threads(), *(pool["num_threads"] for pool in pools)]
 
+    def fail(threads):
+        with backend.using_num_threads(threads):
+            assert backend.get_num_threads() == threads
+            set_num_threads(1)
+            raise KeyError
+
     set_num_threads(1)
     with threadpool_limits(limits=2, user_api="blas"):  # as the user chose
         before = given()
-        with pytest.raises(KeyError), backend.using_num_threads(most_threads()):  # noqa: PT012
-            assert backend.get_num_threads() == most_threads()
-            set_num_threads(1)
-            raise KeyError
+        with pytest.raises(KeyError):
+            fail(most_threads())
         assert given() == before
         with (
             pytest.raises(InputError, match=r"threads must be 1 to \d+, got 0"),

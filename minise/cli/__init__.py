@@ -74,7 +74,7 @@ class _Telling(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             tell(self.format(record))
-        except Exception:
+        except Exception:  # as in logging's own handlers: what is logged ends no training
             self.handleError(record)
 
 
