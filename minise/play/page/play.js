@@ -476,8 +476,7 @@ class Gates extends View {
     const { own, before, mean, change } = this.row.card.marks();
     this.name([mean && `mean of class ${mean.name}`, "the net's own", before ? "before the steps" : null]);
     this.sliders.forEach((slider, c) => {
-      if (slider.dragged) return;
-      this.move(slider, array.data[c]);
+      this.move(slider, change?.gates?.[c] ?? array.data[c]); // an answer may be to an earlier question
       this.mark(slider, "own", change ? own?.data[c] : undefined);
       this.mark(slider, "before", before?.[c]);
       this.mark(slider, "mean", mean?.data[c]);
@@ -1068,11 +1067,19 @@ class Learning {
   steps(count) {
     const lr = Number(this.lr.value);
     if (!(lr > 0)) return say(this.message, `the learning rate is ${this.lr.value || "empty"}, expected a number above 0`);
-    if (!this.play.steps || !this.play.before) this.play.keepGates();
+    if (!this.play.before) {
+      // what stands on the page may answer an earlier question
+      this.play.deed({ kind: "look" }, (seen, numbers) => {
+        this.play.take(seen, numbers);
+        if (this.play.before || !this.play.isNewest(seen)) return;
+        this.play.keepGates();
+        this.losses = [seen.loss];
+      }, this.refused);
+    }
     for (let k = 0; k < count; k += 1) {
       this.play.deed({ kind: "step", lr }, (seen, numbers) => {
-        this.losses.push(seen.loss);
         this.play.take(seen, numbers);
+        if (this.play.isNewest(seen)) this.losses.push(seen.loss);
       }, this.refused);
     }
     return undefined;
@@ -1081,9 +1088,9 @@ class Learning {
   /** Undo a step, or reset them all. */
   back(kind) {
     this.play.deed({ kind }, (seen, numbers) => {
-      this.losses = kind === "reset" ? [] : this.losses.slice(0, Math.max(1, this.losses.length - 1));
-      if (!seen.steps) this.play.before = null;
       this.play.take(seen, numbers);
+      if (seen.steps) this.losses.splice(Math.max(1, this.losses.length - 1));
+      else this.forget();
     }, this.refused);
   }
 
@@ -1094,7 +1101,6 @@ class Learning {
   }
 
   paint(seen) {
-    if (!this.losses.length && seen.loss !== null) this.losses = [seen.loss];
     const chosen = seen.label !== null;
     for (const button of this.buttons) button.disabled = !chosen;
     this.undoButton.disabled = !(seen.undoable ?? seen.steps);
@@ -1126,7 +1132,7 @@ class Learning {
 /** The whole: what is wished, what was seen, and the panels that show it. */
 class Play {
   constructor(root, transport) {
-    Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, before: null, seen: null, steps: 0, scored: 0, painted: 0, cards: [], means: {} });
+    Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, before: null, seen: null, wishes: 0, scored: 0, painted: 0, cards: [], means: {} });
     root.classList.add("minise-play");
     this.notice = h("p", { class: "notice", role: "alert", hidden: true });
     this.main = h("div", { class: "main", role: "main" }, h("p", { class: "quiet" }, "loading the net …"));
@@ -1288,6 +1294,8 @@ class Play {
   /** Another image, label or change: then the losses seen are those of another curve. */
   wish(what = {}) {
     Object.assign(this, what);
+    this.wishes += 1;
+    say(this.inputMessage, "");
     this.learning.forget();
     this.look();
   }
@@ -1331,8 +1339,9 @@ class Play {
   wished(all = false) {
     const image = this.image.from === "drawing" ? { ...this.image, strokes: this.sheet.strokes } : this.image;
     const near = this.cards.filter((card) => all || card.near).map((card) => card.name);
-    this.asked = this.open && new Set(near.filter((name) => this.open.has(name)));
-    return { image, changes: this.changes, label: this.label, open: this.asked && [...this.asked] };
+    const open = this.open && near.filter((name) => this.open.has(name));
+    this.asked = { wish: this.wishes, image, changed: Object.keys(this.changes).length > 0, open: open && new Set(open) };
+    return { image, changes: this.changes, label: this.label, open };
   }
 
   look(all = false) {
@@ -1345,18 +1354,23 @@ class Play {
 
   // ---- what was seen
 
+  /** Whether an answer is of the image, label and changes that are wished now. */
+  isNewest(seen) {
+    return seen.asked.wish === this.wishes;
+  }
+
   take(seen, numbers) {
     seen.asked = this.asked;
-    Object.assign(this, { seen, numbers, steps: seen.steps });
+    Object.assign(this, { seen, numbers });
     if (this.open === null) this.openAsGiven(seen);
     this.root.classList.remove("nothing");
-    say(this.inputMessage, "");
-    const truth = this.image.from === "test" ? this.net.labels[this.image.number] : null;
+    const { image, changed } = seen.asked;
+    const truth = image.from === "test" ? this.net.labels[image.number] : null;
     // while one draws, a newer answer comes at once: the frames between leave the processor to it
     const now = performance.now();
     if (this.line.wish && now < this.scored + FRAMES.scores) return;
     this.scored = now;
-    this.scores.paint(seen, Object.keys(this.changes).length > 0, truth);
+    this.scores.paint(seen, changed, truth);
     if (this.line.wish && now < this.painted + FRAMES.layers) return;
     this.frame ??= requestAnimationFrame(() => requestAnimationFrame(() => this.paint())); // the frame before has the scores
   }
@@ -1389,7 +1403,7 @@ class Play {
 
   /** What was not asked for, being far from the window, stays as it was until one comes near or rests. */
   isWanted({ name, of }) {
-    return !of || !this.seen.asked || this.seen.asked.has(name) || !this.open.has(name);
+    return !of || !this.seen.asked.open || this.seen.asked.open.has(name) || !this.open.has(name);
   }
 
   lookForMore() {
