@@ -27,6 +27,9 @@ settings.register_profile("thorough", max_examples=1000, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
+# PyTorch's threads wait in a loop, and take half the cores from the other processes of the tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # A shell that starts the tests in the background lets them ignore Ctrl-C, which some of them send.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
