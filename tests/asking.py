@@ -44,12 +44,22 @@ def read(frame):
     return json.loads(frame[4 : 4 + length]), np.frombuffer(frame[4 + length :], "<f4")
 
 
+def address_of(process):
+    """Where `minise play`, a process, serves its page; it may have kernels to compile first."""
+    said = []
+    for line in process.stdout:
+        said.append(line.strip())
+        if said[-1] == "Ctrl-C stops it":
+            return said[-2]
+    raise AssertionError(f"it ended: {said} {process.stderr.read()}")
+
+
 @contextmanager
 def asking(address, **options):
     """A page that is open at this address, as its browser opens it."""
     parts = urlsplit(address)
     options = {"origin": f"{parts.scheme}://{parts.netloc}", "compression": None} | options
-    options.setdefault("open_timeout", 120)  # the machine may be busy
+    options = {"open_timeout": 120, "ping_interval": None} | options  # the machine may be busy
     with connect(f"ws://{parts.netloc}{parts.path}socket", max_size=None, **options) as socket:
         yield Asked(socket)
 

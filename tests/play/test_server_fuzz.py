@@ -259,8 +259,7 @@ def process(net, tmp_path):
         encoding="utf-8",
     ) as started:
         try:
-            _, address, _ = (started.stdout.readline().strip() for _ in range(3))
-            yield started, address, lambda: resident(started.pid)
+            yield started, asking.address_of(started), lambda: resident(started.pid)
         finally:
             started.kill()
 
