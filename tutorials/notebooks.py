@@ -15,14 +15,17 @@ and `solution`, further down, holds the right answer as Markdown that is folded 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 FOLDER = Path(__file__).parent
 TIMEOUT = 1800  # seconds; of a cell, and of the start of a kernel
@@ -83,15 +86,20 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     Of a widget that has a picture the picture is: the widget shows nothing without its kernel.
     Raises `nbclient.exceptions.CellExecutionError` where a cell does.
     """
-    NotebookClient(
-        notebook,
-        timeout=TIMEOUT,
-        startup_timeout=TIMEOUT,
-        kernel_name="python3",
-        resources={"metadata": {"path": folder}},
-        coalesce_streams=True,  # one output, however slowly it came
-        store_widget_state=False,
-    ).execute()
+    with tempfile.TemporaryDirectory() as sockets:
+        # of five free ports that a kernel is to open another process may take one meanwhile
+        by_files = {"transport": "ipc", "ip": f"{sockets}/kernel"}
+        NotebookClient(
+            notebook,
+            timeout=TIMEOUT,
+            startup_timeout=TIMEOUT,
+            iopub_timeout=TIMEOUT,  # else what a busy machine shows late is left out in silence
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+            coalesce_streams=True,  # one output, however slowly it came
+            store_widget_state=False,
+            config=Config(KernelManager={} if os.name == "nt" else by_files),
+        ).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
