@@ -72,7 +72,7 @@ def test_without_a_gpu_there_is_one_line_and_nothing_is_left(tmp_path):
 
 FACTS = dict.fromkeys(("torch", "revision", "minise", "cupy", "numpy", "numba", "python"))
 FACTS |= dict.fromkeys(("processor", "threads", "system", "gpu", "driver", "cuda"))
-FACTS |= {"cuda_of_driver": None, "memory": 0, "stand_in": True}
+FACTS |= {"cuda_of_driver": None, "memory": 0, "stand_in": False}
 
 
 def test_a_part_that_fails_does_not_keep_the_others_from_running(tmp_path, monkeypatch, capsys):
@@ -86,6 +86,15 @@ def test_a_part_that_fails_does_not_keep_the_others_from_running(tmp_path, monke
     report = (tmp_path / "gpu-report.md").read_text(encoding="utf-8")
     assert "**failed: slow**" in report
     assert "| **idle** | **stopped after 1 seconds** |" in report
+
+
+def test_the_stand_in_has_as_much_time_as_it_needs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parts, "_facts", lambda environment: FACTS | {"stand_in": True})
+    monkeypatch.setattr(parts, "_command", lambda module: [sys.executable, "-c", "pass"])
+    monkeypatch.setattr(parts, "PARTS", (parts.Part("slow", "slow", "", 0.0),))
+    assert parts.run_all(None, quick=True) == 0
+    assert "| **slow** | **passed** |" in (tmp_path / "gpu-report.md").read_text(encoding="utf-8")
 
 
 def test_what_a_part_raises_is_what_is_wrong_with_it(tmp_path, monkeypatch):

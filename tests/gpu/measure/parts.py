@@ -28,7 +28,7 @@ class Part(NamedTuple):
     name: str
     module: str
     about: str
-    limit: float  # seconds, after which it is stopped
+    limit: float  # seconds, after which it is stopped on a GPU
     required: bool = True  # else to be stopped is no failure
 
 
@@ -66,8 +66,9 @@ def run_all(device: int | None, quick: bool) -> int:
     began, outcomes = time.monotonic(), []
     for number, part in enumerate(PARTS, start=1):
         left = IN_ALL - (time.monotonic() - began)
+        limit = None if facts["stand_in"] else min(part.limit, left)  # it is as slow as its machine
         print(f"\n{number}/{len(PARTS)} {part.name}: {part.about}", flush=True)
-        outcomes.append(_run(part, min(part.limit, left), quick, environment))
+        outcomes.append(_run(part, limit, quick, environment))
         print(f"  {outcomes[-1].how} after {outcomes[-1].seconds:.0f} seconds", flush=True)
     text = table.markdown(facts, outcomes, quick, time.monotonic() - began)
     Path("gpu-report.md").write_text(text, encoding="utf-8")
@@ -103,8 +104,8 @@ def _facts(environment: dict[str, str]) -> dict | None:
     return facts
 
 
-def _run(part: Part, limit: float, quick: bool, environment: dict[str, str]) -> Outcome:
-    if limit < 1:
+def _run(part: Part, limit: float | None, quick: bool, environment: dict[str, str]) -> Outcome:
+    if limit is not None and limit < 1:
         return Outcome(part, not part.required, "not run: no time was left", 0.0, [], [])
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

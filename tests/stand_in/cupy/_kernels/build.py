@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,8 +178,8 @@ def _folder() -> Path:
 
 
 def _compile(compiler: tuple[str, ...], text: str, library: Path) -> str:
-    """The compiler's words, where it did not succeed. Several processes may do this at once."""
-    beside = library.with_suffix(f".{os.getpid()}")
+    """The compiler's words, where it did not succeed. Several may do this at once."""
+    beside = library.with_suffix(f".{uuid.uuid4().hex}")
     done = subprocess.run(
         [*compiler, *FLAGS, "-", "-o", beside, "-lm"],
         input=text,
