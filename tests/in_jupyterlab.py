@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 
@@ -30,7 +31,7 @@ def jupyterlab(folder, log):
     lab = folder / ".jupyter" / "config" / "labconfig"
     lab.mkdir(parents=True)
     (lab / "page_config.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
-    with socket.socket() as free:
+    with socket.socket() as free:  # another may have its port by then: the server takes the next
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(24)
@@ -39,7 +40,6 @@ def jupyterlab(folder, log):
         "--allow-root",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.expose_app_in_browser=True",
@@ -51,23 +51,21 @@ def jupyterlab(folder, log):
         stderr=log,
     )
     try:
-        _wait_for(port, server)
-        yield f"http://127.0.0.1:{port}", token
+        yield f"http://127.0.0.1:{_port_of(server, Path(own['JUPYTER_RUNTIME_DIR']))}", token
     finally:
         server.terminate()
         server.wait(PATIENCE)
 
 
-def _wait_for(port, server):
+def _port_of(server, folder):
+    """Where it listens, as it says itself once it does."""
     until = time.monotonic() + PATIENCE
     while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            assert server.poll() is None, "JupyterLab does not start"
-            assert time.monotonic() < until, "JupyterLab takes too long to start"
-            time.sleep(0.1)
+        with contextlib.suppress(OSError, ValueError):  # not there, or not yet whole
+            return json.loads((folder / f"jpserver-{server.pid}.json").read_bytes())["port"]
+        assert server.poll() is None, "JupyterLab does not start"
+        assert time.monotonic() < until, "JupyterLab takes too long to start"
+        time.sleep(0.1)
 
 
 def write(path, *codes):
