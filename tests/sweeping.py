@@ -1,7 +1,9 @@
 """Small sweeps for tests."""
 
 import json
+import time
 from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 
@@ -51,3 +53,26 @@ def found(sweep, point):
     """What a point's result says that follows from its configuration."""
     told = json.loads((sweep / point.name / RESULT).read_text(encoding="utf-8"))
     return {name: told[name] for name in ("test_accuracy", "test_loss", "train_accuracy", "gates")}
+
+
+def waiting(kind, go):
+    """A `kind` of task whose trainings wait in their third epoch until there is the file `go`.
+
+    So something can be done to its process meanwhile, however slow the machine is.
+    """
+
+    class Waiting(kind):  # local, so that it is taken along to a process that has no tests
+        def __call__(self, point):
+            from minise.sweep import work
+
+            on_step = work.Signs.on_step
+
+            def wait(signs, step):
+                on_step(signs, step)
+                while step.epoch == 3 and not go.exists():
+                    time.sleep(0.01)
+
+            with mock.patch.object(work.Signs, "on_step", wait), mock.patch.object(work, "LOOK", 0):
+                return super().__call__(point)
+
+    return Waiting

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 from click.testing import CliRunner
-from sweeping import config, epochs_done, found, leave_images, working
+from sweeping import config, epochs_done, found, leave_images, waiting, working
 
 from minise import InputError
 from minise.cli import cli
@@ -185,16 +185,17 @@ def test_a_scheduler_that_ends_stops_the_sweep(images, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills as POSIX does")
-def test_a_worker_that_is_killed_loses_its_points_to_others(images, tmp_path):
-    task = sweep_of(images, tmp_path / "sweep", *range(5), epochs=100)
+def test_a_worker_that_is_killed_loses_its_points_to_others(images, tmp_path, monkeypatch):
+    task, go = sweep_of(images, tmp_path / "sweep", *range(5), epochs=4), tmp_path / "go"
+    monkeypatch.setattr(module, "Task", waiting(Task, go))
     killed = []
 
     def show():
         for point in task.points:
-            owner = read_owner(task.folder / point.name / ".lock")
-            if not killed and owner is not None and epochs_done(task.folder, point) > 2:
-                os.kill(owner.pid, signal.SIGKILL)
+            if not killed and epochs_done(task.folder, point) == 2:
+                os.kill(read_owner(task.folder / point.name / ".lock").pid, signal.SIGKILL)
                 killed.append(point)
+                go.touch()
 
     with cluster_of_processes(tmp_path) as address:
         assert task.run(Dask(address), show, Every(1, "epoch")) == {State.DONE: 5}

@@ -6,7 +6,7 @@ import sys
 import fake_slurm
 import pytest
 from click.testing import CliRunner
-from sweeping import config, epochs_done, found, leave_images, working
+from sweeping import config, epochs_done, found, leave_images, waiting, working
 
 from minise import InputError
 from minise.cli import cli
@@ -98,14 +98,15 @@ def test_jobs_find_what_this_process_does(slurm, images, tmp_path):
 
 @on_posix
 @pytest.mark.slow
-def test_a_job_whose_time_is_up_goes_on_in_another(slurm, images, tmp_path):
-    task = sweep_of(images, tmp_path / "sweep", 0, epochs=100)
-    (point,), signalled = task.points, []
+def test_a_job_whose_time_is_up_goes_on_in_another(slurm, images, tmp_path, monkeypatch):
+    task, go = sweep_of(images, tmp_path / "sweep", 0, epochs=4), tmp_path / "go"
+    monkeypatch.setattr(module, "Job", waiting(module.Job, go))
+    (point,) = task.points
 
     def show():
-        if not signalled and epochs_done(task.folder, point):
-            signalled.append(point)
+        if not go.exists() and epochs_done(task.folder, point) == 2:
             subprocess.run(["scancel", "--signal=USR2", "1"], check=True)
+            go.touch()
 
     assert task.run(Slurm({}), show) == {State.DONE: 1}
     assert (slurm / "2.array").exists()
