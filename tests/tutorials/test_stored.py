@@ -44,7 +44,9 @@ def test_a_kernel_needs_no_port_that_another_might_take(tmp_path, monkeypatch):
 
 # The thread that sends what is printed takes longer than the one that says that a cell is done.
 SLOWLY = """
+import sys
 import time
+
 from ipykernel.iostream import IOPubThread
 
 send = IOPubThread._really_send
@@ -54,6 +56,7 @@ def slowly(thread, message, *given, **options):
     send(thread, message, *given, **options)
 
 IOPubThread._really_send = slowly
+sys.stdout.flush_timeout = 0  # waited for no longer, as after ten seconds
 """
 
 
