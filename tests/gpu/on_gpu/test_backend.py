@@ -76,14 +76,14 @@ def test_a_device_that_is_not_there_is_refused():
 
 
 @pytest.fixture
-def _nothing_left():
-    """Arrays that another test has left in a cycle would be given back at any moment."""
+def _nothing_left(_on_gpu):
+    """What other tests have left, in cycles and in the pool, is given back now, and not later."""
     gc.collect()
+    backend.current().release_memory()
 
 
 @pytest.mark.usefixtures("_nothing_left")
 def test_memory_is_told_in_bytes_and_given_back():
-    backend.current().release_memory()
     before = backend.current().memory()
     x = backend.asarray(image(256, 1024))
     during = backend.current().memory()
