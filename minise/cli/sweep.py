@@ -148,7 +148,7 @@ def _flat(values: tuple[Any, ...]) -> list[Any]:
 def _tell_plan(
     console: Console, sweep: Sweep, words: Words, workers: int, retry_failed: bool
 ) -> None:
-    """List the points with their states, and how long what is left takes."""
+    """List the points with their states, how long what is left takes, and what to type next."""
     states, ended = sweep.states(), (State.DONE,) if retry_failed else ENDED
     left = [p for p, state in zip(sweep.points, states, strict=True) if state not in ended]
     estimate = Estimate(left, sweep.nets, lambda work: compile_ahead(console, work))
@@ -177,6 +177,7 @@ def _tell_plan(
                 f"{estimate.measured} of {estimate.kinds:,} nets {were} timed; the times with ~ "
                 "are estimated from multiply-adds.",
             )
+    _tell_next(console, sweep, states, bool(left))
 
 
 def _about(seconds: float) -> str:
@@ -234,14 +235,23 @@ def _tell_end(console: Console, sweep: Sweep, words: Words) -> None:
         show(console, f"  {words.of(point)}: {point.failure(sweep.folder)}")
     if len(failed) > FAILED:
         show(console, f"  and {len(failed) - FAILED:,} more")
-    following = {typed("minise", "runs", sweep.folder): "compare them"}
-    if failed:
-        again = [word for word in _words_typed() if word != "--retry-failed"]
-        following[typed("minise", *again, "--retry-failed")] = "try the failed ones again"
-    show(console, "\nNext:")
-    commands(console, following)
+    _tell_next(console, sweep, states, left=False)
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _tell_next(console: Console, sweep: Sweep, states: list[State], left: bool) -> None:
+    """Say what to type: where points are left, what trains them."""
+    words = [word for word in _words_typed() if word != "--dry-run"]
+    if left:
+        following = {typed("minise", *words): "train them"}
+    else:
+        following = {typed("minise", "runs", sweep.folder): "compare them"}
+        if State.FAILED in states:
+            again = [word for word in words if word != "--retry-failed"]
+            following[typed("minise", *again, "--retry-failed")] = "try the failed ones again"
+    show(console, "\nNext:")
+    commands(console, following)
 
 
 def _words_typed() -> list[str]:

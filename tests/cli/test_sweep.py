@@ -294,7 +294,18 @@ def test_a_dry_run_lists_points_and_their_time_and_writes_nothing(minise, folder
     assert [line.split()[-2:] for line in lines[:3]] == [["cnn", f"seed={s}"] for s in range(3)]
     assert lines[4] == "3 points in sweep: 0 done, 3 waiting"
     assert lines[5] == "A few seconds with 2 workers of one thread each."
+    words = " ".join((*TINY, "--seed", "0-2", "--workers", "2"))
+    assert lines[6:] == ["", "Next:", f"  minise sweep {words}"]
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_dry_run_ends_with_what_trains_the_points_that_it_lists(minise, folder, here):
+    words = ("sweep", *TINY[:6])
+    assert minise(*words, "--dry-run")[1].endswith(
+        "\nNext:\n  minise sweep --data own.npz --model cnn --epochs 1  train them\n"
+    )
+    minise(*words)
+    assert minise(*words, "--dry-run")[1].endswith("\nNext:\n  minise runs sweep  compare them\n")
 
 
 def test_a_dry_run_marks_the_times_of_nets_that_were_not_timed(minise, folder, monkeypatch):
@@ -304,9 +315,7 @@ def test_a_dry_run_marks_the_times_of_nets_that_were_not_timed(minise, folder, m
     code, out, _ = minise("sweep", *TINY[:2], "--option", "reduction=2,4", "--dry-run")
     assert code == 0
     assert out.count(" ~") == 2  # of a point, and where that is explained
-    assert out.endswith(
-        "\n1 of 2 nets was timed; the times with ~ are estimated from multiply-adds.\n"
-    )
+    assert "\n1 of 2 nets was timed; the times with ~ are estimated from multiply-adds.\n" in out
 
 
 @effect("minise sweep --out")
@@ -355,6 +364,7 @@ def test_what_fails_stops_nothing_and_is_tried_again_when_asked(minise, folder, 
     for more, end in {(): ["1 failed"], ("--retry-failed",): ["1 failed", "A few"]}.items():
         _, out, _ = minise(*words, "--dry-run", *more)
         assert [told for told in ("1 failed", "A few") if told in out] == end
+        assert out.splitlines()[-1].startswith(retry)  # which is not there twice
     code, out, _ = minise(*words, "--retry-failed")
     assert code == 1
     assert path.stat().st_mtime_ns > before
