@@ -82,8 +82,11 @@ def hold_out(dataset: Dataset, count: int, rng: np.random.Generator) -> Dataset:
         )
     order = rng.permutation(len(labels))
     held, rest = order[:count], np.sort(order[count:])
-    if lost := sorted(set(labels[held].tolist()) - set(labels[rest].tolist())):
-        raise InputError(f"{dataset.name}: all images of class {lost[0]} would be held out")
+    if lost := _lost(labels, rest):
+        raise InputError(
+            f"{dataset.name}: all images of class {lost[0]} would be held out; "
+            "fewer of them, or another seed, may leave some"
+        )
     return dataset._replace(
         name=f"{dataset.name}, {count:,} held out",
         train=Split(images[rest], labels[rest]),
@@ -103,7 +106,7 @@ def learn_from(dataset: Dataset, count: int, rng: np.random.Generator) -> Datase
             f"{dataset.name}: cannot learn from {count} images, expected 1 to {len(labels)}"
         )
     kept = np.sort(rng.permutation(len(labels))[:count])
-    if lost := sorted(set(labels.tolist()) - set(labels[kept].tolist())):
+    if lost := _lost(labels, kept):
         raise InputError(
             f"{dataset.name}: of {count} images drawn none is of class {lost[0]}; "
             "more of them, or another seed, may have some"
@@ -111,3 +114,10 @@ def learn_from(dataset: Dataset, count: int, rng: np.random.Generator) -> Datase
     return dataset._replace(
         name=f"{dataset.name}, {count:,} to learn from", train=Split(images[kept], labels[kept])
     )
+
+
+def _lost(labels: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]) -> list[int]:
+    """The classes of which none is kept."""
+    counts = np.bincount(labels)
+    left = np.bincount(labels[kept], minlength=len(counts))
+    return np.flatnonzero((counts > 0) & (left == 0)).tolist()

@@ -84,11 +84,16 @@ def net_of(config: Config) -> str:
 def check_all(configs: Sequence[Config], nets: Nets) -> None:
     """Raises `InputError` for configurations that cannot be trained; it tells of the first few."""
     problems: dict[str, int] = {}
+    drawn: set[tuple[str, int, int, int]] = set()  # draws of images that lose no class
     for config in configs:
         try:
             check(config)
             images_of(config.data).used_by(config)
             nets.check(config)
+            draw = config.data, config.hold_out, config.train_images, config.seed
+            if draw not in drawn:
+                images_of(config.data).check_drawn(config)
+                drawn.add(draw)
         except InputError as error:
             problems[str(error)] = problems.get(str(error), 0) + 1
     if problems:

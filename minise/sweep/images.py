@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+import numpy as np
+
 from minise import data
 from minise.errors import InputError
-from minise.runs.config import Config, fingerprint
+from minise.runs.config import Config, dataset_of, fingerprint
 
 
 class Images(NamedTuple):
@@ -19,6 +21,7 @@ class Images(NamedTuple):
     num_classes: int
     train: int
     test: int
+    labels: data.Dataset  # of the training images, which have no pixels here
 
     def used_by(self, config: Config) -> tuple[int, int]:
         """How many images a training learns from, and on how many it is tested.
@@ -34,11 +37,20 @@ class Images(NamedTuple):
             raise InputError(f"train_images: {config.train_images:,}, where there are {train:,}")
         return config.train_images or train, test
 
+    def check_drawn(self, config: Config) -> None:
+        """Raises `InputError` where the images that a training draws lack one of the classes."""
+        try:
+            dataset_of(config, lambda source: self.labels)
+        except InputError as error:
+            raise InputError(f"seed {config.seed}: {error}") from None
+
 
 @functools.lru_cache(maxsize=2)  # to read and to hash them takes a second
 def loaded(source: str) -> tuple[data.Dataset, Images]:
     """The images of `data.load(source)`, and what is known of them."""
     dataset = data.load(source)
+    images, labels = dataset.train
+    bare = data.Split(np.empty((len(images), 0, 0, 0), np.uint8), labels)
     test = dataset._replace(train=dataset.test)
     return dataset, Images(
         f"{fingerprint(dataset)}{fingerprint(test)}",
@@ -47,6 +59,7 @@ def loaded(source: str) -> tuple[data.Dataset, Images]:
         dataset.num_classes,
         len(dataset.train.labels),
         len(dataset.test.labels),
+        data.Dataset(dataset.name, train=bare, test=bare),
     )
 
 

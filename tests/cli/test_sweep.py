@@ -206,6 +206,29 @@ def test_what_cannot_be_done_is_refused_before_anything_is(minise, folder, words
     assert sorted(path.name for path in folder.iterdir()) == ["own.npz"]
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "--train-images 20 --seed 0-3 --model cnn,se-cnn",
+            "8 of 8 points cannot be trained, so none is:\n  seed 0: own: of 20 images drawn none",
+        ),
+        (
+            "--hold-out 30 --seed 0-3",
+            "1 of 4 points cannot be trained, so none is:\n  seed 0: own: all images of class 8",
+        ),
+    ],
+)
+def test_a_draw_that_loses_a_class_is_refused_before_anything_is(
+    minise, folder, words, message, more
+):
+    code, out, err = minise("sweep", "--data", "own.npz", *words.split(), *more)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert sorted(path.name for path in folder.iterdir()) == ["own.npz"]
+
+
 def test_nets_that_take_the_images_are_named(minise, folder):
     big = np.zeros((4, 40, 40), np.uint8)
     np.savez(folder / "big.npz", x_train=big, y_train=range(4), x_test=big, y_test=range(4))
