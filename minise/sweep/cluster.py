@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import socket
 import threading
 import time
 import warnings
@@ -25,6 +26,8 @@ from minise.sweep.task import Task, minise_here
 from minise.sweep.work import Work
 
 PATIENCE = 30.0  # seconds in which a scheduler must answer: as many as Dask itself has
+MOMENT = 2.0  # seconds in which somebody must listen where an address was typed
+ASKS = "asks the scheduler"  # the name of a thread
 
 
 def engine_of(workers: int | None, scheduler: str | None, slurm: Sequence[str]) -> Engine:
@@ -53,7 +56,7 @@ class Dask:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        with _client(address) as client:
+        with _client(address, typed=True) as client:
             threads = client.nthreads().values()
         self.workers = max(1, len(threads))
         self.advice = ""
@@ -110,7 +113,8 @@ class Dask:
 
 
 @contextlib.contextmanager
-def _client(address: str) -> Iterator[Any]:
+def _client(address: str, *, typed: bool = False) -> Iterator[Any]:
+    """One of the scheduler at an address, which may be a slip of the pen where it was `typed`."""
     try:
         from distributed import Client
     except ImportError as error:
@@ -136,17 +140,33 @@ def _client(address: str) -> Iterator[Any]:
             gc.collect()
 
     # in a thread, as a server that is none of Dask's may let a client wait for ever
-    thread = threading.Thread(target=connect, daemon=True)
+    thread = threading.Thread(target=connect, name=ASKS, daemon=True)
     thread.start()
-    thread.join(1.5 * PATIENCE)
+    thread.join(MOMENT)
+    why = _refusal(address) if typed and not any(found) else ""
+    if not why:
+        thread.join(1.5 * PATIENCE)
     if not found or isinstance(found[0], str):
-        why = f" ({found[0]})" if found and found[0] else ""
+        why = why or "".join(found)
         raise InputError(
-            f"--scheduler {address}: no Dask scheduler answers there{why}; expected the address "
-            "that dask scheduler prints, as in tcp://10.0.0.5:8786"
+            f"--scheduler {address}: no Dask scheduler answers there{f' ({why})' if why else ''}; "
+            "expected the address that dask scheduler prints, as in tcp://10.0.0.5:8786"
         )
     try:
         yield found[0]
     finally:
         with contextlib.suppress(Exception):
             found[0].close(timeout=2)
+
+
+def _refusal(address: str) -> str:
+    """Why the system connects nobody to the address; nothing where it does, or takes its time."""
+    from distributed.comm.addressing import get_address_host_port
+
+    try:
+        socket.create_connection(get_address_host_port(address), PATIENCE).close()
+    except (TimeoutError, ValueError):  # or it is no address of a machine
+        return ""
+    except OSError as error:
+        return str(error.strerror)
+    return ""

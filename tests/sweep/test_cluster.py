@@ -1,6 +1,8 @@
+import errno
 import gc
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -131,26 +133,52 @@ def test_another_minise_trains_nothing():
     assert "the sweep 0.0 (other): install the same on all machines" in said
 
 
+def test_a_scheduler_that_is_slow_is_waited_for(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOMENT", 0)
+    with cluster_here(1) as cluster:
+        assert Dask(cluster.scheduler_address).workers == 1
+
+
 def clients():
     """Those of Dask in this process, by their ids."""
     return {id(each) for each in gc.get_objects() if type(each) is distributed.Client}
 
 
-@pytest.mark.parametrize("address", ["localhost", "http://localhost:1", "tcp://127.0.0.1:1"])
-def test_where_no_scheduler_answers_that_is_said(patience, address, capfd):
+@pytest.fixture
+def left_behind():
+    """Waits until no client is left to be collected while another one starts."""
     gc.collect()
-    gc.disable()  # no client is left to be collected while another one starts
+    gc.disable()
     try:
-        before = clients()  # one that had to do with another server ends with the process
-        with pytest.raises(InputError, match=f"--scheduler {address}: no Dask scheduler answers"):
-            Dask(address)
-        assert capfd.readouterr() == ("", "")
+        # one that had to do with another server ends with the process
+        before, threads = clients(), threading.enumerate()
+        yield
+        for thread in set(threading.enumerate()).difference(threads):
+            if thread.name == module.ASKS:  # it collects them, if nobody holds them: `clients`
+                thread.join()
         end = time.monotonic() + 60  # by when it has given up, on a machine however busy
         while clients() - before:
             assert time.monotonic() < end
             time.sleep(0.1)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("address", ["localhost", "http://localhost:1", "tcp://127.0.0.1:1"])
+def test_where_no_scheduler_answers_that_is_said(patience, left_behind, address, capfd):
+    with pytest.raises(InputError, match=f"--scheduler {address}: no Dask scheduler answers"):
+        Dask(address)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_the_system_says_of_an_address_is_said_before_patience_ends(
+    patience, left_behind, monkeypatch, capfd
+):
+    monkeypatch.setattr(module, "MOMENT", 0)
+    refused = re.escape(f"answers there ({os.strerror(errno.ECONNREFUSED)}); expected")
+    with pytest.raises(InputError, match=refused):
+        Dask("tcp://127.0.0.1:1")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_server_that_is_none_of_dask_keeps_nobody_waiting(patience):
