@@ -58,7 +58,7 @@ def grouped(console: Console, groups: Groups, *, each: bool) -> Table:
         error = f" ± {tests.standard_error:.3%}" if many else ""
         made.add_row(
             *_named(config, differing, narrow),
-            str(len(tests.figures)),
+            _seeds(tests),
             f"{tests.mean:.3%}{error}",
             *([] if narrow else [f"{tests.deviation:.3%}" if many else ""]),
             *([" ".join(f"{a:.2%}" for a in tests.figures.values())] if each else []),
@@ -134,7 +134,7 @@ def _compared(narrow: bool, family: Sequence[Comparison], subtracted: list[str])
         made.add_row(
             *_named(c.config, differing, narrow),
             *([escape(baseline)] if several else []),
-            str(n),
+            _seeds(c.difference),
             *([f"{change}\n{reach}"] if narrow else [change, reach]),
         )
     return made
@@ -182,6 +182,12 @@ def _named(config: runs.Config, differing: list[str], narrow: bool) -> list[str]
     if narrow:
         return [escape(in_words(config, differing))]
     return [config.model, *([escape(told(config, differing))] if differing else [])]
+
+
+def _seeds(tests: runs.Seeds) -> str:
+    """How many, as in "5"; where not all that have begun are finished, as in "4/5"."""
+    n, unfinished = len(tests.figures), len(tests.unfinished)
+    return f"{n}/{n + unfinished}" if unfinished else str(n)
 
 
 def _training(configs: Sequence[runs.Config]) -> list[str]:

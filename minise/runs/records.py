@@ -200,16 +200,22 @@ def alike(records: Sequence[Record]) -> list[Record]:
 def over_seeds(records: Sequence[Record]) -> list[tuple[Config, Seeds]]:
     """Finished runs that differ only in their seed, put together: the last test of each.
 
-    The configuration of such a group has seed 0. A run that repeats a seed is left out.
+    The configuration of such a group has seed 0. A run that repeats a seed is left out. Those of
+    which there are only other runs are `unfinished`.
     """
     groups: dict[str, tuple[Config, dict[int, float]]] = {}
+    begun: dict[str, set[int]] = {}
     for record in records:
-        accuracy, config = record.test_accuracy, record.config
+        accuracy, config, seed = record.test_accuracy, record.config, record.config.seed
+        config = config._replace(seed=0)
+        begun.setdefault(name := key(config), set()).add(seed)
         if record.state == DONE and accuracy is not None:
-            config, seed = config._replace(seed=0), config.seed
             # a repeated run is no additional evidence
-            groups.setdefault(key(config), (config, {}))[1].setdefault(seed, accuracy)
-    return [(config, Seeds(tests)) for config, tests in groups.values()]
+            groups.setdefault(name, (config, {}))[1].setdefault(seed, accuracy)
+    return [
+        (config, Seeds(tests, tuple(sorted(begun[name] - tests.keys()))))
+        for name, (config, tests) in groups.items()
+    ]
 
 
 def key(config: Config) -> str:

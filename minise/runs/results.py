@@ -59,10 +59,10 @@ def as_json(
 ) -> dict[str, Any]:
     """Runs, their groups and how these compare, for `json.dumps`.
 
-    groups: what they were configured with, n, mean, deviation, standard_error, and the
-    test_accuracy of each seed. comparisons: group and baseline, as places in groups; n, mean,
-    standard_error, and the difference of each seed; interval, with its confidence. runs: the rows
-    of `as_rows`.
+    groups: what they were configured with, n, mean, deviation, standard_error, the test_accuracy
+    of each seed, and the seeds that are unfinished. comparisons: group and baseline, as places in
+    groups; n, mean, standard_error, the difference of each seed, and the seeds that both have begun
+    and not both finished; interval, with its confidence. runs: the rows of `as_rows`.
     """
     places = {key(config): place for place, (config, _) in enumerate(groups)}
     return {
@@ -93,7 +93,8 @@ def as_json(
 def _summary(tests: Seeds) -> dict[str, Any]:
     n = len(tests.figures)
     error = tests.standard_error if n > 1 else None
-    return {"n": n, "mean": tests.mean, "standard_error": error}
+    unfinished = list(tests.unfinished)
+    return {"n": n, "unfinished": unfinished, "mean": tests.mean, "standard_error": error}
 
 
 def _finite(value: Any) -> Any:

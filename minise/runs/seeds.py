@@ -15,12 +15,14 @@ class Seeds:
     """A figure, such as the test accuracy, of trainings that differ only in their seed, by seed.
 
     `a - b` has the differences for the seeds that both have: their mean and its standard error show
-    the effect of a change.
+    the effect of a change. `unfinished` are the seeds of trainings that have no figure: they run,
+    were stopped, or failed.
 
     Raises `InputError` where there is no seed; so do the deviation and the standard error of one.
     """
 
     figures: Mapping[int, float]
+    unfinished: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self._check(1)
@@ -59,7 +61,9 @@ class Seeds:
         return [seed for seed in self.figures if seed in other.figures]
 
     def __sub__(self, other: Seeds) -> Seeds:
-        return Seeds({k: self.figures[k] - other.figures[k] for k in self.both(other)})
+        both = {k: self.figures[k] - other.figures[k] for k in self.both(other)}
+        begun = {*self.figures, *self.unfinished} & {*other.figures, *other.unfinished}
+        return Seeds(both, tuple(sorted(begun - both.keys())))
 
     def _check(self, least: int) -> None:
         if len(self.figures) < least:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from swept import leave_point
@@ -208,6 +209,27 @@ def test_one_seed_in_common_has_a_difference_and_no_interval(minise, tmp_path, m
     rows, caption = below(out, "each net minus resnet8\n")
     assert rows == [["se-resnet8", "1", "+37.500", "none"]]
     assert caption.endswith("95 %; none of fewer than 2 seeds, or where all differences are equal")
+
+
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_a_row_says_how_many_of_its_seeds_are_finished(minise, tmp_path, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    failed = {"failed.json": {"error": "too little memory"}}
+    for seed in range(4):
+        leave_point(tmp_path / "sweep", 0.5 + seed / 64, seed=seed)
+        leave_point(tmp_path / "sweep", 0.5, seed=seed, model="resnet8")
+    leave_point(tmp_path / "sweep", seed=4, epochs_done=0, left=failed)
+    leave_point(tmp_path / "sweep", 0.5, seed=4, model="resnet8")
+    leave_point(tmp_path / "sweep", seed=5, epochs_done=1, model="resnet8")
+    asked = ("runs", "sweep", "--baseline", "resnet8")
+    code, out, _ = minise(*asked)
+    assert code == 0
+    for title, counts in {"mean test": ["5/6", "4/5"], "each net minus": ["4/5"]}.items():
+        found = [word for row in below(out, title)[0] for word in row]
+        assert [word for word in found if re.fullmatch("[0-9]/[0-9]", word)] == counts
+    found = json.loads(minise(*asked, "--json", "-")[1])
+    told = [(each["n"], each["unfinished"]) for each in found["groups"] + found["comparisons"]]
+    assert told == [(5, [5]), (4, [4]), (4, [4])]
 
 
 @pytest.mark.effect("minise runs --all")

@@ -69,6 +69,18 @@ def test_seeds_are_put_together_where_nothing_else_differs(make, tmp_path):
     ]
 
 
+def test_seeds_without_a_finished_run_are_told_of_each_group(make, tmp_path):
+    make("a-0", 0.5, 0.7, seed=0)
+    make("a-1", 0.5, seed=1)
+    make("a-1-again", 0.5, 0.8, seed=1)
+    make("a-3", 0.5, seed=3)
+    make("a-2", 0.5, seed=2)
+    make("b-0", 0.5, seed=0, lr=0.3)
+    assert runs.over_seeds(runs.find_records(tmp_path / "runs")) == [
+        (runs.Config(epochs=2), runs.Seeds({0: 0.7, 1: 0.8}, unfinished=(2, 3)))
+    ]
+
+
 def test_a_rate_that_is_the_usual_one_makes_no_other_training(make, tmp_path):
     make("a-0", 0.5, 0.7, seed=0)
     make("a-1", 0.5, 0.8, seed=1, lr=0.1, weight_decay=5e-4)

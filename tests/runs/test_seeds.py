@@ -30,6 +30,14 @@ def test_differences_are_taken_seed_by_seed_where_both_have_one():
     assert difference.standard_error == pytest.approx(0.05)  # √(2 · 0.05² / 1) / √2
 
 
+def test_a_difference_is_unfinished_where_both_have_begun_and_one_has_no_figure():
+    a = runs.Seeds({0: 0.9, 1: 0.8, 2: 0.7}, unfinished=(3, 4))
+    b = runs.Seeds({0: 0.5, 3: 0.4, 7: 0.3}, unfinished=(1, 4, 9))
+    difference = a - b
+    assert list(difference.figures) == [0]
+    assert difference.unfinished == (1, 3, 4)  # seeds 2, 7 and 9 have begun in one of them alone
+
+
 def test_one_seed_does_not_say_how_much_others_differ():
     one = runs.Seeds({0: 0.9})
     assert (one.mean, one.interval()) == (0.9, None)
