@@ -2,16 +2,15 @@
 
 import io
 import re
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from in_chromium import CHROMIUM, PATIENCE, needs_chromium, settled
+from in_chromium import PATIENCE, needs_chromium, settled
+from in_play import SEVEN, by_hand, draw, layer, opened, scores, sentence
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
-from trained import on_few_digits
+from playwright.sync_api import expect
 
-from minise import data, nn
+from minise import nn
 from minise.play.collection import collect
 from minise.play.frames import MOST_PICTURE
 from minise.play.server import serving
@@ -20,81 +19,7 @@ from minise.play.watch import Watcher
 pytestmark = needs_chromium
 expect.set_options(timeout=PATIENCE)
 
-SEVEN = [(0.25, 0.2), (0.5, 0.19), (0.75, 0.2), (0.6, 0.5), (0.45, 0.85)]
 STOPPED = "minise play has stopped; start it again with: minise play"
-
-
-@pytest.fixture(scope="module")
-def net():
-    return on_few_digits()
-
-
-@pytest.fixture(scope="module")
-def collection(net):
-    digits = data.load("sample").test
-    return collect(net, digits.images[:200], digits.labels[:200])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE
-        )
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def opened(browser, address, width=1280, **options):
-    """A page that has its answer, and in whose console nothing may be said."""
-    said = []
-    context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(address)
-    settled(page)
-    yield page
-    context.close()
-    assert said == []
-
-
-@pytest.fixture(scope="module")
-def address(net, collection):
-    with serving(net, collection, "a net") as address:
-        yield address
-
-
-@pytest.fixture
-def page(browser, address):
-    with opened(browser, address) as page:
-        yield page
-
-
-def draw(page, points):
-    box = page.locator("canvas.sheet").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for point in at[1:]:
-        page.mouse.move(*point, steps=8)
-    page.mouse.up()
-    settled(page)
-
-
-def sentence(page):
-    return page.locator(".sentence").inner_text().replace("\u00a0", " ")
-
-
-def scores(page):
-    rows = page.locator(".scores tbody tr")
-    return np.array(rows.evaluate_all("rows => rows.map(row => Number(row.dataset.score))"))
-
-
-def layer(page, name):
-    return page.locator(f"article[data-layer='{name}']")
 
 
 def pointed_at(page, name, key, entry, side, channels):
@@ -110,21 +35,6 @@ def pointed_at(page, name, key, entry, side, channels):
     found = re.match(rf"{key}\[{re.escape(index)}\] = (\S+?)(,|$)", text)
     assert found, text
     return float(found[1].replace("−", "-"))
-
-
-def by_hand(net, collection, number, gates):
-    """The scores of a test image, layer after layer, with other gates: by block {channel: gate}."""
-    x = collection.input(collection.images[number])
-    for name in ("conv1", "relu1", "se1", "pool1", "conv2", "relu2", "se2", "pool2"):
-        part = getattr(net, name)
-        if name not in gates:
-            x = part(x)
-            continue
-        s = part.gates(x, False)[0]
-        for channel, gate in gates[name].items():
-            s[:, channel] = gate
-        x = x * s[:, :, None, None]
-    return net.fc(net.flatten(x))[0]
 
 
 def test_a_seven_drawn_by_mouse_is_read_as_seven(page):
@@ -323,7 +233,7 @@ def test_a_picture_file_is_read_and_what_is_none_is_refused(page, collection):
     settled(page)
     assert sentence(page).startswith("the net reads 7")
     chooser.set_input_files(png | {"buffer": b"no picture"})
-    refusal = page.locator(".refusal")
+    refusal = page.locator(".input .refusal")
     expect(refusal).to_contain_text("picture")
     chooser.set_input_files(png | {"buffer": bytes(MOST_PICTURE + 1)})
     expect(refusal).to_have_text("the picture has 8.0 MB, and may have 8: make it smaller")
@@ -568,110 +478,3 @@ def test_a_layer_that_is_closed_is_asked_for_when_it_is_opened(page):
         asked.append("pool1" in page.evaluate("JSON.parse(window.sent).open"))
         assert asked[-1] is opened_layers
     assert layer(page, "pool1").locator("canvas").first.is_visible()
-
-
-WHOLE = {"width": 1280, "height": 3000}  # so that each layer is near
-HOLD = """() => {
-  const send = WebSocket.prototype.send;
-  window.held = [];
-  WebSocket.prototype.send = function (text) { held.push(() => send.call(this, text)); };
-  window.free = () => { WebSocket.prototype.send = send; held.shift()(); };
-}"""
-# The layers are painted anew a tenth of a second after the last time.
-ANSWERED = """async before => {
-  await new Promise(passed => setTimeout(passed, 200));
-  held.shift()();
-  const given = document.querySelector("canvas.given");
-  while (given.toDataURL() === before) await new Promise(requestAnimationFrame);
-}"""
-
-
-def answered(page):
-    """Let the one question that is held be answered and painted, while a newer one waits."""
-    given = page.locator("canvas.given").evaluate("canvas => canvas.toDataURL()")
-    page.evaluate(ANSWERED, given)
-
-
-def test_a_gate_goes_on_from_where_it_was_set_while_answers_are_late(page, net, collection):
-    gate = page.get_by_role("slider", name="gate of channel 3 in se2")
-    own = page.get_by_role("slider", name="gate of channel 4 in se2")
-    page.set_viewport_size(WHOLE)
-    settled(page)
-    page.evaluate(HOLD)
-    page.get_by_role("button", name="next test image").click()
-    before = own.get_attribute("aria-valuenow")
-    gate.press("Home")
-    answered(page)
-    assert own.get_attribute("aria-valuenow") != before
-    assert float(gate.get_attribute("aria-valuenow")) == 0
-    gate.press("ArrowUp")
-    page.evaluate("free()")
-    settled(page)
-    assert float(gate.get_attribute("aria-valuenow")) == pytest.approx(0.01)
-    expected = by_hand(net, collection, 1, {"se2": {3: 0.01}})
-    np.testing.assert_allclose(scores(page), expected, rtol=1e-6, atol=1e-6)
-
-
-def test_what_is_said_of_an_image_is_not_said_of_the_next(page, net, collection):
-    """An answer may come when another image has been picked."""
-    answers, labels = collection.answers[1:-1], collection.labels
-    n = 1 + int(np.flatnonzero((answers == labels[1:-1]) & (answers != labels[2:]))[0])
-    onward = page.get_by_role("button", name="next test image")
-    for _ in range(n - 1):
-        onward.click()
-    page.get_by_label("the right answer").select_option("3")
-    settled(page)
-    page.evaluate(HOLD)
-    onward.click()
-    onward.click()
-    answered(page)
-    assert page.locator(".answer .quiet").inner_text() == "right"
-    page.evaluate("free()")
-    settled(page)
-    loss = page.locator(".loss").inner_text()
-    page.get_by_role("button", name="1 step", exact=True).click()
-    settled(page)
-    assert page.locator(".curve figcaption").inner_text().startswith(f"{loss} → ")
-    page.get_by_role("button", name="undo all steps").click()
-    settled(page)
-
-
-def test_the_first_step_is_measured_from_the_image_it_is_of(page):
-    """Pressed while the image before still stands on the page."""
-    onward = page.get_by_role("button", name="next test image")
-    step = page.get_by_role("button", name="1 step", exact=True)
-    mark = "e => e.querySelector('.track').style.getPropertyValue('--before')"
-    gate = page.get_by_role("slider", name="gate of channel 3 in se2")
-    page.set_viewport_size(WHOLE)
-    page.get_by_label("the right answer").select_option("3")
-    onward.click()
-    settled(page)
-    loss, own = page.locator(".loss").inner_text(), gate.get_attribute("aria-valuenow")
-    page.get_by_role("button", name="previous test image").click()
-    settled(page)
-    assert gate.get_attribute("aria-valuenow") != own
-    page.evaluate(HOLD)
-    onward.click()
-    step.click()
-    step.click()
-    page.evaluate("free()")
-    settled(page)
-    expect(page.get_by_text("2 steps taken.")).to_be_visible()
-    assert page.get_by_role("img", name="the loss over 2 steps").is_visible()
-    assert page.locator(".curve figcaption").inner_text().startswith(f"{loss} → ")
-    assert float(gate.evaluate(mark)) == pytest.approx(float(own), abs=1e-6)
-    page.get_by_role("button", name="undo all steps").click()
-    settled(page)
-    assert gate.evaluate(mark) == ""
-
-
-def test_why_a_picture_was_refused_stands_until_another_image_comes(page):
-    chooser = page.get_by_label("or choose a picture, or drop it here")
-    chooser.set_input_files({"name": "none.png", "mimeType": "image/png", "buffer": b"none"})
-    refusal = page.locator(".refusal")
-    expect(refusal).to_contain_text("picture")
-    layer(page, "pool1").locator("> details > summary").click()  # the page asks for its layers anew
-    settled(page)
-    expect(refusal).to_contain_text("picture")
-    page.get_by_role("button", name="next test image").click()
-    expect(refusal).to_have_text("")
