@@ -7,7 +7,7 @@ The page asks                                   and is answered
 {"kind": "hello"}                               "net"
 {"kind": "look", "image": …, "changes": …,      "seen"
  "label": 7 or null, "open": [names] or null}
-{"kind": "picture"} and the bytes of a file     "picture": it is what {"from": "picture"} shows
+{"kind": "picture"} and the bytes of a file     "picture": the digit in it, as pixels
 {"kind": "step", … as of look, "lr": 0.1}       "seen", after a step against the gradient
 {"kind": "undo", … as of look} or "reset"       "seen", with the weights before it, or as trained
 {"kind": "check", … as of look, "of": …,        "checked": one entry of a gradient beside its
@@ -16,7 +16,8 @@ The page asks                                   and is answered
 {"kind": "read", "panel": one of `PANELS`}
 
 The image: {"from": "drawing", "strokes": [[[x, y], …], …]} with x and y from 0 to 1, from the
-left and from the top; {"from": "test", "number": 12}; or {"from": "picture"}.
+left and from the top; {"from": "test", "number": 12}; or {"from": "picture", "pixels": [0, …]},
+whole numbers to 255, of a "picture" in their order.
 The changes: {block: {"off": true, "like": 3, "gates": {"5": 0.2}, "squeeze": "max"}}, of which
 each is optional. A block whose gates are those of pixels can only be off.
 
@@ -60,6 +61,7 @@ Each question has an "id", which its answer repeats. What is wrong with a questi
 from __future__ import annotations
 
 import json
+import math
 import reprlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -200,6 +202,14 @@ class Question(NamedTuple):
             for value in point:
                 _number(f"{self.kind}: a point's place", value, 0, 1)
         return [[(x, y) for x, y in stroke] for stroke in strokes]
+
+    def pixels(self, image: Mapping[str, Any], shape: tuple[int, ...]) -> Array:
+        """The pixels of a picture, of this shape (C, H, W), uint8."""
+        pixels, size = image.get("pixels"), math.prod(shape)
+        if not isinstance(pixels, list) or len(pixels) != size:
+            raise InputError(f"{self.kind}: pixels is {shown(pixels)}, expected {size} of them")
+        values = [_whole(f"{self.kind}: a pixel", value, 256) for value in pixels]
+        return np.array(values, np.uint8).reshape(shape)
 
     def changes(self) -> dict[str, Change]:
         """What was changed in which blocks."""

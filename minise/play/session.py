@@ -1,4 +1,4 @@
-"""One page's dealings with a net: a copy of it, which steps may change, and the picture it sees."""
+"""One page's dealings with a net: a copy of it, which steps may change."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ class Session:
         self.collection, self.title = collection, title
         self.net = copy.deepcopy(net)
         self._watcher, self._steps = Watcher(self.net), Steps(self.net)
-        self._picture: Array | None = None  # (C, H, W), the last that was dropped
         self._closed = threading.Event()
         self._backend, self._one_at_a_time = backend.current().name, threading.Lock()
 
@@ -167,7 +166,7 @@ class Session:
         return {"kind": "checked", "label": view.label} | found
 
     def _read_picture(self, content: bytes | None, numbers: Numbers) -> dict[str, Any]:
-        """Keep the digit in a picture file, as `minise predict` would see it."""
+        """The digit in a picture file, as `minise predict` would see it."""
         c = self.collection
         if not c.takes_drawings:
             shape = "×".join(map(str, c.images.shape[1:]))
@@ -176,8 +175,8 @@ class Session:
             raise InputError("picture: the bytes of a file are missing")
         if len(content) > MOST_BYTES:
             raise InputError(f"picture: the file has more than {MOST_BYTES // 2**20} MB")
-        self._picture = c.as_learned(data.fit_digit(data.read_picture(io.BytesIO(content))))[None]
-        return {"kind": "picture", "image": numbers.put(self._picture)}
+        image = c.as_learned(data.fit_digit(data.read_picture(io.BytesIO(content))))[None]
+        return {"kind": "picture", "image": numbers.put(image)}
 
     def _view(self, q: Question) -> _View:
         label = q.label(self.collection.classes)
@@ -209,8 +208,8 @@ class Session:
                 return image
             case "drawing" if c.takes_drawings:
                 return c.as_learned(drawn_digit(q.strokes(given)))[None]
-            case "picture" if self._picture is not None:
-                return self._picture
+            case "picture" if c.takes_drawings:
+                return q.pixels(given, c.images.shape[1:])
         raise InputError(f"{q.kind}: there is no image from {shown(given.get('from'))}")
 
 

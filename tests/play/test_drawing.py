@@ -36,6 +36,11 @@ def session():
     return Session(trained.on_few_digits(), collect(trained.on_few_digits(), test.images[:50]))
 
 
+def pixels_of(told):
+    """Of the answer to a picture, as a page sends them."""
+    return np.frombuffer(told.numbers, "<f4").astype(int).tolist()
+
+
 def look(drawn):
     strokes = [[list(point) for point in stroke] for stroke in drawn]
     return {"kind": "look", "image": {"from": "drawing", "strokes": strokes}}
@@ -54,9 +59,9 @@ def test_the_digit_is_the_one_that_predict_finds_in_a_picture_of_it(which):
 def test_a_trained_net_reads_both_alike(session):
     right = []
     for (k, _), drawn in drawings().items():
-        told = session.answer({"kind": "picture"}, picture_of(drawn)).header
-        assert told["kind"] == "picture"
-        asked = {"kind": "look", "image": {"from": "picture"}}
+        told = session.answer({"kind": "picture"}, picture_of(drawn))
+        assert told.header["kind"] == "picture"
+        asked = {"kind": "look", "image": {"from": "picture", "pixels": pixels_of(told)}}
         by_file, by_hand = (session.answer(q).header["probabilities"] for q in (asked, look(drawn)))
         assert int(np.argmax(by_file)) == int(np.argmax(by_hand))
         np.testing.assert_allclose(by_file, by_hand, atol=0.1)
@@ -113,8 +118,32 @@ def test_a_net_that_learned_dark_on_light_is_given_that():
     np.testing.assert_array_equal(shown, 255 - theirs)
 
 
-def test_a_picture_that_is_none_leaves_the_last_one(session):
-    first = session.answer({"kind": "picture"}, picture_of(strokes.DIGITS[3]))
+def test_pages_of_one_session_have_their_own_pictures(session):
+    """As two views of a widget."""
+    told = [session.answer({"kind": "picture"}, picture_of(strokes.DIGITS[k])) for k in (3, 7)]
+    for picture in told:
+        image = {"from": "picture", "pixels": pixels_of(picture)}
+        seen = session.answer({"kind": "look", "image": image})
+        assert seen.numbers[: 28 * 28 * 4] == picture.numbers
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (None, "look: pixels is None, expected 784 of them"),
+        ([0] * 783, "expected 784 of them"),
+        ([0] * 783 + [256], "look: a pixel is 256, expected 0 to 255"),
+        ([0] * 783 + [0.5], "look: a pixel is 0.5, expected 0 to 255"),
+    ],
+)
+def test_pixels_that_are_none_are_refused(session, pixels, message):
+    image = {"from": "picture", "pixels": pixels}
+    told = session.answer({"kind": "look", "image": image}).header
+    assert told["kind"] == "refused"
+    assert message in told["message"]
+
+
+def test_a_picture_that_is_none_is_refused(session):
     for content, message in {
         b"": "not a readable picture",
         b"no picture": "not a readable picture",
@@ -126,5 +155,3 @@ def test_a_picture_that_is_none_leaves_the_last_one(session):
         refused = session.answer({"kind": "picture"}, content).header
         assert refused["kind"] == "refused"
         assert message in refused["message"]
-    seen = session.answer({"kind": "look", "image": {"from": "picture"}})
-    assert seen.numbers[: 28 * 28 * 4] == first.numbers

@@ -1,10 +1,17 @@
 """The page on a slow machine, where answers come late: what is done then, and what stands there."""
 
+import io
+import re
+
 import numpy as np
 import pytest
 from in_chromium import PATIENCE, needs_chromium, settled
-from in_play import HOLD, by_hand, layer, scores
+from in_play import HOLD, by_hand, layer, scores, sentence, until
+from PIL import Image
 from playwright.sync_api import expect
+
+from minise.play import showing, site
+from minise.play.session import Session
 
 pytestmark = needs_chromium
 expect.set_options(timeout=PATIENCE)
@@ -108,3 +115,319 @@ def test_why_a_picture_was_refused_stands_until_another_image_comes(page):
     expect(refusal).to_contain_text("picture")
     page.get_by_role("button", name="next test image").click()
     expect(refusal).to_have_text("")
+
+
+def held(page):
+    """Wait until a question is held."""
+    until(page, "held.length > 0")
+
+
+def picture(content):
+    return {"name": "seven.png", "mimeType": "image/png", "buffer": content}
+
+
+def a_seven(collection):
+    """A file with a test image of a seven."""
+    pixels = collection.images[np.flatnonzero(collection.labels == 7)[0], 0]
+    file = io.BytesIO()
+    Image.fromarray(255 - pixels).resize((280, 280)).save(file, "png")
+    return file.getvalue()
+
+
+GIVEN_BACK = {
+    "Delete": lambda page, gate: gate.press("Delete"),
+    "reset se2": lambda page, gate: button(page, "reset se2").click(),
+    "reset all gates": lambda page, gate: button(page, "reset all gates").click(),
+}
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+@pytest.mark.parametrize("how", GIVEN_BACK)
+def test_a_gate_given_back_goes_on_from_the_nets_own(page, net, collection, how):
+    gate = page.get_by_role("slider", name="gate of channel 3 in se2")
+    own = gate.get_attribute("aria-valuenow")
+    gate.press("Home")
+    settled(page)
+    page.evaluate(HOLD)
+    GIVEN_BACK[how](page, gate)
+    assert gate.get_attribute("aria-valuenow") == own
+    gate.press("ArrowUp")
+    page.evaluate("free()")
+    settled(page)
+    raised = round(float(own) + 0.01, 4)
+    assert float(gate.get_attribute("aria-valuenow")) == pytest.approx(raised)
+    expected = by_hand(net, collection, 0, {"se2": {3: raised}})
+    np.testing.assert_allclose(scores(page), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_gate_goes_on_from_one_or_from_the_mean_that_it_was_set_to(page, net, collection):
+    gate = page.get_by_role("slider", name="gate of channel 3 in se2")
+    page.evaluate(HOLD)
+    page.get_by_label("switch se2 off: all gates 1").check()
+    gate.press("ArrowDown")
+    assert float(gate.get_attribute("aria-valuenow")) == pytest.approx(0.99)
+    page.get_by_label("gates of se2").select_option(label="mean of class 3")
+    gate.press("ArrowUp")
+    page.evaluate("free()")
+    settled(page)
+    means = dict(enumerate(collection.means["se2"][3]))
+    means[3] = round(means[3] + 0.01, 4)
+    assert float(gate.get_attribute("aria-valuenow")) == pytest.approx(means[3])
+    expected = by_hand(net, collection, 0, {"se2": means})
+    np.testing.assert_allclose(scores(page), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_steps_that_wait_are_of_what_was_there_when_they_were_asked_for(page, net, collection):
+    gate = page.get_by_role("slider", name="gate of channel 3 in se2")
+    page.get_by_label("the right answer").select_option("3")
+    settled(page)
+    page.evaluate(HOLD)
+    button(page, "10 steps").click()
+    button(page, "next test image").click()
+    page.get_by_label("the right answer").select_option("5")
+    gate.press("Home")
+    page.evaluate("free()")
+    settled(page)
+    session = Session(net, collection)
+    before = {"image": {"from": "test", "number": 0}, "changes": {}, "label": 3}
+    for _ in range(10):
+        session.answer(before | {"kind": "step", "lr": 0.001})
+    now = {"image": {"from": "test", "number": 1}, "changes": {"se2": {"gates": {"3": 0}}}}
+    expected = session.answer(now | {"kind": "look", "label": 5}).header
+    np.testing.assert_array_equal(scores(page), expected["scores"])
+    assert page.locator(".loss").inner_text() == f"loss {expected['loss']:.3g}"
+    assert page.locator(".curve").is_hidden()
+
+
+def test_a_step_may_follow_the_choice_of_a_class_and_an_undoing_at_once(page):
+    """The curve begins again where the first step was taken back."""
+    page.evaluate(HOLD)
+    page.get_by_label("the right answer").select_option("3")
+    assert button(page, "1 step").is_enabled()
+    button(page, "1 step").click()
+    page.evaluate("free()")
+    settled(page)
+    curve = page.locator(".curve figcaption").inner_text()
+    page.evaluate(HOLD)
+    button(page, "undo step").click()
+    button(page, "1 step").click()
+    page.evaluate("free()")
+    settled(page)
+    assert page.get_by_role("img", name="the loss over 1 steps").is_visible()
+    assert page.locator(".curve figcaption").inner_text() == curve
+
+
+def test_a_curve_is_of_its_own_image_however_many_steps_are_undone(page):
+    page.get_by_label("the right answer").select_option("3")
+    button(page, "10 steps").click()
+    button(page, "next test image").click()
+    button(page, "1 step").click()
+    for _ in range(2):
+        settled(page)
+        button(page, "undo step").click()
+    settled(page)
+    loss = page.locator(".loss").inner_text()
+    button(page, "1 step").click()
+    settled(page)
+    assert page.locator(".curve figcaption").inner_text().startswith(f"{loss} → ")
+
+
+def checked(page):
+    """A number of se1's gradient, whose check was asked for."""
+    block = layer(page, "se1")
+    bars = block.get_by_role("application", name=re.compile("^ds of se1"))
+    bars.focus()
+    bars.press("ArrowRight")
+    block.get_by_role("button", name=re.compile("check this number")).click()
+    return block.locator(".checked")
+
+
+def test_a_check_stands_until_what_was_checked_is_another(page):
+    page.get_by_label("the right answer").select_option("3")
+    settled(page)
+    told = checked(page)
+    expect(told).to_contain_text("finite difference")
+    layer(page, "pool1").locator("> details > summary").click()  # the page asks for its layers anew
+    settled(page)
+    assert told.is_visible()
+    button(page, "1 step").click()
+    expect(told).to_be_hidden()
+
+
+def test_a_check_that_comes_late_is_not_said_of_another_image(page):
+    page.get_by_label("the right answer").select_option("3")
+    settled(page)
+    page.evaluate(HOLD)
+    told = checked(page)
+    button(page, "next test image").click()
+    page.evaluate("held.shift()()")
+    held(page)  # the next question, which is sent when the answer to this has come
+    assert told.is_hidden()
+    page.evaluate("free()")
+    settled(page)
+    assert told.is_hidden()
+
+
+def test_why_a_step_was_refused_stands_until_another_is_asked_for(page):
+    page.get_by_label("the right answer").select_option("3")
+    settled(page)
+    page.get_by_label("learning rate").fill("")
+    button(page, "1 step").click()
+    refusal = page.locator(".learning .refusal")
+    message = "the learning rate is empty, expected a number above 0"
+    assert refusal.inner_text() == message
+    layer(page, "pool1").locator("> details > summary").click()
+    settled(page)
+    assert refusal.inner_text() == message
+    page.get_by_label("learning rate").fill("0.1")
+    button(page, "1 step").click()
+    expect(refusal).to_have_text("")
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_picture_that_comes_late_is_not_put_before_what_was_picked_since(
+    page, net, collection, readable
+):
+    page.evaluate(HOLD)
+    chooser = page.get_by_label("or choose a picture, or drop it here")
+    chooser.set_input_files(picture(a_seven(collection) if readable else b"none"))
+    held(page)
+    button(page, "next test image").click()
+    page.evaluate("free()")
+    settled(page)
+    assert page.locator(".picker p").inner_text().startswith("test image 1, ")
+    assert page.locator(".input .refusal").inner_text() == ""
+    expected = by_hand(net, collection, 1, {})
+    np.testing.assert_allclose(scores(page), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_of_two_pictures_the_last_one_stands(page, collection):
+    """Also where it is none: what the page shows is never the one before it in silence."""
+    page.evaluate(HOLD)
+    chooser = page.get_by_label("or choose a picture, or drop it here")
+    for n, content in enumerate((a_seven(collection), b"none")):
+        chooser.set_input_files(picture(content))
+        if n == 0:
+            held(page)
+    page.evaluate("free()")
+    expect(page.locator(".input .refusal")).to_contain_text("picture")
+    settled(page)
+    assert page.locator(".picker p").inner_text().startswith("test image 0, ")
+
+
+def test_a_refusal_that_comes_late_is_not_said_of_another_image(page):
+    page.evaluate(HOLD)
+    page.locator("canvas.sheet").click()  # a dot
+    button(page, "next test image").click()
+    page.evaluate("held.shift()()")
+    held(page)
+    assert page.locator(".minise-play.nothing").count() == 0
+    assert sentence(page).startswith("the net reads")
+    page.evaluate("free()")
+    settled(page)
+    assert sentence(page).startswith("the net reads")
+
+
+def test_gates_far_from_the_window_are_told_when_the_page_rests(page):
+    """A screen reader reads them there."""
+    page.set_viewport_size({"width": 390, "height": 500})
+    gate = page.get_by_role("slider", name="gate of channel 4 in se2")
+    settled(page)
+    before = gate.get_attribute("aria-valuenow")
+    button(page, "next test image").click()
+    expect(gate).not_to_have_attribute("aria-valuenow", before)
+    expect(gate).not_to_be_in_viewport()
+
+
+HIDE = """() => {
+  const frame = window.requestAnimationFrame, waiting = [];
+  window.requestAnimationFrame = (paint) => waiting.push(paint);
+  window.show = () => { window.requestAnimationFrame = frame; waiting.forEach(frame); };
+}"""
+
+
+def test_a_page_that_was_hidden_shows_what_was_done(page, net, collection):
+    """A browser gives no frames to a tab that is not seen."""
+    page.evaluate(HIDE)
+    page.get_by_label("the right answer").select_option("3")
+    button(page, "1 step").evaluate("button => button.click()")
+    button(page, "next test image").evaluate("button => button.click()")
+    session = Session(net, collection)
+    wish = {"image": {"from": "test", "number": 0}, "label": 3}
+    session.answer(wish | {"kind": "step", "lr": 0.001})
+    wish["image"] = {"from": "test", "number": 1}
+    expected = session.answer(wish | {"kind": "look"}).header
+    until(page, f"document.querySelector('tr[data-score=\"{expected['scores'][0]}\"]') !== null")
+    assert page.locator("[data-state=busy]").count() == 1
+    page.evaluate("show()")
+    settled(page)
+    assert page.locator(".loss").inner_text() == f"loss {expected['loss']:.3g}"
+    assert page.locator(".learning > .quiet").inner_text().startswith("1 step taken")
+
+
+def test_a_stroke_ends_where_the_sheet_is_cleared(page):
+    box = page.locator("canvas.sheet").bounding_box()
+    for x in (0.2, 0.5):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + 99)
+        page.mouse.down()
+    button(page, "clear").press("Enter")
+    page.mouse.move(box["x"] + 20, box["y"] + 20, steps=3)
+    page.mouse.up()
+    settled(page)
+    assert sentence(page) == "nothing drawn"
+
+
+def test_what_is_ready_is_painted(page):
+    shown = """() => {
+      const root = document.querySelector("[data-state]");
+      const given = root.querySelector("canvas.given");
+      window.ready = new Promise(resolve => new MutationObserver(() => {
+        if (root.dataset.state === "ready") resolve(given.toDataURL());
+      }).observe(root, { attributes: true }));
+    }"""
+    page.evaluate(shown)
+    button(page, "next test image").click()
+    ready = page.evaluate("ready")
+    settled(page)
+    assert ready == page.locator("canvas.given").evaluate("canvas => canvas.toDataURL()")
+
+
+def test_a_layer_opened_before_the_first_answer_stays_open(browser, address, monkeypatch):
+    monkeypatch.setattr(showing, "MOST_NUMBERS", 1)  # so that none is open as given
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.add_init_script(f"({HOLD})()")
+    page.goto(address)
+    held(page)
+    page.evaluate("held.shift()()")  # hello
+    conv1 = layer(page, "conv1")
+    conv1.locator("> details > summary").click()
+    page.evaluate("free()")
+    settled(page)
+    assert conv1.locator("details").first.get_attribute("open") is not None
+    assert conv1.locator("canvas").first.is_visible()
+    assert layer(page, "conv2").locator("details").first.get_attribute("open") is None
+    page.close()
+
+
+SOCKET = """window.WebSocket = class extends WebSocket {
+  constructor(...given) { super(...given); window.socket = this; }
+};"""
+
+
+def test_why_the_server_refused_the_page_stands_when_it_has_closed_it(
+    browser, address, monkeypatch
+):
+    monkeypatch.setattr(site, "MOST_PAGES", 0)
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.add_init_script(SOCKET)
+    page.goto(address)
+    until(page, "window.socket?.readyState === WebSocket.CLOSED")
+    message = "0 pages are open already: close one, and load this again"
+    expect(page.get_by_role("alert")).to_have_text(message)
+    assert page.locator("[data-state=closed]").count() == 1
+    page.close()

@@ -36,7 +36,7 @@ QUESTIONS = [
     {"kind": "look", "id": 3, "image": {"from": "test", "number": 5}},
     {"kind": "picture", "id": 4},
     {"kind": "step", "id": 5, "image": {"from": "test", "number": 5}, "label": 0, "lr": 0.1},
-    {"kind": "undo", "id": 6, "image": {"from": "picture"}},
+    {"kind": "undo", "id": 6, "image": {"from": "picture", "pixels": [0, 255] * 392}},
     {"kind": "reset", "id": 7, "image": {"from": "test", "number": 0}},
     {"kind": "check", "id": 8, "image": {"from": "test", "number": 0}, "of": "y", "name": "conv1",
      "index": [0, 1, 2], "label": 1},

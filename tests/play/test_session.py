@@ -492,6 +492,7 @@ def test_images_of_several_channels_and_of_numbers():
     np.testing.assert_array_equal(arrays(answer)(answer.header["image"]), expected)
     assert answer.header["scores"] == net(expected[None])[0].astype(float).tolist()
     refused(session.answer(look(image={"from": "drawing", "strokes": []})), "no image from")
+    refused(session.answer(look(image={"from": "picture", "pixels": []})), "no image from")
     refused(session.answer({"kind": "picture"}, b""), "not grey ones of 28×28")
 
 

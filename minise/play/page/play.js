@@ -224,12 +224,13 @@ class Line {
     );
   }
 
-  /** `question` is called when it is sent, since until then the page may have changed. */
+  /** It is done to what was wished when it was asked for, whatever is wished while it waits. */
   deed(question, answered, refused, bytes = null) {
-    this.deeds.push({ question, answered, refused, bytes });
+    this.deeds.push({ question: () => question, answered, refused, bytes });
     this.next();
   }
 
+  /** `question` is called when it is sent, since until then the page may have changed. */
   look(question, answered, refused) {
     this.wish = { question, answered, refused };
     this.next();
@@ -243,15 +244,16 @@ class Line {
     this.busy(task !== null);
     if (!task) return;
     this.number += 1;
-    this.transport.send({ ...task.question(), id: this.number }, task.bytes);
+    task.question = task.question();
+    this.transport.send({ ...task.question, id: this.number }, task.bytes);
   }
 
   received(header, numbers) {
     const task = this.asked;
     if (!task || !this.open || (header.id != null && header.id !== this.number)) return;
     this.asked = null;
-    if (header.kind === "refused") task.refused(header.message);
-    else task.answered(header, numbers);
+    if (header.kind === "refused") task.refused(header.message, task.question);
+    else task.answered(header, numbers, task.question);
     this.next();
   }
 }
@@ -473,14 +475,20 @@ class Gates extends View {
     this.range = range;
     this.element.style.gridTemplateColumns = `repeat(${columns}, ${pitch}px)`;
     while (this.sliders.length < array.data.length) this.add(this.sliders.length);
-    const { own, before, mean, change } = this.row.card.marks();
+    this.show();
+  }
+
+  /** The gates as they are set, also where the answer is yet to come; those that are not as the net's own. */
+  show() {
+    const { own, before, mean, like, change } = this.row.card.marks();
     this.name([mean && `mean of class ${mean.name}`, "the net's own", before ? "before the steps" : null]);
     this.sliders.forEach((slider, c) => {
-      this.move(slider, change?.gates?.[c] ?? array.data[c]); // an answer may be to an earlier question
-      this.mark(slider, "own", change ? own?.data[c] : undefined);
+      const byHand = change?.gates?.[c];
+      this.move(slider, byHand ?? (change?.off ? 1 : (like ?? own).data[c]));
+      this.mark(slider, "own", change ? own.data[c] : undefined);
       this.mark(slider, "before", before?.[c]);
       this.mark(slider, "mean", mean?.data[c]);
-      slider.element.classList.toggle("by-hand", change?.gates?.[c] !== undefined);
+      slider.element.classList.toggle("by-hand", byHand !== undefined);
     });
   }
 
@@ -491,7 +499,6 @@ class Gates extends View {
     track.style.setProperty(`--${name}`, share);
   }
 
-  /** Where a gate is shown, without waiting for the answer. */
   move(slider, v) {
     slider.v = v;
     this.mark(slider, "v", v);
@@ -502,8 +509,7 @@ class Gates extends View {
 
   set(slider, v) {
     const { low, high } = this.range;
-    this.move(slider, Math.round(Math.min(high, Math.max(low, v)) * 1e4) / 1e4);
-    this.row.card.setGate(slider.c, slider.v);
+    this.row.card.setGate(slider.c, Math.round(Math.min(high, Math.max(low, v)) * 1e4) / 1e4);
   }
 
   add(c) {
@@ -628,7 +634,6 @@ class Card {
     const y = this.byKey.get("y").array;
     this.describe(layer.shape, y ? y.shape[0] : layer.shape[0]);
     this.stale = true;
-    this.checked.hidden = true;
     if (this.near || isNew) this.paint();
   }
 
@@ -695,8 +700,12 @@ class Card {
   check() {
     const what = this.kept && this.checkable(this.kept);
     if (!what) return;
-    const show = (text) => { this.checked.hidden = false; say(this.checked.firstChild, text); };
-    this.play.deed({ kind: "check", ...what }, (answer) => show(sentenceOf(answer)), show);
+    const show = (text, asked) => {
+      if (!this.play.isNewest(asked)) return;
+      this.checked.hidden = false;
+      say(this.checked.firstChild, text);
+    };
+    this.play.deed({ kind: "check", ...what }, (answer, _, asked) => show(sentenceOf(answer), asked), show);
   }
 }
 
@@ -759,13 +768,20 @@ class BlockCard extends Card {
     if (!this.like) return;
     this.like.value = change.like ?? "";
     this.squeeze.value = change.squeeze ?? "";
+    this.showGates();
   }
 
   take(layer, numbers) {
     this.own = arrayOf(layer.own, numbers);
     this.noBack.hidden = layer.ds != null;
     super.take(layer, numbers);
-    this.showChange();
+    if (this.stale) this.showGates(); // those far from the window can be read aloud
+  }
+
+  /** As they are set, whatever was answered last. */
+  showGates() {
+    const { view } = this.byKey.get("s");
+    if (view instanceof Gates) view.show();
   }
 
   setGate(c, v) {
@@ -776,14 +792,17 @@ class BlockCard extends Card {
   }
 
   marks() {
-    const { play, name } = this;
-    return { own: this.own, before: play.before?.[name], mean: play.meanOf(name), change: play.changes[name] };
+    const { play, name, own } = this;
+    const change = play.changes[name];
+    const like = change?.like == null ? null : play.meanOf(name, change.like);
+    return { own, before: play.learning.gatesBefore(name), mean: play.meanOf(name), like, change };
   }
 
   /** Gates stand between 0 and 1, or as far as they or their means reach. */
   rangeOf(scale, rows) {
     if (scale !== "s" || this.info.gates === "pixels") return super.rangeOf(scale, rows);
-    const [low, high] = ends([this.byKey.get("s").array, this.own, this.play.means[this.name]].filter(Boolean));
+    const byHand = { data: Object.values(this.play.changes[this.name]?.gates ?? {}) };
+    const [low, high] = ends([this.byKey.get("s").array, this.own, byHand, this.play.means[this.name]].filter(Boolean));
     return { low: Math.floor(low), high: Math.max(1, Math.ceil(high)) };
   }
 
@@ -806,7 +825,7 @@ function reading(play, label, ...things) {
       if (asked.has(of)) continue;
       asked.add(of);
       const text = details.appendChild(h("div", { class: "text" }));
-      play.line.deed(() => ({ kind: "read", ...of }), (answer) => text.replaceChildren(...textOf(answer)),
+      play.line.deed({ kind: "read", ...of }, (answer) => text.replaceChildren(...textOf(answer)),
         (message) => { asked.delete(of); text.replaceChildren(h("p", { role: "status" }, message)); });
     }
   };
@@ -834,7 +853,7 @@ function html(tag, text, name) {
 
 // ------------------------------------------------------------------------------------- input
 
-/** The sheet that is drawn on: strokes of points from 0 to 1. */
+/** The sheet that is drawn on: strokes of points from 0 to 1. Those that were asked about stay as they are. */
 class Sheet {
   constructor(changed) {
     Object.assign(this, { changed, strokes: [], active: null });
@@ -842,9 +861,9 @@ class Sheet {
       "aria-label": "a sheet to draw a digit on, with mouse, finger or pen; test images can be picked with the keyboard" });
     this.context = this.canvas.getContext("2d");
     this.hint = h("span", { class: "hint", "aria-hidden": "true" }, "draw a digit here");
-    this.undoButton = button("undo", () => this.show(this.strokes.slice(0, -1)));
+    this.undoButton = button("undo", () => this.back(this.strokes.slice(0, -1)));
     this.element = h("div", { class: "sheet-frame" }, this.canvas, this.hint);
-    this.buttons = h("div", { class: "buttons" }, this.undoButton, button("clear", () => this.show([])));
+    this.buttons = h("div", { class: "buttons" }, this.undoButton, button("clear", () => this.back([])));
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
     this.canvas.addEventListener("pointermove", (event) => this.moved(event));
     for (const name of ["pointerup", "pointercancel"]) this.canvas.addEventListener(name, () => { this.active = null; });
@@ -861,23 +880,28 @@ class Sheet {
     this.canvas.setPointerCapture(event.pointerId);
     this.active = event.pointerId;
     this.box = this.canvas.getBoundingClientRect();
-    this.strokes.push([this.point(event, this.box)]);
-    this.show();
+    this.show([...this.strokes, [this.point(event, this.box)]]);
   }
 
   moved(event) {
     if (event.pointerId !== this.active) return;
-    const stroke = this.strokes.at(-1);
+    const stroke = [...this.strokes.at(-1)];
     const coalesced = event.getCoalescedEvents?.() ?? [];
     for (const e of coalesced.length ? coalesced : [event]) {
       const [x, y] = this.point(e, this.box);
       const [lastX, lastY] = stroke.at(-1);
       if (Math.hypot(x - lastX, y - lastY) > 0.004) stroke.push([x, y]);
     }
-    this.show();
+    this.show([...this.strokes.slice(0, -1), stroke]);
   }
 
-  show(strokes = this.strokes) {
+  /** The stroke that a pointer draws just now ends, too. */
+  back(strokes) {
+    this.active = null;
+    this.show(strokes);
+  }
+
+  show(strokes) {
     this.strokes = strokes;
     this.paint();
     this.changed();
@@ -1042,8 +1066,7 @@ class Scores {
 /** Backward and steps: the class the loss is for, and what it was after each step. */
 class Learning {
   constructor(play) {
-    this.play = play;
-    this.losses = [];
+    Object.assign(this, { play, losses: [], before: null });
     let label;
     [label, this.label] = classChoice("the right answer", "not chosen", play.net, (label) => play.wish({ label }));
     this.lr = h("input", { type: "number", value: "0.001", min: "0", max: "100", step: "any" });
@@ -1052,6 +1075,7 @@ class Learning {
     this.resetButton = button("undo all steps", () => this.back("reset"));
     this.loss = h("output", { class: "loss" });
     this.message = h("p", { class: "quiet", role: "status" });
+    this.refusal = h("p", { class: "refusal", role: "status" });
     this.curve = svg("polyline");
     this.dot = svg("circle", { r: 3 });
     this.plot = svg("svg", { viewBox: "-6 -8 212 64", preserveAspectRatio: "xMinYMid", role: "img" },
@@ -1059,50 +1083,54 @@ class Learning {
     this.element = h("div", { class: "learning" },
       h("div", { class: "controls" }, label, this.loss, h("label", {}, h("span", {}, "learning rate η"), this.lr),
         h("span", { class: "controls" }, this.buttons, this.undoButton, this.resetButton)),
-      this.figure = h("figure", { class: "curve" }, this.plot, this.ends = h("figcaption")), this.message);
-    this.refused = (message) => say(this.message, message);
+      this.figure = h("figure", { class: "curve" }, this.plot, this.ends = h("figcaption")), this.refusal, this.message);
   }
 
   /** The label is part of the question: each step is one against the gradient that is shown. */
   steps(count) {
     const lr = Number(this.lr.value);
-    if (!(lr > 0)) return say(this.message, `the learning rate is ${this.lr.value || "empty"}, expected a number above 0`);
-    if (!this.play.before) {
-      // what stands on the page may answer an earlier question
-      this.play.deed({ kind: "look" }, (seen, numbers) => {
-        this.play.take(seen, numbers);
-        if (this.play.before || !this.play.isNewest(seen)) return;
-        this.play.keepGates();
-        this.losses = [seen.loss];
-      }, this.refused);
-    }
-    for (let k = 0; k < count; k += 1) {
-      this.play.deed({ kind: "step", lr }, (seen, numbers) => {
-        this.play.take(seen, numbers);
-        if (this.play.isNewest(seen)) this.losses.push(seen.loss);
-      }, this.refused);
-    }
+    if (!(lr > 0)) return say(this.refusal, `the learning rate is ${this.lr.value || "empty"}, expected a number above 0`);
+    // what stands on the page may answer an earlier question
+    if (!this.before) this.deed({ kind: "look" }, (seen) => this.before || this.begin(seen));
+    for (let k = 0; k < count; k += 1) this.deed({ kind: "step", lr }, (seen) => this.before && this.losses.push(seen.loss));
     return undefined;
   }
 
   /** Undo a step, or reset them all. */
   back(kind) {
-    this.play.deed({ kind }, (seen, numbers) => {
-      this.play.take(seen, numbers);
-      if (seen.steps) this.losses.splice(Math.max(1, this.losses.length - 1));
-      else this.forget();
-    }, this.refused);
+    this.deed({ kind }, (seen) => (kind === "undo" && this.losses.length > 1 ? this.losses.pop() : this.begin(seen)));
+  }
+
+  /** `learned` is told what was seen, if that is of what is still wished. */
+  deed(question, learned) {
+    say(this.refusal, "");
+    this.play.deed(question, (seen, numbers, asked) => {
+      this.play.hideChecks();
+      if (this.play.isNewest(asked)) learned(seen);
+      this.play.take(seen, numbers, asked);
+    }, (message) => say(this.refusal, message));
+  }
+
+  /** The curve begins here, and what the gates are now stays as marks. */
+  begin(seen) {
+    this.losses = [seen.loss];
+    this.before = Object.fromEntries(seen.layers.filter((layer) => Array.isArray(layer.s)).map((layer) => [layer.name, layer.s]));
+  }
+
+  /** The gates of a block where the curve begins; null where none is shown. */
+  gatesBefore(name) {
+    return this.losses.length > 1 ? this.before[name] : null;
   }
 
   /** Another image, label or change: the curve of another loss. */
   forget() {
-    this.losses = [];
-    this.play.before = null;
+    Object.assign(this, { losses: [], before: null });
+    say(this.refusal, "");
+    for (const button of this.buttons) button.disabled = this.play.label === null;
   }
 
   paint(seen) {
     const chosen = seen.label !== null;
-    for (const button of this.buttons) button.disabled = !chosen;
     this.undoButton.disabled = !(seen.undoable ?? seen.steps);
     this.resetButton.disabled = !seen.steps;
     say(this.loss, chosen ? `loss ${short(seen.loss)}` : "no loss yet");
@@ -1132,16 +1160,22 @@ class Learning {
 /** The whole: what is wished, what was seen, and the panels that show it. */
 class Play {
   constructor(root, transport) {
-    Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, before: null, seen: null, wishes: 0, scored: 0, painted: 0, cards: [], means: {} });
+    Object.assign(this, { root, transport, image: null, changes: {}, label: null, open: null, seen: null, asking: false, chosen: null, scored: 0, painted: 0, cards: [], means: {} });
     root.classList.add("minise-play");
     this.notice = h("p", { class: "notice", role: "alert", hidden: true });
     this.main = h("div", { class: "main", role: "main" }, h("p", { class: "quiet" }, "loading the net …"));
     root.replaceChildren(this.notice, this.main);
     this.line = new Line(transport, {
-      busy: (is) => { root.dataset.state = is ? "busy" : "ready"; },
+      busy: (is) => { this.asking = is; this.showState(); },
       closed: (sentence) => this.closed(sentence),
     });
-    this.line.deed(() => ({ kind: "hello" }), (net, numbers) => this.build(net, numbers), (message) => this.closed(message));
+    this.line.deed({ kind: "hello" }, (net, numbers) => this.build(net, numbers), (message) => this.closed(message));
+  }
+
+  /** Busy until what was answered is painted. */
+  showState() {
+    if (this.root.dataset.state === "closed") return;
+    this.root.dataset.state = this.asking || this.frame ? "busy" : "ready";
   }
 
   /** The first sentence says why: that the connection then ended is no news. */
@@ -1159,8 +1193,8 @@ class Play {
     for (const [name, place] of Object.entries(net.means)) this.means[name] = arrayOf(place, numbers);
     this.scores = new Scores(net);
     this.given = new Given();
-    this.picker = new Picker(net, (number) => this.wish({ image: { from: "test", number } }));
-    this.sheet = net.draws ? new Sheet(() => this.own("drawing")) : null;
+    this.picker = new Picker(net, (number) => this.pick({ from: "test", number }));
+    this.sheet = net.draws ? new Sheet(() => this.own({ from: "drawing", strokes: this.sheet.strokes })) : null;
     this.learning = new Learning(this);
     this.cards = net.layers.map((info) => (info.kind === "block" ? new BlockCard(this, info) : new Card(this, info)));
     this.blocks = this.cards.filter((card) => card instanceof BlockCard);
@@ -1212,14 +1246,21 @@ class Play {
     }
   }
 
+  /** Nothing comes of it where another image is picked before it is read. */
   async sendPicture(file) {
     if (!file) return;
+    this.chosen = file;
+    say(this.inputMessage, "");
     if (file.size > MOST_BYTES) {
       say(this.inputMessage, `the picture has ${(file.size / 2 ** 20).toFixed(1)} MB, and may have ${MOST_BYTES / 2 ** 20}: make it smaller`);
       return;
     }
     const bytes = await file.arrayBuffer();
-    this.line.deed(() => ({ kind: "picture" }), () => this.own("picture"), (message) => say(this.inputMessage, message), bytes);
+    if (this.chosen !== file) return;
+    const ifWanted = (what) => (...answer) => this.chosen === file && what(...answer);
+    this.line.deed({ kind: "picture" },
+      ifWanted(({ image }, numbers) => this.own({ from: "picture", pixels: [...arrayOf(image, numbers).data] })),
+      ifWanted((message) => say(this.inputMessage, message)), bytes);
   }
 
   layersPanel() {
@@ -1247,7 +1288,7 @@ class Play {
     [label, select] = classChoice("mark the mean gates of", "the class it answers", this.net,
       (k) => { this.marked = k; this.repaint(); }, { prefix: "class " });
     select.disabled = !Object.keys(this.means).length;
-    return [off, button("reset all gates", () => this.reset()), label];
+    return [off, button("reset all gates", () => this.changed({})), label];
   }
 
   /** A layer is asked for and painted when it is near the window, as wide as its panel lets it be. */
@@ -1280,53 +1321,60 @@ class Play {
     clearTimeout(this.resting);
     this.near?.disconnect();
     this.resized?.disconnect();
+    this.line.open = false; // a frame may still come
     this.transport.close();
   }
 
   // ---- what is wished
 
   /** The image is one's own: a drawing, or a picture. */
-  own(from) {
-    say(this.picker.text, `your ${from}`);
-    this.wish({ image: { from } });
+  own(image) {
+    say(this.picker.text, `your ${image.from}`);
+    this.pick(image);
   }
 
-  /** Another image, label or change: then the losses seen are those of another curve. */
-  wish(what = {}) {
-    Object.assign(this, what);
-    this.wishes += 1;
+  pick(image) {
+    this.chosen = null;
     say(this.inputMessage, "");
+    this.wish({ image });
+  }
+
+  /** Another image, label or change: then the losses and checks seen are those of another. */
+  wish(what) {
+    Object.assign(this, what);
     this.learning.forget();
+    this.hideChecks();
     this.look();
+  }
+
+  hideChecks() {
+    for (const { checked } of this.cards) checked.hidden = true;
   }
 
   /** Change a block; what is null or empty is the block's own again. */
   change(name, change) {
     const all = { ...this.changes[name], ...change };
     const kept = Object.entries(all).filter(([key, v]) => (key === "gates" ? Object.keys(v).length : v != null && v !== false));
-    if (kept.length) this.changes[name] = Object.fromEntries(kept);
-    else delete this.changes[name];
-    this.changed();
+    if (kept.length) this.changed({ ...this.changes, [name]: Object.fromEntries(kept) });
+    else this.reset(name);
   }
 
-  reset(name = null) {
-    if (name === null) this.changes = {};
-    else delete this.changes[name];
-    this.changed();
+  reset(name) {
+    const { [name]: _, ...others } = this.changes;
+    this.changed(others);
   }
 
   switchAll(off) {
-    for (const { name } of this.blocks) {
-      if (off) this.changes[name] = { ...this.changes[name], off, gates: {}, like: null };
-      else delete this.changes[name];
-    }
-    this.changed();
+    const all = this.blocks.map(({ name }) => [name, { ...this.changes[name], off, gates: {}, like: null }]);
+    this.changed(off ? Object.fromEntries(all) : {});
   }
 
-  changed() {
-    for (const card of this.blocks) card.showChange();
-    this.allOff.checked = this.blocks.every((card) => this.changes[card.name]?.off);
-    this.wish();
+  /** `changes` is another object: what was asked about stays as it is. */
+  changed(changes) {
+    const before = this.changes;
+    this.wish({ changes });
+    for (const card of this.blocks) if (before[card.name] !== changes[card.name]) card.showChange();
+    this.allOff.checked = this.blocks.every((card) => changes[card.name]?.off);
   }
 
   setOpen(name, open) {
@@ -1337,57 +1385,59 @@ class Play {
 
   /** What every question about an image says. */
   wished(all = false) {
-    const image = this.image.from === "drawing" ? { ...this.image, strokes: this.sheet.strokes } : this.image;
+    const { image, changes, label } = this;
     const near = this.cards.filter((card) => all || card.near).map((card) => card.name);
-    const open = this.open && near.filter((name) => this.open.has(name));
-    this.asked = { wish: this.wishes, image, changed: Object.keys(this.changes).length > 0, open: open && new Set(open) };
-    return { image, changes: this.changes, label: this.label, open };
+    return { image, changes, label, open: this.open && near.filter((name) => this.open.has(name)) };
+  }
+
+  /** Whether a question was of the image, the changes and the label that are wished now. */
+  isNewest({ image, changes, label }) {
+    return image === this.image && changes === this.changes && label === this.label;
   }
 
   look(all = false) {
-    this.line.look(() => ({ kind: "look", ...this.wished(all) }), (seen, numbers) => this.take(seen, numbers), (message) => this.refuse(message));
+    this.line.look(() => ({ kind: "look", ...this.wished(all) }), (...answer) => this.take(...answer), (...answer) => this.refuse(...answer));
   }
 
   deed(question, answered, refused) {
-    this.line.deed(() => ({ ...this.wished(), ...question }), answered, refused);
+    this.line.deed({ ...this.wished(), ...question }, answered, refused);
   }
 
   // ---- what was seen
 
-  /** Whether an answer is of the image, label and changes that are wished now. */
-  isNewest(seen) {
-    return seen.asked.wish === this.wishes;
-  }
-
-  take(seen, numbers) {
-    seen.asked = this.asked;
-    Object.assign(this, { seen, numbers });
+  take(seen, numbers, asked) {
+    Object.assign(this, { seen: { ...seen, asked }, numbers });
     if (this.open === null) this.openAsGiven(seen);
     this.root.classList.remove("nothing");
-    const { image, changed } = seen.asked;
+    const { image, changes } = asked;
     const truth = image.from === "test" ? this.net.labels[image.number] : null;
     // while one draws, a newer answer comes at once: the frames between leave the processor to it
     const now = performance.now();
     if (this.line.wish && now < this.scored + FRAMES.scores) return;
     this.scored = now;
-    this.scores.paint(seen, changed, truth);
+    this.scores.paint(seen, Object.keys(changes).length > 0, truth);
     if (this.line.wish && now < this.painted + FRAMES.layers) return;
     this.frame ??= requestAnimationFrame(() => requestAnimationFrame(() => this.paint())); // the frame before has the scores
   }
 
-  /** The first answer says which layers are few enough to stand open. */
+  /** The first answer says which layers are few enough to stand open, beside those opened before it. */
   openAsGiven(seen) {
     this.open = new Set(seen.layers.filter((layer) => layer.y).map((layer) => layer.name));
-    for (const card of this.cards) card.details.open = this.open.has(card.name);
+    for (const card of this.cards) {
+      if (card.details.open) this.setOpen(card.name, true);
+      else card.details.open = this.open.has(card.name);
+    }
   }
 
-  refuse(message) {
+  refuse(message, asked) {
+    if (!this.isNewest(asked)) return;
     this.root.classList.add("nothing");
     this.scores.refuse(message);
   }
 
   paint() {
     this.frame = null;
+    this.showState();
     this.painted = performance.now();
     const { seen, numbers } = this;
     this.given.paint(arrayOf(seen.image, numbers));
@@ -1403,7 +1453,7 @@ class Play {
 
   /** What was not asked for, being far from the window, stays as it was until one comes near or rests. */
   isWanted({ name, of }) {
-    return !of || !this.seen.asked.open || this.seen.asked.open.has(name) || !this.open.has(name);
+    return !of || !this.seen.asked.open || this.seen.asked.open.includes(name) || !this.open.has(name);
   }
 
   lookForMore() {
@@ -1416,12 +1466,6 @@ class Play {
 
   repaint() {
     if (this.seen) this.paint();
-  }
-
-  /** The gates before the first step, which stay as marks. */
-  keepGates() {
-    if (!this.seen) return;
-    this.before = Object.fromEntries(this.seen.layers.filter((layer) => Array.isArray(layer.s)).map((layer) => [layer.name, layer.s]));
   }
 
   /** The class whose mean gates are marked: the one chosen, or the one that the net reads. */
