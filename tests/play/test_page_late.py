@@ -6,11 +6,14 @@ import re
 import numpy as np
 import pytest
 from in_chromium import PATIENCE, needs_chromium, settled
-from in_play import HOLD, by_hand, layer, scores, sentence, until
+from in_play import HOLD, by_hand, layer, opened, scores, sentence, until
 from PIL import Image
 from playwright.sync_api import expect
 
+from minise import nn
 from minise.play import showing, site
+from minise.play.collection import collect
+from minise.play.server import serving
 from minise.play.session import Session
 
 pytestmark = needs_chromium
@@ -178,6 +181,30 @@ def test_a_gate_goes_on_from_one_or_from_the_mean_that_it_was_set_to(page, net, 
     assert float(gate.get_attribute("aria-valuenow")) == pytest.approx(means[3])
     expected = by_hand(net, collection, 0, {"se2": means})
     np.testing.assert_allclose(scores(page), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_gate_above_one_stays_there_while_an_answer_without_it_comes(browser):
+    rng = np.random.default_rng(0)
+    se = nn.SEBlock(2, reduction=1, gate="relu", rng=rng)
+    for parameter in se.parameters():
+        parameter.value[...] = 0.5 if parameter.value.ndim == 2 else 0
+    net = nn.Sequential(se=se, pool=nn.GlobalAvgPool(), fc=nn.Linear(2, 3, rng=rng))
+    images = np.full((10, 2, 4, 4), 0.1, np.float32)
+    images[0] = 1.8  # its gates are 1.8, those of others 0.1
+    given = collect(net, images, np.zeros(10, int))
+    with serving(net, given) as address, opened(browser, address) as page:
+        gate = page.get_by_role("slider", name="gate of channel 0 in se")
+        other = page.get_by_role("slider", name="gate of channel 1 in se")
+        page.evaluate(HOLD)
+        button(page, "next test image").click()
+        gate.press("End")
+        page.evaluate("held.shift()()")
+        expect(other).to_have_attribute("aria-valuenow", re.compile(r"0\.1"))
+        gate.press("ArrowDown")
+        assert float(gate.get_attribute("aria-valuenow")) == pytest.approx(1.98)
+        page.evaluate("free()")
+        settled(page)
+        assert float(gate.get_attribute("aria-valuenow")) == pytest.approx(1.98)
 
 
 def test_steps_that_wait_are_of_what_was_there_when_they_were_asked_for(page, net, collection):
