@@ -262,6 +262,36 @@ def test_a_curve_is_of_its_own_image_however_many_steps_are_undone(page):
     assert page.locator(".curve figcaption").inner_text().startswith(f"{loss} → ")
 
 
+TWO_VIEWS = """() => import("./play.js").then(({ start, websocket }) => {
+  const socket = websocket("socket"), views = [];
+  const transport = {
+    open: (...view) => views.push(view),
+    send: (question) => socket.send(question),
+  };
+  for (const id of ["one", "other"]) {
+    const root = document.body.appendChild(document.createElement("div"));
+    root.id = id;
+    start(root, transport);
+  }
+  socket.open(() => views.forEach(([opened]) => opened()),
+    (...answer) => views.forEach(([, answered]) => answered(...answer)), () => {});
+})"""
+
+
+def test_the_curve_of_a_view_is_of_its_own_steps(page):
+    """Two views of a widget have one net, and hear each other's answers."""
+    page.evaluate(TWO_VIEWS)
+    one, other = page.locator("#one"), page.locator("#other")
+    for view in (one, other):
+        view.get_by_label("the right answer").select_option("3")
+    for steps, view in enumerate([one, other, one], start=1):
+        button(view, "1 step").click()
+        expect(view.locator(".learning > .quiet")).to_contain_text(f"{steps} step")
+    for count in (1, 2):
+        button(one, "1 step").click()
+        expect(one.get_by_role("img", name=f"the loss over {count} steps")).to_be_visible()
+
+
 def checked(page):
     """A number of se1's gradient, whose check was asked for."""
     block = layer(page, "se1")

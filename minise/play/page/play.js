@@ -1071,8 +1071,8 @@ class Learning {
     [label, this.label] = classChoice("the right answer", "not chosen", play.net, (label) => play.wish({ label }));
     this.lr = h("input", { type: "number", value: "0.001", min: "0", max: "100", step: "any" });
     this.buttons = [button("1 step", () => this.steps(1)), button("10 steps", () => this.steps(10))];
-    this.undoButton = button("undo step", () => this.back("undo"));
-    this.resetButton = button("undo all steps", () => this.back("reset"));
+    this.undoButton = button("undo step", () => this.deed({ kind: "undo" }));
+    this.resetButton = button("undo all steps", () => this.deed({ kind: "reset" }));
     this.loss = h("output", { class: "loss" });
     this.message = h("p", { class: "quiet", role: "status" });
     this.refusal = h("p", { class: "refusal", role: "status" });
@@ -1090,31 +1090,29 @@ class Learning {
   steps(count) {
     const lr = Number(this.lr.value);
     if (!(lr > 0)) return say(this.refusal, `the learning rate is ${this.lr.value || "empty"}, expected a number above 0`);
-    // what stands on the page may answer an earlier question
-    if (!this.before) this.deed({ kind: "look" }, (seen) => this.before || this.begin(seen));
-    for (let k = 0; k < count; k += 1) this.deed({ kind: "step", lr }, (seen) => this.before && this.losses.push(seen.loss));
+    if (!this.before) this.deed({ kind: "look" }); // what stands on the page may answer an earlier question
+    for (let k = 0; k < count; k += 1) this.deed({ kind: "step", lr });
     return undefined;
   }
 
-  /** Undo a step, or reset them all. */
-  back(kind) {
-    this.deed({ kind }, (seen) => (kind === "undo" && this.losses.length > 1 ? this.losses.pop() : this.begin(seen)));
-  }
-
-  /** `learned` is told what was seen, if that is of what is still wished. */
-  deed(question, learned) {
+  deed(question) {
     say(this.refusal, "");
     this.play.deed(question, (seen, numbers, asked) => {
       this.play.hideChecks();
-      if (this.play.isNewest(asked)) learned(seen);
+      if (this.play.isNewest(asked)) this.note(seen);
       this.play.take(seen, numbers, asked);
     }, (message) => say(this.refusal, message));
   }
 
-  /** The curve begins here, and what the gates are now stays as marks. */
-  begin(seen) {
-    this.losses = [seen.loss];
-    this.before = Object.fromEntries(seen.layers.filter((layer) => Array.isArray(layer.s)).map((layer) => [layer.name, layer.s]));
+  /** The loss after so many steps of the curve. It begins anew where they are not its own, as those undone before it. */
+  note({ steps, loss, layers }) {
+    const place = this.before ? steps - this.first : -1;
+    if (0 <= place && place <= this.losses.length) {
+      this.losses.splice(place, Infinity, loss);
+      return;
+    }
+    Object.assign(this, { first: steps, losses: [loss] });
+    this.before = Object.fromEntries(layers.filter((layer) => Array.isArray(layer.s)).map((layer) => [layer.name, layer.s]));
   }
 
   /** The gates of a block where the curve begins; null where none is shown. */
