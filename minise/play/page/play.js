@@ -1346,7 +1346,7 @@ class Play {
   }
 
   hideChecks() {
-    for (const { checked } of this.cards) checked.hidden = true;
+    for (const { checked } of this.cards) checked.hidden ||= true; // set anew it would cost a layout
   }
 
   /** Change a block; what is null or empty is the block's own again. */
