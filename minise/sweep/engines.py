@@ -53,9 +53,9 @@ class Processes:
 
         # of one that grew by 300 MB, as with other images, and was replaced
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        waiting = deque(points)
+        waiting = deque((point, False) for point in points)  # and whether its process has died
         idle: list[Any] = []
-        busy: dict[Future[str | None], Any] = {}
+        busy: dict[Future[str | None], tuple[Any, Point, bool]] = {}
 
         def start() -> Any:
             return ProcessPoolExecutor(
@@ -71,8 +71,9 @@ class Processes:
                 while waiting and len(busy) < self.workers:
                     worker = idle.pop() if idle else start()
                     try:
+                        point, died = waiting[0]
                         with _deaf():  # the process of a new worker starts here
-                            busy[worker.submit(_do, work, waiting[0])] = worker
+                            busy[worker.submit(_do, work, point)] = worker, point, died
                         waiting.popleft()
                     except BrokenProcessPool:  # it died while it had nothing to do
                         worker.shutdown(wait=False)
@@ -80,17 +81,19 @@ class Processes:
                     idle.pop().shutdown(wait=False)
                 done, _ = wait(busy, TICK, FIRST_COMPLETED)
                 for future in done:
-                    worker = busy.pop(future)
+                    worker, point, died = busy.pop(future)
                     try:
                         said = future.result()
                         idle.append(worker)
                     except BrokenProcessPool:  # it died: the point's folder tells how far it came
                         worker.shutdown(wait=False)
                         said = None
+                        if not died:  # where that is repeated, the next round decides
+                            waiting.append((point, True))
                     yield said
                 yield None
         finally:
-            for worker in (*idle, *busy.values()):
+            for worker in (*idle, *(worker for worker, _, _ in busy.values())):
                 worker.shutdown(wait=True, kill_workers=True)
 
 

@@ -58,3 +58,35 @@ def test_a_worker_that_dies_while_it_has_nothing_to_do_is_replaced(tmp_path):
                 time.sleep(1)  # in which its pool notices
     assert [point for point, _ in said] == ["one", "two"]
     assert said[0][1] != said[1][1]
+
+
+class Dies(Died):
+    """Work that ends its process, the first time or each, while another point waits for it."""
+
+    def __call__(self, point):
+        deaths, end = self.sweep / "deaths", time.monotonic() + 200
+        if point == "waits":
+            while not (self.sweep / "resumed").exists():
+                if time.monotonic() > end:
+                    return "in vain"
+                time.sleep(0.05)
+        elif not deaths.exists() or point == "dies each time":
+            with deaths.open("a") as file:
+                file.write("x")
+            os._exit(9)
+        else:
+            (self.sweep / "resumed").touch()
+        return point
+
+
+def test_a_point_whose_process_died_is_resumed_by_a_worker_that_is_free(tmp_path):
+    with locked(tmp_path / ".driver"):
+        said = list(Processes(2).train(["dies once", "waits"], Dies(tmp_path)))
+    assert [each for each in said if each] == ["dies once", "waits"]
+
+
+def test_a_point_whose_process_dies_again_is_left_to_the_next_round(tmp_path):
+    with locked(tmp_path / ".driver"):
+        said = list(Processes(2).train(["dies each time"], Dies(tmp_path)))
+    assert not any(said)
+    assert (tmp_path / "deaths").read_text() == "xx"
