@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 
-PATIENCE = 120  # seconds, for whatever has to come
+PATIENCE = 600  # seconds, after which what is waited for is taken never to come
 SETTINGS = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
 
