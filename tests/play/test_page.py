@@ -240,6 +240,20 @@ def test_a_picture_file_is_read_and_what_is_none_is_refused(page, collection):
     settled(page)
 
 
+def test_a_folder_that_is_dropped_is_refused(page):
+    page.evaluate(
+        """() => {
+          const folder = new File([], "pictures");
+          folder.arrayBuffer = () => Promise.reject(new DOMException("", "NotFoundError"));
+          const event = new Event("drop", { cancelable: true });
+          event.dataTransfer = { files: [folder] };
+          document.querySelector(".panel.input").dispatchEvent(event);
+        }"""
+    )
+    refusal = "pictures cannot be read, expected the file of a picture"
+    expect(page.locator(".input .refusal")).to_have_text(refusal)
+
+
 def test_reading_along_opens_beside_each_panel_and_layer(page):
     reads = page.locator(".read > summary")
     assert reads.count() > 12

@@ -1253,8 +1253,12 @@ class Play {
       say(this.inputMessage, `the picture has ${(file.size / 2 ** 20).toFixed(1)} MB, and may have ${MOST_BYTES / 2 ** 20}: make it smaller`);
       return;
     }
-    const bytes = await file.arrayBuffer();
+    const bytes = await file.arrayBuffer().catch(() => null); // a folder that was dropped, or a file that has gone
     if (this.chosen !== file) return;
+    if (!bytes) {
+      say(this.inputMessage, `${file.name} cannot be read, expected the file of a picture`);
+      return;
+    }
     const ifWanted = (what) => (...answer) => this.chosen === file && what(...answer);
     this.line.deed({ kind: "picture" },
       ifWanted(({ image }, numbers) => this.own({ from: "picture", pixels: [...arrayOf(image, numbers).data] })),
