@@ -396,11 +396,13 @@ def test_who_does_not_wait_for_answers_is_told(working):
     with working(work) as address, asking.asking(address) as page:
         for n in range(50):
             page.send({"id": n})
-        assert page.read()[0]["message"] == "too many questions: wait for an answer"
+        beyond = 50 - (site.MOST_WAITING + 1)  # one is computed
+        for _ in range(beyond):
+            assert page.read()[0]["message"] == "too many questions: wait for an answer"
         go_on.set()
-        answers = [page.read()[0]["kind"] for _ in range(49)]
-        assert 1 <= answers.count("done") <= site.MOST_WAITING + 1
-        assert answers.count("refused") == 49 - answers.count("done")
+        answers = [page.read()[0]["kind"] for _ in range(50 - beyond)]
+        # the one may have been among those that wait until its session had begun
+        assert site.MOST_WAITING <= answers.count("done") <= site.MOST_WAITING + 1
 
 
 @pytest.mark.usefixtures("quiet")
