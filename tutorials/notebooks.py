@@ -28,6 +28,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 FOLDER = Path(__file__).parent
+LONGEST = 0 if os.name == "nt" else 90  # letters of the path of a folder that sockets are in
 TIMEOUT = 1800  # seconds; of a cell, and of the start of a kernel
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -98,7 +99,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
             resources={"metadata": {"path": folder}},
             coalesce_streams=True,  # one output, however slowly it came
             store_widget_state=False,
-            config=Config(KernelManager={} if os.name == "nt" else by_files),
+            config=Config(KernelManager=by_files if len(sockets) < LONGEST else {}),
         ).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
