@@ -117,7 +117,11 @@ def learn_from(dataset: Dataset, count: int, rng: np.random.Generator) -> Datase
 
 
 def _lost(labels: npt.NDArray[np.int64], kept: npt.NDArray[np.int64]) -> list[int]:
-    """The classes of which none is kept."""
-    counts = np.bincount(labels)
+    """The classes of which none is kept. Raises `InputError` for labels that are no classes."""
+    try:
+        counts = np.bincount(labels)
+    except (TypeError, ValueError):
+        reach = f"{labels.dtype}, {labels.min()} to {labels.max()}"
+        raise InputError(f"labels: got {reach}, expected whole numbers from 0") from None
     left = np.bincount(labels[kept], minlength=len(counts))
     return np.flatnonzero((counts > 0) & (left == 0)).tolist()

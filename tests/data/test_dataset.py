@@ -69,6 +69,16 @@ def test_a_class_is_never_held_out_as_a_whole(few):
     }
 
 
+@pytest.mark.parametrize("draw", [hold_out, learn_from])
+@pytest.mark.parametrize(
+    ("labels", "got"), [([-1, 0, 1], "int64, -1 to 1"), ([0.0, 0.5, 1.0], "float64, 0.0 to 1.0")]
+)
+def test_labels_that_are_no_classes_are_refused(few, draw, labels, got):
+    wrong = few._replace(train=Split(few.train.images[: len(labels)], np.array(labels)))
+    with pytest.raises(InputError, match=f"^labels: got {got}, expected whole numbers from 0$"):
+        draw(wrong, 1, np.random.default_rng(0))
+
+
 @pytest.mark.effect("data.learn_from(dataset)", "data.learn_from(count)")
 @pytest.mark.parametrize("count", [3, 5, 6])
 def test_some_images_are_kept_with_their_labels_and_in_their_order(few, count):
