@@ -236,7 +236,7 @@ def test_a_picture_file_is_read_and_what_is_none_is_refused(page, collection):
     refusal = page.locator(".input .refusal")
     expect(refusal).to_contain_text("picture")
     chooser.set_input_files(png | {"buffer": bytes(MOST_PICTURE + 1)})
-    expect(refusal).to_have_text("the picture has 8.0 MB, and may have 8: make it smaller")
+    expect(refusal).to_have_text("the picture has 8.1 MB, and may have 8: make it smaller")
     settled(page)
 
 

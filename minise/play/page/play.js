@@ -1250,7 +1250,7 @@ class Play {
     this.chosen = file;
     say(this.inputMessage, "");
     if (file.size > MOST_BYTES) {
-      say(this.inputMessage, `the picture has ${(file.size / 2 ** 20).toFixed(1)} MB, and may have ${MOST_BYTES / 2 ** 20}: make it smaller`);
+      say(this.inputMessage, `the picture has ${(Math.ceil((10 * file.size) / 2 ** 20) / 10).toFixed(1)} MB, and may have ${MOST_BYTES / 2 ** 20}: make it smaller`);
       return;
     }
     const bytes = await file.arrayBuffer().catch(() => null); // a folder that was dropped, or a file that has gone
