@@ -240,12 +240,11 @@ class Line {
     if (!this.open || this.asked) return;
     let task = this.deeds.shift();
     if (!task) [task, this.wish] = [this.wish, null];
-    this.asked = task;
     this.busy(task !== null);
     if (!task) return;
     this.number += 1;
-    task.question = task.question();
-    this.transport.send({ ...task.question, id: this.number }, task.bytes);
+    this.asked = { ...task, question: task.question() };
+    this.transport.send({ ...this.asked.question, id: this.number }, task.bytes);
   }
 
   received(header, numbers) {
